@@ -1,0 +1,58 @@
+/**
+ * The register of weight formats, and the contract that each one keeps.
+ *
+ * Adding a format is one file in formats/ and one line here; test/conformance/formats.test.ts finds it by this list, and
+ * every engine runs it on the day it is born through decode() (docs/formats.md has the rules each follows).
+ */
+
+/** A tensor as the checkpoint has it, widened losslessly to fp32. Row-major. */
+export interface PlainTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** One named array of an encoded tensor: 'codes', 'absmax', ... */
+export type Part = Uint8Array | Int8Array | Uint16Array | Float32Array;
+
+/** A tensor in a format. Parts are flat; their meaning is the format's (its `layout` says it in words). */
+export interface EncodedTensor {
+  readonly name: string;
+  readonly format: string;
+  readonly shape: readonly number[];
+  readonly parts: { readonly [name: string]: Part };
+}
+
+export interface FormatOptions {
+  /** Elements that share one absmax: 32 .. 4096, a power of two. Default 64. 4-bit formats only. */
+  readonly blockSize?: number;
+}
+
+export interface Format {
+  readonly name: string;
+  /** For people: 'NormalFloat 4-bit, double-quantized'. */
+  readonly title: string;
+  /** Colour and dash family on the site. */
+  readonly family: 'base' | 'int8' | 'nf4' | 'fp4';
+  /**
+   * `weights`: a product sees only decode()'s values. `llm-int8`: activations are quantized too (formats/int8.ts).
+   */
+  readonly product: 'weights' | 'llm-int8';
+  /** Bits a weight costs in a long tensor at the default block size, all scales counted: 4.5 for nf4. */
+  readonly nominalBitsPerWeight: number;
+  /** Byte layout in words and numbers, for docs and the format's page; one entry per part. */
+  readonly layout: readonly { readonly part: string; readonly what: string; readonly bits: number; readonly perWeights: number }[];
+  /** Largest |decode(encode(x)) - x| relative to the block's (row's) absmax, with its derivation in the file. */
+  readonly tolerance: number;
+  /** Throws NotFinite naming the tensor when a value is not finite. */
+  encode(tensor: PlainTensor, options?: FormatOptions): EncodedTensor;
+  /** The fp32 values that every engine computes with. Length: product of shape. */
+  decode(encoded: EncodedTensor): Float32Array;
+}
+
+/** Bytes of all parts. */
+export function encodedBytes(encoded: EncodedTensor): number {
+  let bytes = 0;
+  for (const part of Object.values(encoded.parts)) bytes += part.byteLength;
+  return bytes;
+}

@@ -1,0 +1,82 @@
+/**
+ * The contract between model code and engines: a small set of ops on opaque tensors.
+ *
+ * forward() (kernels/models/*) is written once per architecture over Ops. The reference engine executes an op at once, others
+ * append it to a program (a native call, a GPU command encoder). Only read() is asynchronous.
+ *
+ * Every activation is fp32, row-major [rows, cols]; a row is one token of one sequence. A row's result never depends
+ * on its neighbours (docs/arithmetic.md), so prefill, decode and mixed batches agree bit for bit.
+ */
+import type { Format, EncodedTensor } from './formats.ts';
+
+/** An activation [rows, cols], owned by the engine; valid until the engine's next `begin()`. */
+export interface Activation { readonly rows: number; readonly cols: number }
+
+/** A weight matrix [outFeatures, inFeatures] held by the engine in whatever layout it likes. */
+export interface Weight { readonly outFeatures: number; readonly inFeatures: number; readonly format: string }
+
+/** A vector (norm weight, bias) held by the engine. */
+export interface Vector { readonly length: number }
+
+/** cos and sin tables [positions, headDim / 2] held by the engine (kernels/rotary.ts makes them on the host). */
+export interface Rotary { readonly positions: number; readonly halfDim: number }
+
+/** Keys and values, fp32, [layers][slots][positions][kvHeads][headDim] each. A slot is one sequence. */
+export interface KvCache { readonly layers: number; readonly slots: number; readonly positions: number; readonly kvHeads: number; readonly headDim: number }
+
+/** What each row of a step is: which sequence, which absolute position, which token. All of equal length. */
+export interface Rows {
+  readonly slot: Int32Array;
+  readonly position: Int32Array;
+  readonly token: Int32Array;
+}
+
+export interface AttentionShape { readonly heads: number; readonly kvHeads: number; readonly headDim: number; /** keys older than this many positions are masked; 0: no window */ readonly window: number }
+
+export interface Ops {
+  // ---- loading; each counts into memory() ----
+  weight(encoded: EncodedTensor, format: Format): Weight;
+  vector(values: Float32Array): Vector;
+  rotary(cos: Float32Array, sin: Float32Array, positions: number, halfDim: number): Rotary;
+  kvCache(layers: number, slots: number, positions: number, kvHeads: number, headDim: number): KvCache;
+  /** Gives the memory of a cache back. */
+  freeCache(cache: KvCache): void;
+
+  // ---- one step: begin, ops, read ----
+  /** Starts a step: activations of the step before become invalid. */
+  begin(rows: Rows): void;
+  /** Rows of `table` for the step's tokens. */
+  embed(table: Weight): Activation;
+  /** x * rsqrt(mean(x^2) + eps) * weight */
+  rmsNorm(x: Activation, weight: Vector, eps: number): Activation;
+  layerNorm(x: Activation, weight: Vector, bias: Vector, eps: number): Activation;
+  /** x . w^T (+ bias) (+ residual), in that order of addition. */
+  linear(x: Activation, w: Weight, bias?: Vector, residual?: Activation): Activation;
+  /** Rotary embedding, "half" layout (x[i], x[i + headDim/2]), of each row at its position; only the first 2 * halfDim of each head turn. */
+  rotate(x: Activation, rotary: Rotary, headDim: number): Activation;
+  /** Stores k and v of every row at (layer, slot, position), then each row attends to its slot's positions 0..own. Returns [rows, heads * headDim]. */
+  attention(q: Activation, k: Activation, v: Activation, cache: KvCache, layer: number, shape: AttentionShape): Activation;
+  /** silu(gate) * up */
+  siluMul(gate: Activation, up: Activation): Activation;
+  gelu(x: Activation, form: 'erf' | 'tanh'): Activation;
+  add(a: Activation, b: Activation): Activation;
+  /** Keeps only these rows (indices into the step's rows, ascending). */
+  take(x: Activation, rows: Int32Array): Activation;
+  /** Copies an activation out: [rows * cols]. Checks it is finite; throws NotFinite naming `what` otherwise. */
+  read(x: Activation, what: string): Promise<Float32Array<ArrayBuffer>>;
+
+  /** Bytes that the engine holds now, exactly counted. */
+  memory(): { readonly weights: number; readonly decodedCopies: number; readonly tables: number; readonly kvCache: number; readonly workspace: number };
+  /** Gives everything back. */
+  dispose(): void;
+}
+
+/** A value that is not finite where none may be. */
+export class NotFinite extends Error {
+  readonly what: string;
+  constructor(what: string, count: number) {
+    super(`${what} has ${count} value${count === 1 ? '' : 's'} that are not finite`);
+    this.name = 'NotFinite';
+    this.what = what;
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The machinery's vocabulary. Nothing here knows what a stage computes.
+ *
+ *   Stage   what kind of work: a module, its outputs, how far its result may be trusted to repeat.
+ *   Cell    one run point of a stage: parameters and inputs. A sweep is one stage with thousands of cells.
+ *   Record  the proof that a cell ran: its key (field by field), its outputs (by sha256), where and how long.
+ *
+ * Everything that crosses to a worker process or another host is plain JSON (Task, TaskCell, InputHandle).
+ */
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** Lower-case hex, 64 characters. */
+export type Sha256 = string & { readonly __sha256: never };
+
+/**
+ * exact     same key, same bytes, on any machine: a record from anywhere is valid everywhere.
+ * measured  a fact about one machine at one time (durations, memory): runs alone, never stale because this machine is
+ *           another; each machine's newest record counts.
+ * fetched   came from outside; its bytes are held to a sha256 named in the parameters.
+ */
+export type Determinism = 'exact' | 'measured' | 'fetched';
+
+export interface Stage {
+  /** Short, stable, [a-z][a-z0-9-]*: the first part of every cell id. */
+  readonly name: string;
+  /** One plain sentence for people: "Score the text under each format". */
+  readonly title: string;
+  readonly determinism: Determinism;
+  /** Path from the project's root of the module whose export `run` does the work: 'stages/quantization/score.ts'. */
+  readonly module: string;
+  /** Names of the outputs that each cell commits. */
+  readonly outputs: readonly string[];
+  /** Outputs whose bytes may differ between equal runs (a .duckdb file). No input may refer to them. */
+  readonly unstableOutputs?: readonly string[];
+  /** `worker`: a process of its own, so that a crash takes these cells and not the run. Default worker. */
+  readonly where?: 'in-process' | 'worker';
+  /** Nothing else runs beside it (timings). */
+  readonly exclusive?: boolean;
+  /** A task of this stage that runs longer is ended and fails with `timed-out`. */
+  readonly timeoutMs?: number;
+  /** How often a task that failed for a passing reason (network) is tried again. Default 0. */
+  readonly retries?: number;
+}
+
+/** The output of another cell. */
+export interface OutputRef { readonly kind: 'output'; readonly cell: string; readonly output: string }
+/** A file of the project, path from the root. Its bytes count, not its time stamps. */
+export interface FileRef { readonly kind: 'file'; readonly path: string }
+/** Many outputs; those of failed cells arrive as `missing` with their reason, so that aggregates survive a failure. */
+export interface GatherRef { readonly kind: 'gather'; readonly of: readonly OutputRef[] }
+/**
+ * The records (not the bytes) of these cells, as provenance rows. What they contain that can vary between equal runs
+ * (durations, machine, who computed it) does not enter the key; what identifies the result does (keys, output hashes).
+ */
+export interface RecordsRef { readonly kind: 'records'; readonly of: readonly string[] }
+export type InputRef = OutputRef | FileRef | GatherRef | RecordsRef;
+
+export interface Cell {
+  readonly stage: Stage;
+  /** `<stage name>:<path>`; path segments of [A-Za-z0-9._+=-], unique in the pipeline: 'score:novel-4m/nf4/hound'. */
+  readonly id: string;
+  readonly params: { readonly [name: string]: Json };
+  readonly inputs: { readonly [name: string]: InputRef };
+  /** Cells of one stage with the same batch run in one task (one process, one loaded model). Default: the cell's id. */
+  readonly batch?: string;
+  /** Files, from the root, that count into this cell's code identity besides the module's closure: register entries. */
+  readonly uses?: readonly string[];
+  /** Environment facts that the result depends on and nothing else names. */
+  readonly facts?: { readonly [name: string]: string };
+  /** Relative amount of work, for the estimate of time left. Default 1. */
+  readonly work?: number;
+}
+
+/**
+ * Where code identity stops (paths from the root; a folder ends with '/').
+ * `register`: the register itself does not count, only the entries that a cell `uses`.
+ * `{ constant }`: counts as this text, whatever the code (an arithmetic version, a record format).
+ */
+export type CodeBoundary = 'register' | { readonly constant: string };
+
+/** A folder outside the store that mirrors tree outputs: what is published. */
+export interface FolderExport { readonly to: string; readonly from: readonly OutputRef[] }
+
+export interface Pipeline {
+  readonly name: string;
+  /** Absolute path of the project. */
+  readonly root: string;
+  /** Store folder from the root. Default '.bitwidth'. */
+  readonly store?: string;
+  readonly cells: readonly Cell[];
+  readonly boundaries: { readonly [path: string]: CodeBoundary };
+  readonly exports: readonly FolderExport[];
+  /** Sentences for the end of a run: 'The report: reports/site/index.html'. */
+  readonly closing?: readonly string[];
+}
+
+// ---- what a stage's module sees ----
+
+/** Bytes of the store (or of a project file), located. Self-contained: a worker needs nothing else to read it. */
+export interface InputHandle {
+  readonly sha256: Sha256;
+  readonly bytes: number;
+  /** Absolute path, and where in that file the object begins (packs hold many objects). */
+  readonly path: string;
+  readonly offset: number;
+}
+/** A tree output: its files by relative path. */
+export interface TreeHandle { readonly sha256: Sha256; readonly tree: { readonly [path: string]: InputHandle } }
+
+export type Gathered =
+  | { readonly cell: string; readonly output: string; readonly handle: InputHandle; readonly machine?: string }
+  | { readonly cell: string; readonly output: string; readonly missing: Failure };
+
+export type TaskInput =
+  | { readonly kind: 'object'; readonly handle: InputHandle }
+  | { readonly kind: 'gather'; readonly items: readonly Gathered[] }
+  | { readonly kind: 'records'; readonly items: readonly CellProvenance[] };
+
+export interface TaskCell {
+  readonly id: string;
+  readonly params: { readonly [name: string]: Json };
+  readonly inputs: { readonly [name: string]: TaskInput };
+}
+
+/** A tree: relative path (no '..', no leading '/') -> bytes. */
+export type OutputValue = Uint8Array | string | { readonly tree: ReadonlyMap<string, Uint8Array | string> };
+
+export interface TaskIo {
+  /** Reads and hashes; throws DamagedInput when the bytes are not what the handle says. */
+  read(handle: InputHandle): Promise<Uint8Array<ArrayBuffer>>;
+  /** The single object of an input by name. Throws when that input is a gather or records. */
+  input(cell: TaskCell, name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Commits one cell: every output named by the stage, once. `computedBy` is kept in the record: { engine, build }. */
+  commit(cellId: string, outputs: { readonly [name: string]: OutputValue }, computedBy?: { readonly [name: string]: string }): Promise<void>;
+  /** Ends one cell as failed; the others of the task go on. */
+  fail(cellId: string, failure: Failure): Promise<void>;
+  /** done of total in the stage's own unit ("windows"), for the progress line. */
+  progress(done: number, total: number, unit: string): void;
+  /** An empty folder of this task's own, removed afterwards. */
+  readonly scratch: string;
+  /** Aborted when the run is interrupted: stop at the next convenient point. */
+  readonly signal: AbortSignal;
+}
+
+/** What a stage's module exports as `run`. Cells that it neither commits nor fails are failed with `no-output`. */
+export type Run = (cells: readonly TaskCell[], io: TaskIo) => Promise<void>;
+
+// ---- failures ----
+
+export type FailureCode =
+  | 'bad-input'        // what came in is not what it must be; deterministic
+  | 'not-finite'       // a NaN or an infinity where none may be; deterministic
+  | 'not-available'    // needs something this machine lacks (an adapter, a compiler); tried again each run
+  | 'stage-threw'      // an error nobody expected; deterministic until the key changes or --retry-failed
+  | 'no-output'        // the stage ended without committing or failing the cell
+  | 'crashed'          // its process died; tried again next run
+  | 'timed-out'
+  | 'upstream-failed'  // an input's cell failed; `sentence` names it
+  | 'interrupted';
+
+export interface Failure {
+  readonly code: FailureCode;
+  /** What happened, plain: 'tensor model.layers.0.mlp.up_proj.weight has 3 values that are not finite'. */
+  readonly sentence: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+// ---- records ----
+
+/** One field of a key, kept so that a change can be named: 'params.temperature', 'input.weights', 'code kernels/half.ts'. */
+export interface KeyFields {
+  readonly stage: string;
+  readonly params: { readonly [name: string]: Json };
+  /** Input name -> content hash (for gather and records: hash over their parts). */
+  readonly inputs: { readonly [name: string]: string };
+  /** Hash of the code identity; its file list is stored once per hash. */
+  readonly code: string;
+  readonly facts: { readonly [name: string]: string };
+}
+
+export interface OutputRecord { readonly sha256: Sha256; readonly bytes: number; readonly tree?: true }
+
+export interface CellRecord {
+  readonly cell: string;
+  readonly key: Sha256;
+  readonly fields: KeyFields;
+  readonly status: 'done' | 'failed';
+  readonly outputs: { readonly [name: string]: OutputRecord };
+  readonly failure?: Failure;
+  readonly computedBy?: { readonly [name: string]: string };
+  /** Wall time of the task divided among its cells; ms. */
+  readonly durationMs: number;
+  /** ISO 8601 with +00:00. */
+  readonly finishedAt: string;
+  /** The machine's label (a salted hash or a chosen name) and its description without anything personal. */
+  readonly machine: string;
+  readonly run: string;
+}
+
+/** One field that differs from the last time, in words a reader understands. */
+export interface Reason { readonly field: string; readonly before?: string; readonly after?: string }
+
+export interface CellProvenance {
+  readonly cell: string;
+  readonly stage: string;
+  readonly determinism: Determinism;
+  readonly params: { readonly [name: string]: Json };
+  readonly record?: CellRecord;
+  /** Where the cell has no result: why. */
+  readonly failure?: Failure;
+  /** Input name -> what it is and where it comes from, for links. */
+  readonly inputs: { readonly [name: string]: readonly { readonly cell?: string; readonly output?: string; readonly file?: string; readonly sha256?: string }[] };
+  /** File -> hash of its normalised code, package -> version: the closure behind fields.code. */
+  readonly code: { readonly [file: string]: string };
+  readonly reasons: readonly Reason[];
+}
