@@ -114,6 +114,7 @@ export type Gathered =
 
 export type TaskInput =
   | { readonly kind: 'object'; readonly handle: InputHandle }
+  | { readonly kind: 'tree'; readonly handle: TreeHandle }
   | { readonly kind: 'gather'; readonly items: readonly Gathered[] }
   | { readonly kind: 'records'; readonly items: readonly CellProvenance[] };
 

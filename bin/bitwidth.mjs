@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+/**
+ * The command: finds the project (the nearest folder upward that holds pipeline.ts) and runs its pipeline from a bundle that is
+ * built once for each state of the sources, because compiling TypeScript at every start costs more than a run that finds nothing to do.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const major = Number(process.versions.node.split('.')[0]);
+if (major < 20) fail(`bitwidth needs Node 20 or newer; this is ${process.version}`);
+
+// `bitwidth ... | head` closes our output early: that is not an error.
+process.stdout.on('error', (error) => { if (error.code === 'EPIPE') process.exit(); throw error; });
+
+const root = projectRoot(process.cwd());
+if (root === undefined) fail('there is no pipeline.ts in this folder or in one above it; run bitwidth inside a project');
+
+const { currentBuild } = await import('./build.mjs');
+try {
+  const folder = await currentBuild(root);
+  const { default: main } = await import(pathToFileURL(join(folder, 'pipeline.js')).href);
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  // By name: the bundle holds its own copy of the class.
+  if (error instanceof Error && error.name === 'ConfigurationError') fail(error.message);
+  throw error;
+}
+
+function projectRoot(from) {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'pipeline.ts'))) return folder;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+function fail(sentence) {
+  process.stderr.write(`${sentence}\n`);
+  process.exit(2);
+}

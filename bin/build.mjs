@@ -1,0 +1,181 @@
+/**
+ * Builds of the project's sources: `.bitwidth/build/<hash of the sources>/`, each complete once its folder has that name.
+ * Which one is current is found by the sources' stat alone; esbuild is loaded only when there is none.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+
+/** Folders whose every module may be named by a stage; pipeline.ts itself stands beside them. */
+const SOURCE_FOLDERS = ['kernels', 'reports', 'stages'];
+/** Counts into the hash: raised when the way a build is made changes. */
+const BUILD_FORMAT = 1;
+/** A file changed more recently than this may change again within one tick of its time stamp: its stat proves nothing yet. */
+const UNSETTLED_MS = 2000;
+
+/** Answers the folder of the build of the current sources, making it when there is none. Throws ConfigurationError when they do not compile. */
+export async function currentBuild(root) {
+  const builds = join(root, '.bitwidth', 'build');
+  const memoPath = join(builds, 'current.json');
+  const memo = readJson(memoPath);
+  const sources = sourceFiles(root);
+  const extra = Array.isArray(memo?.extra) ? memo.extra : [];
+  const stamp = stampOf(root, [...sources, ...extra]);
+  if (memo !== undefined && stamp.settled && memo.stamp === stamp.text && existsSync(join(builds, memo.build, 'pipeline.js'))) return join(builds, memo.build);
+
+  const hash = contentHash(root, [...sources, ...extra]);
+  let folder = join(builds, hash);
+  let outside = extra;
+  if (existsSync(join(folder, 'pipeline.js'))) {
+    utimesSync(folder, new Date(), new Date());
+  } else {
+    mkdirSync(join(root, '.bitwidth'), { recursive: true, mode: 0o700 });
+    mkdirSync(builds, { recursive: true });
+    ({ outside } = await build(root, sources, folder, hash));
+    // Files found outside the source folders count from now on; the next start hashes them too and finds this build by its memo.
+    const known = new Set([...sources, ...extra]);
+    if (outside.some((path) => !known.has(path))) {
+      const complete = join(builds, contentHash(root, [...sources, ...outside]));
+      if (!existsSync(complete)) await build(root, sources, complete, complete.slice(builds.length + 1));
+      folder = complete;
+    }
+    prune(builds, folder);
+  }
+  const settled = stampOf(root, [...sources, ...outside]);
+  if (settled.settled) writeAtomically(memoPath, JSON.stringify({ stamp: settled.text, build: folder.slice(builds.length + 1), extra: outside }));
+  else if (outside.length > 0) writeAtomically(memoPath, JSON.stringify({ stamp: '', build: folder.slice(builds.length + 1), extra: outside }));
+  return folder;
+}
+
+/** Paths from the root, sorted: pipeline.ts, the lock file and every TypeScript module of the source folders. */
+function sourceFiles(root) {
+  const found = ['pipeline.ts'];
+  if (existsSync(join(root, 'package-lock.json'))) found.push('package-lock.json');
+  const walk = (folder) => {
+    let entries;
+    try { entries = readdirSync(join(root, folder), { withFileTypes: true }); } catch { return; }
+    for (const entry of entries) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) { if (entry.name !== 'node_modules') walk(path); }
+      else if (/\.ts$/.test(entry.name) && !/\.(d|test)\.ts$/.test(entry.name)) found.push(path);
+    }
+  };
+  for (const folder of SOURCE_FOLDERS) walk(folder);
+  return found.sort();
+}
+
+function stampOf(root, paths) {
+  const hash = createHash('sha256').update(`stamp ${BUILD_FORMAT}\n`);
+  const now = Date.now();
+  let settled = true;
+  for (const path of paths) {
+    const s = statSync(join(root, path), { bigint: true, throwIfNoEntry: false });
+    if (s === undefined) { hash.update(`${path} missing\n`); continue; }
+    if (Math.abs(now - Number(s.mtimeMs)) < UNSETTLED_MS || Math.abs(now - Number(s.ctimeMs)) < UNSETTLED_MS) settled = false;
+    hash.update(`${path} ${s.dev} ${s.ino} ${s.size} ${s.mtimeNs} ${s.ctimeNs}\n`);
+  }
+  return { text: hash.digest('hex'), settled };
+}
+
+function contentHash(root, paths) {
+  const hash = createHash('sha256').update(`build ${BUILD_FORMAT} ${process.versions.node.split('.')[0]}\n`);
+  for (const path of paths) {
+    let bytes;
+    try { bytes = readFileSync(join(root, path)); } catch { bytes = Buffer.from('missing'); }
+    hash.update(`${path} ${bytes.length}\n`).update(bytes);
+  }
+  return hash.digest('hex').slice(0, 24);
+}
+
+async function build(root, sources, folder, hash) {
+  let esbuild;
+  try {
+    esbuild = await import('esbuild');
+  } catch {
+    throw configurationError('the package esbuild is not installed; run "npm ci" in the project');
+  }
+  const unfinished = `${folder}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  try {
+    const result = await esbuild.build({
+      absWorkingDir: root, entryPoints: ['pipeline.ts', ...sources.filter((path) => isEntry(root, path))], outbase: root, outdir: unfinished,
+      bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external', chunkNames: 'chunks/[name]-[hash]',
+      sourcemap: 'linked', sourcesContent: false, charset: 'utf8', legalComments: 'none', logLevel: 'silent', metafile: true,
+      define: { __BITWIDTH_BUILD__: JSON.stringify(hash), 'import.meta.url': '__sourceUrl' }, plugins: [sourceUrl(root)],
+    });
+    for (const path of Object.keys(result.metafile.outputs)) sync(join(root, path));
+    renameSync(unfinished, folder);
+    const known = new Set(sources);
+    return { outside: Object.keys(result.metafile.inputs).filter((path) => !known.has(path) && !path.startsWith('..')).sort() };
+  } catch (error) {
+    rmSync(unfinished, { recursive: true, force: true });
+    // Another process finished the same build first.
+    if (existsSync(join(folder, 'pipeline.js'))) return { outside: [] };
+    if (Array.isArray(error.errors) && error.errors.length > 0) {
+      throw configurationError(error.errors.map(({ location, text }) => location === null ? text : `${location.file}:${location.line}:${location.column + 1} ${text}`).join('\n'));
+    }
+    throw error;
+  }
+}
+
+/** A module that a stage may name exports `run`; the worker's own entry is started by path. */
+function isEntry(root, path) {
+  if (path === 'stages/dag/executors/worker-main.ts') return true;
+  return path.endsWith('.ts') && path !== 'pipeline.ts' && /^export\s[^;]*?\brun\b/m.test(readFileSync(join(root, path), 'utf8'));
+}
+
+/**
+ * In a bundle `import.meta.url` is the bundle's; a module that looks for its assets beside itself needs its source's. The root is
+ * taken from where the bundle lies when it runs, so no absolute path is written into it.
+ */
+function sourceUrl(root) {
+  return {
+    name: 'source-url',
+    setup(build) {
+      build.onLoad({ filter: /\.ts$/ }, (args) => {
+        const contents = readFileSync(args.path, 'utf8');
+        if (!contents.includes('import.meta.url') || args.path.includes(`${sep}node_modules${sep}`)) return undefined;
+        const path = relative(root, args.path).split(sep).join('/');
+        // Not spelled import.meta.url: that would be replaced as well. On the first line, so that line numbers stay.
+        const declaration = `const __sourceUrl = (({ url }) => url.slice(0, url.lastIndexOf('/.bitwidth/build/') + 1) + ${JSON.stringify(encodeURI(path))})(import.meta);`;
+        return { contents: `${declaration}${contents}`, loader: 'ts' };
+      });
+    },
+  };
+}
+
+const KEEP_NEWEST = 5;
+const KEEP_MS = 24 * 3600 * 1000;
+
+/** Removes old builds; what is in use is touched by each start and each worker. Also what a killed build left behind. */
+function prune(builds, current) {
+  const folders = readdirSync(builds, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    .map((entry) => ({ path: join(builds, entry.name), usedAt: statSync(join(builds, entry.name), { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .sort((a, b) => b.usedAt - a.usedAt);
+  for (const { path, usedAt } of folders.slice(KEEP_NEWEST)) {
+    if (path !== current && Date.now() - usedAt > KEEP_MS) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function readJson(path) {
+  try { return JSON.parse(readFileSync(path, 'utf8')); } catch { return undefined; }
+}
+
+function writeAtomically(path, text) {
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  try {
+    writeFileSync(temporary, text);
+    renameSync(temporary, path);
+  } catch {
+    // Only a memo: without it (a read-only disk) the next start hashes the sources again.
+    rmSync(temporary, { force: true });
+  }
+}
+
+function sync(path) {
+  const file = openSync(path, 'r');
+  try { fsyncSync(file); } finally { closeSync(file); }
+}
+
+function configurationError(message) {
+  return Object.assign(new Error(message), { name: 'ConfigurationError' });
+}

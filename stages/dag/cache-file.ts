@@ -1,0 +1,40 @@
+/**
+ * A text-to-text map in a file, whose loss or damage costs time only: every line carries a checksum and a line that does not
+ * hold is dropped; a file that cannot be written is left alone; of two processes saving at once, one is remembered.
+ */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { temporaryName } from './disk.ts';
+import { encodeLine, readLines } from './log-lines.ts';
+
+/** The file's entries; empty when there is none. */
+export function loadCache(path: string): Map<string, string> {
+  const entries = new Map<string, string>();
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch {
+    return entries;
+  }
+  for (const line of readLines(bytes).lines) {
+    const { key, value } = (line.parse() ?? {}) as { readonly key?: unknown; readonly value?: unknown };
+    if (typeof key === 'string' && typeof value === 'string') entries.set(key, value);
+  }
+  return entries;
+}
+
+/** Replaces the file. Returns whether it could. Not synced: after a crash the checksums tell what is left of it. */
+export function saveCache(path: string, entries: ReadonlyMap<string, string>): boolean {
+  const temporary = `${dirname(path)}/${temporaryName()}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const lines: Uint8Array[] = [];
+    for (const [key, value] of entries) lines.push(encodeLine('entry', { key, value }));
+    writeFileSync(temporary, Buffer.concat(lines), { flag: 'wx', mode: 0o600 });
+    renameSync(temporary, path);
+    return true;
+  } catch {
+    rmSync(temporary, { force: true });
+    return false;
+  }
+}

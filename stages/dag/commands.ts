@@ -1,0 +1,112 @@
+/** The command line: finds the command, reads its options, and turns whatever goes wrong into a sentence and an exit code. */
+import { parseArgs } from 'node:util';
+import { EXIT } from './command.ts';
+import type { Command, CommandOption } from './command.ts';
+import { ConfigurationError, isConfigurationError } from './declare.ts';
+import { closest } from './words.ts';
+import type { Pipeline } from './types.ts';
+
+interface Entry { readonly summary: string; readonly load: () => Promise<{ readonly default: Command }> }
+
+/** The register: one line and one file for each command. */
+const REGISTER: { readonly [name: string]: Entry } = {
+  run: { summary: 'Compute what is missing or out of date, and write the exports', load: () => import('./commands/run.ts') },
+  status: { summary: 'Show what is up to date, out of date, missing and failed', load: () => import('./commands/status.ts') },
+  plan: { summary: 'Show what a run would compute, why, and how long it would take', load: () => import('./commands/plan.ts') },
+  why: { summary: 'Explain why a cell ran, and what would happen to it now', load: () => import('./commands/why.ts') },
+  graph: { summary: 'Draw the stages and what flows between them', load: () => import('./commands/graph.ts') },
+};
+
+export interface CommandLineOptions {
+  /** Boolean flags of the project's own, name -> one line for the help. They are given to the function that makes the pipeline. */
+  readonly flags?: { readonly [name: string]: string };
+  /** Where lines of results go. Default: standard output. */
+  readonly print?: (line: string) => void;
+  /** Where a sentence about what is wrong goes. Default: standard error. */
+  readonly complain?: (line: string) => void;
+}
+
+/** A pipeline, or what makes one from the project's own flags (called only when a command needs it). */
+export type PipelineSource = Pipeline | ((flags: { readonly [name: string]: boolean }) => Pipeline | Promise<Pipeline>);
+
+/**
+ * Runs one command line (without node and script: `['run', '--jobs', '2']`) and answers the exit code: 0 done, 1 a cell failed,
+ * 2 the configuration or the command is wrong, 3 a comparison found a difference, 130 interrupted. Throws only what is a fault of ours.
+ */
+export async function commandLine(source: PipelineSource, argv: readonly string[], options: CommandLineOptions = {}): Promise<number> {
+  const { print = (line) => { process.stdout.write(`${line}\n`); }, complain = (line) => { process.stderr.write(`${line}\n`); } } = options;
+  try {
+    const flags = options.flags ?? {};
+    const [name = 'help', ...rest] = argv;
+    if (name === 'help' || name === '--help' || name === '-h') {
+      const asked = rest[0];
+      print(asked === undefined ? overview(flags) : helpFor(await commandNamed(asked), flags));
+      return EXIT.done;
+    }
+    const command = await commandNamed(name);
+    if (rest.includes('--help') || rest.includes('-h')) {
+      print(helpFor(command, flags));
+      return EXIT.done;
+    }
+    const { values, positionals } = readOptions(name, command, flags, rest);
+    const chosen = Object.fromEntries(Object.keys(flags).map((flag) => [flag, values[flag] === true]));
+    const pipeline = typeof source === 'function' ? await source(chosen) : source;
+    const terminal = options.print === undefined && process.stdout.isTTY === true && process.env['TERM'] !== 'dumb';
+    return await command.run({ pipeline, values, positionals, print, terminal });
+  } catch (error) {
+    if (!isConfigurationError(error)) throw error;
+    complain(error.message);
+    return EXIT.wrong;
+  }
+}
+
+async function commandNamed(name: string): Promise<Command> {
+  const entry = Object.hasOwn(REGISTER, name) ? REGISTER[name] : undefined;
+  if (entry !== undefined) return (await entry.load()).default;
+  const near = closest(name, Object.keys(REGISTER));
+  throw new ConfigurationError(`unknown command "${name}"; ${near === undefined ? '' : `did you mean "${near}"? `}Commands are ${Object.keys(REGISTER).join(', ')}, help.`);
+}
+
+function readOptions(name: string, command: Command, flags: { readonly [name: string]: string }, args: readonly string[]) {
+  const known: { [name: string]: { type: 'boolean' | 'string'; short?: string } } = {};
+  for (const [option, { type, short }] of Object.entries(command.options)) known[option] = short === undefined ? { type } : { type, short };
+  for (const flag of Object.keys(flags)) known[flag] = { type: 'boolean' };
+  let parsed;
+  try {
+    parsed = parseArgs({ args: [...args], options: known, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new ConfigurationError(`${name}: ${optionProblem(error as Error & { code?: string }, Object.keys(known))}\nusage: ${command.usage}; "help ${name}" lists its options`);
+  }
+  const { min, max } = command.positionals;
+  if (parsed.positionals.length < min || parsed.positionals.length > max) {
+    throw new ConfigurationError(`${name}: ${parsed.positionals.length < min ? 'something is missing' : `"${parsed.positionals[max]}" is one argument too many`}\nusage: ${command.usage}`);
+  }
+  return { values: parsed.values as { [option: string]: string | boolean | undefined }, positionals: parsed.positionals };
+}
+
+function optionProblem(error: Error & { code?: string }, known: readonly string[]): string {
+  const unknown = /^Unknown option '(-{1,2})([^']*)'/.exec(error.message);
+  if (error.code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION' || unknown === null) return error.message;
+  const near = closest(unknown[2]!, known);
+  return `unknown option "${unknown[1]}${unknown[2]}"${near === undefined ? '' : `; did you mean "--${near}"?`}`;
+}
+
+function overview(flags: { readonly [name: string]: string }): string {
+  const lines = ['usage: bitwidth <command> [options]', '', 'Commands:'];
+  for (const [name, { summary }] of Object.entries(REGISTER)) lines.push(`  ${name.padEnd(8)} ${summary}`);
+  lines.push('  help     Show this, or "help <command>" for one command');
+  for (const [flag, summary] of Object.entries(flags)) lines.push('', `Every command takes --${flag}: ${summary}`);
+  lines.push('', 'Exit codes: 0 done, 1 something failed, 2 the configuration or the command is wrong, 3 a comparison found a difference, 130 interrupted');
+  return lines.join('\n');
+}
+
+function helpFor(command: Command, flags: { readonly [name: string]: string }): string {
+  const lines = [`usage: ${command.usage}`, '', command.details];
+  const options: [string, CommandOption][] = [...Object.entries(command.options),
+    ...Object.entries(flags).map(([flag, summary]): [string, CommandOption] => [flag, { type: 'boolean', summary }])];
+  if (options.length > 0) lines.push('');
+  for (const [name, { value, summary, short }] of options) {
+    lines.push(`  ${`--${name}${value === undefined ? '' : ` <${value}>`}${short === undefined ? '' : `, -${short}`}`.padEnd(22)} ${summary}`);
+  }
+  return lines.join('\n');
+}

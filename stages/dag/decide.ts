@@ -1,0 +1,138 @@
+/**
+ * Decides one cell whose inputs are known: already computed, known to fail, or to be run, and then why. Reads only; the same
+ * code answers for a run, a plan, a status and a why.
+ */
+import { canonicalJson } from './canonical.ts';
+import { keyOf, partsHash } from './key.ts';
+import { reasonsFor } from './reasons.ts';
+import type { Ground } from './ground.ts';
+import type { Cell, CellRecord, Failure, FailureCode, InputRef, KeyFields, Reason, Sha256, Stage } from './types.ts';
+
+/** How a cell ended, as its readers see it. */
+export type Outcome =
+  /** One record; of a `measured` cell the newest of each machine, ordered by machine label. */
+  | { readonly kind: 'done'; readonly records: readonly CellRecord[] }
+  /** `origin`: the cell whose own failure this is. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly origin: string; readonly record?: CellRecord };
+
+export type Verdict =
+  | Outcome
+  | { readonly kind: 'run'; readonly key: Sha256; readonly fields: KeyFields; readonly reasons: readonly Reason[] };
+
+export interface DecideOptions {
+  /** Cells to run although they are up to date (--force). */
+  readonly force: (cell: Cell) => boolean;
+  /** Measured cells to run here once more (--measure). */
+  readonly measure: (cell: Cell) => boolean;
+  /** Run again what failed and would fail again (--retry-failed). */
+  readonly retryFailed: boolean;
+  /** True for a cell that this run has computed: names the cause of a change. */
+  readonly ranHere: (cell: string) => boolean;
+}
+
+/** The same key fails the same way: not tried again until the key changes. The others had passing reasons. */
+const DETERMINISTIC_FAILURES: ReadonlySet<FailureCode> = new Set(['bad-input', 'not-finite', 'stage-threw']);
+
+/** `outcomeOf` answers for every cell that this one reads. */
+export function decide(cell: Cell, ground: Ground, outcomeOf: (cell: string) => Outcome, options: DecideOptions): Verdict {
+  const blocked = blockedBy(cell, ground, outcomeOf);
+  if (blocked !== undefined) return blocked;
+  const code = ground.codeOf(cell);
+  const fields: KeyFields = { stage: cell.stage.name, params: cell.params, inputs: inputHashes(cell, ground, outcomeOf), code: code.hash, facts: cell.facts ?? {} };
+  const key = keyOf(fields);
+  const run = (reasons: readonly Reason[]): Verdict => ({ kind: 'run', key, fields, reasons });
+
+  if (options.force(cell)) return run([{ field: 'asked for with --force' }]);
+  if (options.measure(cell)) return run([{ field: 'asked for with --measure' }]);
+  const records = recordsOf(cell.stage, key, ground);
+  if (records.length > 0) return { kind: 'done', records };
+
+  const failed = ground.store.failed(key);
+  if (failed?.failure !== undefined) {
+    if (DETERMINISTIC_FAILURES.has(failed.failure.code) && !options.retryFailed) {
+      return { kind: 'failed', failure: failed.failure, origin: cell.id, record: failed };
+    }
+    return run([{ field: `failed last time: ${failed.failure.code}` }]);
+  }
+  const last = ground.store.newestOfCell(cell.id);
+  if (last?.key === key) return run([{ field: `output missing or damaged: ${ground.store.missingOutputs(last).join(', ')}` }]);
+  const changedCells = Object.fromEntries(Object.entries(cell.inputs).map(([name, input]) => [name, changedAmong(input, options)]));
+  const reasons = reasonsFor({ fields, closure: code.files, changedCells }, last, last === undefined ? undefined : ground.store.closure(last.fields.code));
+  return run(reasons.length > 0 ? reasons : [{ field: 'never computed' }]);
+}
+
+/** The records that count for a key: all machines' of a measured cell, else the newest. */
+export function recordsOf(stage: Stage, key: Sha256, ground: Ground): readonly CellRecord[] {
+  if (stage.determinism === 'measured') return ground.store.donePerMachine(key);
+  const record = ground.store.done(key);
+  return record === undefined ? [] : [record];
+}
+
+/** Of several machines' records the one that stands for the cell where a single one is read: this machine's, else the newest. */
+export function representative(records: readonly CellRecord[], machine: string): CellRecord {
+  return records.find((record) => record.machine === machine)
+    ?? records.reduce((newest, record) => record.finishedAt > newest.finishedAt ? record : newest);
+}
+
+/** A cell that must have an input which does not exist: a file that is missing, or the output of a cell that failed. */
+function blockedBy(cell: Cell, ground: Ground, outcomeOf: (cell: string) => Outcome): Outcome | undefined {
+  for (const [name, input] of Object.entries(cell.inputs)) {
+    if (input.kind === 'file' && ground.fileOf(input.path) === undefined) {
+      const failure: Failure = { code: 'bad-input', sentence: `the file ${input.path} (input ${name}) is missing or cannot be read`, hint: 'put it there, or change the pipeline' };
+      return { kind: 'failed', failure, origin: cell.id };
+    }
+    if (input.kind !== 'output') continue;
+    const outcome = outcomeOf(input.cell);
+    if (outcome.kind === 'failed') return { kind: 'failed', failure: upstreamFailure(outcome), origin: outcome.origin };
+  }
+  return undefined;
+}
+
+function upstreamFailure({ failure, origin }: { readonly failure: Failure; readonly origin: string }): Failure {
+  return failure.code === 'upstream-failed' ? failure : { code: 'upstream-failed', sentence: `needs ${origin}, which failed: ${failure.sentence}` };
+}
+
+function inputHashes(cell: Cell, ground: Ground, outcomeOf: (cell: string) => Outcome): { readonly [name: string]: string } {
+  const hashes: { [name: string]: string } = {};
+  for (const [name, input] of Object.entries(cell.inputs)) hashes[name] = inputHash(input, ground, outcomeOf);
+  return hashes;
+}
+
+function inputHash(input: InputRef, ground: Ground, outcomeOf: (cell: string) => Outcome): string {
+  switch (input.kind) {
+    case 'file': return ground.fileOf(input.path)!.sha256;
+    case 'output': {
+      const outcome = outcomeOf(input.cell);
+      if (outcome.kind === 'failed') throw new Error(`${input.cell} failed and has no ${input.output}`);
+      return representative(outcome.records, ground.store.machine).outputs[input.output]!.sha256;
+    }
+    case 'gather': return partsHash(input.of.flatMap(({ cell, output }) => {
+      const outcome = outcomeOf(cell);
+      if (outcome.kind === 'failed') return [{ name: `${cell}#${output}`, content: missing(outcome.failure) }];
+      const measured = ground.cell(cell).stage.determinism === 'measured';
+      return outcome.records.map((record) => ({ name: `${cell}#${output}${measured ? `@${record.machine}` : ''}`, content: record.outputs[output]!.sha256 }));
+    }));
+    case 'records': return partsHash(input.of.map((id) => {
+      const outcome = outcomeOf(id);
+      if (outcome.kind === 'failed') return { name: id, content: missing(outcome.failure) };
+      const unstable = ground.cell(id).stage.unstableOutputs ?? [];
+      return { name: id, content: canonicalJson(outcome.records.map(({ key, outputs }) =>
+        [key, ...Object.keys(outputs).filter((output) => !unstable.includes(output)).sort().map((output) => `${output} ${outputs[output]!.sha256}`)])) };
+    }));
+  }
+}
+
+/** All that a reader of the failure is shown, so that it is drawn again when it reads differently. */
+function missing({ code, sentence, hint }: Failure): string {
+  return `missing:${code} ${sentence}${hint === undefined ? '' : ` (${hint})`}`;
+}
+
+/** The producers behind an input that changed: those computed in this run, or, of a single output, its cell or file. */
+function changedAmong(input: InputRef, { ranHere }: DecideOptions): readonly string[] {
+  switch (input.kind) {
+    case 'file': return [input.path];
+    case 'output': return [input.cell];
+    case 'gather': return [...new Set(input.of.map((ref) => ref.cell))].filter(ranHere);
+    case 'records': return input.of.filter(ranHere);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * How the store writes: a temporary file in the same folder, synced, renamed, and the folder synced. A name therefore stands
+ * either for all of the bytes or for nothing, also after a power cut.
+ */
+import { constants, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { StoreUnwritable } from './errors.ts';
+import { ownProcessId, processState } from './process-id.ts';
+
+const TEMPORARY = /^\.tmp-(.+)$/;
+/** Left-overs of processes of other machines go after a day. */
+const FOREIGN_LEFTOVER_MS = 24 * 60 * 60 * 1000;
+
+let temporaries = 0;
+
+/** A file name that nobody else uses, and that shows whose it is. */
+export function temporaryName(): string {
+  return `.tmp-${ownProcessId()}.${temporaries++}`;
+}
+
+/** Writes `folder/name` from pieces, read-only, durably. An existing file of that name is replaced. Throws StoreUnwritable. */
+export async function writeDurably(folder: string, name: string, pieces: readonly Uint8Array[]): Promise<void> {
+  const temporary = `${folder}/${temporaryName()}`;
+  await wrapErrors(async () => {
+    try {
+      const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o444);
+      try {
+        await writeAll(file, pieces);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, `${folder}/${name}`);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
+    }
+    await syncFolder(folder);
+  });
+}
+
+/** Moves a finished file to `folder/name`, read-only, durably; copies where it lies on another disk. Throws StoreUnwritable. */
+export async function adoptDurably(path: string, folder: string, name: string): Promise<void> {
+  await wrapErrors(async () => {
+    const temporary = `${folder}/${temporaryName()}`;
+    try {
+      await rename(path, temporary).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EXDEV') throw error;
+        await copyFile(path, temporary, constants.COPYFILE_EXCL);
+        await rm(path);
+      });
+      const file = await open(temporary, 'r');
+      try {
+        await file.chmod(0o444);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, `${folder}/${name}`);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
+    }
+    await syncFolder(folder);
+  });
+}
+
+/** Writes every byte of every piece at the file's position. */
+export async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  for (const piece of pieces) {
+    let done = 0;
+    while (done < piece.length) done += (await file.write(piece, done, piece.length - done)).bytesWritten;
+  }
+}
+
+/** Makes a folder and those above it that are missing (mode 0700), durably. */
+export async function ensureFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST') return;
+    // On a read-only disk a recursive mkdir answers ENOENT, which names the wrong culprit; so one level at a time.
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await ensureFolder(dirname(path));
+    await mkdir(path, { mode: 0o700 }).catch((again: NodeJS.ErrnoException) => {
+      if (again.code !== 'EEXIST') throw again;
+    });
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Makes a folder's entries durable. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } catch (error) {
+    // Some network file systems refuse to sync a folder; they have no weaker or stronger promise to offer instead.
+    if (!['EINVAL', 'ENOTSUP', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Removes what dead processes left in a folder: temporary files, and entries named by their process (scratch folders). */
+export async function sweepLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const owner = TEMPORARY.exec(name)?.[1] ?? (folder.endsWith('/scratch') ? name : undefined);
+    if (owner === undefined) continue;
+    const state = processState(owner);
+    const path = `${folder}/${name}`;
+    if (state === 'alive' || (state === 'elsewhere' && !(await isOlderThan(path, FOREIGN_LEFTOVER_MS)))) continue;
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+async function isOlderThan(path: string, ms: number): Promise<boolean> {
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+  return Date.now() - mtimeMs > ms;
+}
+
+/** Runs a piece of writing; what the disk refuses becomes StoreUnwritable. */
+export async function wrapErrors<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    throw asUnwritable(error);
+  }
+}
+
+const REFUSALS: { readonly [code: string]: readonly [what: string, hint: string] } = {
+  ENOSPC: ['the disk is full', 'free some space and run again: what was committed is kept'],
+  EDQUOT: ['the disk quota is used up', 'free some space and run again: what was committed is kept'],
+  EROFS: ['the file system is read-only', 'choose a store folder that can be written, or mount it for writing'],
+  EACCES: ['permission was refused', 'give yourself write access to the store folder, or choose another'],
+  EPERM: ['permission was refused', 'give yourself write access to the store folder, or choose another'],
+  EMFILE: ['too many files are open', 'raise the limit on open files (ulimit -n), or use fewer jobs'],
+  EIO: ['the disk reported an error', 'check the disk; what was committed before is verified when it is read'],
+};
+
+function asUnwritable(error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (error instanceof StoreUnwritable || typeof code !== 'string' || (error as NodeJS.ErrnoException).syscall === undefined) return error;
+  const [what, hint] = REFUSALS[code] ?? [`the disk refused to write (${code})`, 'look at the store folder; deleting it is safe, but costs the time to compute again'];
+  return new StoreUnwritable(code, `the store cannot be written: ${what}`, hint, error);
+}

@@ -1,0 +1,42 @@
+/** Errors of the store that a caller is expected to handle; each message is a sentence for people. */
+import type { Sha256 } from './types.ts';
+
+/** An object's bytes are missing, short, or not what its name says. The cure: set it aside and run its producer again. */
+export class DamagedObject extends Error {
+  override readonly name = 'DamagedObject';
+  readonly sha256: Sha256;
+  /** 'missing', '1024 bytes instead of 2048', 'its bytes hash to 1f0c...'. */
+  readonly what: string;
+  constructor(sha256: Sha256, what: string) {
+    super(`object ${sha256.slice(0, 12)} is damaged: ${what}`);
+    this.sha256 = sha256;
+    this.what = what;
+  }
+}
+
+/** The disk refused a write. What is stored can still be read; what is computed now is not kept. */
+export class StoreUnwritable extends Error {
+  override readonly name = 'StoreUnwritable';
+  /** 'EROFS', 'ENOSPC', ... */
+  readonly code: string;
+  /** What to do about it. */
+  readonly hint: string;
+  constructor(code: string, sentence: string, hint: string, cause: unknown) {
+    super(sentence, { cause });
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** The store was written by a newer version. */
+export class StoreTooNew extends Error {
+  override readonly name = 'StoreTooNew';
+  constructor(found: number, known: number) {
+    super(`the store has format ${found}, this version reads up to ${known}: use the version that wrote it or a newer one, or choose another store folder`);
+  }
+}
+
+/** A module's code identity cannot be determined. `message` begins with file:line:column where there is one. */
+export class CodeIdentityError extends Error {
+  override readonly name = 'CodeIdentityError';
+}

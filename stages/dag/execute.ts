@@ -1,0 +1,168 @@
+/**
+ * A whole run: passes over the cells until none is left that damage has undone, then the exports. Signals end it in order: the
+ * first lets running cells be committed, the second stops at once; no process outlives it either way.
+ */
+import { randomInt } from 'node:crypto';
+import { DamagedObject } from './errors.ts';
+import { exportFolder } from './export-folder.ts';
+import { openStoreOf, readGround } from './ground.ts';
+import { Pass } from './schedule.ts';
+import type { Outcome } from './decide.ts';
+import type { Progress } from './progress.ts';
+import type { CellStatus } from './progress.ts';
+import type { Selection } from './selection.ts';
+import type { Store } from './store.ts';
+import type { Cell, FolderExport, Pipeline, Sha256 } from './types.ts';
+
+export interface RunOptions {
+  readonly selection: Selection;
+  /** What was asked for, in words, for the record of runs. */
+  readonly targets: readonly string[];
+  readonly jobs: number;
+  readonly force: boolean;
+  readonly measure: boolean;
+  readonly retryFailed: boolean;
+  readonly failFast: boolean;
+  /** Shuffles the order of ready work. Default: another one for each run. */
+  readonly seed?: number;
+}
+
+export interface RunResult { readonly failed: boolean; readonly interrupted: boolean }
+
+/** An object that is damaged again after being made anew so many times is a failing disk. */
+const MAX_HEALINGS = 3;
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Runs what is selected. Throws ConfigurationError, or what is a fault of ours; in each case nothing is left running. */
+export async function execute(pipeline: Pipeline, options: RunOptions, progress: Progress): Promise<RunResult> {
+  const startedMs = performance.now();
+  const store = openStoreOf(pipeline);
+  const run = new Run(pipeline, store, options, progress);
+  const onSignal = (): void => run.interrupt();
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  try {
+    await run.untilSettled();
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+    await run.close();
+  }
+  return run.report(performance.now() - startedMs);
+}
+
+class Run {
+  readonly #pipeline: Pipeline;
+  readonly #store: Store;
+  readonly #options: RunOptions;
+  readonly #progress: Progress;
+  readonly #ranHere = new Set<string>();
+  readonly #failedHere = new Map<string, Outcome & { kind: 'failed' }>();
+  readonly #healings = new Map<Sha256, number>();
+  /** The last word on each cell: a later pass may find cached what an earlier one ran. */
+  readonly #status = new Map<string, CellStatus>();
+  #outcomes: ReadonlyMap<string, Outcome> = new Map();
+  #pass: Pass | undefined;
+  #interrupts = 0;
+  #exportFailed = false;
+
+  constructor(pipeline: Pipeline, store: Store, options: RunOptions, progress: Progress) {
+    this.#pipeline = pipeline;
+    this.#store = store;
+    this.#options = options;
+    this.#progress = { ...progress, cell: (cell, outcome, status) => {
+      this.#status.set(cell.id, status);
+      progress.cell(cell, outcome, status);
+    } };
+    const { targets, jobs, force, measure, retryFailed } = options;
+    store.describeRun({ targets, jobs, force, measure, retryFailed });
+  }
+
+  async untilSettled(): Promise<void> {
+    for (;;) {
+      const damage = await this.#onePass() ?? await this.#export();
+      if (damage === undefined || this.#interrupts > 0) return;
+      const times = (this.#healings.get(damage.sha256) ?? 0) + 1;
+      this.#healings.set(damage.sha256, times);
+      const cells = await this.#store.setAside(damage.sha256, damage.what);
+      const whose = cells.length === 0 ? 'a file changed while it was being read' : `an output of ${cells.join(', ')} is damaged (${damage.what}): set aside, to be made again`;
+      this.#progress.warn(whose);
+      for (const cell of cells) this.#ranHere.delete(cell);
+      if (times >= MAX_HEALINGS) throw new Error(`${whose}; this is the ${times}th time in this run: check the disk`);
+      this.#store.refresh();
+    }
+  }
+
+  /** First: finish what runs, start nothing. Second: stop now. */
+  interrupt(): void {
+    this.#interrupts++;
+    if (this.#interrupts === 1) {
+      this.#progress.warn('stopping: cells that are running are finished first; once more to stop at once');
+      this.#pass?.stop(true);
+    } else this.#pass?.kill();
+  }
+
+  async close(): Promise<void> {
+    const counts = this.#counts();
+    await this.#store.close(counts);
+  }
+
+  report(durationMs: number): RunResult {
+    const interrupted = this.#interrupts > 0;
+    const failures = [...this.#outcomes].flatMap(([cell, outcome]) => outcome.kind === 'failed' && outcome.origin === cell ? [{ cell, outcome }] : []);
+    const counts = this.#counts();
+    const failed = counts.failed > 0 || this.#exportFailed;
+    const complete = !interrupted && this.#exportsSelected().length > 0;
+    this.#progress.done({ counts, durationMs, interrupted, failures, closing: complete ? this.#pipeline.closing ?? [] : [] });
+    return { failed, interrupted };
+  }
+
+  async #onePass(): Promise<{ readonly sha256: Sha256; readonly what: string } | undefined> {
+    const { selection, jobs, failFast, force, measure, retryFailed, seed } = this.#options;
+    const named = (cell: Cell): boolean => selection.named.has(cell.id) && !this.#ranHere.has(cell.id);
+    const ground = await readGround(this.#pipeline, this.#store, selection.cells);
+    this.#progress.started(selection.cells, jobs);
+    this.#pass = new Pass(selection.cells, ground, {
+      jobs, failFast, seed: seed ?? randomInt(2 ** 32),
+      force: (cell) => force && named(cell),
+      measure: (cell) => measure && cell.stage.determinism === 'measured' && named(cell),
+      retryFailed: (cell) => retryFailed && !this.#failedHere.has(cell.id),
+      ranHere: this.#ranHere, failedHere: this.#failedHere, progress: this.#progress,
+    });
+    if (this.#interrupts > 0) return undefined;
+    await this.#pass.run();
+    this.#outcomes = this.#pass.outcomes;
+    return this.#pass.damaged;
+  }
+
+  /** Only exports all of whose cells were looked at: a run of some targets leaves the others as they are. */
+  #exportsSelected(): readonly FolderExport[] {
+    return this.#pipeline.exports.filter(({ from }) => from.every(({ cell }) => this.#outcomes.has(cell)));
+  }
+
+  async #export(): Promise<{ readonly sha256: Sha256; readonly what: string } | undefined> {
+    if (this.#interrupts > 0) return undefined;
+    for (const folder of this.#exportsSelected()) {
+      try {
+        this.#progress.exported(await exportFolder(this.#pipeline.root, folder, this.#store, (cell) => this.#outcomes.get(cell)!));
+      } catch (error) {
+        if (error instanceof DamagedObject) return error;
+        if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
+        this.#progress.warn(`${folder.to} could not be written: ${(error as Error).message.split(',')[0]}`);
+        this.#exportFailed = true;
+      }
+    }
+    return undefined;
+  }
+
+  #counts(): { readonly ran: number; readonly cached: number; readonly failed: number; readonly skipped: number } {
+    const counts = { ran: 0, cached: 0, failed: 0, skipped: 0 };
+    for (const { id } of this.#options.selection.cells) {
+      const status = this.#status.get(id);
+      if (this.#ranHere.has(id)) counts.ran++;
+      else if (status === 'cached') counts.cached++;
+      else if (status === 'failed' || status === 'remembered') counts.failed++;
+      else counts.skipped++;
+    }
+    return counts;
+  }
+}

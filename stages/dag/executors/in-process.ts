@@ -1,0 +1,27 @@
+/** Runs a task in this process: for short work whose failure cannot take the process down. A crash of it ends the run. */
+import { runTask } from '../run-task.ts';
+import { asBytes } from './transfer.ts';
+import type { Executor, RunningTask, Task, TaskEnd, TaskEvents } from '../executor.ts';
+
+export function inProcessExecutor(): Executor {
+  return {
+    start(task: Task, events: TaskEvents): RunningTask {
+      const stop = new AbortController();
+      let finish: (end: TaskEnd) => void = () => undefined;
+      const early = new Promise<TaskEnd>((resolve) => { finish = resolve; });
+      const timer = task.timeoutMs === undefined ? undefined : setTimeout(() => { stop.abort(); finish({ kind: 'timed-out' }); }, task.timeoutMs);
+      const work = runTask(task, {
+        committed: (cell, outputs, computedBy) => events.committed(cell, Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, asBytes(value)])), computedBy),
+        failed: (cell, failure) => events.failed(cell, failure),
+        progress: (done, total, unit) => events.progress(done, total, unit),
+      }, stop.signal);
+      return {
+        end: Promise.race([work, early]).finally(() => clearTimeout(timer)),
+        stop: () => stop.abort(),
+        kill: () => { stop.abort(); finish({ kind: 'stopped' }); },
+        log: () => '',
+      };
+    },
+    release: () => undefined,
+  };
+}

@@ -1,0 +1,31 @@
+/**
+ * How outputs travel from a worker: bytes below INLINE_BYTES in the message, larger ones as files in the task's scratch folder,
+ * which the store moves into place. Text becomes UTF-8.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { OutputBytes, OutputContent } from '../store.ts';
+import type { OutputValue } from '../types.ts';
+
+/** An object of the store's own file size or more is moved, not sent through a pipe. */
+const INLINE_BYTES = 1 << 20;
+
+export function asBytes(value: OutputValue): OutputContent {
+  if (value instanceof Uint8Array) return value;
+  if (typeof value === 'string') return new TextEncoder().encode(value);
+  return { tree: new Map(Array.from(value.tree, ([path, bytes]) => [path, typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes])) };
+}
+
+/** Writes large outputs to files under `folder`, named from `prefix`; answers what to send. */
+export function forSending(value: OutputValue, folder: string, prefix: string): OutputContent {
+  let files = 0;
+  const place = (bytes: OutputBytes): OutputBytes => {
+    if (!(bytes instanceof Uint8Array) || bytes.length < INLINE_BYTES) return bytes;
+    mkdirSync(folder, { recursive: true });
+    const file = `${folder}/${prefix}-${files++}`;
+    writeFileSync(file, bytes, { flag: 'wx' });
+    return { file };
+  };
+  const content = asBytes(value);
+  if (content instanceof Uint8Array || 'file' in content) return place(content);
+  return { tree: new Map(Array.from(content.tree, ([path, bytes]) => [path, place(bytes)])) };
+}

@@ -1,0 +1,46 @@
+/** The program of a worker process: runs the tasks that its parent sends, one after another, and ends with its parent. */
+import { Worker } from 'node:worker_threads';
+import { runTask } from '../run-task.ts';
+import { forSending } from './transfer.ts';
+import type { FromWorker, ToWorker } from './protocol.ts';
+
+// Ctrl-C in a terminal reaches the whole process group; what happens to a worker is the parent's decision.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+process.on('disconnect', () => process.exit(1));
+
+// The event loop stands still during a long computation, so a thread of its own notices when the parent is gone (SIGKILL).
+const parent = process.ppid;
+new Worker(`setInterval(() => { if (process.ppid !== ${parent}) process.kill(process.pid, 'SIGKILL'); }, 500);`, { eval: true, execArgv: [] }).unref();
+
+let stop = new AbortController();
+const waiting = new Map<number, () => void>();
+let sent = 0;
+
+process.on('message', (message: ToWorker) => {
+  if (message.kind === 'task') void work(message);
+  else if (message.kind === 'stop') stop.abort();
+  else {
+    waiting.get(message.commit)?.();
+    waiting.delete(message.commit);
+  }
+});
+
+async function work({ task }: Extract<ToWorker, { kind: 'task' }>): Promise<void> {
+  stop = new AbortController();
+  const end = await runTask(task, {
+    async committed(cell, outputs, computedBy) {
+      const commit = sent++;
+      const content = Object.fromEntries(Object.entries(outputs).map(([name, value], i) => [name, forSending(value, `${task.scratch}/out`, `${commit}-${i}`)]));
+      const taken = new Promise<void>((resolve) => { waiting.set(commit, resolve); });
+      send({ kind: 'committed', commit, cell, outputs: content, ...(computedBy === undefined ? {} : { computedBy }) });
+      await taken;
+    },
+    failed: (cell, failure) => send({ kind: 'failed', cell, failure }),
+    progress: (done, total, unit) => send({ kind: 'progress', done, total, unit }),
+  }, stop.signal);
+  send({ kind: 'end', end });
+}
+
+function send(message: FromWorker): void {
+  process.send?.(message);
+}

@@ -1,0 +1,110 @@
+/**
+ * Runs tasks in processes of their own: native code that crashes takes its task and not the run. A process that ended a task
+ * well is used for the next one of the same stage, so that thousands of small tasks do not each start Node.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { execaNode } from 'execa';
+import { workerProgram } from '../modules.ts';
+import type { Executor, RunningTask, Task, TaskEnd, TaskEvents } from '../executor.ts';
+import type { FromWorker, ToWorker } from './protocol.ts';
+
+/** Of each task's output so much is kept, from its end. */
+const LOG_CHARACTERS = 64 * 1024;
+/** A process is replaced after so many tasks: whatever it leaks stays small. */
+const TASKS_PER_PROCESS = 100;
+
+interface Process {
+  readonly stage: string;
+  tasks: number;
+  log: string;
+  /** Set while a task runs. */
+  current: { readonly onMessage: (message: FromWorker) => void; readonly onExit: (sentence: string) => void } | undefined;
+  send(message: ToWorker): void;
+  kill(): void;
+}
+
+export function workerExecutor(): Executor {
+  const idle: Process[] = [];
+  return {
+    start(task: Task, events: TaskEvents): RunningTask {
+      const found = idle.findIndex((process) => process.stage === task.stage);
+      const worker = found < 0 ? startProcess(task.stage, idle) : idle.splice(found, 1)[0]!;
+      return startTask(worker, task, events, () => {
+        if (worker.tasks < TASKS_PER_PROCESS) idle.push(worker);
+        else worker.kill();
+      });
+    },
+    release(stage) {
+      for (const worker of idle.splice(0)) {
+        if (stage === undefined || worker.stage === stage) worker.kill();
+        else idle.push(worker);
+      }
+    },
+  };
+}
+
+function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () => void): RunningTask {
+  worker.tasks++;
+  worker.log = '';
+  let finish: (end: TaskEnd) => void = () => undefined;
+  const end = new Promise<TaskEnd>((resolve) => { finish = resolve; });
+  const ended = (how: TaskEnd): void => {
+    clearTimeout(timer);
+    worker.current = undefined;
+    finish(how);
+  };
+  const timer = task.timeoutMs === undefined ? undefined : setTimeout(() => {
+    ended({ kind: 'timed-out' });
+    worker.kill();
+  }, task.timeoutMs);
+  worker.current = {
+    onMessage(message) {
+      switch (message.kind) {
+        case 'committed':
+          void events.committed(message.cell, message.outputs, message.computedBy).then(() => worker.send({ kind: 'taken', commit: message.commit }));
+          break;
+        case 'failed': events.failed(message.cell, message.failure); break;
+        case 'progress': events.progress(message.done, message.total, message.unit); break;
+        case 'end':
+          ended(message.end);
+          // After an error its state is in doubt; it goes.
+          if (message.end.kind === 'ended') reuse();
+          else worker.kill();
+      }
+    },
+    onExit: (sentence) => ended({ kind: 'crashed', sentence }),
+  };
+  worker.send({ kind: 'task', task });
+  return {
+    end,
+    stop: () => worker.send({ kind: 'stop' }),
+    kill: () => { ended({ kind: 'stopped' }); worker.kill(); },
+    log: () => worker.log,
+  };
+}
+
+function startProcess(stage: string, idle: Process[]): Process {
+  const child = execaNode(workerProgram(), [], {
+    ipc: true, buffer: false, reject: false, stdin: 'ignore', all: true, cleanup: true,
+    // Time zone and locale are the machine's; results must not be.
+    env: { TZ: 'UTC', LC_ALL: 'C.UTF-8' },
+  });
+  const worker: Process = {
+    stage, tasks: 0, log: '', current: undefined,
+    // A process that is gone tells so by its exit; a message that can no longer reach it is nobody's.
+    send: (message) => { if (child.connected) child.send(message, () => undefined); },
+    kill: () => { child.kill('SIGKILL'); },
+  };
+  child.all.setEncoding('utf8').on('data', (text: string) => { worker.log = (worker.log + text).slice(-LOG_CHARACTERS); });
+  child.on('message', (message) => worker.current?.onMessage(message as FromWorker));
+  void child.then(async (result) => {
+    // Messages that were sent before the end are still being delivered.
+    await wait(0);
+    const place = idle.indexOf(worker);
+    if (place >= 0) idle.splice(place, 1);
+    const how = result.signal !== undefined ? `by ${result.signal}` : `with exit code ${result.exitCode}`;
+    const last = worker.log.trimEnd().split('\n').at(-1) ?? '';
+    worker.current?.onExit(`its process ended ${how}${last === '' ? '' : ` after "${last.slice(0, 300)}"`}`);
+  });
+  return worker;
+}

@@ -1,0 +1,111 @@
+/**
+ * Mirrors tree outputs into a folder outside the store. Only files that differ are written, each in one step. What was written is
+ * remembered with its stat: a run with nothing to do costs one stat a file, an edited or deleted file is restored, and a file of
+ * ours that does not belong there any more is removed. What somebody else put there stays.
+ */
+import { lstatSync, mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { loadCache, saveCache } from './cache-file.ts';
+import { representative } from './decide.ts';
+import { hashFile } from './facts.ts';
+import { taggedSha256 } from './sha256.ts';
+import type { Outcome } from './decide.ts';
+import type { Store } from './store.ts';
+import type { FolderExport, InputHandle, OutputRecord } from './types.ts';
+
+export interface ExportResult { readonly to: string; readonly files: number; readonly written: number; readonly removed: number }
+
+/**
+ * Brings the folder to the state of these outputs; those of failed cells are left out. Throws DamagedObject when the store
+ * cannot give a file, and the file system's error when the folder cannot be written.
+ */
+export async function exportFolder(root: string, { to, from }: FolderExport, store: Store, outcomeOf: (cell: string) => Outcome): Promise<ExportResult> {
+  const folder = join(root, to);
+  const memoPath = join(store.folder, 'cache', `export-${taggedSha256('export 1', to).slice(0, 16)}.ndjson`);
+  const { state: lastState, files: lastFiles } = readMemo(memoPath);
+  const outputs = outputsOf(from, store, outcomeOf);
+  const state = taggedSha256('export state 1', outputs.map(({ name, record }) => `${name} ${record.sha256}`).join('\n'));
+  if (state === lastState && [...lastFiles].every(([path, identity]) => identityOf(join(folder, path), identity.slice(0, 64)) === identity)) {
+    return { to, files: lastFiles.size, written: 0, removed: 0 };
+  }
+
+  const wanted = filesOf(to, outputs, store);
+  let removed = 0;
+  for (const path of lastFiles.keys()) {
+    if (wanted.has(path)) continue;
+    if (lstatSync(join(folder, path), { throwIfNoEntry: false }) !== undefined) removed++;
+    removeWithEmptyFolders(folder, path);
+  }
+  let written = 0;
+  const memo = new Map([['state', state as string]]);
+  for (const [path, handle] of wanted) {
+    const target = join(folder, path);
+    const known = lastFiles.get(path);
+    if ((known === undefined || known !== identityOf(target, handle.sha256)) && !await holds(target, handle)) {
+      writeWhole(target, await store.read(handle));
+      written++;
+    }
+    memo.set(`file ${path}`, identityOf(target, handle.sha256) ?? '');
+  }
+  saveCache(memoPath, memo);
+  return { to, files: wanted.size, written, removed };
+}
+
+interface NamedOutput { readonly name: string; readonly record: OutputRecord }
+
+function outputsOf(from: FolderExport['from'], store: Store, outcomeOf: (cell: string) => Outcome): readonly NamedOutput[] {
+  return from.flatMap(({ cell, output }) => {
+    const outcome = outcomeOf(cell);
+    return outcome.kind === 'failed' ? [] : [{ name: output, record: representative(outcome.records, store.machine).outputs[output]! }];
+  });
+}
+
+/** All files by their path in the folder; an output that is no tree is a file of its name. */
+function filesOf(to: string, outputs: readonly NamedOutput[], store: Store): ReadonlyMap<string, InputHandle> {
+  const files = new Map<string, InputHandle>();
+  for (const { name, record } of outputs) {
+    const entries = record.tree === true ? Object.entries(store.treeHandle(record).tree) : [[name, store.handle(record)] as const];
+    for (const [path, handle] of entries) {
+      const other = files.get(path);
+      if (other !== undefined && other.sha256 !== handle.sha256) throw new Error(`export to ${to}: two outputs hold different files named ${path}`);
+      files.set(path, handle);
+    }
+  }
+  return files;
+}
+
+function readMemo(path: string): { readonly state: string | undefined; readonly files: ReadonlyMap<string, string> } {
+  const memo = loadCache(path);
+  return { state: memo.get('state'), files: new Map([...memo].filter(([name]) => name.startsWith('file ')).map(([name, value]) => [name.slice(5), value])) };
+}
+
+/** '<sha256> <stat>' of an untouched file; undefined when there is no file. */
+function identityOf(path: string, sha256: string): string | undefined {
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat?.isFile() === true ? `${sha256} ${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}` : undefined;
+}
+
+/** True when the file already has these bytes: a folder that was copied here, or whose memory is lost. */
+async function holds(path: string, { sha256, bytes }: InputHandle): Promise<boolean> {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.size === bytes && (await hashFile(path)).sha256 === sha256;
+}
+
+function writeWhole(target: string, bytes: Uint8Array): void {
+  const temporary = join(dirname(target), `.new-${process.pid}`);
+  mkdirSync(dirname(target), { recursive: true });
+  try {
+    writeFileSync(temporary, bytes, { mode: 0o644 });
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function removeWithEmptyFolders(folder: string, path: string): void {
+  rmSync(join(folder, path), { force: true });
+  for (let above = dirname(path); above !== '.'; above = dirname(above)) {
+    try { rmdirSync(join(folder, above)); } catch { return; }
+  }
+}

@@ -1,0 +1,75 @@
+/** What decisions stand on: the store, the project's files as they are now, and the identity of the code. Read once for each pass. */
+import { join } from 'node:path';
+import { CodeIdentities } from './code-identity.ts';
+import { ConfigurationError } from './declare.ts';
+import { CodeIdentityError, StoreTooNew } from './errors.ts';
+import { openStore } from './open-store.ts';
+import { DEFAULT_STORE } from './pipeline.ts';
+import type { CodeIdentity } from './code-identity.ts';
+import type { Store } from './store.ts';
+import type { Cell, InputHandle, Pipeline } from './types.ts';
+
+export interface Ground {
+  readonly pipeline: Pipeline;
+  readonly store: Store;
+  /** A cell of the pipeline. */
+  cell(id: string): Cell;
+  /** A file of the project, with its hash; undefined when it is missing or cannot be read. */
+  fileOf(path: string): InputHandle | undefined;
+  codeOf(cell: Cell): CodeIdentity;
+}
+
+/** Opens the pipeline's store. Throws ConfigurationError when it was written by a newer version. */
+export function openStoreOf(pipeline: Pipeline): Store {
+  try {
+    return openStore({ folder: join(pipeline.root, pipeline.store ?? DEFAULT_STORE) });
+  } catch (error) {
+    if (error instanceof StoreTooNew) throw new ConfigurationError(error.message);
+    throw error;
+  }
+}
+
+/**
+ * Reads files and code for these cells. Throws ConfigurationError, naming file and line, where code has no identity (a syntax
+ * error, an import that leads nowhere).
+ */
+export async function readGround(pipeline: Pipeline, store: Store, cells: readonly Cell[]): Promise<Ground> {
+  const files = new Map<string, InputHandle | undefined>();
+  const code = new Map<string, CodeIdentity>();
+  const identities = new CodeIdentities({ root: pipeline.root, boundaries: pipeline.boundaries, facts: store.facts, cacheFolder: join(store.folder, 'cache') });
+  try {
+    for (const cell of cells) {
+      const name = codeName(cell);
+      if (!code.has(name)) code.set(name, await identities.of(cell.stage.module, cell.uses ?? []));
+      for (const input of Object.values(cell.inputs)) {
+        if (input.kind !== 'file' || files.has(input.path)) continue;
+        files.set(input.path, await readFile(join(pipeline.root, input.path), store));
+      }
+    }
+  } catch (error) {
+    if (error instanceof CodeIdentityError) throw new ConfigurationError(error.message);
+    throw error;
+  }
+  identities.save();
+  const byId = new Map(pipeline.cells.map((cell) => [cell.id, cell]));
+  return {
+    pipeline, store,
+    cell: (id) => byId.get(id)!,
+    fileOf: (path) => files.get(path),
+    codeOf: (cell) => code.get(codeName(cell))!,
+  };
+}
+
+function codeName({ stage, uses }: Cell): string {
+  return uses === undefined ? stage.module : [stage.module, ...uses].join('\n');
+}
+
+async function readFile(path: string, store: Store): Promise<InputHandle | undefined> {
+  try {
+    const { sha256, bytes } = await store.facts.of(path);
+    return { sha256, bytes, path, offset: 0 };
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).code === 'string') return undefined;
+    throw error;
+  }
+}

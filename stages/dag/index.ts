@@ -1,0 +1,17 @@
+/**
+ * The machinery's whole public face.
+ *
+ *   const double = stage({ name: 'double', title: 'Double the numbers', determinism: 'exact', module: 'double.ts', outputs: ['numbers'] });
+ *   const cells = [cell(double, 'primes', { params: { factor: 2 }, inputs: { numbers: file('primes.json') } })];
+ *   export default (argv: string[]) => commandLine(pipeline({ name: 'example', root, cells }), argv);
+ */
+export { cell, ConfigurationError, file, gather, isConfigurationError, output, records, stage } from './declare.ts';
+export type { CellDeclaration } from './declare.ts';
+export { pipeline } from './pipeline.ts';
+export type { PipelineDeclaration } from './pipeline.ts';
+export { describeMachine } from './machine.ts';
+export { StageFailure } from './run-task.ts';
+export { closest } from './words.ts';
+export { commandLine } from './commands.ts';
+export type { CommandLineOptions } from './commands.ts';
+export type * from './types.ts';

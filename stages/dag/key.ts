@@ -1,0 +1,29 @@
+/** A cell's key: equal keys mean equal work. */
+import { canonicalJson } from './canonical.ts';
+import { taggedSha256 } from './sha256.ts';
+import type { KeyFields, Sha256 } from './types.ts';
+
+/** The key of these fields. Throws TypeError where a parameter has no canonical form. */
+export function keyOf(fields: KeyFields): Sha256 {
+  return taggedSha256('key 1', canonicalJson({
+    // Two stages may share a module and parameters (a fit and its check) and still be different work.
+    stage: fields.stage,
+    // What the study asks for: a temperature, a format's name.
+    params: fields.params,
+    // What the work reads, by content: an input that is made again with equal bytes changes nothing downstream.
+    inputs: fields.inputs,
+    // How the work is done: the closure of its module, its declared assets and the locked versions of its packages.
+    code: fields.code,
+    // What the result depends on and no file says: an adapter and its driver, an arithmetic version.
+    facts: fields.facts,
+    // Not here, on purpose: the cell's id (a renamed cell is the same work), its batch, the machine, the time, the Node version.
+  }));
+}
+
+/**
+ * Hash of an input that has parts (a gather: one part for each output, 'missing:<code>' for a failed one). Order counts.
+ * Each part names what it is, so that two cells swapping their outputs is a change.
+ */
+export function partsHash(parts: readonly { readonly name: string; readonly content: string }[]): Sha256 {
+  return taggedSha256('parts 1', canonicalJson(parts.map(part => [part.name, part.content])));
+}

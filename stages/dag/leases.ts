@@ -1,0 +1,212 @@
+/**
+ * Who computes what now. A lease on a key is the file leases/<key>, made exclusively and holding the id of a process; the
+ * process says that it lives by rewriting holders/<id> every BEAT_MS. Works on shared folders: no daemon, no fcntl lock.
+ *
+ * Taking over from a dead holder must have one winner, though many see the death at once: whoever wants to replace a lease
+ * first takes the lease on replacing it (leases/<key>.takeover, by these same rules), looks again, and renames its own file
+ * over the dead one's. A taker that dies in between leaves a lease that is taken over in turn.
+ */
+import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { wrapErrors } from './disk.ts';
+import { ownProcessId, processState } from './process-id.ts';
+import { isSha256 } from './sha256.ts';
+import type { LeaseHolder, Leases } from './store.ts';
+import { timestamp } from './timestamp.ts';
+import type { Sha256 } from './types.ts';
+
+const BEAT_MS = 5_000;
+/** A holder elsewhere counts as dead when its beat is this old and did not move while we watched for WATCH_MS. */
+const STALE_MS = 30_000;
+/** By our monotonic clock: a jump of a wall clock makes no holder dead. */
+const WATCH_MS = 2 * BEAT_MS;
+const TAKEOVER = '.takeover';
+const LEASE_NAME = /^[0-9a-f]{64}(\.takeover)*$/;
+
+let instances = 0;
+
+export interface LeaseOptions {
+  /** The store's folder. */
+  readonly folder: string;
+  /** Makes the store's folder; called before the first lease. Throws StoreUnwritable. */
+  readonly prepare: () => Promise<void>;
+  readonly machine: () => string;
+}
+
+export class FileLeases implements Leases {
+  readonly #folder: string;
+  readonly #options: LeaseOptions;
+  readonly #id: string;
+  readonly #held = new Set<string>();
+  #self: Promise<string> | undefined;
+  #beat: NodeJS.Timeout | undefined;
+  /** Foreign holder -> its last beat and when we first saw that one. */
+  readonly #watched = new Map<string, { readonly beatMs: number; readonly sinceMs: number }>();
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+    this.#folder = options.folder;
+    this.#id = `${ownProcessId()}.${instances++}`;
+  }
+
+  acquire(key: Sha256): Promise<LeaseHolder | undefined> {
+    return wrapErrors(() => this.#acquire(key));
+  }
+
+  async release(key: Sha256): Promise<void> {
+    if (!this.#held.delete(key)) return;
+    // Somebody may have thought us dead (a suspended laptop) and taken it: then it is theirs.
+    if ((await this.#holderOf(key))?.id === this.#id) await unlink(this.#path(key)).catch(() => undefined);
+  }
+
+  async held(): Promise<readonly { readonly key: Sha256; readonly holder: LeaseHolder }[]> {
+    const all: { key: Sha256; holder: LeaseHolder }[] = [];
+    for (const name of await readdir(`${this.#folder}/leases`).catch(() => [])) {
+      const holder = isSha256(name) ? await this.#holderOf(name) : undefined;
+      if (isSha256(name) && holder !== undefined && !(await this.#isDead(holder))) all.push({ key: name, holder });
+    }
+    return all;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#beat);
+    this.#beat = undefined;
+    for (const key of [...this.#held]) await this.release(key as Sha256);
+    if (this.#self !== undefined) await rm(await this.#self.catch(() => this.#holderPath(this.#id)), { force: true }).catch(() => undefined);
+    this.#self = undefined;
+  }
+
+  async #acquire(name: string): Promise<LeaseHolder | undefined> {
+    const self = await this.#announced();
+    for (;;) {
+      if (await this.#create(self, name)) {
+        this.#held.add(name);
+        return undefined;
+      }
+      const holder = await this.#holderOf(name);
+      if (holder === undefined) continue; // released between the two looks
+      if (holder.id === this.#id) return undefined;
+      if (!(await this.#isDead(holder))) return holder;
+      const taking = await this.#acquire(name + TAKEOVER);
+      if (taking !== undefined) return taking;
+      // Nobody but us may replace it now; whether it still is the dead one's is to be seen again.
+      const still = await this.#holderOf(name);
+      const ours = still !== undefined && still.id === holder.id;
+      if (ours) await rename(this.#path(name + TAKEOVER), this.#path(name));
+      else await unlink(this.#path(name + TAKEOVER)).catch(() => undefined);
+      this.#held.delete(name + TAKEOVER);
+      if (!ours) continue;
+      this.#held.add(name);
+      return undefined;
+    }
+  }
+
+  async #announced(): Promise<string> {
+    if (this.#self === undefined) {
+      this.#self = this.#announce();
+      this.#self.catch(() => { this.#self = undefined; });
+      await this.#self;
+      await this.#sweep();
+    }
+    return this.#self;
+  }
+
+  /** Makes holders/<id>, whose content every lease of ours has, and starts the heartbeat. */
+  async #announce(): Promise<string> {
+    await this.#options.prepare();
+    for (const sub of ['leases', 'holders']) await mkdir(`${this.#folder}/${sub}`, { mode: 0o700 }).catch(ignore('EEXIST'));
+    const path = this.#holderPath(this.#id);
+    const startedAt = timestamp();
+    const content = JSON.stringify({ id: this.#id, machine: this.#options.machine(), pid: process.pid, startedAt } satisfies LeaseHolder);
+    await writeFile(path, content, { mode: 0o600 });
+    this.#beat = setInterval(() => {
+      // Rewriting, not utimes: then it is the file server's clock that stamps it, one clock for all.
+      void writeFile(path, content, { flag: 'r+' }).catch(() => undefined);
+    }, BEAT_MS);
+    this.#beat.unref();
+    return path;
+  }
+
+  /** Makes the lease if there is none: a hard link to our holder file is exclusive and never half written. */
+  async #create(self: string, name: string): Promise<boolean> {
+    const path = this.#path(name);
+    try {
+      await link(self, path);
+      return true;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') return false;
+      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code ?? '')) throw error;
+    }
+    // A file system without hard links: exclusive, but half written if we die right here; #holderOf knows.
+    const file = await open(path, 'wx', 0o600).catch(ignore('EEXIST'));
+    if (file === undefined) return false;
+    await file.writeFile(await readFile(self)).finally(() => file.close());
+    return true;
+  }
+
+  /** Who holds a lease; undefined when nobody does. A file that says nothing belongs to a nobody who is watched like others. */
+  async #holderOf(name: string): Promise<LeaseHolder | undefined> {
+    let text: string;
+    try {
+      text = await readFile(this.#path(name), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+    try {
+      const { id, machine, pid, startedAt } = JSON.parse(text) as LeaseHolder;
+      if ([id, machine, startedAt].every(field => typeof field === 'string')) return { id, machine, pid, startedAt };
+    } catch {
+      // Falls through: half a file.
+    }
+    return { id: `unreadable-${name}`, machine: 'unknown', pid: 0, startedAt: '' };
+  }
+
+  async #isDead(holder: LeaseHolder): Promise<boolean> {
+    const state = processState(holder.id);
+    if (state !== 'elsewhere') return state === 'dead';
+    const [beat, nowMs] = [await stat(this.#holderPath(holder.id)).catch(ignore('ENOENT')), performance.now()];
+    const beatMs = beat?.mtimeMs ?? 0;
+    const watched = this.#watched.get(holder.id);
+    if (watched?.beatMs !== beatMs) {
+      this.#watched.set(holder.id, { beatMs, sinceMs: nowMs });
+      return false;
+    }
+    return nowMs - watched.sinceMs >= WATCH_MS && (await this.#serverTimeMs()) - beatMs >= STALE_MS;
+  }
+
+  /** Now, by the clock that stamps the files in this folder. */
+  async #serverTimeMs(): Promise<number> {
+    const self = this.#self === undefined ? undefined : await this.#self.catch(() => undefined);
+    if (self === undefined) return Date.now();
+    await writeFile(self, await readFile(self), { flag: 'r+' });
+    return (await stat(self)).mtimeMs;
+  }
+
+  /** Removes what dead processes left. A lease is taken over first: nobody else may be doing that at the same moment. */
+  async #sweep(): Promise<void> {
+    for (const name of await readdir(`${this.#folder}/leases`).catch(() => [])) {
+      const holder = LEASE_NAME.test(name) ? await this.#holderOf(name) : undefined;
+      if (holder === undefined || processState(holder.id) !== 'dead') continue;
+      if (await this.#acquire(name) === undefined) await this.release(name as Sha256);
+    }
+    for (const id of await readdir(`${this.#folder}/holders`).catch(() => [])) {
+      if (processState(id) === 'dead') await rm(this.#holderPath(id), { force: true }).catch(() => undefined);
+    }
+  }
+
+  #path(name: string): string {
+    return `${this.#folder}/leases/${name}`;
+  }
+
+  #holderPath(id: string): string {
+    return `${this.#folder}/holders/${id.replace(/[^0-9a-z.-]/g, '_')}`;
+  }
+}
+
+function ignore(code: string): (error: NodeJS.ErrnoException) => undefined {
+  return error => {
+    if (error.code !== code) throw error;
+    return undefined;
+  };
+}

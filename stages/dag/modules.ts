@@ -1,0 +1,32 @@
+/**
+ * Where a module is imported from. In a bundle (bin/build.mjs) that is the build's folder, whose layout mirrors the project's;
+ * otherwise the source itself, for a loader that reads TypeScript.
+ */
+import { existsSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+/** The build's name, put in by the bundler. */
+declare const __BITWIDTH_BUILD__: string;
+const BUILD = typeof __BITWIDTH_BUILD__ === 'string' ? __BITWIDTH_BUILD__ : undefined;
+
+/** The folder that this machinery's sources stand in, `stages/dag` from its own root. In a bundle, too, this is the source's. */
+const OWN_ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** URL to import for a module of the project, given by its path from the root. */
+export function moduleUrl(root: string, path: string): string {
+  if (BUILD !== undefined) {
+    const built = join(root, '.bitwidth', 'build', BUILD, path.replace(/\.ts$/, '.js'));
+    if (existsSync(built)) return pathToFileURL(built).href;
+  }
+  return pathToFileURL(join(root, path)).href;
+}
+
+/** Path of the program that worker processes run. */
+export function workerProgram(): string {
+  if (BUILD === undefined) return fileURLToPath(new URL('./executors/worker-main.ts', import.meta.url));
+  const folder = join(OWN_ROOT, '.bitwidth', 'build', BUILD);
+  // What is in use is touched, so that a run of many days keeps its build.
+  try { utimesSync(folder, new Date(), new Date()); } catch { /* a read-only disk: nothing is pruned there either */ }
+  return join(folder, 'stages/dag/executors/worker-main.js');
+}

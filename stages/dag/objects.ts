@@ -1,0 +1,162 @@
+/** Reading objects: from packs and loose files, hashed every time. Usable without a store: a handle says where to look. */
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { DamagedObject } from './errors.ts';
+import { isSha256, sha256 } from './sha256.ts';
+import type { InputHandle, Sha256 } from './types.ts';
+
+/** Reads and hashes an object (or a project's file). Throws DamagedObject when it is missing, short, or other bytes. */
+export async function readObject(handle: InputHandle): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await open(handle.path, 'r').catch(error => { throw unreadable(handle, error); });
+  try {
+    const { size } = await file.stat();
+    refuseShort(handle, size);
+    const bytes = new Uint8Array(handle.bytes);
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesRead } = await file.read(bytes, done, bytes.length - done, handle.offset + done);
+      if (bytesRead === 0) refuseShort(handle, handle.offset + done);
+      done += bytesRead;
+    }
+    return verified(handle, bytes);
+  } catch (error) {
+    throw unreadable(handle, error);
+  } finally {
+    await file.close();
+  }
+}
+
+/** readObject for small things that are needed at once (manifests). */
+export function readObjectSync(handle: InputHandle): Uint8Array<ArrayBuffer> {
+  let file: number | undefined;
+  try {
+    file = openSync(handle.path, 'r');
+    refuseShort(handle, fstatSync(file).size);
+    const bytes = new Uint8Array(handle.bytes);
+    let done = 0;
+    while (done < bytes.length) {
+      const bytesRead = readSync(file, bytes, done, bytes.length - done, handle.offset + done);
+      if (bytesRead === 0) refuseShort(handle, handle.offset + done);
+      done += bytesRead;
+    }
+    return verified(handle, bytes);
+  } catch (error) {
+    throw unreadable(handle, error);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function refuseShort(handle: InputHandle, fileBytes: number): void {
+  // Before allocating: a handle is only as trustworthy as the line it came from.
+  if (fileBytes < handle.offset + handle.bytes) throw new DamagedObject(handle.sha256, `its file ends after ${fileBytes} bytes, it needs ${handle.offset + handle.bytes}`);
+}
+
+function verified(handle: InputHandle, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const actual = sha256(bytes);
+  if (actual !== handle.sha256) throw new DamagedObject(handle.sha256, `its bytes hash to ${actual.slice(0, 12)}`);
+  return bytes;
+}
+
+function unreadable(handle: InputHandle, error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (error instanceof DamagedObject || code === undefined) return error;
+  return new DamagedObject(handle.sha256, code === 'ENOENT' ? 'its file is missing' : `its file cannot be read (${code})`);
+}
+
+interface Pack {
+  readonly name: Sha256;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Where a pack holds an object; `other` is a further place of the same object. */
+interface PackPlace { readonly pack: Pack; readonly offset: number; readonly bytes: number; readonly other: PackPlace | undefined }
+
+/** Which object lies where, as the log tells; presence is a stat of the file, remembered until `forgetStats`. */
+export class ObjectPlaces {
+  readonly #folder: string;
+  readonly #places = new Map<Sha256, PackPlace>();
+  readonly #condemned = new Set<string>();
+  /** Path -> size; -1 for a file that is not there. */
+  readonly #sizes = new Map<string, number>();
+
+  /** `folder`: the store's. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** The log says that a pack of this size holds these objects: [sha256, offset, bytes]. */
+  addPack(name: Sha256, packBytes: number, objects: readonly (readonly [Sha256, number, number])[]): void {
+    const pack: Pack = { name, path: this.packPath(name), bytes: packBytes };
+    for (const [sha, offset, bytes] of objects) this.#places.set(sha, { pack, offset, bytes, other: this.#places.get(sha) });
+  }
+
+  /** The bytes at this place are not the object's. Another place still counts. */
+  condemn(sha: Sha256, pack: Sha256, offset: number): void {
+    this.#condemned.add(`${sha}@${pack}:${offset}`);
+  }
+
+  /** Where the object lies now; undefined if nowhere. `bytes` is what the citing record says. */
+  find(sha: Sha256, bytes: number): InputHandle | undefined {
+    for (let place = this.#places.get(sha); place !== undefined; place = place.other) {
+      // A pack of another size was cut or overwritten: none of its offsets can be believed.
+      if (place.bytes === bytes && !this.#isCondemned(sha, place) && this.#sizeOf(place.pack.path) === place.pack.bytes) {
+        return { sha256: sha, bytes, path: place.pack.path, offset: place.offset };
+      }
+    }
+    // Where a name becomes a path, it must be one: records may come from elsewhere.
+    if (!isSha256(sha)) return undefined;
+    const path = this.loosePath(sha);
+    return this.#sizeOf(path) === bytes ? { sha256: sha, bytes, path, offset: 0 } : undefined;
+  }
+
+  /** The pack that a handle points into; undefined for a loose object. */
+  packOf(handle: InputHandle): Sha256 | undefined {
+    for (let place = this.#places.get(handle.sha256); place !== undefined; place = place.other) {
+      if (place.pack.path === handle.path && place.offset === handle.offset) return place.pack.name;
+    }
+    return undefined;
+  }
+
+  looseFolder(sha: Sha256): string {
+    return `${this.#folder}/objects/${sha.slice(0, 2)}`;
+  }
+
+  loosePath(sha: Sha256): string {
+    return `${this.looseFolder(sha)}/${sha}`;
+  }
+
+  packPath(pack: Sha256): string {
+    return `${this.#folder}/packs/${pack}.pack`;
+  }
+
+  /** This file was written just now. */
+  forgetStat(path: string): void {
+    this.#sizes.delete(path);
+  }
+
+  /** This file is not to be used, whatever its size. Holds until its next write, or forgetStats. */
+  markGone(path: string): void {
+    this.#sizes.set(path, -1);
+  }
+
+  /** Files may have come or gone since (another run, a repair). */
+  forgetStats(): void {
+    this.#sizes.clear();
+  }
+
+  #isCondemned(sha: Sha256, place: PackPlace): boolean {
+    return this.#condemned.size > 0 && this.#condemned.has(`${sha}@${place.pack.name}:${place.offset}`);
+  }
+
+  #sizeOf(path: string): number {
+    let size = this.#sizes.get(path);
+    if (size === undefined) {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      size = stat?.isFile() ? stat.size : -1;
+      this.#sizes.set(path, size);
+    }
+    return size;
+  }
+}

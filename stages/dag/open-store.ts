@@ -1,0 +1,226 @@
+/** The store on a disk: composes log, objects, group commit and leases. store.ts says what each method promises. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { checkObjects, setAside } from './damage.ts';
+import type { DamageOptions } from './damage.ts';
+import { wrapErrors } from './disk.ts';
+import { FileFacts } from './facts.ts';
+import { GroupCommit } from './group-commit.ts';
+import { FileLeases } from './leases.ts';
+import { LogReader, LogWriter } from './log.ts';
+import { describeMachine, machineLabel } from './machine.ts';
+import { ObjectPlaces, readObject } from './objects.ts';
+import { OutputReader } from './output-reader.ts';
+import { OutputWriter } from './output-writer.ts';
+import { ownProcessId } from './process-id.ts';
+import { LogIndex } from './records.ts';
+import { prepareFolder, refuseNewerFormat } from './store-folder.ts';
+import { STORE_FORMAT } from './store.ts';
+import type { CheckReport, DamagedLine, Decision, Leases, OutputContent, RecordDraft, RunCounts, RunSummary, Store, StoreOptions } from './store.ts';
+import { timestamp } from './timestamp.ts';
+import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Sha256, TreeHandle } from './types.ts';
+
+let scratchFolders = 0;
+
+/** Reads a store's log. Writes nothing: a folder that does not exist is an empty store. Throws StoreTooNew. */
+export function openStore(options: StoreOptions): Store {
+  return new DiskStore(options);
+}
+
+class DiskStore implements Store {
+  readonly folder: string;
+  readonly run: string;
+  readonly leases: Leases;
+  readonly facts: FileFacts;
+  readonly #env: { readonly [name: string]: string | undefined };
+  readonly #startedAt = timestamp();
+  readonly #places: ObjectPlaces;
+  readonly #outputs: OutputReader;
+  readonly #index: LogIndex;
+  readonly #reader: LogReader;
+  readonly #writer: LogWriter;
+  readonly #commits: GroupCommit;
+  readonly #damage: DamageOptions;
+  readonly #notUnderstood: DamagedLine[] = [];
+  readonly #notedClosures = new Set<string>();
+  #about: { readonly [name: string]: Json } = {};
+  #machine: string | undefined;
+  #prepared: Promise<void> | undefined;
+  readonly #scratch: string[] = [];
+
+  constructor({ folder, env = process.env }: StoreOptions) {
+    refuseNewerFormat(folder);
+    this.folder = folder;
+    this.#env = env;
+    // Sorts by time in a listing; two runs that start in the same second still differ.
+    this.run = `${this.#startedAt.slice(0, 19).replaceAll(':', '-')}-${randomBytes(4).toString('hex')}`;
+    const prepare = (): Promise<void> => this.#prepare();
+    this.facts = new FileFacts(`${folder}/cache/files.ndjson`);
+    this.leases = new FileLeases({ folder, prepare, machine: () => this.machine });
+    this.#places = new ObjectPlaces(folder);
+    this.#outputs = new OutputReader(this.#places);
+    this.#index = new LogIndex(this.#places);
+    this.#reader = new LogReader(`${folder}/records`);
+    this.#writer = new LogWriter(`${folder}/records`, this.run);
+    this.#commits = new GroupCommit({
+      folder, prepare, places: this.#places, log: this.#writer,
+      opening: () => ({ kind: 'run', body: { run: this.run, format: STORE_FORMAT, startedAt: this.#startedAt, machine: this.machine, description: describeMachine(), about: this.#about } }),
+      onDurable: (entries, end) => {
+        for (const { kind, body } of entries) this.#index.apply({ kind, parse: () => body });
+        this.#reader.skipTo(this.#writer.file, end);
+      },
+    });
+    this.#damage = { folder, prepare, places: this.#places, outputs: this.#outputs, index: this.#index, commits: this.#commits };
+    this.#poll();
+  }
+
+  get machine(): string {
+    return this.#machine ??= machineLabel(this.folder, this.#env);
+  }
+
+  // ---- the log ----
+
+  done(key: Sha256): CellRecord | undefined {
+    return this.#index.ofKey(key).find(record => this.#counts(record));
+  }
+
+  donePerMachine(key: Sha256): readonly CellRecord[] {
+    const newest = new Map<string, CellRecord>();
+    for (const record of this.#index.ofKey(key)) {
+      if (!newest.has(record.machine) && this.#counts(record)) newest.set(record.machine, record);
+    }
+    return [...newest.values()].sort((a, b) => (a.machine < b.machine ? -1 : 1));
+  }
+
+  failed(key: Sha256): CellRecord | undefined {
+    return this.#index.ofKey(key).find(record => record.status === 'failed');
+  }
+
+  newestOfCell(cell: string): CellRecord | undefined {
+    return this.#index.newestOfCell(cell);
+  }
+
+  missingOutputs(record: CellRecord): readonly string[] {
+    return Object.entries(record.outputs).filter(([, output]) => !this.#outputs.isPresent(output)).map(([name]) => name);
+  }
+
+  records(): readonly CellRecord[] {
+    return this.#index.records();
+  }
+
+  closure(hash: string): { readonly [file: string]: string } | undefined {
+    return this.#index.closure(hash);
+  }
+
+  decisions(cell: string): readonly Decision[] {
+    return this.#index.decisions(cell);
+  }
+
+  runs(): readonly RunSummary[] {
+    return this.#index.runs();
+  }
+
+  damagedLines(): readonly DamagedLine[] {
+    return [...this.#reader.damaged, ...this.#notUnderstood, ...this.#reader.torn()];
+  }
+
+  refresh(): void {
+    this.#places.forgetStats();
+    this.#poll();
+  }
+
+  #poll(): void {
+    this.#reader.poll((line, file, offset) => {
+      if (!this.#index.apply(line)) this.#notUnderstood.push({ file, offset, bytes: line.bytes, what: 'not-understood' });
+    });
+  }
+
+  #counts(record: CellRecord): boolean {
+    if (record.status !== 'done') return false;
+    for (const name in record.outputs) if (!this.#outputs.isPresent(record.outputs[name] as OutputRecord)) return false;
+    return true;
+  }
+
+  // ---- objects ----
+
+  handle(output: OutputRecord): InputHandle {
+    return this.#outputs.handle(output);
+  }
+
+  treeHandle(output: OutputRecord): TreeHandle {
+    return this.#outputs.treeHandle(output);
+  }
+
+  read(handle: InputHandle): Promise<Uint8Array<ArrayBuffer>> {
+    return readObject(handle);
+  }
+
+  setAside(sha: Sha256, why: string): Promise<readonly string[]> {
+    return setAside(this.#damage, sha, why);
+  }
+
+  async check(onObject?: (bytes: number) => void): Promise<CheckReport> {
+    this.refresh();
+    return { ...(await checkObjects(this.#damage, onObject)), damagedLines: this.damagedLines() };
+  }
+
+  // ---- writing ----
+
+  describeRun(about: { readonly [name: string]: Json }): void {
+    this.#about = about;
+  }
+
+  noteDecision(cell: string, key: Sha256, reasons: readonly Reason[]): void {
+    this.#commits.ride({ kind: 'decision', body: { cell, key, reasons, run: this.run, decidedAt: timestamp() } });
+  }
+
+  noteClosure(hash: string, files: { readonly [file: string]: string }): void {
+    if (this.#notedClosures.has(hash) || this.#index.closure(hash) !== undefined) return;
+    this.#notedClosures.add(hash);
+    this.#commits.ride({ kind: 'closure', body: { hash, files } });
+  }
+
+  async commit(draft: RecordDraft, contents: { readonly [name: string]: OutputContent }): Promise<CellRecord> {
+    const writer = new OutputWriter(this.#places, () => this.#prepare());
+    const outputs: { [name: string]: OutputRecord } = {};
+    for (const [name, content] of Object.entries(contents)) outputs[name] = await writer.put(content);
+    const record: CellRecord = { ...draft, outputs, machine: this.machine, run: this.run };
+    await this.#commits.add(writer.small, [{ kind: 'record', body: record }]);
+    return record;
+  }
+
+  flush(): Promise<void> {
+    return this.#commits.flush();
+  }
+
+  async scratchFolder(): Promise<string> {
+    await this.#prepare();
+    const folder = `${this.folder}/scratch/${ownProcessId()}.${scratchFolders++}`;
+    await wrapErrors(() => mkdir(folder, { recursive: true, mode: 0o700 }));
+    this.#scratch.push(folder);
+    return folder;
+  }
+
+  async close(counts?: RunCounts): Promise<void> {
+    try {
+      await this.#commits.flush();
+      if (this.#writer.started && counts !== undefined) {
+        await Promise.all([this.#commits.add(new Map(), [{ kind: 'end', body: { run: this.run, endedAt: timestamp(), counts } }]), this.#commits.flush()]);
+      }
+    } finally {
+      await this.leases.close();
+      await this.#writer.close();
+      for (const folder of this.#scratch.splice(0)) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+      this.facts.save();
+    }
+  }
+
+  /** Once; a refusal is tried again by the next write. */
+  #prepare(): Promise<void> {
+    if (this.#prepared === undefined) {
+      this.#prepared = prepareFolder(this.folder);
+      this.#prepared.catch(() => { this.#prepared = undefined; });
+    }
+    return this.#prepared;
+  }
+}

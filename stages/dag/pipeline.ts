@@ -1,0 +1,115 @@
+/** A whole pipeline: checked once when it is declared, so that everything after it may trust what it reads. */
+import { isAbsolute } from 'node:path';
+import { cellsOf, ConfigurationError, unsafePath } from './declare.ts';
+import { closest } from './words.ts';
+import type { Cell, OutputRef, Pipeline, Stage } from './types.ts';
+
+/** What `pipeline()` takes: boundaries and exports may be left out. */
+export type PipelineDeclaration = Omit<Pipeline, 'boundaries' | 'exports'> & Partial<Pick<Pipeline, 'boundaries' | 'exports'>>;
+
+/** The default store folder, from the project's root. */
+export const DEFAULT_STORE = '.bitwidth';
+
+/**
+ * Declares a pipeline. Checks: unique cell ids, one declaration per stage name, references that exist, no input on an unstable
+ * output, no cycle, safe paths. Throws ConfigurationError naming the cell and the field.
+ */
+export function pipeline(declaration: PipelineDeclaration): Pipeline {
+  const { name, root, store, cells, boundaries = {}, exports = [] } = declaration;
+  if (!isAbsolute(root)) throw new ConfigurationError(`pipeline "${name}": root must be an absolute path`);
+  const badStore = store === undefined ? undefined : unsafePath(store);
+  if (badStore !== undefined) throw new ConfigurationError(`pipeline "${name}": store "${store}" ${badStore}; give a path from the project's root`);
+
+  const byId = new Map<string, Cell>();
+  const stages = new Map<string, Stage>();
+  for (const cell of cells) {
+    if (byId.has(cell.id)) throw new ConfigurationError(`cell "${cell.id}": declared twice; ids must be unique`);
+    byId.set(cell.id, cell);
+    const known = stages.get(cell.stage.name);
+    if (known === undefined) stages.set(cell.stage.name, cell.stage);
+    else if (known !== cell.stage) throw new ConfigurationError(`stage "${cell.stage.name}": declared twice; share one declaration among its cells`);
+  }
+
+  const check = (where: string, ref: OutputRef, stableOnly: boolean): void => {
+    const producer = byId.get(ref.cell);
+    if (producer === undefined) throw new ConfigurationError(`${where} refers to the unknown cell "${ref.cell}"${suggestion(ref.cell, byId.keys())}`);
+    const { outputs, unstableOutputs } = producer.stage;
+    if (!outputs.includes(ref.output)) throw new ConfigurationError(`${where} refers to the output "${ref.output}" of "${ref.cell}"; its outputs are ${outputs.join(', ')}`);
+    if (stableOnly && unstableOutputs?.includes(ref.output)) {
+      throw new ConfigurationError(`${where} refers to "${ref.output}" of "${ref.cell}", whose bytes may differ between equal runs; use a stable output`);
+    }
+  };
+  for (const cell of cells) {
+    for (const [inputName, input] of Object.entries(cell.inputs)) {
+      const where = `cell "${cell.id}": inputs.${inputName}`;
+      if (input.kind === 'output') check(where, input, true);
+      else if (input.kind === 'gather') for (const ref of input.of) check(where, ref, true);
+      else if (input.kind === 'records') {
+        for (const id of input.of) {
+          if (!byId.has(id)) throw new ConfigurationError(`${where} refers to the unknown cell "${id}"${suggestion(id, byId.keys())}`);
+        }
+      }
+    }
+  }
+  for (const folder of exports) {
+    const where = `export to "${folder.to}"`;
+    const unsafe = unsafePath(folder.to);
+    if (unsafe !== undefined) throw new ConfigurationError(`${where}: the path ${unsafe}; give a folder under the project's root`);
+    const storePath = store ?? DEFAULT_STORE;
+    if (`${folder.to}/`.startsWith(`${storePath}/`) || `${storePath}/`.startsWith(`${folder.to}/`)) throw new ConfigurationError(`${where}: it overlaps the store ${storePath}`);
+    for (const ref of folder.from) check(where, ref, false);
+  }
+  topological(cells);
+  return { ...declaration, boundaries, exports };
+}
+
+/** Cells in an order in which each comes after all that it reads. Throws ConfigurationError that spells out a cycle. */
+export function topological(cells: readonly Cell[]): readonly Cell[] {
+  const byId = new Map(cells.map((cell) => [cell.id, cell]));
+  const waitsFor = new Map<string, number>();
+  const readers = new Map<string, Cell[]>();
+  const ready: Cell[] = [];
+  for (const cell of cells) {
+    const producers = producersOf(cell);
+    waitsFor.set(cell.id, producers.size);
+    if (producers.size === 0) ready.push(cell);
+    for (const id of producers) {
+      const list = readers.get(id);
+      if (list === undefined) readers.set(id, [cell]);
+      else list.push(cell);
+    }
+  }
+  for (let i = 0; i < ready.length; i++) {
+    for (const reader of readers.get(ready[i]!.id) ?? []) {
+      const left = waitsFor.get(reader.id)! - 1;
+      waitsFor.set(reader.id, left);
+      if (left === 0) ready.push(reader);
+    }
+  }
+  if (ready.length < cells.length) throw new ConfigurationError(`the cells form a cycle: ${cycleAmong(cells.filter((cell) => waitsFor.get(cell.id)! > 0), byId)}`);
+  return ready;
+}
+
+/** The ids of all cells that a cell reads, each once. */
+export function producersOf(cell: Cell): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const input of Object.values(cell.inputs)) for (const id of cellsOf(input)) ids.add(id);
+  return ids;
+}
+
+function cycleAmong(stuck: readonly Cell[], byId: ReadonlyMap<string, Cell>): string {
+  const stuckIds = new Set(stuck.map((cell) => cell.id));
+  const path: string[] = [];
+  let id = stuck[0]!.id;
+  // Every stuck cell reads at least one stuck cell, so walking backwards must come round.
+  while (!path.includes(id)) {
+    path.push(id);
+    id = [...producersOf(byId.get(id)!)].find((producer) => stuckIds.has(producer))!;
+  }
+  return [...path.slice(path.indexOf(id)), id].reverse().join(' -> ');
+}
+
+function suggestion(wanted: string, known: Iterable<string>): string {
+  const near = closest(wanted, known);
+  return near === undefined ? '' : `; did you mean "${near}"?`;
+}

@@ -1,0 +1,36 @@
+/** Progress as plain lines, for files and for people who read them: what failed at once, each stage when it is through. */
+import { inWords, settledOf, summaryLines, Tally } from './tally.ts';
+import { duration } from './words.ts';
+import type { Progress } from './progress.ts';
+
+/** A long stage shows that it lives so often. */
+const SIGN_OF_LIFE_MS = 30_000;
+
+export function lineProgress(print: (line: string) => void): Progress {
+  const tally = new Tally();
+  let lastMs = performance.now();
+  const say = (line: string): void => {
+    lastMs = performance.now();
+    print(line);
+  };
+  return {
+    started: (cells, jobs) => tally.start(cells, jobs),
+    taskStarted: () => undefined,
+    taskProgress: () => undefined,
+    taskEnded: () => undefined,
+    cell(cell, outcome, status) {
+      const stage = tally.cell(cell, outcome, status);
+      if (status === 'failed' && outcome.kind === 'failed') say(`failed: ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);
+      const settled = settledOf(stage);
+      if (settled === stage.cells) {
+        if (stage.byStatus.ran + stage.byStatus.failed > 0) say(`${stage.name}: ${inWords(stage)}`);
+      } else if (status === 'ran' && performance.now() - lastMs > SIGN_OF_LIFE_MS) {
+        const leftMs = tally.timeLeftMs();
+        say(`${stage.name}: ${settled} of ${stage.cells} cells${leftMs === undefined ? '' : `, about ${duration(leftMs)} left`}`);
+      }
+    },
+    warn: (sentence) => say(sentence),
+    exported: ({ to, written, removed }) => { if (written + removed > 0) say(`${to}: ${written} files written, ${removed} removed`); },
+    done: (end) => { for (const line of summaryLines(tally, end)) print(line); },
+  };
+}

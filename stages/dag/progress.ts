@@ -1,0 +1,57 @@
+/**
+ * What a person or a program sees of a run. One contract, three forms: events as NDJSON, plain lines, and lines that are redrawn
+ * on a terminal (progress-terminal.ts).
+ */
+import { reasonText } from './reasons.ts';
+import type { Outcome } from './decide.ts';
+import type { ExportResult } from './export-folder.ts';
+import type { ReadyTask } from './queue.ts';
+import type { RunCounts } from './store.ts';
+import type { Cell } from './types.ts';
+
+/** ran: computed now. cached: was there. failed: now. remembered: failed before, would again. skipped: needs one that failed. */
+export type CellStatus = 'ran' | 'cached' | 'failed' | 'remembered' | 'skipped';
+
+export interface Progress {
+  /** Before each pass; a second one follows when damage was found. */
+  started(cells: readonly Cell[], jobs: number): void;
+  taskStarted(task: ReadyTask): void;
+  taskProgress(task: ReadyTask, done: number, total: number, unit: string): void;
+  taskEnded(task: ReadyTask): void;
+  cell(cell: Cell, outcome: Outcome, status: CellStatus): void;
+  warn(sentence: string): void;
+  exported(result: ExportResult): void;
+  /** The last call. */
+  done(end: RunEnd): void;
+}
+
+export interface RunEnd {
+  readonly counts: RunCounts;
+  readonly durationMs: number;
+  readonly interrupted: boolean;
+  /** Cells that failed by themselves, with their outcome. */
+  readonly failures: readonly { readonly cell: string; readonly outcome: Outcome & { kind: 'failed' } }[];
+  /** Sentences for the end. */
+  readonly closing: readonly string[];
+}
+
+/** Events as NDJSON: { event, ... }. Cells that were there already have none; the counts of `done` include them. */
+export function jsonProgress(write: (line: string) => void): Progress {
+  const event = (name: string, body: object): void => write(JSON.stringify({ event: name, ...body }));
+  return {
+    started: (cells, jobs) => event('start', { cells: cells.length, jobs }),
+    taskStarted: ({ stage, pending }) => {
+      for (const { cell, reasons } of pending) event('running', { cell: cell.id, stage: stage.name, reasons: reasons.map(reasonText) });
+    },
+    taskProgress: ({ stage, pending }, done, total, unit) => event('progress', { stage: stage.name, cells: pending.length, done, total, unit }),
+    taskEnded: () => undefined,
+    cell(cell, outcome, status) {
+      if (status === 'cached') return;
+      if (outcome.kind === 'done') event('ran', { cell: cell.id, durationMs: outcome.records[0]!.durationMs });
+      else event(status === 'skipped' ? 'skipped' : 'failed', { cell: cell.id, ...outcome.failure, ...(status === 'remembered' ? { remembered: true } : {}) });
+    },
+    warn: (sentence) => event('warning', { sentence }),
+    exported: ({ to, files, written, removed }) => event('exported', { to, files, written, removed }),
+    done: ({ counts, durationMs, interrupted }) => event('done', { ...counts, ...(interrupted ? { interrupted } : {}), durationMs: Math.round(durationMs) }),
+  };
+}

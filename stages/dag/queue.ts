@@ -1,0 +1,81 @@
+/** Which work is ready, and which goes first. */
+import type { Cell, KeyFields, Reason, Sha256, Stage } from './types.ts';
+
+/** A cell that is to run, with what was decided about it. */
+export interface Pending {
+  readonly cell: Cell;
+  readonly key: Sha256;
+  readonly fields: KeyFields;
+  readonly reasons: readonly Reason[];
+  /** It brought down a task and is now alone in one: dying once more convicts it. */
+  readonly diedAlone?: true;
+  /** How often it was tried again for a passing reason. */
+  readonly retries?: number;
+}
+
+/** Cells that run in one process. */
+export interface ReadyTask { readonly stage: Stage; readonly pending: readonly Pending[] }
+
+/**
+ * Ready tasks, the most work first, since a long task started last would be waited for alone; among equals the order is shuffled,
+ * so that a stage which depends on something that it does not declare is found out.
+ */
+export class ReadyQueue {
+  readonly #random: () => number;
+  readonly #shared: Entry[] = [];
+  readonly #exclusive: Entry[] = [];
+
+  constructor(seed: number) {
+    this.#random = mulberry32(seed);
+  }
+
+  get size(): number {
+    return this.#shared.length + this.#exclusive.length;
+  }
+
+  push(task: ReadyTask): void {
+    const work = task.pending.reduce((sum, { cell }) => sum + (cell.work ?? 1), 0);
+    const entry: Entry = { task, work, tie: this.#random() };
+    const list = task.stage.exclusive === true ? this.#exclusive : this.#shared;
+    // Insertion by bisection keeps ten thousand tasks cheap.
+    let low = 0;
+    let high = list.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (goesBefore(entry, list[middle]!)) low = middle + 1;
+      else high = middle;
+    }
+    list.splice(low, 0, entry);
+  }
+
+  /** The next task that may start beside `running` others. Exclusive ones wait until nothing else is ready or runs. */
+  take(running: number): ReadyTask | undefined {
+    const shared = this.#shared.pop();
+    if (shared !== undefined) return shared.task;
+    return running === 0 ? this.#exclusive.pop()?.task : undefined;
+  }
+
+  clear(): void {
+    this.#shared.length = 0;
+    this.#exclusive.length = 0;
+  }
+}
+
+interface Entry { readonly task: ReadyTask; readonly work: number; readonly tie: number }
+
+/** Lists are kept in the reverse of the order of starting: the last one is taken. */
+function goesBefore(a: Entry, b: Entry): boolean {
+  return a.work !== b.work ? a.work > b.work : a.tie > b.tie;
+}
+
+/** Tommy Ettinger's mulberry32: good enough to shuffle, small enough to read. */
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}

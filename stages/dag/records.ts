@@ -1,0 +1,193 @@
+/** What the log says, indexed in memory: records, decisions, closures, runs. Knows nothing of files. */
+import { StoreTooNew } from './errors.ts';
+import type { LogLine } from './log-lines.ts';
+import { isSha256 } from './sha256.ts';
+import { STORE_FORMAT } from './store.ts';
+import type { Decision, RunCounts, RunSummary } from './store.ts';
+import type { CellRecord, OutputRecord, Sha256 } from './types.ts';
+
+type Files = { readonly [file: string]: string };
+
+/** What a line of each kind holds besides its checksum. */
+export interface LogBodies {
+  readonly run: Omit<RunSummary, 'endedAt' | 'counts'> & { readonly format: number };
+  readonly end: { readonly run: string; readonly endedAt: string; readonly counts: RunCounts };
+  readonly pack: { readonly pack: Sha256; readonly bytes: number; readonly objects: readonly (readonly [Sha256, number, number])[] };
+  readonly closure: { readonly hash: string; readonly files: Files };
+  readonly decision: Decision;
+  readonly record: CellRecord;
+  readonly aside: { readonly sha256: Sha256; readonly pack?: Sha256; readonly offset?: number; readonly what: string; readonly at: string };
+}
+export type LogKind = keyof LogBodies;
+export type LogEntry = { readonly [K in LogKind]: { readonly kind: K; readonly body: LogBodies[K] } }[LogKind];
+
+/** Where the lines about objects go. */
+export interface ObjectSink {
+  addPack(pack: Sha256, packBytes: number, objects: readonly (readonly [Sha256, number, number])[]): void;
+  condemn(sha: Sha256, pack: Sha256, offset: number): void;
+}
+
+export class LogIndex {
+  readonly #objects: ObjectSink;
+  readonly #byKey = new Map<Sha256, CellRecord[]>();
+  readonly #newestOfCell = new Map<string, CellRecord>();
+  readonly #records: CellRecord[] = [];
+  readonly #runs = new Map<string, RunSummary>();
+  readonly #closures = new Map<string, Files>();
+  readonly #decisions = new Map<string, Decision[]>();
+  /** Lines that few commands look at are parsed when one does. */
+  #unparsed: Pick<LogLine, 'parse'>[] = [];
+
+  constructor(objects: ObjectSink) {
+    this.#objects = objects;
+  }
+
+  /** Takes one line in. False: it is not understood. Throws StoreTooNew for a segment of a newer format. */
+  apply(line: Pick<LogLine, 'kind' | 'parse'>): boolean {
+    switch (line.kind) {
+      case 'record': return this.#applyIf(isRecord, line.parse(), body => this.#addRecord(body));
+      case 'pack': return this.#applyIf(isPack, line.parse(), body => {
+        this.#objects.addPack(body.pack, body.bytes, body.objects);
+      });
+      case 'aside': return this.#applyIf(isAside, line.parse(), body => {
+        if (body.pack !== undefined && body.offset !== undefined) this.#objects.condemn(body.sha256, body.pack, body.offset);
+      });
+      case 'run': return this.#applyIf(isRun, line.parse(), body => {
+        if (body.format > STORE_FORMAT) throw new StoreTooNew(body.format, STORE_FORMAT);
+        const { format: _, ...summary } = body;
+        this.#runs.set(body.run, summary);
+      });
+      case 'end': return this.#applyIf(isEnd, line.parse(), body => {
+        const run = this.#runs.get(body.run);
+        if (run !== undefined) this.#runs.set(body.run, { ...run, endedAt: body.endedAt, counts: body.counts });
+      });
+      case 'closure':
+      case 'decision':
+        this.#unparsed.push(line);
+        return true;
+      default: return false;
+    }
+  }
+
+  /** Records of a key, newest first. */
+  ofKey(key: Sha256): readonly CellRecord[] {
+    return this.#byKey.get(key) ?? [];
+  }
+
+  newestOfCell(cell: string): CellRecord | undefined {
+    return this.#newestOfCell.get(cell);
+  }
+
+  /** The newest record of each cell. */
+  newest(): Iterable<CellRecord> {
+    return this.#newestOfCell.values();
+  }
+
+  records(): readonly CellRecord[] {
+    return this.#records.toSorted(byTime);
+  }
+
+  runs(): readonly RunSummary[] {
+    return [...this.#runs.values()].sort((a, b) => compare(a.startedAt, b.startedAt) || compare(a.run, b.run));
+  }
+
+  closure(hash: string): Files | undefined {
+    this.#parsePending();
+    return this.#closures.get(hash);
+  }
+
+  decisions(cell: string): readonly Decision[] {
+    this.#parsePending();
+    return (this.#decisions.get(cell) ?? []).toSorted((a, b) => compare(a.decidedAt, b.decidedAt));
+  }
+
+  #applyIf<T>(isBody: (body: unknown) => body is T, body: unknown, take: (body: T) => void): boolean {
+    if (!isBody(body)) return false;
+    take(body);
+    return true;
+  }
+
+  #addRecord(record: CellRecord): void {
+    this.#records.push(record);
+    const ofKey = this.#byKey.get(record.key);
+    if (ofKey === undefined) this.#byKey.set(record.key, [record]);
+    else {
+      ofKey.unshift(record);
+      ofKey.sort((a, b) => byTime(b, a));
+    }
+    const newest = this.#newestOfCell.get(record.cell);
+    if (newest === undefined || byTime(newest, record) <= 0) this.#newestOfCell.set(record.cell, record);
+  }
+
+  #parsePending(): void {
+    const pending = this.#unparsed;
+    this.#unparsed = [];
+    for (const line of pending) {
+      const body = line.parse();
+      if (isClosure(body)) this.#closures.set(body.hash, body.files);
+      else if (isDecision(body)) {
+        const of = this.#decisions.get(body.cell);
+        if (of === undefined) this.#decisions.set(body.cell, [body]);
+        else of.push(body);
+      }
+    }
+  }
+}
+
+function byTime(a: CellRecord, b: CellRecord): number {
+  return compare(a.finishedAt, b.finishedAt);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+// ---- what may stand in a line: a checksum shows that it is what was written, not that a friend wrote it. (That the hash of
+// an object is one is seen where a path is made of it.) ----
+
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isName(value: unknown): value is Sha256 {
+  return typeof value === 'string' && isSha256(value);
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isOutput(value: unknown): value is OutputRecord {
+  return isObject(value) && typeof value['sha256'] === 'string' && isSize(value['bytes']);
+}
+
+function isRecord(value: unknown): value is CellRecord {
+  return isObject(value) && typeof value['cell'] === 'string' && typeof value['key'] === 'string' && isObject(value['fields'])
+    && (value['status'] === 'done' || value['status'] === 'failed') && typeof value['finishedAt'] === 'string'
+    && typeof value['machine'] === 'string' && isObject(value['outputs']) && Object.values(value['outputs']).every(isOutput);
+}
+
+function isPack(value: unknown): value is LogBodies['pack'] {
+  return isObject(value) && isName(value['pack']) && isSize(value['bytes']) && Array.isArray(value['objects'])
+    && value['objects'].every(entry => Array.isArray(entry) && typeof entry[0] === 'string' && isSize(entry[1]) && isSize(entry[2]));
+}
+
+function isAside(value: unknown): value is LogBodies['aside'] {
+  return isObject(value) && isName(value['sha256']);
+}
+
+function isRun(value: unknown): value is LogBodies['run'] {
+  return isObject(value) && typeof value['run'] === 'string' && isSize(value['format']) && typeof value['startedAt'] === 'string';
+}
+
+function isEnd(value: unknown): value is LogBodies['end'] {
+  return isObject(value) && typeof value['run'] === 'string' && isObject(value['counts']);
+}
+
+function isClosure(value: unknown): value is LogBodies['closure'] {
+  return isObject(value) && typeof value['hash'] === 'string' && isObject(value['files']);
+}
+
+function isDecision(value: unknown): value is Decision {
+  return isObject(value) && typeof value['cell'] === 'string' && Array.isArray(value['reasons']);
+}

@@ -1,0 +1,116 @@
+/** Runs a task's module and holds it to its contract: the same code in this process and in a worker. */
+import { mkdirSync } from 'node:fs';
+import { unsafePath } from './declare.ts';
+import { DamagedObject } from './errors.ts';
+import { readObject } from './objects.ts';
+import type { Task, TaskEnd } from './executor.ts';
+import type { Failure, FailureCode, InputHandle, OutputValue, Run, TaskIo } from './types.ts';
+
+/** What `io` passes on, checked. `committed` resolves when the bytes are taken over. */
+export interface TaskSink {
+  committed(cell: string, outputs: { readonly [name: string]: OutputValue }, computedBy: { readonly [name: string]: string } | undefined): Promise<void>;
+  failed(cell: string, failure: Failure): void;
+  progress(done: number, total: number, unit: string): void;
+}
+
+/** A stage may throw this for a failure that it expects and that concerns all its remaining cells. */
+export class StageFailure extends Error {
+  override readonly name = 'StageFailure';
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.sentence);
+    this.failure = failure;
+  }
+}
+
+/** Thrown out of `io.commit` once the run was asked to stop: the cell is committed, the rest is left for the next run. */
+class Stopped extends Error {
+  override readonly name = 'Stopped';
+}
+
+const CODES: ReadonlySet<string> = new Set<FailureCode>(['bad-input', 'not-finite', 'not-available', 'stage-threw', 'no-output', 'crashed', 'timed-out', 'upstream-failed', 'interrupted']);
+
+/** Never rejects. `signal` is aborted when the run is asked to stop. */
+export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal): Promise<TaskEnd> {
+  let damage: DamagedObject | undefined;
+  const told = new Set<string>();
+  const known = new Set(task.cells.map((cell) => cell.id));
+  const tell = (cell: string, what: string): void => {
+    if (!known.has(cell)) throw new Error(`${what} of "${cell}", which is not a cell of this task`);
+    if (told.has(cell)) throw new Error(`${what} of "${cell}", which is already committed or failed`);
+    told.add(cell);
+  };
+  const read = async (handle: InputHandle): Promise<Uint8Array<ArrayBuffer>> => {
+    try {
+      return await readObject(handle);
+    } catch (error) {
+      if (error instanceof DamagedObject) damage = error;
+      throw error;
+    }
+  };
+  let scratch: string | undefined;
+  const io: TaskIo = {
+    signal,
+    read,
+    async input(cell, name) {
+      const input = cell.inputs[name];
+      if (input?.kind !== 'object') throw new Error(`cell "${cell.id}" has ${input === undefined ? 'no input' : 'no single object as input'} "${name}"`);
+      return await read(input.handle);
+    },
+    async commit(cell, outputs, computedBy) {
+      checkOutputs(task, cell, outputs);
+      tell(cell, 'commit');
+      await sink.committed(cell, outputs, computedBy);
+      if (signal.aborted) throw new Stopped('the run is being stopped');
+    },
+    async fail(cell, failure) {
+      if (!CODES.has(failure.code)) throw new Error(`failure code "${failure.code}" of "${cell}" is unknown; allowed are ${[...CODES].join(', ')}`);
+      tell(cell, 'failure');
+      sink.failed(cell, failure);
+    },
+    progress: (done, total, unit) => sink.progress(done, total, unit),
+    get scratch() {
+      if (scratch === undefined) {
+        scratch = `${task.scratch}/work`;
+        mkdirSync(scratch, { recursive: true });
+      }
+      return scratch;
+    },
+  };
+  try {
+    const module = await import(task.moduleUrl) as { readonly run?: Run };
+    if (typeof module.run !== 'function') throw new Error(`the module of stage "${task.stage}" has no export "run"`);
+    await module.run(task.cells, io);
+    // A stage that swallows the damage has computed from less than it was given.
+    if (damage !== undefined && told.size < known.size) return damageEnd(damage);
+    return signal.aborted && told.size < known.size ? { kind: 'stopped' } : { kind: 'ended' };
+  } catch (error) {
+    if (damage !== undefined) return damageEnd(damage);
+    if (error instanceof Stopped || signal.aborted) return { kind: 'stopped' };
+    if (error instanceof StageFailure) return { kind: 'threw', failure: error.failure };
+    process.stderr.write(`${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
+    const sentence = error instanceof Error ? `${error.name === 'Error' ? '' : `${error.name}: `}${error.message}` : String(error);
+    return { kind: 'threw', failure: { code: 'stage-threw', sentence: sentence.slice(0, 2000) } };
+  }
+}
+
+function damageEnd({ sha256, what }: DamagedObject): TaskEnd {
+  return { kind: 'damaged', sha256, what };
+}
+
+/** Throws when a stage commits other outputs than it declares. */
+function checkOutputs(task: Task, cell: string, outputs: { readonly [name: string]: OutputValue }): void {
+  for (const name of task.outputs) {
+    const value = Object.hasOwn(outputs, name) ? outputs[name] : undefined;
+    if (value === undefined) throw new Error(`commit of "${cell}" lacks the output "${name}"`);
+    if (value instanceof Uint8Array || typeof value === 'string') continue;
+    for (const [path, bytes] of value.tree) {
+      const unsafe = unsafePath(path);
+      if (unsafe !== undefined) throw new Error(`commit of "${cell}": the path "${path}" in the tree "${name}" ${unsafe}`);
+      if (!(bytes instanceof Uint8Array) && typeof bytes !== 'string') throw new Error(`commit of "${cell}": "${path}" in the tree "${name}" is neither bytes nor text`);
+    }
+  }
+  for (const name of Object.keys(outputs)) {
+    if (!task.outputs.includes(name)) throw new Error(`commit of "${cell}" has the output "${name}"; the stage declares ${task.outputs.join(', ')}`);
+  }
+}

@@ -1,0 +1,371 @@
+/**
+ * Runs one ready task from its leases to its last commit. Whatever happens to it (a crash, a timeout, a full disk, a damaged
+ * input), each of its cells ends in exactly one way: settled, to be run again, or left for the next run.
+ */
+import { rm } from 'node:fs/promises';
+import { recordsOf } from './decide.ts';
+import { DamagedObject, StoreUnwritable } from './errors.ts';
+import { EXECUTORS } from './executor.ts';
+import { moduleUrl } from './modules.ts';
+import { taskCell } from './task-inputs.ts';
+import { writeTaskLog } from './task-log.ts';
+import type { Outcome } from './decide.ts';
+import type { Executor, RunningTask, TaskEnd } from './executor.ts';
+import type { Ground } from './ground.ts';
+import type { Progress } from './progress.ts';
+import type { Pending, ReadyTask } from './queue.ts';
+import type { OutputContent } from './store.ts';
+import type { CellRecord, Failure, Sha256, Stage, TaskCell } from './types.ts';
+
+/** What the pass is told. */
+export interface RunnerEvents {
+  settled(pending: Pending, outcome: Outcome): void;
+  /** Another run has computed it in the meantime. */
+  foundElsewhere(pending: Pending, outcome: Outcome): void;
+  heldElsewhere(pending: Pending): void;
+  again(task: ReadyTask, delayMs: number): void;
+  damaged(damage: { readonly sha256: Sha256; readonly what: string }): void;
+}
+
+/** Commits that come this close to each other share the time since the last ones: a stage may end many cells in one step. */
+const SAME_STEP_MS = 25;
+/** A task that commits faster than the disk takes it waits once so much is on its way. */
+const MAX_BYTES_UNDERWAY = 64 * 1024 * 1024;
+const FIRST_RETRY_MS = 500;
+
+export class TaskRunner {
+  /** Tasks that occupy a job. */
+  running = 0;
+  /** Tasks with anything left to do, commits included. */
+  active = 0;
+  /** A stage that suffers nothing beside it is running. */
+  exclusive = false;
+
+  readonly #ground: Ground;
+  readonly #outcomeOf: (cell: string) => Outcome;
+  readonly #progress: Progress;
+  readonly #events: RunnerEvents;
+  readonly #executors = new Map<string, Promise<Executor>>();
+  readonly #tasks = new Set<RunningTask>();
+  #count = 0;
+  #bytesUnderway = 0;
+  #stopped = false;
+  /** Once the disk has refused, nothing is computed that could not be kept. */
+  #unwritable: StoreUnwritable | undefined;
+
+  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, progress: Progress, events: RunnerEvents) {
+    this.#ground = ground;
+    this.#outcomeOf = outcomeOf;
+    this.#progress = progress;
+    this.#events = events;
+  }
+
+  /** `changed` is called when a job is free again, and when the task has nothing left to do. */
+  start(task: ReadyTask, changed: () => void): void {
+    this.running++;
+    this.active++;
+    this.exclusive = task.stage.exclusive === true;
+    let occupies = true;
+    const free = (): void => {
+      if (!occupies) return;
+      occupies = false;
+      this.running--;
+      this.exclusive = false;
+      changed();
+    };
+    void this.#run(task, free).catch((error: unknown) => this.#faults.push(error)).finally(() => {
+      free();
+      this.active--;
+      changed();
+    });
+  }
+
+  /** Errors of our own: the run ends with the first of them. */
+  readonly #faults: unknown[] = [];
+
+  stop(): void {
+    this.#stopped = true;
+    for (const task of this.#tasks) task.stop();
+  }
+
+  kill(): void {
+    this.#stopped = true;
+    for (const task of this.#tasks) task.kill();
+  }
+
+  /** Ends idle processes. Throws what should not have happened. */
+  close(): void {
+    for (const executor of this.#executors.values()) void executor.then((ready) => ready.release());
+    if (this.#faults.length > 0) throw this.#faults[0];
+  }
+
+  async #run(task: ReadyTask, free: () => void): Promise<void> {
+    const { store } = this.#ground;
+    let mine: readonly Pending[] = [];
+    let scratch: string | undefined;
+    let followUps: readonly FollowUp[] = [];
+    try {
+      if (this.#unwritable !== undefined) throw this.#unwritable;
+      mine = await this.#lease(task.pending);
+      if (mine.length === 0 || this.#stopped) return;
+      scratch = await store.scratchFolder();
+      const cells = mine.map(({ cell }) => taskCell(cell, this.#ground, this.#outcomeOf));
+      followUps = await this.#execute({ stage: task.stage, pending: mine }, cells, scratch, free);
+    } catch (error) {
+      if (error instanceof DamagedObject) this.#events.damaged(error);
+      else if (error instanceof StoreUnwritable) {
+        this.#unwritable = error;
+        const outcome = (cell: string): Outcome => ({ kind: 'failed', failure: unwritableFailure(error), origin: cell });
+        for (const pending of mine.length > 0 ? mine : task.pending) this.#events.settled(pending, outcome(pending.cell.id));
+      } else throw error;
+    } finally {
+      for (const { key } of mine) await store.leases.release(key);
+      if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+    }
+    // Only now: the next task takes the same leases.
+    for (const { task: next, delayMs } of followUps) this.#events.again(next, delayMs);
+  }
+
+  /** Answers the cells that are ours to compute; tells of those that another run computes or has computed. */
+  async #lease(pending: readonly Pending[]): Promise<readonly Pending[]> {
+    const { store } = this.#ground;
+    const held: Pending[] = [];
+    for (const one of pending) {
+      if (await store.leases.acquire(one.key) === undefined) held.push(one);
+      else this.#events.heldElsewhere(one);
+    }
+    store.refresh();
+    const mine: Pending[] = [];
+    for (const one of held) {
+      const records = this.#isAskedFor(one) ? [] : recordsOf(one.cell.stage, one.key, this.#ground);
+      if (records.length === 0) mine.push(one);
+      else {
+        await store.leases.release(one.key);
+        this.#events.foundElsewhere(one, { kind: 'done', records });
+      }
+    }
+    return mine;
+  }
+
+  #isAskedFor({ reasons }: Pending): boolean {
+    return reasons.some(({ field }) => field.startsWith('asked for with'));
+  }
+
+  async #execute(task: ReadyTask, cells: readonly TaskCell[], scratch: string, free: () => void): Promise<readonly FollowUp[]> {
+    const { store, pipeline } = this.#ground;
+    const { stage } = task;
+    for (const { cell, key, fields, reasons } of task.pending) {
+      store.noteDecision(cell.id, key, reasons);
+      store.noteClosure(fields.code, this.#ground.codeOf(cell).files);
+    }
+    this.#progress.taskStarted(task);
+    const id = `${stage.name}-${++this.#count}`;
+    const left = new Map(task.pending.map((pending) => [pending.cell.id, pending]));
+    const again: Pending[] = [];
+    const commits = new Commits((pending, outputs, computedBy, durationMs) => this.#commit(pending, outputs, computedBy, durationMs));
+    const executor = await this.#executor(stage.where ?? 'worker');
+    const running = executor.start({
+      id, stage: stage.name, moduleUrl: moduleUrl(pipeline.root, stage.module), outputs: stage.outputs, cells, scratch,
+      ...(stage.timeoutMs === undefined ? {} : { timeoutMs: stage.timeoutMs }),
+    }, {
+      committed: async (cell, outputs, computedBy) => {
+        const pending = left.get(cell);
+        if (pending === undefined) return;
+        left.delete(cell);
+        const bytes = sizeOf(outputs);
+        this.#bytesUnderway += bytes;
+        const written = commits.add(pending, outputs, computedBy).finally(() => { this.#bytesUnderway -= bytes; });
+        if (this.#bytesUnderway > MAX_BYTES_UNDERWAY) await written;
+      },
+      failed: (cell, failure) => {
+        const pending = left.get(cell);
+        if (pending === undefined) return;
+        left.delete(cell);
+        if (failure.code === 'not-available' && (pending.retries ?? 0) < (stage.retries ?? 0)) again.push(pending);
+        else commits.fail(() => this.#fail(pending, failure, commits.sinceLast()));
+      },
+      progress: (done, total, unit) => this.#progress.taskProgress(task, done, total, unit),
+    });
+    this.#tasks.add(running);
+    if (this.#stopped) running.stop();
+    const end = await running.end;
+    this.#tasks.delete(running);
+    free();
+    await commits.finish();
+    const log = running.log();
+    if (log !== '') writeTaskLog(store.folder, store.run, id, task.pending.map(({ cell }) => cell.id), log);
+    const followUps = await this.#settleRest(task, [...left.values()], end, again, commits.sinceLast());
+    this.#progress.taskEnded(task);
+    return followUps;
+  }
+
+  /** What becomes of the cells that a task neither committed nor failed; answers what is to be run again. */
+  async #settleRest(task: ReadyTask, rest: readonly Pending[], end: TaskEnd, retry: readonly Pending[], tookMs: number): Promise<readonly FollowUp[]> {
+    const { stage } = task;
+    const failAll = async (failure: Failure): Promise<readonly FollowUp[]> => {
+      for (const pending of rest) await this.#fail(pending, failure, tookMs / rest.length);
+      return [];
+    };
+    const retried = retryLater(stage, retry);
+    if (end.kind === 'damaged') {
+      this.#events.damaged(end);
+      return [];
+    }
+    if (rest.length === 0) return retried;
+    switch (end.kind) {
+      case 'stopped': return [];
+      case 'ended': return [...retried, ...await failAll({ code: 'no-output', sentence: 'the stage ended without committing or failing the cell' })];
+      case 'timed-out':
+        if ((rest[0]!.retries ?? 0) < (stage.retries ?? 0)) return [...retried, ...retryLater(stage, rest)];
+        return [...retried, ...await failAll({ code: 'timed-out', sentence: `it ran longer than its limit of ${(stage.timeoutMs ?? 0) / 1000} s` })];
+      case 'threw':
+        if (rest.length > 1 && end.failure.code === 'stage-threw') return [...retried, ...halves(stage, rest)];
+        return [...retried, ...await failAll(end.failure)];
+      case 'crashed':
+        if (rest.length > 1) return [...retried, ...halves(stage, rest)];
+        if (rest[0]!.diedAlone === undefined) return [...retried, alone(stage, rest[0]!)];
+        return [...retried, ...await failAll({ code: 'crashed', sentence: end.sentence })];
+    }
+  }
+
+  async #commit(pending: Pending, outputs: { readonly [name: string]: OutputContent }, computedBy: CellRecord['computedBy'], durationMs: number): Promise<void> {
+    const { store } = this.#ground;
+    const { cell, key, fields } = pending;
+    const earlier = cell.stage.determinism === 'exact' ? store.done(key) : undefined;
+    try {
+      const record = await store.commit({ cell: cell.id, key, fields, status: 'done', ...(computedBy === undefined ? {} : { computedBy }), durationMs: rounded(durationMs), finishedAt: now() }, outputs);
+      if (earlier !== undefined) this.#warnOfDifference(pending, earlier, record);
+      const records = cell.stage.determinism === 'measured' ? store.donePerMachine(key) : [record];
+      this.#events.settled(pending, { kind: 'done', records });
+    } catch (error) {
+      this.#couldNotKeep(pending, error);
+    }
+    await store.leases.release(key);
+  }
+
+  async #fail(pending: Pending, failure: Failure, durationMs: number): Promise<void> {
+    const { cell, key, fields } = pending;
+    try {
+      const record = await this.#ground.store.commit({ cell: cell.id, key, fields, status: 'failed', failure, durationMs: rounded(durationMs), finishedAt: now() }, {});
+      this.#events.settled(pending, { kind: 'failed', failure, origin: cell.id, record });
+    } catch (error) {
+      this.#couldNotKeep(pending, error);
+    }
+    await this.#ground.store.leases.release(key);
+  }
+
+  #couldNotKeep(pending: Pending, error: unknown): void {
+    if (!(error instanceof StoreUnwritable)) throw error;
+    this.#unwritable = error;
+    this.#events.settled(pending, { kind: 'failed', failure: unwritableFailure(error), origin: pending.cell.id });
+  }
+
+  /** An exact cell that was run again must give the same bytes. */
+  #warnOfDifference({ cell }: Pending, earlier: CellRecord, record: CellRecord): void {
+    const unstable = cell.stage.unstableOutputs ?? [];
+    const different = cell.stage.outputs.filter((name) => !unstable.includes(name) && earlier.outputs[name]?.sha256 !== record.outputs[name]?.sha256);
+    if (different.length > 0) this.#progress.warn(`${cell.id} is declared exact, but gave other bytes than before with the same key: ${different.join(', ')}`);
+  }
+
+  #executor(name: keyof typeof EXECUTORS): Promise<Executor> {
+    let executor = this.#executors.get(name);
+    if (executor === undefined) this.#executors.set(name, executor = EXECUTORS[name]());
+    return executor;
+  }
+}
+
+/** A task that takes the place of one that did not end well. */
+interface FollowUp { readonly task: ReadyTask; readonly delayMs: number }
+
+function retryLater(stage: Stage, pending: readonly Pending[]): readonly FollowUp[] {
+  if (pending.length === 0) return [];
+  const retries = (pending[0]!.retries ?? 0) + 1;
+  return [{ task: { stage, pending: pending.map((one) => ({ ...one, retries })) }, delayMs: FIRST_RETRY_MS * 2 ** (retries - 1) }];
+}
+
+/**
+ * One of these cells brought the task down and nobody knows which: each half is run again, so that the guilty one is alone after
+ * log2(n) further starts and all others finish.
+ */
+function halves(stage: Stage, rest: readonly Pending[]): readonly FollowUp[] {
+  const middle = Math.ceil(rest.length / 2);
+  return [rest.slice(0, middle), rest.slice(middle)].map((half) => half.length === 1 ? alone(stage, half[0]!) : { task: { stage, pending: half }, delayMs: 0 });
+}
+
+function alone(stage: Stage, pending: Pending): FollowUp {
+  return { task: { stage, pending: [{ ...pending, diedAlone: true }] }, delayMs: 0 };
+}
+
+type WriteCommit = (pending: Pending, outputs: { readonly [name: string]: OutputContent }, computedBy: CellRecord['computedBy'], durationMs: number) => Promise<void>;
+
+/** The commits of one task, with its time divided among them. */
+class Commits {
+  readonly #write: WriteCommit;
+  readonly #underway: Promise<void>[] = [];
+  #step: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #lastMs = performance.now();
+  #stepMs = 0;
+
+  constructor(write: WriteCommit) {
+    this.#write = write;
+  }
+
+  /** Resolves when the cell is committed. */
+  add(pending: Pending, outputs: { readonly [name: string]: OutputContent }, computedBy: CellRecord['computedBy']): Promise<void> {
+    const written = new Promise<void>((resolve, reject) => {
+      this.#step.push(() => { this.#write(pending, outputs, computedBy, this.#stepMs).then(resolve, reject); });
+    });
+    this.#underway.push(written);
+    this.#timer ??= setTimeout(() => this.#endStep(), SAME_STEP_MS);
+    return written;
+  }
+
+  fail(write: () => Promise<void>): void {
+    this.#underway.push(write());
+  }
+
+  /** Time since the last step, which is what a failure took; ms. */
+  sinceLast(): number {
+    return performance.now() - this.#lastMs;
+  }
+
+  /** Resolves when all are on the disk or refused by it. */
+  async finish(): Promise<void> {
+    this.#endStep();
+    await Promise.all(this.#underway);
+  }
+
+  #endStep(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const step = this.#step;
+    if (step.length === 0) return;
+    this.#step = [];
+    this.#stepMs = this.sinceLast() / step.length;
+    this.#lastMs = performance.now();
+    for (const write of step) write();
+  }
+}
+
+function unwritableFailure({ message, hint }: StoreUnwritable): Failure {
+  return { code: 'not-available', sentence: message, hint };
+}
+
+function sizeOf(outputs: { readonly [name: string]: OutputContent }): number {
+  let bytes = 0;
+  for (const output of Object.values(outputs)) {
+    const parts = output instanceof Uint8Array || 'file' in output ? [output] : output.tree.values();
+    for (const part of parts) if (part instanceof Uint8Array) bytes += part.length;
+  }
+  return bytes;
+}
+
+/** Microseconds are noise. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+function now(): string {
+  return new Date().toISOString().replace('Z', '+00:00');
+}

@@ -1,0 +1,263 @@
+/**
+ * One pass over the selected cells: decides each as soon as its inputs are known, runs what must run, commits as it finishes.
+ * The tasks themselves are in running.ts; what a pass cannot settle (an input turned out damaged) is left for the next pass.
+ */
+import { decide, recordsOf } from './decide.ts';
+import { producersOf } from './pipeline.ts';
+import { ReadyQueue } from './queue.ts';
+import { TaskRunner } from './running.ts';
+import type { Outcome } from './decide.ts';
+import type { Ground } from './ground.ts';
+import type { Pending, ReadyTask } from './queue.ts';
+import type { Progress } from './progress.ts';
+import type { Cell, Sha256, Stage } from './types.ts';
+
+export interface PassOptions {
+  readonly jobs: number;
+  readonly seed: number;
+  readonly failFast: boolean;
+  /** Named by --force, --measure, --retry-failed, and not yet done so in this run. */
+  readonly force: (cell: Cell) => boolean;
+  readonly measure: (cell: Cell) => boolean;
+  readonly retryFailed: (cell: Cell) => boolean;
+  /** Ended by an earlier pass of this run: cells that ran, and failures that are not tried again. */
+  readonly ranHere: Set<string>;
+  readonly failedHere: Map<string, Outcome & { kind: 'failed' }>;
+  readonly progress: Progress;
+}
+
+/** How often the records of another run are looked at while it computes what this one needs; ms. */
+const POLL_MS = 200;
+
+/** Cells of one stage that are to run together: dispatched when none of them is undecided. */
+interface Batch { readonly stage: Stage; undecided: number; ready: Pending[] }
+
+export class Pass {
+  readonly outcomes = new Map<string, Outcome>();
+  /** Set when an input was damaged or changed under the run: the pass ends and another one is needed. */
+  damaged: { readonly sha256: Sha256; readonly what: string } | undefined;
+
+  readonly #cells: readonly Cell[];
+  readonly #ground: Ground;
+  readonly #options: PassOptions;
+  readonly #queue: ReadyQueue;
+  readonly #runner: TaskRunner;
+  readonly #producersLeft = new Map<string, number>();
+  readonly #readers = new Map<string, Cell[]>();
+  readonly #batches = new Map<string, Batch>();
+  /** Keys being computed by this pass -> cells that wait for the same key (equal work under two ids). */
+  readonly #twins = new Map<Sha256, Cell[]>();
+  /** Computed by another run at this moment. */
+  #elsewhere: Pending[] = [];
+  /** Waiting before they are tried again. */
+  #delayed = 0;
+  #stopping = false;
+  #wake: () => void = () => undefined;
+
+  constructor(cells: readonly Cell[], ground: Ground, options: PassOptions) {
+    this.#cells = cells;
+    this.#ground = ground;
+    this.#options = options;
+    this.#queue = new ReadyQueue(options.seed);
+    this.#runner = new TaskRunner(ground, this.#outcomeOf, options.progress, {
+      settled: (pending, outcome) => {
+        if (outcome.kind === 'done') options.ranHere.add(pending.cell.id);
+        else options.failedHere.set(pending.cell.id, outcome);
+        this.#settlePending(pending, outcome, outcome.kind === 'done' ? 'ran' : 'failed');
+      },
+      foundElsewhere: (pending, outcome) => this.#settlePending(pending, outcome, 'cached'),
+      heldElsewhere: (pending) => { this.#elsewhere.push(pending); this.#wake(); },
+      again: (task, delayMs) => this.#again(task, delayMs),
+      damaged: (damage) => { this.damaged ??= damage; this.stop(); },
+    });
+  }
+
+  /** Resolves when nothing is left that could run. Cells without an outcome were not reached. */
+  async run(): Promise<void> {
+    this.#prepare();
+    const poll = setInterval(() => void this.#lookElsewhere(), POLL_MS);
+    try {
+      for (;;) {
+        const woken = new Promise<void>((resolve) => { this.#wake = resolve; });
+        this.#dispatch();
+        if (this.#isOver()) break;
+        await woken;
+      }
+    } finally {
+      clearInterval(poll);
+      this.#runner.close();
+    }
+  }
+
+  /** Starts nothing more. Running tasks are asked to stop at their next commit (`gently`) or let finish. */
+  stop(gently = false): void {
+    this.#stopping = true;
+    if (gently) this.#runner.stop();
+    this.#wake();
+  }
+
+  /** Ends every task now. */
+  kill(): void {
+    this.#stopping = true;
+    this.#runner.kill();
+    this.#wake();
+  }
+
+  readonly #outcomeOf = (id: string): Outcome => {
+    const outcome = this.outcomes.get(id);
+    if (outcome === undefined) throw new Error(`${id} was asked for before it was decided`);
+    return outcome;
+  };
+
+  #prepare(): void {
+    const decidable: Cell[] = [];
+    for (const cell of this.#cells) {
+      const producers = producersOf(cell);
+      this.#producersLeft.set(cell.id, producers.size);
+      for (const id of producers) {
+        const list = this.#readers.get(id);
+        if (list === undefined) this.#readers.set(id, [cell]);
+        else list.push(cell);
+      }
+      const name = batchName(cell);
+      const batch = this.#batches.get(name);
+      if (batch === undefined) this.#batches.set(name, { stage: cell.stage, undecided: 1, ready: [] });
+      else batch.undecided++;
+      if (producers.size === 0) decidable.push(cell);
+    }
+    this.#decideAll(decidable);
+  }
+
+  /** Decides these and whatever becomes decidable by it; a list instead of recursion, since chains may be long. */
+  #decideAll(cells: Cell[]): void {
+    for (let cell = cells.pop(); cell !== undefined; cell = cells.pop()) {
+      const outcome = this.#decideOne(cell, true);
+      if (outcome !== undefined) cells.push(...this.#settle(cell, outcome, outcome.kind === 'done' ? 'cached' : this.#howFailed(outcome)));
+    }
+  }
+
+  /** Answers the outcome if there is one already; otherwise puts the cell where it will be run. */
+  #decideOne(cell: Cell, inBatch: boolean): Outcome | undefined {
+    const batch = this.#batches.get(batchName(cell))!;
+    const { force, measure, retryFailed, ranHere, failedHere } = this.#options;
+    const earlier = failedHere.get(cell.id);
+    const verdict = earlier ?? decide(cell, this.#ground, this.#outcomeOf, { force, measure, retryFailed: retryFailed(cell), ranHere: (id) => ranHere.has(id) });
+    if (verdict.kind === 'run') {
+      const twins = this.#twins.get(verdict.key);
+      if (twins !== undefined) twins.push(cell);
+      else {
+        this.#twins.set(verdict.key, []);
+        const pending: Pending = { cell, key: verdict.key, fields: verdict.fields, reasons: verdict.reasons };
+        if (inBatch) batch.ready.push(pending);
+        else this.#queue.push({ stage: cell.stage, pending: [pending] });
+      }
+    }
+    if (inBatch) {
+      batch.undecided--;
+      if (batch.undecided === 0) this.#release(batch);
+    }
+    return verdict.kind === 'run' ? undefined : verdict;
+  }
+
+  #release(batch: Batch): void {
+    if (batch.ready.length > 0) this.#queue.push({ stage: batch.stage, pending: batch.ready });
+    batch.ready = [];
+  }
+
+  /** Notes an outcome; answers the cells that it makes decidable. */
+  #settle(cell: Cell, outcome: Outcome, how: 'ran' | 'cached' | 'failed' | 'remembered' | 'skipped'): Cell[] {
+    this.outcomes.set(cell.id, outcome);
+    this.#options.progress.cell(cell, outcome, how === 'cached' && this.#options.ranHere.has(cell.id) ? 'ran' : how);
+    if (this.#options.failFast && how === 'failed') this.stop();
+    const decidable: Cell[] = [];
+    for (const reader of this.#readers.get(cell.id) ?? []) {
+      const left = this.#producersLeft.get(reader.id)! - 1;
+      this.#producersLeft.set(reader.id, left);
+      if (left === 0) decidable.push(reader);
+    }
+    return decidable;
+  }
+
+  #settlePending(pending: Pending, outcome: Outcome, how: 'ran' | 'cached' | 'failed'): void {
+    const decidable = this.#settle(pending.cell, outcome, how);
+    const twins = this.#twins.get(pending.key) ?? [];
+    this.#twins.delete(pending.key);
+    for (const twin of twins) {
+      const same = this.#decideOne(twin, false);
+      if (same !== undefined) decidable.push(...this.#settle(twin, same, same.kind === 'done' ? 'cached' : this.#howFailed(same)));
+    }
+    this.#decideAll(decidable);
+    this.#wake();
+  }
+
+  #howFailed(outcome: Outcome & { kind: 'failed' }): 'failed' | 'remembered' | 'skipped' {
+    if (outcome.failure.code === 'upstream-failed') return 'skipped';
+    return outcome.record === undefined ? 'failed' : 'remembered';
+  }
+
+  #dispatch(): void {
+    const capacity = this.#options.jobs;
+    while (!this.#stopping && this.#runner.running < capacity && !this.#runner.exclusive) {
+      const task = this.#queue.take(this.#runner.running);
+      if (task === undefined) break;
+      this.#runner.start(task, () => this.#wake());
+    }
+    if (this.#stopping || this.#runner.active > 0 || this.#queue.size > 0 || this.#elsewhere.length > 0 || this.#delayed > 0) return;
+    // Nothing runs, yet some batch waits for a cell that itself waits for a cell of this batch: run what is ready of it.
+    const stuck = [...this.#batches.values()].filter((batch) => batch.ready.length > 0);
+    for (const batch of stuck) this.#release(batch);
+    if (stuck.length > 0) this.#dispatch();
+  }
+
+  #isOver(): boolean {
+    if (this.#runner.active > 0) return false;
+    return this.#stopping || (this.#queue.size === 0 && this.#elsewhere.length === 0 && this.#delayed === 0);
+  }
+
+  #again(task: ReadyTask, delayMs: number): void {
+    if (delayMs === 0) {
+      this.#queue.push(task);
+      this.#wake();
+      return;
+    }
+    this.#delayed++;
+    setTimeout(() => {
+      this.#delayed--;
+      this.#queue.push(task);
+      this.#wake();
+    }, delayMs);
+  }
+
+  /** What another run computes is waited for; what it gave up, failed or died over is decided anew. */
+  async #lookElsewhere(): Promise<void> {
+    if (this.#elsewhere.length === 0 || this.#stopping) return;
+    const waiting = this.#elsewhere;
+    this.#elsewhere = [];
+    this.#delayed++;
+    try {
+      this.#ground.store.refresh();
+      const back: Pending[] = [];
+      for (const pending of waiting) {
+        const records = recordsOf(pending.cell.stage, pending.key, this.#ground);
+        if (records.length > 0) this.#settlePending(pending, { kind: 'done', records }, 'cached');
+        else if (await this.#ground.store.leases.acquire(pending.key) !== undefined) this.#elsewhere.push(pending);
+        else back.push(pending);
+      }
+      const byBatch = new Map<string, Pending[]>();
+      for (const pending of back) {
+        const name = batchName(pending.cell);
+        const list = byBatch.get(name);
+        if (list === undefined) byBatch.set(name, [pending]);
+        else list.push(pending);
+      }
+      for (const pending of byBatch.values()) this.#queue.push({ stage: pending[0]!.cell.stage, pending });
+    } finally {
+      this.#delayed--;
+      this.#wake();
+    }
+  }
+}
+
+function batchName(cell: Cell): string {
+  return `${cell.stage.name}\n${cell.batch ?? cell.id}`;
+}

@@ -1,0 +1,40 @@
+/** Which cells a command line means. */
+import { ConfigurationError } from './declare.ts';
+import { producersOf } from './pipeline.ts';
+import { closest } from './words.ts';
+import type { Cell, Pipeline } from './types.ts';
+
+export interface Selection {
+  /** Named by the targets themselves (all cells when there is no target). */
+  readonly named: ReadonlySet<string>;
+  /** These and everything that they are computed from, in the pipeline's order. */
+  readonly cells: readonly Cell[];
+}
+
+/**
+ * A target is a cell id ('score:novel-4m/nf4'), a stage ('score'), or a pattern in which `*` stands for any characters
+ * ('score:novel-4m/*'). Throws ConfigurationError for one that names nothing.
+ */
+export function select(pipeline: Pipeline, targets: readonly string[]): Selection {
+  if (targets.length === 0) return { named: new Set(pipeline.cells.map((cell) => cell.id)), cells: pipeline.cells };
+  const named = new Set(targets.flatMap((target) => cellsNamed(pipeline, target).map((cell) => cell.id)));
+  const byId = new Map(pipeline.cells.map((cell) => [cell.id, cell]));
+  const wanted = new Set<string>();
+  const open = [...named];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (wanted.has(id)) continue;
+    wanted.add(id);
+    open.push(...producersOf(byId.get(id)!));
+  }
+  return { named, cells: pipeline.cells.filter((cell) => wanted.has(cell.id)) };
+}
+
+/** The cells of one target, at least one. */
+export function cellsNamed(pipeline: Pipeline, target: string): readonly Cell[] {
+  const pattern = target.includes('*') ? new RegExp(`^${target.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`) : undefined;
+  const found = pipeline.cells.filter((cell) => pattern === undefined ? cell.id === target || cell.stage.name === target : pattern.test(cell.id) || pattern.test(cell.stage.name));
+  if (found.length > 0) return found;
+  const near = pattern === undefined ? closest(target, [...new Set(pipeline.cells.map((cell) => cell.stage.name)), ...pipeline.cells.map((cell) => cell.id)]) : undefined;
+  const stages = [...new Set(pipeline.cells.map((cell) => cell.stage.name))];
+  throw new ConfigurationError(`"${target}" names no cell${near === undefined ? '' : `; did you mean "${near}"?`}\nA target is a stage (${stages.join(', ')}), a cell, or a pattern such as "${stages[0] ?? 'stage'}:*"`);
+}

@@ -1,0 +1,105 @@
+/** Counts of a run by stage, for whoever shows them: how far it is, how long it may take, how it ended. */
+import { count, duration, grouped } from './words.ts';
+import type { Outcome } from './decide.ts';
+import type { CellStatus, RunEnd } from './progress.ts';
+import type { Cell } from './types.ts';
+
+export interface StageTally {
+  readonly name: string;
+  readonly title: string;
+  cells: number;
+  readonly byStatus: { [status in CellStatus]: number };
+  /** Time of the cells computed here, and their work in the stage's own measure. */
+  computedMs: number;
+  computedWork: number;
+  workLeft: number;
+}
+
+export class Tally {
+  readonly stages = new Map<string, StageTally>();
+  readonly #settled = new Set<string>();
+  jobs = 1;
+
+  /** Counts afresh. */
+  start(cells: readonly Cell[], jobs: number): void {
+    this.stages.clear();
+    this.#settled.clear();
+    this.jobs = jobs;
+    for (const { stage, work } of cells) {
+      let tally = this.stages.get(stage.name);
+      if (tally === undefined) {
+        tally = { name: stage.name, title: stage.title, cells: 0, byStatus: { ran: 0, cached: 0, failed: 0, remembered: 0, skipped: 0 }, computedMs: 0, computedWork: 0, workLeft: 0 };
+        this.stages.set(stage.name, tally);
+      }
+      tally.cells++;
+      tally.workLeft += work ?? 1;
+    }
+  }
+
+  cell({ id, stage, work = 1 }: Cell, outcome: Outcome, status: CellStatus): StageTally {
+    const tally = this.stages.get(stage.name)!;
+    if (this.#settled.has(id)) return tally;
+    this.#settled.add(id);
+    tally.byStatus[status]++;
+    tally.workLeft -= work;
+    if (status === 'ran' && outcome.kind === 'done') {
+      tally.computedMs += outcome.records[0]!.durationMs;
+      tally.computedWork += work;
+    }
+    return tally;
+  }
+
+  /** Estimated time until all is done, ms; undefined before anything is known. Stages of which nothing ran yet are left out. */
+  timeLeftMs(): number | undefined {
+    let total = 0;
+    let known = false;
+    for (const { computedMs, computedWork, workLeft } of this.stages.values()) {
+      if (computedWork === 0) continue;
+      known = true;
+      total += computedMs / computedWork * workLeft / this.jobs;
+    }
+    return known ? total : undefined;
+  }
+}
+
+export function settledOf({ byStatus }: StageTally): number {
+  return Object.values(byStatus).reduce((sum, n) => sum + n, 0);
+}
+
+/** '38 computed, 2 up to date, 1 failed'. */
+export function inWords({ byStatus: { ran, cached, failed, remembered, skipped } }: StageTally): string {
+  const parts: string[] = [];
+  if (ran > 0) parts.push(`${grouped(ran)} computed`);
+  if (cached > 0) parts.push(`${grouped(cached)} up to date`);
+  if (failed + remembered > 0) parts.push(`${grouped(failed + remembered)} failed`);
+  if (skipped > 0) parts.push(`${grouped(skipped)} skipped`);
+  return parts.join(', ');
+}
+
+const MAX_FAILURES_SHOWN = 10;
+
+/** The end of a run in plain lines: a table of the stages unless nothing was computed, failures, and the closing sentences. */
+export function summaryLines(tally: Tally, { counts, durationMs, interrupted, failures, closing }: RunEnd): readonly string[] {
+  const lines: string[] = [];
+  if (counts.ran + counts.failed > 0) {
+    const rows = [...tally.stages.values()].filter(({ byStatus }) => byStatus.ran + byStatus.failed + byStatus.remembered > 0);
+    const width = Math.max(...rows.map(({ name }) => name.length), 0);
+    for (const row of rows) lines.push(`  ${row.name.padEnd(width)}  ${inWords(row)}${row.computedMs > 0 ? `, ${duration(row.computedMs)}` : ''}`);
+  }
+  for (const { cell, outcome } of failures.slice(0, MAX_FAILURES_SHOWN)) {
+    lines.push(`failed: ${cell} (${outcome.failure.code}): ${outcome.failure.sentence}`);
+    if (outcome.failure.hint !== undefined) lines.push(`        ${outcome.failure.hint}`);
+  }
+  if (failures.length > MAX_FAILURES_SHOWN) lines.push(`and ${count(failures.length - MAX_FAILURES_SHOWN, 'more failure')}; "status" lists them`);
+  if (failures.some(({ outcome }) => outcome.record !== undefined && ['bad-input', 'not-finite', 'stage-threw'].includes(outcome.failure.code))) {
+    lines.push('These are not tried again until their input or code changes, or with --retry-failed.');
+  }
+  const total = counts.ran + counts.cached + counts.failed + counts.skipped;
+  if (interrupted) lines.push(`Interrupted after ${duration(durationMs)}: ${grouped(counts.ran)} computed and kept, ${count(counts.skipped, 'cell')} left for the next run.`);
+  else if (counts.ran + counts.failed + counts.skipped === 0) lines.push(`Everything is up to date (${count(total, 'cell')}, ${duration(durationMs)}).`);
+  else {
+    const rest = [`${grouped(counts.cached)} up to date`, ...(counts.failed > 0 ? [`${grouped(counts.failed)} failed`] : []), ...(counts.skipped > 0 ? [`${grouped(counts.skipped)} skipped`] : [])];
+    lines.push(`${count(counts.ran, 'cell')} computed, ${rest.join(', ')}, in ${duration(durationMs)}.`);
+  }
+  return [...lines, ...closing];
+}

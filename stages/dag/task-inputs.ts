@@ -1,0 +1,73 @@
+/** What a task is given: located bytes for its inputs, and provenance where a stage asks for the records themselves. */
+import { representative } from './decide.ts';
+import type { Outcome } from './decide.ts';
+import type { Ground } from './ground.ts';
+import type { Cell, CellProvenance, CellRecord, Gathered, InputHandle, InputRef, OutputRecord, TaskCell, TaskInput } from './types.ts';
+
+type OutcomeOf = (cell: string) => Outcome;
+
+/** Throws DamagedObject when an input is not in the store any more. */
+export function taskCell(cell: Cell, ground: Ground, outcomeOf: OutcomeOf): TaskCell {
+  const inputs: { [name: string]: TaskInput } = {};
+  for (const [name, input] of Object.entries(cell.inputs)) inputs[name] = taskInput(input, ground, outcomeOf);
+  return { id: cell.id, params: cell.params, inputs };
+}
+
+function taskInput(input: InputRef, ground: Ground, outcomeOf: OutcomeOf): TaskInput {
+  switch (input.kind) {
+    case 'file': return { kind: 'object', handle: ground.fileOf(input.path)! };
+    case 'output': {
+      const output = outputOf(input.cell, input.output, ground, outcomeOf);
+      return output.tree === true ? { kind: 'tree', handle: ground.store.treeHandle(output) } : { kind: 'object', handle: ground.store.handle(output) };
+    }
+    case 'gather': return { kind: 'gather', items: input.of.flatMap(({ cell, output }) => gathered(cell, output, ground, outcomeOf)) };
+    case 'records': return { kind: 'records', items: input.of.map((id) => provenance(ground.cell(id), ground, outcomeOf)) };
+  }
+}
+
+function outputOf(cell: string, output: string, ground: Ground, outcomeOf: OutcomeOf): OutputRecord {
+  const outcome = outcomeOf(cell);
+  if (outcome.kind === 'failed') throw new Error(`${cell} failed and has no ${output}`);
+  return representative(outcome.records, ground.store.machine).outputs[output]!;
+}
+
+function gathered(cell: string, output: string, ground: Ground, outcomeOf: OutcomeOf): readonly Gathered[] {
+  const outcome = outcomeOf(cell);
+  if (outcome.kind === 'failed') return [{ cell, output, missing: outcome.failure }];
+  const measured = ground.cell(cell).stage.determinism === 'measured';
+  return outcome.records.map((record) => {
+    const handle: InputHandle = ground.store.handle(record.outputs[output]!);
+    return measured ? { cell, output, handle, machine: record.machine } : { cell, output, handle };
+  });
+}
+
+/** Everything that is known of how a cell's result came about. */
+export function provenance(cell: Cell, ground: Ground, outcomeOf: OutcomeOf): CellProvenance {
+  const outcome = outcomeOf(cell.id);
+  const record: CellRecord | undefined = outcome.kind === 'done' ? representative(outcome.records, ground.store.machine) : outcome.record;
+  const code = (record === undefined ? undefined : ground.store.closure(record.fields.code)) ?? ground.codeOf(cell).files;
+  return {
+    cell: cell.id, stage: cell.stage.name, determinism: cell.stage.determinism, params: cell.params,
+    ...(record === undefined ? {} : { record }),
+    ...(outcome.kind === 'failed' ? { failure: outcome.failure } : {}),
+    inputs: Object.fromEntries(Object.entries(cell.inputs).map(([name, input]) => [name, origins(input, ground, outcomeOf)])),
+    code,
+    reasons: ground.store.decisions(cell.id).at(-1)?.reasons ?? [],
+  };
+}
+
+function origins(input: InputRef, ground: Ground, outcomeOf: OutcomeOf): CellProvenance['inputs'][string] {
+  const origin = (cell: string, output: string) => {
+    const outcome = outcomeOf(cell);
+    return outcome.kind === 'failed' ? { cell, output } : { cell, output, sha256: representative(outcome.records, ground.store.machine).outputs[output]!.sha256 };
+  };
+  switch (input.kind) {
+    case 'file': {
+      const handle = ground.fileOf(input.path);
+      return [handle === undefined ? { file: input.path } : { file: input.path, sha256: handle.sha256 }];
+    }
+    case 'output': return [origin(input.cell, input.output)];
+    case 'gather': return input.of.map(({ cell, output }) => origin(cell, output));
+    case 'records': return input.of.map((cell) => ({ cell }));
+  }
+}
