@@ -4,7 +4,11 @@
  * A canonical engine computes exactly what docs/arithmetic.md says, bit for bit what the reference computes, and proves it by a
  * self-test on this machine before it may call itself so. Choosing is never silent: the caller is told which engine and why.
  */
+import { reference } from './engines/reference.ts';
+import { wasm } from './engines/wasm.ts';
 import type { Ops } from './ops.ts';
+
+export { EngineUnfit } from './selftest.ts';
 
 export interface EngineInstance {
   readonly name: string;
@@ -22,6 +26,45 @@ export interface Engine {
   readonly canonical: boolean;
   /** Undefined when it can run here; otherwise a sentence that says what is missing. */
   unavailable(): Promise<string | undefined>;
-  /** Runs the self-test on first use in this process; throws EngineUnfit with the op that disagreed. */
+  /** A new instance with memory of its own. Runs the self-test on first use in this process; throws EngineUnfit with the op that disagreed. */
   open(): Promise<EngineInstance>;
+}
+
+export const engines: readonly Engine[] = [reference, wasm];
+
+export interface OpenedEngine {
+  readonly instance: EngineInstance;
+  /** One sentence: why this engine, and why not those of higher rank. */
+  readonly why: string;
+}
+
+/**
+ * Opens an engine by name, or `auto`: the canonical engine of highest rank that is available and passes its self-test.
+ * A named engine that cannot run is an error: nothing takes its place.
+ */
+export async function openEngine(name: string = 'auto', register: readonly Engine[] = engines): Promise<OpenedEngine> {
+  if (name !== 'auto') return openNamed(name, register);
+  const passedOver: string[] = [];
+  for (const engine of register.filter(({ canonical }) => canonical).sort((a, b) => b.rank - a.rank)) {
+    const missing = await engine.unavailable();
+    if (missing !== undefined) {
+      passedOver.push(`${engine.name} is not available: ${missing}`);
+      continue;
+    }
+    try {
+      const instance = await engine.open();
+      return { instance, why: [`${engine.name} is the fastest exact engine that works here`, ...passedOver].join('; ') };
+    } catch (error) {
+      passedOver.push(`${engine.name} failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new Error(`no exact engine works here: ${passedOver.join('; ')}`);
+}
+
+async function openNamed(name: string, register: readonly Engine[]): Promise<OpenedEngine> {
+  const engine = register.find((candidate) => candidate.name === name);
+  if (engine === undefined) throw new Error(`unknown engine ${JSON.stringify(name)}; engines are auto, ${register.map((e) => e.name).join(', ')}`);
+  const missing = await engine.unavailable();
+  if (missing !== undefined) throw new Error(`the engine ${name} is not available here: ${missing}`);
+  return { instance: await engine.open(), why: `${name} was asked for` };
 }

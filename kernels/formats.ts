@@ -4,6 +4,14 @@
  * Adding a format is one file in formats/ and one line here; test/conformance/formats.test.ts finds it by this list, and
  * every engine runs it on the day it is born through decode() (docs/formats.md has the rules each follows).
  */
+import { bf16 } from './formats/bf16.ts';
+import { fp16 } from './formats/fp16.ts';
+import { fp32 } from './formats/fp32.ts';
+import { fp4 } from './formats/fp4.ts';
+import { fp4dq } from './formats/fp4-dq.ts';
+import { int8 } from './formats/int8.ts';
+import { nf4 } from './formats/nf4.ts';
+import { nf4dq } from './formats/nf4-dq.ts';
 
 /** A tensor as the checkpoint has it, widened losslessly to fp32. Row-major. */
 export interface PlainTensor {
@@ -28,6 +36,24 @@ export interface FormatOptions {
   readonly blockSize?: number;
 }
 
+/** One part: so many bits for every `perWeights` weights; 0 where the count depends on the shape (one per row, one per tensor). */
+export interface LayoutEntry {
+  readonly part: string;
+  readonly what: string;
+  readonly bits: number;
+  readonly perWeights: number;
+}
+
+/**
+ * |decode(encode(x)) - x| <= relative * (largest magnitude among x's `within`) + absolute. The second term is what numbers
+ * near the smallest that the format can hold may lose.
+ */
+export interface Tolerance {
+  readonly relative: number;
+  readonly within: 'value' | 'block' | 'row' | 'tensor';
+  readonly absolute: number;
+}
+
 export interface Format {
   readonly name: string;
   /** For people: 'NormalFloat 4-bit, double-quantized'. */
@@ -41,13 +67,23 @@ export interface Format {
   /** Bits a weight costs in a long tensor at the default block size, all scales counted: 4.5 for nf4. */
   readonly nominalBitsPerWeight: number;
   /** Byte layout in words and numbers, for docs and the format's page; one entry per part. */
-  readonly layout: readonly { readonly part: string; readonly what: string; readonly bits: number; readonly perWeights: number }[];
-  /** Largest |decode(encode(x)) - x| relative to the block's (row's) absmax, with its derivation in the file. */
-  readonly tolerance: number;
+  readonly layout: readonly LayoutEntry[];
+  /** How far decode(encode(x)) may lie from x, with its derivation in the file. */
+  readonly tolerance: Tolerance;
   /** Throws NotFinite naming the tensor when a value is not finite. */
   encode(tensor: PlainTensor, options?: FormatOptions): EncodedTensor;
   /** The fp32 values that every engine computes with. Length: product of shape. */
   decode(encoded: EncodedTensor): Float32Array;
+}
+
+/** Every format, from most bits to fewest; the order of the study's tables and legends. */
+export const formats: readonly Format[] = [fp32, fp16, bf16, int8, nf4, nf4dq, fp4, fp4dq];
+
+/** The format of that name; an error that lists the allowed names otherwise. */
+export function formatNamed(name: string): Format {
+  const format = formats.find((candidate) => candidate.name === name);
+  if (format === undefined) throw new Error(`unknown format ${JSON.stringify(name)}; formats are ${formats.map((f) => f.name).join(', ')}`);
+  return format;
 }
 
 /** Bytes of all parts. */

@@ -33,6 +33,15 @@ export interface Rows {
 
 export interface AttentionShape { readonly heads: number; readonly kvHeads: number; readonly headDim: number; /** keys older than this many positions are masked; 0: no window */ readonly window: number }
 
+/** Bytes held: weights as encoded, fp32 copies decoded from them, rotary tables, keys and values, activations of the step. */
+export interface MemoryUse {
+  readonly weights: number;
+  readonly decodedCopies: number;
+  readonly tables: number;
+  readonly kvCache: number;
+  readonly workspace: number;
+}
+
 export interface Ops {
   // ---- loading; each counts into memory() ----
   weight(encoded: EncodedTensor, format: Format): Weight;
@@ -66,7 +75,7 @@ export interface Ops {
   read(x: Activation, what: string): Promise<Float32Array<ArrayBuffer>>;
 
   /** Bytes that the engine holds now, exactly counted. */
-  memory(): { readonly weights: number; readonly decodedCopies: number; readonly tables: number; readonly kvCache: number; readonly workspace: number };
+  memory(): MemoryUse;
   /** Gives everything back. */
   dispose(): void;
 }

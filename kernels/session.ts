@@ -1,18 +1,20 @@
 /**
  * A loaded model: checkpoint + format + engine. The plain-script face of the kernels: load, step, score, generate.
- *
- * (Contract only here while the engines are being built; the implementation replaces this comment.)
  */
-import type { Rows } from './ops.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { EngineInstance } from './engines.ts';
+import { formatNamed } from './formats.ts';
+import type { EncodedTensor } from './formats.ts';
+import { architectureNamed } from './models.ts';
+import type { ModelShape, TensorSource } from './models.ts';
+import type { KvCache, MemoryUse, Rows } from './ops.ts';
 
-export interface ModelShape {
-  readonly layers: number; readonly hiddenSize: number; readonly heads: number; readonly kvHeads: number; readonly headDim: number;
-  readonly feedForwardSize: number; readonly vocabulary: number; readonly contextTokens: number; readonly tiedEmbeddings: boolean;
-}
+export type { ModelShape } from './models.ts';
 
 export interface Session {
   readonly architecture: string;
   readonly shape: ModelShape;
+  /** The format of the linear layers. */
   readonly format: string;
   readonly engine: { readonly name: string; readonly build: string; readonly canonical: boolean };
   /** Starts `slots` empty sequences of at most `positions` tokens; gives the cache of the call before back. */
@@ -22,6 +24,115 @@ export interface Session {
    * [wanted.length, vocabulary] fp32 of the wanted rows (all when absent).
    */
   step(rows: Rows, wanted?: Int32Array): Promise<Float32Array<ArrayBuffer>>;
-  memory(): { readonly weights: number; readonly decodedCopies: number; readonly tables: number; readonly kvCache: number; readonly workspace: number };
+  memory(): MemoryUse;
+  /** Gives the engine's memory back. The engine instance is spent. */
   dispose(): void;
+}
+
+export interface SessionOptions {
+  readonly checkpoint: Checkpoint;
+  /** Without an artifact this must be the checkpoint's own type, which needs no encoding. */
+  readonly format: string;
+  /** The linear layers in `format`, by tensor name (artifact.ts). */
+  readonly artifact?: ReadonlyMap<string, EncodedTensor>;
+  /** An instance of its own, from openEngine(): it holds this session's memory. */
+  readonly engine: EngineInstance;
+  /** Longest sequence that will be fed. Default: the model's context, but at most 8192 tokens. */
+  readonly contextTokens?: number;
+}
+
+const DEFAULT_CONTEXT_TOKENS = 8192;
+
+/** Loads the weights into the engine. Throws with the tensor's name when one is missing, misshapen or not finite. */
+export function openSession(options: SessionOptions): Session {
+  const { checkpoint, format, artifact, engine } = options;
+  if (artifact === undefined && format !== checkpoint.baseFormat) {
+    throw new Error(`format ${format} needs an artifact: the checkpoint itself is ${checkpoint.baseFormat} (quantizeModel makes one)`);
+  }
+  const architecture = architectureNamed(checkpoint.architecture);
+  const shape = architecture.shape(checkpoint.config);
+  const positions = options.contextTokens ?? Math.min(shape.contextTokens, DEFAULT_CONTEXT_TOKENS);
+  if (!(Number.isInteger(positions) && positions >= 1 && positions <= shape.contextTokens)) {
+    throw new RangeError(`contextTokens is ${positions}; the model allows 1 to ${shape.contextTokens}`);
+  }
+  const source = tensorSource(options, new Set(architecture.linearNames(checkpoint.config)));
+  const network = architecture.load(checkpoint.config, source, engine.ops, positions);
+
+  let cache: KvCache | undefined;
+  /** Tokens fed so far, by slot. */
+  let fed = new Int32Array(0);
+  return {
+    architecture: architecture.name,
+    shape,
+    format,
+    engine: { name: engine.name, build: engine.build, canonical: engine.canonical },
+
+    reset(slots, length) {
+      if (!(Number.isInteger(length) && length >= 1 && length <= positions)) throw new RangeError(`${length} positions; this session allows 1 to ${positions}`);
+      if (!(Number.isInteger(slots) && slots >= 1)) throw new RangeError(`${slots} slots; at least 1 is needed`);
+      // A cache of the same size is kept: what it holds is overwritten before it can be read.
+      if (cache === undefined || cache.slots !== slots || cache.positions !== length) {
+        if (cache) engine.ops.freeCache(cache);
+        cache = engine.ops.kvCache(shape.layers, slots, length, shape.kvHeads, shape.headDim);
+      }
+      fed = new Int32Array(slots);
+    },
+
+    async step(rows, wanted) {
+      if (cache === undefined) throw new Error('reset(slots, positions) must come before the first step');
+      checkRows(rows, fed, cache.positions, shape.vocabulary);
+      return engine.ops.read(network.forward(rows, cache, wanted), `logits (${format})`);
+    },
+
+    memory: () => engine.ops.memory(),
+    dispose: () => engine.ops.dispose(),
+  };
+}
+
+/** Logits [tokens.length, vocabulary] of one sequence from its beginning: row t is the distribution of token t + 1. */
+export async function scoreWindow(session: Session, tokens: Int32Array): Promise<Float32Array<ArrayBuffer>> {
+  session.reset(1, tokens.length);
+  return session.step({ slot: new Int32Array(tokens.length), position: Int32Array.from(tokens, (_, position) => position), token: tokens });
+}
+
+/** Linear layers come from the artifact when there is one, all else from the checkpoint. */
+function tensorSource({ checkpoint, format, artifact, engine }: SessionOptions, linear: ReadonlySet<string>): TensorSource {
+  if (artifact) {
+    for (const name of artifact.keys()) if (!linear.has(name)) throw new Error(`the artifact has ${name}, which is not a linear layer of this model`);
+  }
+  return {
+    weight(name, outFeatures, inFeatures) {
+      const encoded = linear.has(name) && artifact ? artifact.get(name) : checkpoint.stored(name);
+      if (encoded === undefined) throw new Error(`the artifact lacks ${name}`);
+      if (artifact && linear.has(name) && encoded.format !== format) throw new Error(`${name} is ${encoded.format} in the artifact; this session is ${format}`);
+      checkShape(name, encoded.shape, [outFeatures, inFeatures]);
+      return engine.ops.weight(encoded, formatNamed(encoded.format));
+    },
+    vector(name, length) {
+      const tensor = checkpoint.tensor(name);
+      checkShape(name, tensor.shape, [length]);
+      return engine.ops.vector(tensor.values);
+    },
+  };
+}
+
+function checkShape(name: string, actual: readonly number[], expected: readonly number[]): void {
+  if (actual.length === expected.length && actual.every((size, axis) => size === expected[axis])) return;
+  throw new Error(`${name} has shape [${actual.join(', ')}]; the config asks for [${expected.join(', ')}]`);
+}
+
+/** Holds rows to the contract of step() and counts them into `fed`. A slot may be rewound, never skipped ahead. */
+function checkRows(rows: Rows, fed: Int32Array, positions: number, vocabulary: number): void {
+  const next = fed.slice();
+  for (let row = 0; row < rows.token.length; row++) {
+    const slot = rows.slot[row]!;
+    const position = rows.position[row]!;
+    const token = rows.token[row]!;
+    if (!(slot >= 0 && slot < fed.length)) throw new RangeError(`row ${row}: slot ${slot} is outside the ${fed.length} slots`);
+    if (!(position >= 0 && position < positions)) throw new RangeError(`row ${row}: position ${position} is outside the ${positions} positions`);
+    if (!(token >= 0 && token < vocabulary)) throw new RangeError(`row ${row}: token ${token} is outside the vocabulary of ${vocabulary}`);
+    if (position > next[slot]!) throw new RangeError(`row ${row}: position ${position} of slot ${slot}, but only ${next[slot]} tokens were fed`);
+    next[slot] = position + 1;
+  }
+  fed.set(next);
 }

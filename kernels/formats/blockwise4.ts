@@ -1,0 +1,105 @@
+/**
+ * The 4-bit codec that nf4 and fp4 share, as bitsandbytes 0.50.2 computes it on a CPU (docs/formats.md, "4-bit encode").
+ *
+ * A tensor is flattened row-major and cut into blocks of B elements, without regard to rows. Each block keeps its largest
+ * magnitude (absmax, fp32) and, per element, the index of the table entry nearest to x / absmax. Byte i holds element 2i in
+ * its high nibble and 2i + 1 in its low one.
+ */
+import type { FormatOptions } from '../formats.ts';
+
+export const DEFAULT_BLOCK_SIZE = 64;
+const ALLOWED_BLOCK_SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096];
+
+/** bitsandbytes' floor for absmax: below it a block's values no longer fill the table's range. */
+const SMALLEST_ABSMAX = Math.fround(1e-38);
+
+/** A 16-entry table and the rule that picks an entry. */
+export interface CodeTable {
+  /** Value of each stored code, fp32. */
+  readonly values: Float32Array;
+  /** Stored code of each slot in ascending order of value. */
+  readonly order: Uint8Array;
+  /** fp32 midpoints between neighbouring slots. */
+  readonly bounds: Float32Array;
+}
+
+export function codeTable(values: Float32Array, order: readonly number[]): CodeTable {
+  const bounds = new Float32Array(15);
+  for (let i = 0; i < 15; i++) bounds[i] = Math.fround(values[order[i]!]! + values[order[i + 1]!]!) / 2;
+  return { values, order: Uint8Array.from(order), bounds };
+}
+
+/** The block size asked for, or 64; throws when it is not one that the format allows. */
+export function blockSizeFrom(options: FormatOptions | undefined): number {
+  const blockSize = options?.blockSize ?? DEFAULT_BLOCK_SIZE;
+  if (!ALLOWED_BLOCK_SIZES.includes(blockSize)) throw new Error(`block size ${blockSize} is not allowed; allowed are ${ALLOWED_BLOCK_SIZES.join(', ')}`);
+  return blockSize;
+}
+
+export const blocksOf = (elements: number, blockSize: number): number => Math.ceil(elements / blockSize);
+
+/**
+ * The block size that cuts `elements` into `blocks`. Block sizes are powers of two and ceil(n / B) = c leaves B an interval
+ * [n / c, n / (c - 1)) that holds at most one, so none need be stored. One block: any size that covers it, the smallest is taken.
+ */
+export function blockSizeOf(name: string, elements: number, blocks: number): number {
+  const blockSize = ALLOWED_BLOCK_SIZES.find((size) => blocksOf(elements, size) === blocks);
+  if (blockSize === undefined) throw new Error(`${name}: no allowed block size cuts ${elements} weights into ${blocks} blocks; allowed are ${ALLOWED_BLOCK_SIZES.join(', ')}`);
+  return blockSize;
+}
+
+/** Packed codes and the absmax of each block. `values` must be finite. */
+export function encodeBlocks(values: Float32Array, table: CodeTable, blockSize: number): { codes: Uint8Array<ArrayBuffer>; absmax: Float32Array<ArrayBuffer> } {
+  const absmax = new Float32Array(blocksOf(values.length, blockSize));
+  const codes = new Uint8Array(Math.ceil(values.length / 2));
+  const { order, bounds } = table;
+  for (let block = 0; block < absmax.length; block++) {
+    const begin = block * blockSize;
+    const end = Math.min(begin + blockSize, values.length);
+    let largest = 0;
+    for (let i = begin; i < end; i++) {
+      const magnitude = Math.abs(values[i]!);
+      if (magnitude > largest) largest = magnitude;
+    }
+    const divisor = Math.max(largest, SMALLEST_ABSMAX);
+    // A full block multiplies by the reciprocal and keeps its absmax as found; a ragged one divides and keeps the floor.
+    const full = end - begin === blockSize;
+    const reciprocal = Math.fround(1 / divisor);
+    absmax[block] = full ? largest : divisor;
+    for (let i = begin; i < end; i += 2) {
+      const even = full ? values[i]! * reciprocal : values[i]! / divisor;
+      const odd = i + 1 === end ? 0 : full ? values[i + 1]! * reciprocal : values[i + 1]! / divisor;
+      codes[i >>> 1] = (order[slotOf(Math.fround(even), bounds)]! << 4) | order[slotOf(Math.fround(odd), bounds)]!;
+    }
+  }
+  return { codes, absmax };
+}
+
+/**
+ * How many of the 15 bounds lie strictly below `scaled`: a tie goes to the lower slot. The rule clamps to [-1, 1] first, which
+ * changes no count, because every bound lies inside.
+ */
+function slotOf(scaled: number, bounds: Float32Array): number {
+  let slot = scaled > bounds[7]! ? 8 : 0;
+  if (scaled > bounds[slot + 3]!) slot += 4;
+  if (scaled > bounds[slot + 1]!) slot += 2;
+  if (scaled > bounds[slot]!) slot += 1;
+  return slot;
+}
+
+/** table[code] * absmax of its block, rounded to fp32, for `elements` elements. */
+export function decodeBlocks(codes: Uint8Array, absmax: Float32Array, table: CodeTable, blockSize: number, elements: number): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(elements);
+  const scaled = new Float32Array(16);
+  for (let block = 0; block < absmax.length; block++) {
+    for (let code = 0; code < 16; code++) scaled[code] = table.values[code]! * absmax[block]!;
+    const begin = block * blockSize;
+    const end = Math.min(begin + blockSize, elements);
+    for (let i = begin; i < end; i += 2) {
+      const pair = codes[i >>> 1]!;
+      values[i] = scaled[pair >>> 4]!;
+      if (i + 1 < end) values[i + 1] = scaled[pair & 15]!;
+    }
+  }
+  return values;
+}

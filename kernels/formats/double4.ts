@@ -1,0 +1,60 @@
+/**
+ * The 4-bit formats whose absmax values are quantized too ("double quantization", arXiv 2305.14314, section 3): the mean is taken
+ * off, and what remains is stored in 8-bit codes of the dynamic map with one fp32 scale per 256 blocks.
+ */
+import type { Format } from '../formats.ts';
+import { blockSizeFrom, blockSizeOf, blocksOf, decodeBlocks, DEFAULT_BLOCK_SIZE, encodeBlocks, type CodeTable } from './blockwise4.ts';
+import { decodeDynamic, encodeDynamic } from './dynamic-map.ts';
+import { checkedValues, elementsOf, partLength, partOf } from './parts.ts';
+
+/** absmax values that share one scale. */
+const NESTED_BLOCK_SIZE = 256;
+
+export function double4(plain: 'nf4' | 'fp4', title: string, table: CodeTable, relativeError: number): Format {
+  const name = `${plain}-dq`;
+  return {
+    name,
+    title,
+    family: plain,
+    product: 'weights',
+    nominalBitsPerWeight: 4 + 8 / DEFAULT_BLOCK_SIZE + 32 / (DEFAULT_BLOCK_SIZE * NESTED_BLOCK_SIZE),
+    layout: [
+      { part: 'codes', what: 'index into the 16-entry table; two per byte, the even element in the high nibble', bits: 4, perWeights: 1 },
+      { part: 'absmax_codes', what: 'absmax of the block less the offset, as a code of the dynamic 8-bit map', bits: 8, perWeights: DEFAULT_BLOCK_SIZE },
+      { part: 'absmax_scales', what: 'scale of 256 absmax codes, fp32', bits: 32, perWeights: DEFAULT_BLOCK_SIZE * NESTED_BLOCK_SIZE },
+      { part: 'absmax_offset', what: "mean of the tensor's absmax values, fp32; one per tensor", bits: 32, perWeights: 0 },
+    ],
+    // On top of the 4-bit error, absmax is off by at most half of the map's widest gap (0.9 / 64), plus a grid step, of a scale that
+    // is no larger than the tensor's absmax.
+    tolerance: { relative: relativeError + 0.9 / 128 + 2 / 65535, within: 'tensor', absolute: 1e-38 },
+
+    encode(tensor, options) {
+      const { codes, absmax } = encodeBlocks(checkedValues(tensor), table, blockSizeFrom(options));
+      const offset = meanOf(absmax);
+      const nested = encodeDynamic(absmax.map((value) => value - offset), NESTED_BLOCK_SIZE);
+      const parts = { codes, absmax_codes: nested.codes, absmax_scales: nested.absmax, absmax_offset: Float32Array.of(offset) };
+      return { name: tensor.name, format: name, shape: tensor.shape, parts };
+    },
+
+    decode(encoded) {
+      const elements = elementsOf(encoded.shape);
+      const codes = partOf(encoded, 'codes', Uint8Array, Math.ceil(elements / 2));
+      const blockSize = blockSizeOf(encoded.name, elements, partLength(encoded, 'absmax_codes'));
+      const blocks = blocksOf(elements, blockSize);
+      const absmaxCodes = partOf(encoded, 'absmax_codes', Uint8Array, blocks);
+      const scales = partOf(encoded, 'absmax_scales', Float32Array, blocksOf(blocks, NESTED_BLOCK_SIZE));
+      const offset = partOf(encoded, 'absmax_offset', Float32Array, 1)[0]!;
+      const absmax = decodeDynamic(absmaxCodes, scales, NESTED_BLOCK_SIZE);
+      for (let i = 0; i < absmax.length; i++) absmax[i]! += offset;
+      return decodeBlocks(codes, absmax, table, blockSize, elements);
+    },
+  };
+}
+
+/** The sum in float64 and in index order, rounded to fp32 once, then one fp32 division. No value: 0. */
+function meanOf(values: Float32Array): number {
+  if (values.length === 0) return 0;
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return Math.fround(Math.fround(sum) / Math.fround(values.length));
+}

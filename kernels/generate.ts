@@ -1,0 +1,85 @@
+/**
+ * Continuing prompts. All prompts of a call decode as one batch; since a row never depends on its neighbours, the result of
+ * each is that of a call of its own.
+ */
+import { checkSampling, sampleToken } from './sampler.ts';
+import type { Sampling } from './sampler.ts';
+import type { Session } from './session.ts';
+
+export interface Prompt {
+  readonly ids: Int32Array;
+  /** 32-bit number of the prompt (promptKeyOf): the noise follows it, not the prompt's place in the list. */
+  readonly key: number;
+}
+
+export interface GenerateOptions extends Sampling {
+  readonly prompts: readonly Prompt[];
+  readonly maxNewTokens: number;
+  /** A sequence ends after this token, which is kept as its last. Absent: only the length ends it. */
+  readonly endToken?: number;
+}
+
+/** Rows of one step while prompts are read: bounds the engine's workspace, changes no result. */
+const ROWS_PER_STEP = 512;
+
+/** The new token ids of each prompt, at most maxNewTokens. Resets the session. */
+export async function generate(session: Session, options: GenerateOptions): Promise<Int32Array[]> {
+  const { prompts, maxNewTokens, endToken } = options;
+  checkSampling(options);
+  if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 0)) throw new RangeError(`max_new_tokens is ${maxNewTokens}; it must be a whole number`);
+  if (prompts.some(({ ids }) => ids.length === 0)) throw new RangeError('a prompt needs at least one token');
+  const texts: number[][] = prompts.map(() => []);
+  if (prompts.length === 0 || maxNewTokens === 0) return texts.map((ids) => Int32Array.from(ids));
+
+  // The last new token is never fed, so it needs no position.
+  session.reset(prompts.length, Math.max(...prompts.map(({ ids }) => ids.length)) + maxNewTokens - 1);
+  /** Adds the next token to the text of `slot`; whether it goes on after that. */
+  const extend = (slot: number, logits: Float32Array): boolean => {
+    const { ids, key } = prompts[slot]!;
+    const text = texts[slot]!;
+    const token = sampleToken(logits, options, key, ids.length + text.length);
+    text.push(token);
+    return token !== endToken && text.length < maxNewTokens;
+  };
+
+  let active: number[] = [];
+  for (const rows of promptSteps(prompts)) {
+    const logits = await session.step(rows, Int32Array.from(rows.ends, ({ row }) => row));
+    active = active.concat(rows.ends.flatMap(({ slot }, index) => (extend(slot, row(logits, index, session.shape.vocabulary)) ? [slot] : [])));
+  }
+  while (active.length > 0) {
+    const logits = await session.step({
+      slot: Int32Array.from(active),
+      position: Int32Array.from(active, (slot) => prompts[slot]!.ids.length + texts[slot]!.length - 1),
+      token: Int32Array.from(active, (slot) => texts[slot]!.at(-1)!),
+    });
+    active = active.filter((slot, index) => extend(slot, row(logits, index, session.shape.vocabulary)));
+  }
+  return texts.map((ids) => Int32Array.from(ids));
+}
+
+function row(logits: Float32Array, index: number, vocabulary: number): Float32Array {
+  return logits.subarray(index * vocabulary, (index + 1) * vocabulary);
+}
+
+interface PromptStep {
+  readonly slot: Int32Array;
+  readonly position: Int32Array;
+  readonly token: Int32Array;
+  /** The rows that are the last of their prompt. */
+  readonly ends: readonly { readonly slot: number; readonly row: number }[];
+}
+
+/** All tokens of all prompts, one prompt after the other, cut into steps. */
+function* promptSteps(prompts: readonly Prompt[]): Generator<PromptStep> {
+  const all = prompts.flatMap(({ ids }, slot) => Array.from(ids, (token, position) => ({ slot, position, token, last: position === ids.length - 1 })));
+  for (let from = 0; from < all.length; from += ROWS_PER_STEP) {
+    const rows = all.slice(from, from + ROWS_PER_STEP);
+    yield {
+      slot: Int32Array.from(rows, ({ slot }) => slot),
+      position: Int32Array.from(rows, ({ position }) => position),
+      token: Int32Array.from(rows, ({ token }) => token),
+      ends: rows.flatMap(({ slot, last }, index) => (last ? [{ slot, row: index }] : [])),
+    };
+  }
+}

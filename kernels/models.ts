@@ -1,0 +1,69 @@
+/**
+ * The register of architectures, and the contract that each one keeps.
+ *
+ * Adding an architecture is one file in models/ and one line here; test/conformance/models.test.ts finds it by this list.
+ */
+import { llama } from './models/llama.ts';
+import type { Activation, KvCache, Ops, Rows, Vector, Weight } from './ops.ts';
+
+export interface ModelShape {
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly feedForwardSize: number;
+  readonly vocabulary: number;
+  readonly contextTokens: number;
+  readonly tiedEmbeddings: boolean;
+}
+
+/** Where a network takes its tensors from: the session decides which come from the checkpoint and which from an artifact. */
+export interface TensorSource {
+  /** A matrix [outFeatures, inFeatures]; throws unless the checkpoint has it in that shape. */
+  weight(name: string, outFeatures: number, inFeatures: number): Weight;
+  /** A vector, widened to fp32. */
+  vector(name: string, length: number): Vector;
+}
+
+/** A model in an engine's memory. */
+export interface Network {
+  readonly shape: ModelShape;
+  /** Appends one step to the engine's program: the logits [wanted.length, vocabulary] of the wanted rows (all when absent). */
+  forward(rows: Rows, cache: KvCache, wanted?: Int32Array): Activation;
+}
+
+export interface Architecture {
+  /** The config's model_type. */
+  readonly name: string;
+  /** For people. */
+  readonly title: string;
+  /** Reads a parsed config.json. Throws ModelConfigError, naming every setting that this code does not compute as transformers does. */
+  shape(config: ModelConfig): ModelShape;
+  /** The linear layers that quantization replaces: all but the output head, as transformers does with bitsandbytes. In layer order. */
+  linearNames(config: ModelConfig): readonly string[];
+  /** Loads the weights into the engine. `positions`: how many the rotary table must hold. */
+  load(config: ModelConfig, source: TensorSource, ops: Ops, positions: number): Network;
+}
+
+/** config.json, parsed. */
+export type ModelConfig = Readonly<Record<string, unknown>>;
+
+export const architectures: readonly Architecture[] = [llama];
+
+/** What the study asks of a checkpoint's architecture. Throws as architectureNamed() and shape() do. */
+export function architectureOf(checkpoint: { readonly architecture: string; readonly config: ModelConfig }): {
+  readonly name: string;
+  readonly shape: ModelShape;
+  readonly linearNames: readonly string[];
+} {
+  const architecture = architectureNamed(checkpoint.architecture);
+  return { name: architecture.name, shape: architecture.shape(checkpoint.config), linearNames: architecture.linearNames(checkpoint.config) };
+}
+
+/** The architecture of that model_type; an error that lists the known ones otherwise. */
+export function architectureNamed(name: string): Architecture {
+  const found = architectures.find((candidate) => candidate.name === name);
+  if (found === undefined) throw new Error(`config.json: unknown model_type ${JSON.stringify(name)}; known are ${architectures.map((a) => a.name).join(', ')}`);
+  return found;
+}

@@ -1,0 +1,240 @@
+/**
+ * What an engine must compute exactly as the reference does: each op, each format, odd shapes. An engine runs selfTest() when it
+ * is first opened in a process, on the machine that will compute; test/conformance/engines.test.ts runs the larger set.
+ */
+import { DOT_BLOCK } from './arithmetic.ts';
+import { ReferenceOps } from './engines/reference.ts';
+import { formatNamed, formats } from './formats.ts';
+import type { Activation, AttentionShape, Ops, Weight } from './ops.ts';
+import { rotaryTables } from './rotary.ts';
+import { threefry2x32 } from './threefry.ts';
+
+/** A canonical engine that disagrees with the reference on this machine. */
+export class EngineUnfit extends Error {
+  constructor(engine: string, disagreement: string) {
+    super(`the engine ${engine} disagrees with the reference on this machine: ${disagreement}`);
+    this.name = 'EngineUnfit';
+  }
+}
+
+/** One computation; its result must have the same bits on every canonical engine. */
+export interface OpCase {
+  readonly name: string;
+  run(ops: Ops): Promise<Float32Array>;
+}
+
+/** Throws EngineUnfit naming the first case whose bits differ. `fresh` gives an instance for one case, which is disposed after it. */
+export async function selfTest(engine: string, fresh: () => Ops | Promise<Ops>, cases: readonly OpCase[] = opCases('start')): Promise<void> {
+  for (const { name, run } of cases) {
+    const judge = new ReferenceOps();
+    const ops = await fresh();
+    try {
+      const expected = await run(judge);
+      const actual = await run(ops);
+      const at = firstDifference(expected, actual);
+      if (at !== undefined) throw new EngineUnfit(engine, `${name}: element ${at} is ${actual[at]}, not ${expected[at]}`);
+    } catch (error) {
+      if (error instanceof EngineUnfit) throw error;
+      throw new EngineUnfit(engine, `${name}: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      ops.dispose();
+    }
+  }
+}
+
+/** Index of the first value whose bits differ, or undefined. +0 and -0 differ. */
+export function firstDifference(expected: Float32Array, actual: Float32Array): number | undefined {
+  if (expected.length !== actual.length) return Math.min(expected.length, actual.length);
+  const a = new Int32Array(expected.buffer, expected.byteOffset, expected.length);
+  const b = new Int32Array(actual.buffer, actual.byteOffset, actual.length);
+  const at = a.findIndex((bits, index) => bits !== b[index]);
+  return at < 0 ? undefined : at;
+}
+
+/**
+ * Reproducible values over many magnitudes: mostly within +-2, every 17th zero, every 29th denormal, every 31st an outlier
+ * beyond 6 (LLM.int8() treats those apart).
+ */
+export function testValues(seed: number, length: number, scale = 1): Float32Array {
+  return Float32Array.from({ length }, (_, i) => {
+    const [r, s] = threefry2x32(seed, 0, i, 0);
+    if (i % 17 === 16) return i % 2 === 0 ? 0 : -0;
+    const value = r * 2 ** -30 * scale;
+    if (i % 29 === 28) return value * 2 ** -130;
+    if (i % 31 === 30) return value + Math.sign(value) * 6;
+    return value * 2 ** -((s >>> 8) % 6);
+  });
+}
+
+/** `start`: milliseconds. `full`: what a test takes seconds for. */
+export function opCases(extent: 'start' | 'full'): OpCase[] {
+  const full = extent === 'full';
+  return [
+    ...linearCases(full), ...embedCases(), ...normCases(full), ...rotateCases(), ...attentionCases(full), ...elementCases(), takeCase(), ...notFiniteCases(),
+  ];
+}
+
+/** An activation of chosen values: the rows of a table, looked up. */
+function input(ops: Ops, rows: number, cols: number, values: Float32Array, positions = Int32Array.from({ length: rows }, (_, i) => i), slots = new Int32Array(rows)): Activation {
+  ops.begin({ slot: slots, position: positions, token: Int32Array.from({ length: rows }, (_, i) => i) });
+  return ops.embed(table(ops, 'fp32', rows, cols, values));
+}
+
+function table(ops: Ops, formatName: string, outFeatures: number, inFeatures: number, values: Float32Array): Weight {
+  const format = formatNamed(formatName);
+  return ops.weight(format.encode({ name: `test ${formatName}`, shape: [outFeatures, inFeatures], values }), format);
+}
+
+function linearCases(full: boolean): OpCase[] {
+  // [rows, outFeatures, inFeatures]: whole blocks, ragged blocks, less than a lane group, more rows than any tile.
+  const shapes = [[1, 3, 64], [5, 17, 130], [9, 5, 33]];
+  if (full) {
+    shapes.push([1, 1, 1], [2, 7, 2], [1, 16, 63], [3, 16, 65], [33, 19, 192], [16, 64, 128], [4, 4, 96], [8, 31, 320], [7, 9, 1], [1, 130, 704], [6, 2, 129]);
+    for (let rows = 1; rows <= 33; rows += 4) shapes.push([rows, rows + 2, 64 + rows]);
+  }
+  const cases = formats.flatMap(({ name }) => shapes.map(([rows, outFeatures, inFeatures], index): OpCase => ({
+    name: `linear ${name} [${rows}, ${inFeatures}] x [${outFeatures}, ${inFeatures}]`,
+    async run(ops) {
+      const x = input(ops, rows!, inFeatures!, testValues(index, rows! * inFeatures!));
+      const w = table(ops, name, outFeatures!, inFeatures!, testValues(100 + index, outFeatures! * inFeatures!, 0.05));
+      const bias = index % 2 === 0 ? ops.vector(testValues(200, outFeatures!)) : undefined;
+      const plain = ops.linear(x, w, bias);
+      return ops.read(ops.linear(x, w, bias, plain), 'linear');
+    },
+  })));
+  cases.push({
+    name: 'linear with denormal results',
+    async run(ops) {
+      const x = input(ops, 2, 70, testValues(7, 140, 2 ** -131).map((v) => (Math.abs(v) > 1 ? 0 : v)));
+      return ops.read(ops.linear(x, table(ops, 'fp32', 5, 70, testValues(8, 350))), 'linear');
+    },
+  });
+  return cases;
+}
+
+function embedCases(): OpCase[] {
+  return formats.filter(({ product }) => product === 'weights').map(({ name }) => ({
+    name: `embed ${name}`,
+    async run(ops) {
+      const weight = table(ops, name, 9, 70, testValues(1, 630));
+      ops.begin({ slot: new Int32Array(4), position: Int32Array.of(0, 1, 2, 3), token: Int32Array.of(8, 0, 3, 3) });
+      return ops.read(ops.embed(weight), 'embed');
+    },
+  }));
+}
+
+function normCases(full: boolean): OpCase[] {
+  return (full ? [1, 2, 33, 64, 65, 100, 128, 200] : [64, 100]).flatMap((cols): OpCase[] => [
+    {
+      name: `rmsNorm over ${cols}`,
+      run: (ops) => ops.read(ops.rmsNorm(input(ops, 5, cols, testValues(2, 5 * cols)), ops.vector(testValues(3, cols)), 1e-5), 'rmsNorm'),
+    },
+    {
+      name: `layerNorm over ${cols}`,
+      run: (ops) => ops.read(ops.layerNorm(input(ops, 5, cols, testValues(2, 5 * cols)), ops.vector(testValues(3, cols)), ops.vector(testValues(4, cols)), 1e-5), 'layerNorm'),
+    },
+  ]);
+}
+
+function rotateCases(): OpCase[] {
+  // [headDim, elements that turn]
+  return [[16, 16], [20, 12], [6, 6]].map(([headDim, dim]) => ({
+    name: `rotate ${dim} of ${headDim}`,
+    async run(ops) {
+      const { cos, sin, positions, halfDim } = rotaryTables(10000, dim!, 40);
+      const x = input(ops, 4, 3 * headDim!, testValues(5, 12 * headDim!), Int32Array.of(0, 1, 39, 17));
+      return ops.read(ops.rotate(x, ops.rotary(cos, sin, positions, halfDim), headDim!), 'rotate');
+    },
+  }));
+}
+
+function attentionCases(full: boolean): OpCase[] {
+  const shapes: AttentionShape[] = [
+    { heads: 4, kvHeads: 2, headDim: 16, window: 0 },
+    { heads: 3, kvHeads: 1, headDim: 20, window: 7 },
+  ];
+  if (full) shapes.push({ heads: 2, kvHeads: 2, headDim: 64, window: 0 }, { heads: 4, kvHeads: 4, headDim: 6, window: 0 }, { heads: 2, kvHeads: 1, headDim: 130, window: 66 });
+  return shapes.map((shape) => ({
+    name: `attention heads ${shape.heads}/${shape.kvHeads} x ${shape.headDim} window ${shape.window}`,
+    run: (ops) => attentionRun(ops, shape),
+  }));
+}
+
+/** Two sequences of different length over two layers: a first step with both, then single rows, past the first block of keys. */
+async function attentionRun(ops: Ops, shape: AttentionShape): Promise<Float32Array> {
+  const cache = ops.kvCache(2, 2, DOT_BLOCK + 8, shape.kvHeads, shape.headDim);
+  const long = DOT_BLOCK + 2;
+  const sequence = (slot: number, from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ slot, position: from + i }));
+  const steps = [[...sequence(1, 0, 5), ...sequence(0, 0, long)], [...sequence(0, long, long + 2), ...sequence(1, 5, 6)], sequence(1, 6, 7)];
+  const results: Float32Array[] = [];
+  for (const [step, rows] of steps.entries()) {
+    const slots = Int32Array.from(rows, ({ slot }) => slot);
+    const positions = Int32Array.from(rows, ({ position }) => position);
+    const width = Math.max(shape.heads, shape.kvHeads) * shape.headDim;
+    const x = input(ops, rows.length, width, testValues(10 + step, rows.length * width), positions, slots);
+    // Distinct q, k, v of the right widths through products with fixed weights.
+    const project = (seed: number, heads: number) => ops.linear(x, table(ops, 'fp32', heads * shape.headDim, width, testValues(seed, heads * shape.headDim * width, 0.5)));
+    for (const layer of [0, 1]) {
+      const out = ops.attention(project(20 + layer, shape.heads), project(30 + layer, shape.kvHeads), project(40 + layer, shape.kvHeads), cache, layer, shape);
+      results.push(await ops.read(out, 'attention'));
+    }
+  }
+  ops.freeCache(cache);
+  return joined(results);
+}
+
+function elementCases(): OpCase[] {
+  const range = Float32Array.from({ length: 3 * 97 }, (_, i) => {
+    const x = (i - 145) * 0.61;
+    return i % 11 === 10 ? Math.sign(x) * 2 ** ((i % 150) - 140) : x;
+  });
+  const two = (ops: Ops): [Activation, Activation] => {
+    const x = input(ops, 3, 97, range);
+    return [x, ops.linear(x, table(ops, 'fp32', 97, 97, testValues(50, 97 * 97, 0.1)))];
+  };
+  return [
+    { name: 'siluMul', run: (ops) => ops.read(ops.siluMul(...two(ops)), 'siluMul') },
+    { name: 'gelu erf', run: (ops) => ops.read(ops.gelu(two(ops)[0], 'erf'), 'gelu') },
+    { name: 'gelu tanh', run: (ops) => ops.read(ops.gelu(two(ops)[0], 'tanh'), 'gelu') },
+    { name: 'add', run: (ops) => ops.read(ops.add(...two(ops)), 'add') },
+  ];
+}
+
+function takeCase(): OpCase {
+  return {
+    name: 'take',
+    async run(ops) {
+      const x = input(ops, 7, 13, testValues(60, 91));
+      const some = ops.take(x, Int32Array.of(0, 3, 6));
+      const none = ops.linear(ops.rmsNorm(ops.take(x, new Int32Array()), ops.vector(testValues(61, 13)), 1e-5), table(ops, 'fp32', 3, 13, testValues(62, 39)));
+      return joined([await ops.read(some, 'take'), await ops.read(none, 'take')]);
+    },
+  };
+}
+
+/** read() must notice an infinity and a NaN anywhere: 1 where it does. */
+function notFiniteCases(): OpCase[] {
+  const large = 3e38;
+  return [0, 36, 38].map((at) => ({
+    name: `read refuses what is not finite at ${at}`,
+    async run(ops) {
+      const values = testValues(70, 39);
+      values[at] = large;
+      const x = input(ops, 3, 13, values);
+      const infinite = ops.add(x, x);
+      const invalid = ops.siluMul(ops.linear(x, table(ops, 'fp32', 13, 13, new Float32Array(169).fill(-large))), infinite);
+      const refused = async (activation: Activation) => ops.read(activation, 'test').then(() => 0, (error: unknown) => (error instanceof Error && error.name === 'NotFinite' ? 1 : 0));
+      return Float32Array.of(await refused(x), await refused(infinite), await refused(invalid));
+    },
+  }));
+}
+
+function joined(arrays: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((length, array) => length + array.length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
+}

@@ -1,0 +1,31 @@
+/** RMSNorm and LayerNorm over natural rows. Padding of x, weight and bias is +0, so that it adds nothing; that of the output is cleared by the caller. */
+import { dot } from './dot';
+import { rsqrt } from './functions';
+
+/** (x r) w with r = rsqrt(sum x^2 * reciprocal + eps). */
+export function rmsNorm(x: usize, rows: i32, blocks: i32, weight: usize, reciprocal: f32, eps: f32, out: usize): void {
+  const bytes: usize = <usize>blocks << 8;
+  for (let row = 0; row < rows; row++, x += bytes, out += bytes) {
+    const r: v128 = f32x4.splat(rsqrt(dot(x, x, blocks) * reciprocal + eps));
+    for (let i: usize = 0; i < bytes; i += 16) {
+      v128.store(out + i, f32x4.mul(f32x4.mul(v128.load(x + i), r), v128.load(weight + i)));
+    }
+  }
+}
+
+/** ((x - mean) r) w + b. `ones`: a natural row of 1 in the first `columns` elements, then +0. */
+export function layerNorm(
+  x: usize, rows: i32, columns: usize, blocks: i32, weight: usize, bias: usize, ones: usize, reciprocal: f32, eps: f32, out: usize,
+): void {
+  const bytes: usize = <usize>blocks << 8;
+  const real: usize = columns << 2;
+  for (let row = 0; row < rows; row++, x += bytes, out += bytes) {
+    const mean: v128 = f32x4.splat(dot(x, ones, blocks) * reciprocal);
+    for (let i: usize = 0; i < bytes; i += 16) v128.store(out + i, f32x4.sub(v128.load(x + i), mean));
+    memory.fill(out + real, 0, bytes - real);
+    const r: v128 = f32x4.splat(rsqrt(dot(out, out, blocks) * reciprocal + eps));
+    for (let i: usize = 0; i < bytes; i += 16) {
+      v128.store(out + i, f32x4.add(f32x4.mul(f32x4.mul(v128.load(out + i), r), v128.load(weight + i)), v128.load(bias + i)));
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { quantizeModel, readArtifact } from '../../kernels/artifact.ts';
+import { openCheckpoint, type Checkpoint } from '../../kernels/checkpoint.ts';
+import { encodedBytes, formatNamed, formats } from '../../kernels/formats.ts';
+import { NotFinite } from '../../kernels/ops.ts';
+import { readSafetensors, writeSafetensors, type StoredTensor } from '../../kernels/safetensors.ts';
+
+const read = (path: string): Buffer => readFileSync(new URL(`../../${path}`, import.meta.url));
+const open = (folder: string): Checkpoint => openCheckpoint({ config: read(`${folder}/config.json`), weights: read(`${folder}/model.safetensors`) });
+const tiny = open('test/fixtures/bitsandbytes/models/llama');
+const linearNames = (checkpoint: Checkpoint): string[] => checkpoint.names.filter((name) => name.includes('_proj.'));
+
+for (const format of formats) {
+  test(`${format.name}: what is written is read, and is what the format encodes`, () => {
+    const names = linearNames(tiny);
+    assert.is(names.length, 14);
+    const quantized = quantizeModel(tiny, names, format);
+    const tensors = readArtifact(quantized.bytes);
+    assert.equal([...tensors.keys()], names);
+    for (const name of names) assert.equal(tensors.get(name), format.encode(tiny.tensor(name)), name);
+    assert.equal(quantizeModel(tiny, names, format), quantized, 'again, the same');
+  });
+
+  test(`${format.name}: the report adds up`, () => {
+    const names = linearNames(tiny);
+    const { errors, linearWeights, linearBytes, otherWeights, otherBytes } = quantizeModel(tiny, names, format);
+    assert.equal(errors.map(({ tensor }) => tensor), names);
+    const all = tiny.names.reduce((sum, name) => sum + tiny.tensor(name).values.length, 0);
+    assert.is(linearWeights + otherWeights, all);
+    assert.is(otherBytes, 4 * otherWeights);
+    assert.is(linearBytes, names.reduce((sum, name) => sum + encodedBytes(format.encode(tiny.tensor(name))), 0));
+    for (const { tensor, weights, bytes, relativeRmsError, maxAbsError } of errors) {
+      const original = tiny.tensor(tensor).values;
+      const decoded = format.decode(format.encode(tiny.tensor(tensor)));
+      const differences = [...decoded].map((value, i) => Math.abs(value - original[i]!));
+      assert.is(weights, original.length);
+      assert.is(bytes, encodedBytes(format.encode(tiny.tensor(tensor))));
+      assert.is(maxAbsError, Math.max(...differences));
+      const rms = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+      assert.ok(Math.abs(relativeRmsError - rms(differences) / rms([...original])) <= 1e-12 * relativeRmsError);
+      assert.is(relativeRmsError === 0, format.name === 'fp32');
+    }
+  });
+}
+
+test('the block size is kept without being asked for again', () => {
+  const names = linearNames(tiny).slice(0, 2);
+  for (const name of ['nf4', 'fp4-dq']) {
+    const sizes = [32, 64, 256, 4096].map((blockSize) => {
+      const { bytes } = quantizeModel(tiny, names, formatNamed(name), { blockSize });
+      assert.is(readSafetensors(bytes).metadata.get('bitwidth.block_size'), String(blockSize));
+      for (const [tensor, encoded] of readArtifact(bytes)) {
+        assert.equal(formatNamed(name).decode(encoded), formatNamed(name).decode(formatNamed(name).encode(tiny.tensor(tensor), { blockSize })));
+      }
+      return bytes.length;
+    });
+    assert.ok(sizes.every((size, i) => i === 0 || size < sizes[i - 1]!));
+  }
+});
+
+test('equal decoded weights have equal hashes, others have not', () => {
+  const checkpoint = open('data/models/novel-1m');
+  const names = linearNames(checkpoint).slice(0, 4);
+  const hash = (format: string): string => quantizeModel(checkpoint, names, formatNamed(format)).decodedSha256;
+  assert.is(hash('fp16'), hash('fp32'), 'fp16 weights widened');
+  const hashes = ['fp16', 'bf16', 'int8', 'nf4', 'nf4-dq', 'fp4', 'fp4-dq'].map(hash);
+  assert.is(new Set(hashes).size, hashes.length);
+});
+
+test('a whole bundled model has the errors that its formats are known for', () => {
+  const checkpoint = open('data/models/novel-1m');
+  const worst = Object.fromEntries(formats.map((format) => [format.name, Math.max(...quantizeModel(checkpoint, linearNames(checkpoint), format).errors.map((error) => error.relativeRmsError))]));
+  assert.is(worst['fp16'], 0);
+  const { bf16, int8, nf4, 'nf4-dq': nf4dq, fp4, 'fp4-dq': fp4dq } = worst as Record<string, number>;
+  assert.ok(0 < bf16! && bf16! < 0.002 && int8! < 0.02 && nf4! < 0.11 && fp4! < 0.14, JSON.stringify(worst));
+  assert.ok(bf16! < int8! && int8! < nf4! && nf4! < fp4! && nf4! <= nf4dq! && fp4! <= fp4dq!, JSON.stringify(worst));
+});
+
+test('names that are missing or there twice, and weights that are not finite, are refused', () => {
+  const nf4 = formatNamed('nf4');
+  assert.throws(() => quantizeModel(tiny, ['nowhere'], nf4), /has no tensor "nowhere"/);
+  const [first] = linearNames(tiny);
+  assert.throws(() => quantizeModel(tiny, [first!, first!], nf4), /named twice/);
+  const values = new Uint8Array(Float32Array.of(1, NaN).buffer);
+  const checkpoint = openCheckpoint({ config: Buffer.from('{"model_type":"llama"}'), weights: writeSafetensors([{ name: 'w', dtype: 'F32', shape: [1, 2], bytes: values }]) });
+  assert.throws(() => quantizeModel(checkpoint, ['w'], nf4), (error: Error) => error instanceof NotFinite && error.what === 'w');
+});
+
+test('an artifact that is damaged or of another kind is refused with what is wrong', () => {
+  const name = 'model.layers.0.self_attn.q_proj.weight';
+  const { metadata, tensors } = readSafetensors(quantizeModel(tiny, [name], formatNamed('nf4')).bytes);
+  const parts = [...tensors.values()];
+  const withMetadata = (changes: Record<string, string>): Uint8Array => writeSafetensors(parts, new Map([...metadata, ...Object.entries(changes)]));
+  const withParts = (changed: readonly StoredTensor[]): Uint8Array => writeSafetensors(changed, metadata);
+  const absmax = parts.find((part) => part.name.endsWith('.absmax'))!;
+  const others = parts.filter((part) => part !== absmax);
+  const refused: [Uint8Array, RegExp][] = [
+    [writeSafetensors(parts), /artifact version none; 1 can be read/],
+    [withMetadata({ 'bitwidth.artifact': '2' }), /artifact version 2; 1 can be read/],
+    [withMetadata({ 'bitwidth.format': 'nf5' }), /unknown format "nf5"/],
+    [withMetadata({ 'bitwidth.format': 'nf4-dq' }), /2 parts; 1 tensors of nf4-dq have codes, absmax_codes/],
+    [withMetadata({ 'bitwidth.format': 'int8' }), /has no part scales/],
+    [withMetadata({ 'bitwidth.shapes': '' }), /bitwidth\.shapes is not JSON/],
+    [withMetadata({ 'bitwidth.shapes': '[]' }), /not an object of shapes/],
+    [withMetadata({ 'bitwidth.shapes': `{"${name}":[-1]}` }), /not a list of whole numbers/],
+    [withMetadata({ 'bitwidth.shapes': '{"other":[64,64]}' }), /other has no part codes/],
+    [withParts(others), /1 parts; 1 tensors of nf4 have codes, absmax each/],
+    [withParts([...others, { ...absmax, bytes: new Uint8Array(absmax.bytes.length).fill(0xff) }]), /absmax has 64 values that are not finite/],
+    [withParts([...others, { ...absmax, dtype: 'I32' }]), /absmax is I32; no part is/],
+    [new Uint8Array(9), /artifact: /],
+  ];
+  for (const [file, reason] of refused) assert.throws(() => readArtifact(file), reason);
+  const ofOtherShape = readArtifact(withMetadata({ 'bitwidth.shapes': `{"${name}":[64,63]}` })).get(name)!;
+  assert.throws(() => formatNamed('nf4').decode(ofOtherShape), /part codes is Uint8Array of 2048; nf4 of shape \[64, 63\] needs Uint8Array of 2016/);
+});
+
+test.run();

@@ -1,0 +1,131 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { architectureOf, formatNamed, ModelConfigError, openCheckpoint, openSession, quantizeModel, readArtifact, scoreWindow, writeSafetensors } from '../../kernels/index.ts';
+import { firstDifference } from '../../kernels/selftest.ts';
+import { referenceInstance, sessionOf, someTokens, tinyCheckpoint } from './test-models.ts';
+
+const checkpoint = tinyCheckpoint('llama');
+const rows = (...list: [slot: number, position: number, token: number][]) => ({
+  slot: Int32Array.from(list, ([slot]) => slot), position: Int32Array.from(list, ([, position]) => position), token: Int32Array.from(list, ([, , token]) => token),
+});
+const rejects = (promise: Promise<unknown>, message: RegExp) => promise.then(() => assert.unreachable(), (error: Error) => assert.match(error.message, message));
+
+test('what a session says of itself', () => {
+  const session = sessionOf(checkpoint, 'nf4');
+  assert.equal(session.shape, {
+    layers: 2, hiddenSize: 64, heads: 4, kvHeads: 2, headDim: 16, feedForwardSize: 128, vocabulary: 128, contextTokens: 256, tiedEmbeddings: false,
+  });
+  assert.equal([session.architecture, session.format, session.engine], ['llama', 'nf4', { name: 'reference', build: 'test', canonical: true }]);
+  session.dispose();
+});
+
+test('the reference counts its bytes exactly', async () => {
+  const session = sessionOf(tinyCheckpoint('llama'), 'nf4');
+  const linearWeights = 2 * (64 * 64 + 2 * 32 * 64 + 64 * 64 + 3 * 64 * 128);
+  const plainBytes = (2 * 128 * 64 + 5 * 64) * 4;
+  session.reset(3, 10);
+  await session.step(rows([0, 0, 1], [0, 1, 2]));
+  assert.equal(session.memory(), {
+    weights: (linearWeights * 4.5) / 8 + plainBytes,
+    decodedCopies: linearWeights * 4,
+    tables: 2 * 256 * 8 * 4,
+    kvCache: 2 * 2 * 3 * 10 * 2 * 16 * 4,
+    // embed; per layer two norms, q, k, v, rotated q and k, attention, o, gate, up, gated, down; final norm, head
+    workspace: 2 * 4 * (64 + 2 * (64 + 64 + 32 + 32 + 64 + 32 + 64 + 64 + 64 + 128 + 128 + 128 + 64) + 64 + 128),
+  });
+  session.dispose();
+});
+
+test('rows are held to the contract', async () => {
+  const session = sessionOf(checkpoint, 'fp32');
+  await rejects(session.step(rows([0, 0, 1])), /reset\(slots, positions\) must come before/);
+  for (const [slots, positions] of [[0, 5], [1, 0], [1, 257], [1.5, 5], [1, 2.5]] as const) assert.throws(() => session.reset(slots, positions), /slots|positions/);
+  session.reset(2, 4);
+  await rejects(session.step(rows([2, 0, 1])), /row 0: slot 2 is outside the 2 slots/);
+  await rejects(session.step(rows([0, 0, 1], [0, 4, 1])), /row 1: position 4 is outside the 4 positions/);
+  await rejects(session.step(rows([0, 0, 128])), /token 128 is outside the vocabulary of 128/);
+  await rejects(session.step(rows([0, 0, 1], [1, 0, 1], [1, 2, 1])), /row 2: position 2 of slot 1, but only 1 tokens were fed/);
+  // A refused step counts nothing.
+  await rejects(session.step(rows([0, 1, 1])), /only 0 tokens were fed/);
+  session.dispose();
+});
+
+test('a slot can be rewound, and reset forgets', async () => {
+  const session = sessionOf(checkpoint, 'fp32');
+  const tokens = someTokens(6, 128);
+  const expected = await scoreWindow(session, tokens);
+  session.reset(1, 6);
+  await session.step(rows([0, 0, tokens[0]!], [0, 1, 99], [0, 2, 98]));
+  const again = await session.step(rows([0, 1, tokens[1]!], [0, 2, tokens[2]!]));
+  assert.is(firstDifference(expected.subarray(128, 3 * 128), again), undefined);
+  session.reset(1, 6);
+  await rejects(session.step(rows([0, 3, 1])), /only 0 tokens/);
+  session.dispose();
+});
+
+test('format and artifact must fit', () => {
+  const open = (format: string, artifact?: ReturnType<typeof readArtifact>) => openSession({ checkpoint, format, engine: referenceInstance(), ...(artifact && { artifact }) });
+  const artifact = readArtifact(quantizeModel(checkpoint, architectureOf(checkpoint).linearNames, formatNamed('nf4')).bytes);
+  assert.throws(() => open('nf4'), /format nf4 needs an artifact: the checkpoint itself is fp32/);
+  assert.throws(() => open('fp4', artifact), /model.layers.0.self_attn.q_proj.weight is nf4 in the artifact; this session is fp4/);
+  const lacking = new Map(artifact);
+  lacking.delete('model.layers.1.mlp.up_proj.weight');
+  assert.throws(() => open('nf4', lacking), /the artifact lacks model.layers.1.mlp.up_proj.weight/);
+  const extra = new Map(artifact).set('lm_head.weight', [...artifact.values()][0]!);
+  assert.throws(() => open('nf4', extra), /lm_head.weight, which is not a linear layer/);
+  const swapped = new Map(artifact).set('model.layers.0.self_attn.q_proj.weight', artifact.get('model.layers.0.self_attn.k_proj.weight')!);
+  assert.throws(() => open('nf4', swapped), /q_proj.weight has shape \[32, 64\]; the config asks for \[64, 64\]/);
+});
+
+const weights = writeSafetensors([]);
+const withConfig = (change: object) => {
+  const config = { model_type: 'llama', hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 128, vocab_size: 128, max_position_embeddings: 256, ...change };
+  return architectureOf({ architecture: String(config.model_type), config });
+};
+
+test('config.json: defaults are those of transformers', () => {
+  const { shape } = withConfig({});
+  assert.equal([shape.kvHeads, shape.headDim, shape.tiedEmbeddings], [4, 16, false]);
+});
+
+test('config.json: what is not computed is refused, all of it at once', () => {
+  assert.throws(() => withConfig({ model_type: 'mamba' }), /unknown model_type "mamba"; known are llama/);
+  const refusals: [object, RegExp][] = [
+    [{ rope_scaling: { rope_type: 'yarn', factor: 4 } }, /rope_type is "yarn"; supported: default/],
+    [{ rope_scaling: { type: 'linear', factor: 2 } }, /rope_type is "linear"/],
+    [{ rope_parameters: { rope_type: 'llama3', rope_theta: 500000 } }, /rope_type is "llama3"/],
+    [{ rope_parameters: { rope_type: 'default', rope_theta: 0 } }, /rope_theta is 0/],
+    [{ hidden_act: 'gelu' }, /hidden_act is "gelu"; supported: silu/],
+    [{ num_key_value_heads: 3 }, /num_attention_heads 4 is not a multiple of num_key_value_heads 3/],
+    [{ head_dim: 15 }, /head_dim is 15/],
+    [{ hidden_size: 65 }, /head_dim is 16.25/],
+    [{ num_hidden_layers: '2' }, /num_hidden_layers is "2"; it must be a whole number from 1 to 1024/],
+    [{ vocab_size: 1e12 }, /vocab_size/],
+    [{ attention_bias: 'no' }, /attention_bias is "no"; it must be true or false/],
+    [{ rms_norm_eps: -1 }, /rms_norm_eps/],
+    [{ rope_scaling: [1] }, /rope_scaling is \[1\]; it must be an object/],
+    [{ max_position_embeddings: null }, /max_position_embeddings is missing/],
+  ];
+  for (const [change, message] of refusals) assert.throws(() => withConfig(change), message);
+  try {
+    withConfig({ hidden_act: 'relu', vocab_size: 0 });
+    assert.unreachable();
+  } catch (error) {
+    assert.ok(error instanceof ModelConfigError);
+    assert.is(error.problems.length, 2);
+  }
+});
+
+test('contextTokens bounds the session', () => {
+  const session = openSession({ checkpoint, format: 'fp32', engine: referenceInstance(), contextTokens: 10 });
+  assert.throws(() => session.reset(1, 11), /11 positions; this session allows 1 to 10/);
+  assert.is(session.memory().tables, 2 * 10 * 8 * 4);
+  for (const contextTokens of [0, 257, 1.5]) assert.throws(() => openSession({ checkpoint, format: 'fp32', engine: referenceInstance(), contextTokens }), /contextTokens/);
+});
+
+test('a checkpoint that lacks a tensor is refused by name', () => {
+  const config = new TextEncoder().encode(JSON.stringify(checkpoint.config));
+  assert.throws(() => openSession({ checkpoint: openCheckpoint({ config, weights }), format: 'fp32', engine: referenceInstance() }), /no weights/);
+});
+
+test.run();
