@@ -1,0 +1,47 @@
+/**
+ * The front door: the study of data/study.yaml, from fetching weights to the report.
+ *
+ *   fetch -> tokenize, quantize -> score, generate, speed -> summarize -> claims -> tabulate -> report
+ *
+ * The only place where the machinery, the study and the report meet.
+ */
+import { fileURLToPath } from 'node:url';
+import { ARITHMETIC_VERSION } from './kernels/index.ts';
+import { report, reportBoundaries } from './reports/index.ts';
+import { commandLine, pipeline } from './stages/dag/index.ts';
+import { ENGINE_VARIABLE, readStudy, study } from './stages/quantization/index.ts';
+import type { Pipeline } from './stages/dag/index.ts';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+
+/** Where the identity of a result's code stops: what lies behind cannot change its bytes, or is named by the cell itself. */
+const boundaries = {
+  // A cell names the formats and the architecture that it uses; the others are none of its business.
+  'kernels/formats.ts': 'register',
+  'kernels/models.ts': 'register',
+  // Every canonical engine computes what this version of docs/arithmetic.md says, bit for bit.
+  'kernels/engines.ts': { constant: `arithmetic ${ARITHMETIC_VERSION}` },
+  // How cells are scheduled and stored is not what they compute.
+  'stages/dag/': { constant: 'task contract 1' },
+  ...reportBoundaries,
+} as const;
+
+/** The pipeline of the study as it stands in the files; `quick`: of its `quick:` block. */
+export async function studyPipeline({ quick }: { readonly quick: boolean }): Promise<Pipeline> {
+  const config = await readStudy(root, { quick });
+  // Which exact engine computes is no part of any key: it reaches the stages' processes beside the tasks.
+  process.env[ENGINE_VARIABLE] = config.engine;
+  const { cells, tables, formats } = study(config);
+  const site = report({ tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name) });
+  return pipeline({
+    name: 'bitwidth',
+    root,
+    cells: [...cells, ...site.cells],
+    boundaries,
+    exports: site.exports,
+    closing: ['The report: reports/site/index.html'],
+  });
+}
+
+export default (argv: readonly string[]): Promise<number> =>
+  commandLine(async ({ quick }) => studyPipeline({ quick: quick === true }), argv, { flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });

@@ -1,0 +1,123 @@
+/**
+ * data/sources.yaml and data/prompts.yaml: what is bundled, where it comes from, and the sha256 it is held to.
+ */
+import { Reader } from './config-fields.ts';
+import type { Located, Problems } from './config-yaml.ts';
+
+/** A file of the project, held to its bytes where they are known beforehand. Path from the project's root. */
+export interface SourceFile {
+  readonly path: string;
+  readonly sha256?: string;
+  readonly bytes?: number;
+}
+
+export interface ModelSource {
+  readonly name: string;
+  readonly title: string;
+  readonly origin: string;
+  readonly licence: string;
+  /** By their usual names: 'config.json', 'model.safetensors', ... */
+  readonly files: ReadonlyMap<string, SourceFile>;
+}
+
+export interface TextSource {
+  readonly name: string;
+  readonly title: string;
+  readonly author: string;
+  readonly year: number;
+  readonly origin: string;
+  readonly licence: string;
+  readonly file: SourceFile;
+}
+
+/** An opening that models continue, word for word from a text. */
+export interface Prompt { readonly name: string; readonly from: string; readonly text: string }
+
+export interface Sources {
+  readonly models: ReadonlyMap<string, ModelSource>;
+  readonly texts: ReadonlyMap<string, TextSource>;
+}
+
+/** Names that become part of cell ids and paths. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+export const NAME_RULE = 'allowed are letters, digits and . _ -, at most 64, beginning with a letter or digit';
+
+const MAX_FILE_BYTES = 2 ** 40;
+
+/** Reads data/sources.yaml; entries with a mistake are reported and left out. */
+export function readSources(root: Located | undefined, file: string, problems: Problems): Sources {
+  const reader = new Reader(file, problems);
+  const top = reader.map(root, 'the sources', ['models', 'texts']);
+  const models = new Map<string, ModelSource>();
+  for (const [name, value] of named(reader, reader.required(top, 'models', 'the sources'), 'models')) {
+    const map = reader.map(value, `model ${name}`, ['title', 'origin', 'licence', 'folder', 'files']);
+    const what = `model ${name}`;
+    const folder = relativePath(reader, reader.required(map, 'folder', what), 'folder');
+    const files = new Map<string, SourceFile>();
+    for (const [fileName, entry] of named(reader, reader.required(map, 'files', what), `files of model ${name}`)) {
+      const source = sourceFile(reader, reader.map(entry, fileName, ['bytes', 'sha256']), fileName, `${folder}/${fileName}`);
+      if (source !== undefined) files.set(fileName, source);
+    }
+    const words = described(reader, map, what);
+    if (words !== undefined && folder !== undefined) models.set(name, { name, ...words, files });
+  }
+  const texts = new Map<string, TextSource>();
+  for (const [name, value] of named(reader, reader.required(top, 'texts', 'the sources'), 'texts')) {
+    const what = `text ${name}`;
+    const map = reader.map(value, what, ['title', 'author', 'year', 'origin', 'licence', 'file', 'bytes', 'sha256']);
+    const words = described(reader, map, what);
+    const author = reader.text(reader.required(map, 'author', what), 'author');
+    const year = reader.integer(reader.required(map, 'year', what), 'year', -3000, 3000);
+    const path = relativePath(reader, reader.required(map, 'file', what), 'file');
+    const source = path === undefined ? undefined : sourceFile(reader, map, what, path);
+    if (words !== undefined && author !== undefined && year !== undefined && source !== undefined) texts.set(name, { name, ...words, author, year, file: source });
+  }
+  return { models, texts };
+}
+
+/** Reads data/prompts.yaml. */
+export function readPrompts(root: Located | undefined, file: string, problems: Problems): ReadonlyMap<string, Prompt> {
+  const reader = new Reader(file, problems);
+  const top = reader.map(root, 'the prompts', ['prompts']);
+  const prompts = new Map<string, Prompt>();
+  for (const [name, value] of named(reader, reader.required(top, 'prompts', 'the prompts file'), 'prompts')) {
+    const map = reader.map(value, `prompt ${name}`, ['from', 'text']);
+    const from = reader.text(reader.required(map, 'from', `prompt ${name}`), 'from', 64);
+    const text = reader.text(reader.required(map, 'text', `prompt ${name}`), 'text', 4000);
+    if (from !== undefined && text !== undefined) prompts.set(name, { name, from, text });
+  }
+  return prompts;
+}
+
+function* named(reader: Reader, value: Located | undefined, what: string): Generator<[string, Located]> {
+  for (const [name, entry] of reader.openMap(value, what)?.entries ?? []) {
+    if (NAME.test(name)) yield [name, entry.value];
+    else reader.wrong(entry.keyAt, `the name ${JSON.stringify(name.slice(0, 80))} cannot be used; ${NAME_RULE}`);
+  }
+}
+
+function described(reader: Reader, map: Parameters<Reader['required']>[0], what: string): { title: string; origin: string; licence: string } | undefined {
+  const title = reader.text(reader.required(map, 'title', what), 'title');
+  const origin = reader.text(reader.required(map, 'origin', what), 'origin');
+  const licence = reader.text(reader.required(map, 'licence', what), 'licence');
+  return title === undefined || origin === undefined || licence === undefined ? undefined : { title, origin, licence };
+}
+
+function sourceFile(reader: Reader, map: Parameters<Reader['required']>[0], what: string, path: string): SourceFile | undefined {
+  const bytes = reader.integer(reader.required(map, 'bytes', what), 'bytes', 0, MAX_FILE_BYTES);
+  const at = reader.required(map, 'sha256', what);
+  const sha256 = reader.text(at, 'sha256', 64);
+  if (at === undefined || sha256 === undefined || bytes === undefined) return undefined;
+  if (!/^[0-9a-f]{64}$/.test(sha256)) return reader.wrong(at.at, 'sha256 must be 64 lower-case hexadecimal digits');
+  return { path, sha256, bytes };
+}
+
+/** A path inside the project. Returned without a closing slash. */
+export function relativePath(reader: Reader, value: Located | undefined, what: string): string | undefined {
+  const path = reader.text(value, what);
+  if (value === undefined || path === undefined) return undefined;
+  const segments = path.replace(/\/+$/, '').split('/');
+  const unsafe = path.startsWith('/') || path.includes('\\') || segments.some((segment) => segment === '' || segment === '.' || segment === '..');
+  if (unsafe) return reader.wrong(value.at, `${what} "${path}" must be a path inside the project, from its root, without "..": a folder elsewhere can be linked into it`);
+  return segments.join('/');
+}

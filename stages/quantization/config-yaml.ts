@@ -1,0 +1,177 @@
+/**
+ * YAML with positions: the only file that knows the `yaml` package.
+ *
+ * What comes back is plain data in which every value knows its line and column, so that a mistake found later can be
+ * reported where it was made. Refused here: aliases, anchors and tags (a study needs none, and an alias bomb is one),
+ * keys that are not plain text or appear twice, numbers that would not survive reading (9007199254740993, 012), files
+ * over 1 MB, nesting over 32 levels.
+ */
+
+/** 1-based. */
+export interface Position { readonly line: number; readonly column: number }
+
+export interface LocatedMap {
+  readonly kind: 'map';
+  readonly at: Position;
+  readonly entries: ReadonlyMap<string, { readonly keyAt: Position; readonly value: Located }>;
+}
+export interface LocatedList { readonly kind: 'list'; readonly at: Position; readonly items: readonly Located[] }
+export interface LocatedScalar { readonly kind: 'scalar'; readonly at: Position; readonly value: string | number | boolean | null }
+export type Located = LocatedMap | LocatedList | LocatedScalar;
+
+/** One mistake: where, and one sentence that says what is wrong and what is allowed. */
+export interface Problem { readonly file: string; readonly at: Position; readonly sentence: string }
+
+/** Collects mistakes so that a reader of the message sees all of them at once. */
+export class Problems {
+  readonly found: Problem[] = [];
+
+  add(file: string, at: Position, sentence: string): void {
+    // A block that is read twice (the study, and the study under --quick) reports its mistakes once.
+    const same = (other: Problem): boolean =>
+      other.file === file && other.at.line === at.line && other.at.column === at.column && other.sentence === sentence;
+    if (!this.found.some(same)) this.found.push({ file, at, sentence });
+  }
+
+  /** `data/study.yaml:12:9 unknown format "nf5"; ...`, one per line, in the order of the files. */
+  lines(): string[] {
+    const files = [...new Set(this.found.map((problem) => problem.file))];
+    return [...this.found]
+      .sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.at.line - b.at.line || a.at.column - b.at.column)
+      .map(({ file, at, sentence }) => `${file}:${at.line}:${at.column} ${sentence}`);
+  }
+}
+
+const MAX_BYTES = 1_000_000;
+const MAX_DEPTH = 32;
+/** What may stand in a study as a number; YAML itself would also read 012 (as 12), +1, .5, 0x10 and .inf. */
+const PLAIN_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$/;
+const START: Position = { line: 1, column: 1 };
+
+/**
+ * Reads a YAML file's text. Mistakes go to `problems`; undefined when there is nothing usable.
+ * `file` is the name used in messages.
+ */
+export async function readYaml(text: string, file: string, problems: Problems): Promise<Located | undefined> {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_BYTES) {
+    problems.add(file, START, `the file has ${bytes} bytes; at most ${MAX_BYTES} are read`);
+    return undefined;
+  }
+  const tooDeep = nestingBeyond(text);
+  if (tooDeep !== undefined) {
+    problems.add(file, tooDeep, `nested too deeply; at most ${MAX_DEPTH} levels are read`);
+    return undefined;
+  }
+  const { isMap, isScalar, isSeq, LineCounter, parseDocument } = await import('yaml');
+  const lines = new LineCounter();
+  const positionOf = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  let document: ReturnType<typeof parseDocument>;
+  try {
+    document = parseDocument(text, { lineCounter: lines, schema: 'core', version: '1.2', uniqueKeys: true, prettyErrors: false });
+  } catch (error) {
+    // The parser recurses; whatever still makes it give up is the file's fault, not the program's.
+    problems.add(file, START, `cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+  for (const issue of [...document.errors, ...document.warnings]) {
+    const sentence = issue.code === 'DUPLICATE_KEY' ? 'this key stands here a second time; keep one' : `is not valid YAML: ${firstLine(issue.message)}`;
+    problems.add(file, positionOf(issue.pos[0]), sentence);
+  }
+  if (document.errors.length > 0) return undefined;
+
+  const convert = (node: unknown, depth: number): Located | undefined => {
+    const range = (node as { range?: readonly number[] | null } | null)?.range;
+    const at = range?.[0] === undefined ? START : positionOf(range[0]);
+    if (depth > MAX_DEPTH) {
+      problems.add(file, at, `nested too deeply; at most ${MAX_DEPTH} levels are read`);
+      return undefined;
+    }
+    const { anchor, tag } = (node ?? {}) as { anchor?: string; tag?: string };
+    if (anchor !== undefined) problems.add(file, at, 'anchors (&name) are not allowed; write the value out');
+    if (isMap(node)) {
+      const entries = new Map<string, { keyAt: Position; value: Located }>();
+      for (const pair of node.items) {
+        const keyRange = (pair.key as { range?: readonly number[] | null } | null)?.range;
+        const keyAt = keyRange?.[0] === undefined ? at : positionOf(keyRange[0]);
+        if (!isScalar(pair.key) || typeof pair.key.value !== 'string') {
+          problems.add(file, keyAt, 'a key must be plain text');
+          continue;
+        }
+        const value = convert(pair.value, depth + 1);
+        if (value !== undefined) entries.set(pair.key.value, { keyAt, value });
+      }
+      return { kind: 'map', at, entries };
+    }
+    if (isSeq(node)) {
+      const items: Located[] = [];
+      for (const item of node.items) {
+        const value = convert(item, depth + 1);
+        if (value !== undefined) items.push(value);
+      }
+      return { kind: 'list', at, items };
+    }
+    if (node === null || isScalar(node)) {
+      const value: unknown = node === null ? null : node.value;
+      if (tag !== undefined) problems.add(file, at, `tags (${tag}) are not allowed; write the plain value`);
+      if (typeof value === 'number') {
+        const source = (node as { source?: string }).source ?? String(value);
+        if (!PLAIN_NUMBER.test(source)) {
+          problems.add(file, at, `${quoted(source)} is not a plain decimal number; write it without leading zeros, signs or bases`);
+          return undefined;
+        }
+        if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
+          problems.add(file, at, `${source} is too large to be read exactly; at most ${Number.MAX_SAFE_INTEGER}`);
+          return undefined;
+        }
+        return { kind: 'scalar', at, value };
+      }
+      if (value === null || typeof value === 'string' || typeof value === 'boolean') return { kind: 'scalar', at, value };
+      problems.add(file, at, 'only text, numbers, true and false are allowed here');
+      return undefined;
+    }
+    problems.add(file, at, 'aliases (*name) are not allowed; write the value out');
+    return undefined;
+  };
+  return convert(document.contents, 0);
+}
+
+/** Text as it can be shown in a message: quoted, bounded, control characters escaped. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+}
+
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0] ?? message;
+}
+
+/**
+ * Where brackets or indentation go deeper than the limit; undefined when they do not. A scan that may count brackets
+ * inside quotes (nobody writes 32 of those) and that protects the recursive parser behind it.
+ */
+function nestingBeyond(text: string): Position | undefined {
+  let open = 0;
+  let line = 1;
+  let lineStart = 0;
+  let dashes = 0;
+  let onlyDashes = true;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index];
+    if (character === '\n') {
+      line += 1;
+      lineStart = index + 1;
+      dashes = 0;
+      onlyDashes = true;
+      continue;
+    }
+    if (character === '[' || character === '{') open += 1;
+    else if (character === ']' || character === '}') open = Math.max(0, open - 1);
+    if (onlyDashes && (character === '-' || character === '?')) dashes += 1;
+    else if (character !== ' ') onlyDashes = false;
+    if (open > MAX_DEPTH || dashes > MAX_DEPTH) return { line, column: index - lineStart + 1 };
+  }
+  return undefined;
+}

@@ -1,0 +1,227 @@
+/**
+ * Reads the study: data/study.yaml, with data/sources.yaml and data/prompts.yaml beside it.
+ *
+ * Everything is checked before anything runs, and every mistake is reported at once, each as
+ * `data/study.yaml:12:9 unknown format "nf5"; formats are fp32, fp16, ...`.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { engines } from '../../kernels/engines.ts';
+import { formats } from '../../kernels/formats.ts';
+import { ConfigurationError } from '../dag/index.ts';
+import { Reader } from './config-fields.ts';
+import { localModelFiles, modelFacts, modelFiles } from './config-model.ts';
+import { NAME, NAME_RULE, readPrompts, readSources, relativePath } from './config-sources.ts';
+import { Problems, quoted, readYaml } from './config-yaml.ts';
+import type { ModelFacts, ModelFiles } from './config-model.ts';
+import type { Prompt, Sources, TextSource } from './config-sources.ts';
+import type { Located, LocatedMap } from './config-yaml.ts';
+
+export interface StudyModel extends ModelFacts {
+  readonly name: string;
+  readonly title: string;
+  /** 'bundled:novel-1m' or 'local:models/mine'. */
+  readonly source: string;
+  readonly origin: string;
+  readonly licence: string;
+  readonly files: ModelFiles;
+}
+
+export interface SpeedSettings {
+  readonly blocks: number;
+  /** Least duration of one timing. */
+  readonly seconds: number;
+  readonly warmUpTokens: number;
+  readonly promptTokens: number;
+  readonly seed: number;
+}
+
+export interface StudyConfig {
+  readonly title: string;
+  readonly models: readonly StudyModel[];
+  /** Name of one of `models`. */
+  readonly judge: string;
+  readonly formats: readonly string[];
+  readonly texts: readonly TextSource[];
+  readonly windowsPerText: number;
+  readonly windowTokens: number;
+  readonly temperatures: readonly number[];
+  /** 0: all tokens. */
+  readonly topKs: readonly number[];
+  readonly prompts: readonly Prompt[];
+  /** Ascending; the last one is written, the others are its beginnings. */
+  readonly maxNewTokens: readonly number[];
+  readonly seeds: readonly number[];
+  readonly generate: { readonly temperatures: readonly number[]; readonly topKs: readonly number[] };
+  readonly speed: SpeedSettings;
+  /** 'auto' or an engine's name. */
+  readonly engine: string;
+}
+
+/** Where the files of the study are, from the project's root. */
+export const STUDY_FILE = 'data/study.yaml';
+export const SOURCES_FILE = 'data/sources.yaml';
+export const PROMPTS_FILE = 'data/prompts.yaml';
+
+const KEYS = [
+  'title', 'models', 'judge', 'formats', 'texts', 'windows_per_text', 'window_tokens', 'temperatures', 'top_k', 'prompts',
+  'max_new_tokens', 'seeds', 'generate', 'speed', 'engine',
+] as const;
+const MAX_ITEMS = 64;
+const MAX_SEED = 2 ** 31 - 1;
+
+/**
+ * Reads and checks the study of the project at `root`. With `quick`, the settings under `quick:` replace the others.
+ * Throws ConfigurationError with every mistake, one a line.
+ */
+export async function readStudy(root: string, options: { readonly quick?: boolean } = {}): Promise<StudyConfig> {
+  const problems = new Problems();
+  // Read first, so that its mistakes come first in the message.
+  const study = await yamlFile(root, STUDY_FILE, problems);
+  const sources = readSources(await yamlFile(root, SOURCES_FILE, problems), SOURCES_FILE, problems);
+  const prompts = readPrompts(await yamlFile(root, PROMPTS_FILE, problems), PROMPTS_FILE, problems);
+  const reader = new Reader(STUDY_FILE, problems);
+  const top = reader.map(study, 'the study', [...KEYS, 'quick']);
+  const known: Known = { root, sources, prompts };
+
+  // Both forms are checked on every start: a mistake in the one that is not wanted today is better seen today.
+  const whole = top === undefined ? undefined : readSettings(reader, top, known);
+  const quickBlock = top?.entries.get('quick')?.value;
+  const overrides = reader.map(quickBlock, 'quick', KEYS);
+  const quick = top === undefined || overrides === undefined ? undefined
+    : readSettings(reader, { ...top, entries: new Map([...top.entries, ...overrides.entries]) }, known);
+  if (options.quick === true && top !== undefined && quickBlock === undefined) {
+    reader.wrong(top.at, 'the study has no quick: block, which says what --quick leaves out');
+  }
+  if (problems.found.length > 0) throw new ConfigurationError(problems.lines().join('\n'));
+  const chosen = options.quick === true ? quick : whole;
+  if (chosen === undefined) throw new ConfigurationError(`${STUDY_FILE}: holds no study`);
+  return chosen;
+}
+
+interface Known { readonly root: string; readonly sources: Sources; readonly prompts: ReadonlyMap<string, Prompt> }
+
+async function yamlFile(root: string, file: string, problems: Problems): Promise<Located | undefined> {
+  let text: string;
+  try {
+    text = readFileSync(join(root, file), 'utf8');
+  } catch (error) {
+    throw new ConfigurationError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})`);
+  }
+  return readYaml(text, file, problems);
+}
+
+function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfig | undefined {
+  const { sources } = known;
+  const need = (key: string): Located | undefined => reader.required(top, key, 'the study');
+  const names = <T>(key: string, noun: string, from: ReadonlyMap<string, T>): T[] | undefined => {
+    const chosen = reader.list(need(key), key, MAX_ITEMS, (item) => reader.choice(item, noun, `${noun}s`, [...from.keys()]));
+    return chosen?.map((name) => from.get(name) as T);
+  };
+
+  const title = reader.text(need('title'), 'title');
+  const models = reader.list(need('models'), 'models', MAX_ITEMS, (item) => readModel(reader, item, known), (model) => model.name);
+  const judge = reader.choice(need('judge'), 'judge', 'models of this study', models?.map((model) => model.name) ?? [...sources.models.keys()]);
+  const formatNames = formats.map((format) => format.name);
+  const chosenFormats = reader.list(need('formats'), 'formats', MAX_ITEMS, (item) => reader.choice(item, 'format', 'formats', formatNames));
+  const texts = names('texts', 'text', sources.texts);
+  const windowsPerText = reader.integer(need('windows_per_text'), 'windows_per_text', 1, 10_000);
+  const context = Math.min(...(models ?? []).map((model) => model.shape.contextTokens), 2 ** 20);
+  const windowTokens = reader.integer(need('window_tokens'), 'window_tokens', 2, context);
+  const temperatures = numbers(reader, need('temperatures'), 'temperatures', readTemperature);
+  const vocabulary = Math.min(...(models ?? []).map((model) => model.shape.vocabulary), 2 ** 20);
+  const readTopK = (item: Located): number | undefined => reader.integer(item, 'top_k', 0, vocabulary - 1);
+  const topKs = numbers(reader, need('top_k'), 'top_k', (_, item) => readTopK(item));
+  const prompts = names('prompts', 'prompt', known.prompts);
+  const maxNewTokens = numbers(reader, need('max_new_tokens'), 'max_new_tokens', (_, item) => reader.integer(item, 'max_new_tokens', 1, context - 1));
+  const seeds = numbers(reader, need('seeds'), 'seeds', (_, item) => reader.integer(item, 'seed', 0, MAX_SEED));
+
+  const generateMap = reader.map(need('generate'), 'generate', ['temperatures', 'top_k']);
+  const generateTemperatures = numbers(reader, reader.required(generateMap, 'temperatures', 'generate'), 'generate.temperatures', readTemperature);
+  const generateTopKs = numbers(reader, reader.required(generateMap, 'top_k', 'generate'), 'generate.top_k', (_, item) => readTopK(item));
+  const speed = readSpeed(reader, need('speed'), context);
+  const engine = reader.choice(need('engine'), 'engine', 'engines', ['auto', ...engines.map(({ name }) => name)]);
+
+  if (
+    title === undefined || models === undefined || judge === undefined || chosenFormats === undefined || texts === undefined ||
+    windowsPerText === undefined || windowTokens === undefined || temperatures === undefined || topKs === undefined ||
+    prompts === undefined || maxNewTokens === undefined || seeds === undefined || generateTemperatures === undefined ||
+    generateTopKs === undefined || speed === undefined || engine === undefined
+  ) return undefined;
+  return {
+    title, models, judge, formats: chosenFormats, texts, windowsPerText, windowTokens, temperatures, topKs, prompts,
+    maxNewTokens: [...maxNewTokens].sort((a, b) => a - b), seeds,
+    generate: { temperatures: generateTemperatures, topKs: generateTopKs }, speed, engine,
+  };
+}
+
+function numbers(reader: Reader, value: Located | undefined, what: string, item: (reader: Reader, value: Located) => number | undefined): number[] | undefined {
+  return reader.list(value, what, MAX_ITEMS, (entry) => item(reader, entry));
+}
+
+/** 0 to 10, at most four decimals, so that it reads the same in cell ids, tables and links. */
+function readTemperature(reader: Reader, value: Located): number | undefined {
+  const temperature = reader.number(value, 'temperature', 0, 10);
+  if (temperature === undefined) return undefined;
+  if (Number(temperature.toFixed(4)) !== temperature) return reader.wrong(value.at, `temperature ${temperature} has more than four decimals`);
+  return temperature;
+}
+
+function readModel(reader: Reader, value: Located, known: Known): StudyModel | undefined {
+  const bundled = [...known.sources.models.keys()];
+  if (value.kind === 'scalar') {
+    const name = reader.choice(value, 'model', 'bundled models', bundled);
+    return name === undefined ? undefined : bundledModel(reader, value, name, name, known);
+  }
+  const map = reader.map(value, 'a model', ['name', 'source', 'title', 'origin', 'licence']);
+  if (map === undefined) return undefined;
+  const nameAt = reader.required(map, 'name', 'a model');
+  const name = reader.text(nameAt, 'name', 64);
+  if (nameAt !== undefined && name !== undefined && !NAME.test(name)) reader.wrong(nameAt.at, `the name ${quoted(name)} cannot be used; ${NAME_RULE}`);
+  const at = reader.required(map, 'source', 'a model');
+  const source = reader.text(at, 'source');
+  if (at === undefined || name === undefined || source === undefined || !NAME.test(name)) return undefined;
+  if (source.startsWith('bundled:')) {
+    const which = reader.choice({ ...at, kind: 'scalar', value: source.slice('bundled:'.length) }, 'model', 'bundled models', bundled);
+    return which === undefined ? undefined : bundledModel(reader, at, name, which, known);
+  }
+  if (source.startsWith('local:')) {
+    const folder = relativePath(reader, { ...at, kind: 'scalar', value: source.slice('local:'.length) }, 'local:');
+    if (folder === undefined) return undefined;
+    const files = localModelFiles(known.root, folder);
+    if (typeof files === 'string') return reader.wrong(at.at, `the model folder ${quoted(folder)} ${files}`);
+    const text = (key: string, otherwise: string): string => reader.text(map.entries.get(key)?.value, key) ?? otherwise;
+    return withFacts(reader, at, known.root, {
+      name, title: text('title', name), source: `local:${folder}`, origin: text('origin', 'a folder of this project'), licence: text('licence', 'not stated'), files,
+    });
+  }
+  const later = /^(hf|gguf):/.exec(source);
+  if (later !== null) return reader.wrong(at.at, `sources beginning with ${later[0]} cannot be read yet; sources are bundled:<name> and local:<folder>`);
+  return reader.wrong(at.at, `unknown source ${quoted(source)}; sources are bundled:<name> and local:<folder>`);
+}
+
+function bundledModel(reader: Reader, value: Located, name: string, which: string, known: Known): StudyModel | undefined {
+  const source = known.sources.models.get(which);
+  if (source === undefined) return undefined;
+  const files = modelFiles(source.files);
+  if (typeof files === 'string') return reader.wrong(value.at, `the bundled model ${which} ${files}`);
+  const { title, origin, licence } = source;
+  return withFacts(reader, value, known.root, { name, title, source: `bundled:${which}`, origin, licence, files });
+}
+
+function withFacts(reader: Reader, value: Located, root: string, model: Omit<StudyModel, keyof ModelFacts>): StudyModel | undefined {
+  const facts = modelFacts(root, model.files.config);
+  return typeof facts === 'string' ? reader.wrong(value.at, `the model ${model.name} cannot be used: ${facts}`) : { ...model, ...facts };
+}
+
+function readSpeed(reader: Reader, value: Located | undefined, context: number): SpeedSettings | undefined {
+  const map = reader.map(value, 'speed', ['blocks', 'seconds', 'warm_up_tokens', 'prompt_tokens', 'seed']);
+  const need = (key: string): Located | undefined => reader.required(map, key, 'speed');
+  const blocks = reader.integer(need('blocks'), 'blocks', 1, 10_000);
+  const seconds = reader.number(need('seconds'), 'seconds', 0.001, 3600);
+  const warmUpTokens = reader.integer(need('warm_up_tokens'), 'warm_up_tokens', 1, 10_000);
+  const promptTokens = reader.integer(need('prompt_tokens'), 'prompt_tokens', 1, Math.max(1, context - 64));
+  const seed = reader.integer(need('seed'), 'seed', 0, MAX_SEED);
+  return blocks === undefined || seconds === undefined || warmUpTokens === undefined || promptTokens === undefined || seed === undefined
+    ? undefined : { blocks, seconds, warmUpTokens, promptTokens, seed };
+}

@@ -1,0 +1,24 @@
+/** From a cell's inputs to a session: the checkpoint, and the artifact of a format where it is not the base. */
+import { readArtifact } from '../../kernels/artifact.ts';
+import { openCheckpoint } from '../../kernels/checkpoint.ts';
+import { openSession } from '../../kernels/session.ts';
+import type { Checkpoint, EngineInstance, Session } from '../../kernels/index.ts';
+import type { TaskCell, TaskIo } from '../dag/index.ts';
+import { BadInput } from './task-values.ts';
+
+/** Opens the checkpoint in inputs `config` and `weights`, or in those with `prefix` before their names. */
+export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { config: 'config', weights: 'weights' }): Promise<Checkpoint> {
+  const files = { config: await io.input(cell, names.config), weights: await io.input(cell, names.weights) };
+  try {
+    return openCheckpoint(files);
+  } catch (error) {
+    if (error instanceof Error && error.name === 'NotFinite') throw error;
+    throw new BadInput(`the checkpoint cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** A session in `format`: of the artifact in the input of that name, or of the checkpoint itself where there is none. */
+export async function taskSession(io: TaskIo, cell: TaskCell, checkpoint: Checkpoint, format: string, engine: EngineInstance, artifactInput = 'artifact'): Promise<Session> {
+  if (cell.inputs[artifactInput] === undefined) return openSession({ checkpoint, format, engine });
+  return openSession({ checkpoint, format, engine, artifact: readArtifact(await io.input(cell, artifactInput)) });
+}

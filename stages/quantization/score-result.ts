@@ -1,0 +1,81 @@
+/** Output `scores` of each cell, from what the lanes have summed. */
+import type { TaskCell } from '../dag/index.ts';
+import { pointOf } from './score-lane.ts';
+import type { Lane, WindowedText } from './score-lane.ts';
+import { nullShifts } from './score-null.ts';
+import type { NullSampler } from './score-null-sample.ts';
+import { CONTEXT_TOKENS, writeFidelity } from './score-output.ts';
+import type { NullScores, SamplingScores, ScoredCell } from './score-output.ts';
+import { numberParam, textParam } from './task-values.ts';
+
+export interface CellScores { readonly cell: TaskCell; readonly scores: Uint8Array | string }
+
+/** The outputs of the lanes' cells that are still open. */
+export function* scoresOf(lanes: readonly Lane[], openCells: (lane: Lane) => readonly TaskCell[], text: WindowedText, nulls: NullSampler | undefined): Generator<CellScores> {
+  for (const lane of lanes) {
+    for (const cell of openCells(lane)) {
+      const quantity = textParam(cell, 'quantity');
+      if (quantity === 'fidelity') yield { cell, scores: fidelity(cell, lane, text) };
+      else if (quantity === 'sampling') yield { cell, scores: JSON.stringify(sampling(cell, lane, text)) };
+      else if (quantity !== 'null') throw new Error(`${cell.id}: unknown quantity "${quantity}"`);
+    }
+  }
+  if (nulls) yield* nullScores(lanes.filter(({ wantsNull }) => wantsNull), openCells, text, nulls);
+}
+
+function scored(cell: TaskCell): ScoredCell {
+  return { model: textParam(cell, 'model'), format: textParam(cell, 'format'), text: textParam(cell, 'text') };
+}
+
+function fidelity(cell: TaskCell, lane: Lane, text: WindowedText): Uint8Array {
+  if (lane.columns === undefined) throw new Error(`${cell.id}: its columns were not computed`);
+  const bytes = new Int32Array(text.windows * text.positions);
+  for (let window = 0, i = 0; window < text.windows; window++) {
+    for (let index = 0; index < text.positions; index++) bytes[i++] = text.bytes[window * text.windowTokens + index + 1]!;
+  }
+  return writeFidelity({ ...scored(cell), windows: text.windows, positions: text.positions, bytes, ...lane.columns });
+}
+
+function sampling(cell: TaskCell, lane: Lane, text: WindowedText): SamplingScores {
+  const point = pointOf(cell);
+  const sums = lane.sumsAt(point);
+  const scoredTokens = text.positions - CONTEXT_TOKENS + 1;
+  return {
+    ...scored(cell), ...point,
+    scoredTokens: sums.map(() => scoredTokens),
+    totalVariation: sums.map((sum) => sum.totalVariation),
+    outsideMass: sums.map((sum) => sum.outsideMass),
+    ...(point.topK > 0 ? {} : {
+      qualityShift: sums.map((sum) => sum.qualityShift),
+      baseEntropy: sums.map((sum) => sum.baseEntropy),
+      baseQuality: sums.map((sum) => sum.baseQuality),
+    }),
+  };
+}
+
+/** All formats together, because they share the noise. */
+function* nullScores(lanes: readonly Lane[], openCells: (lane: Lane) => readonly TaskCell[], text: WindowedText, nulls: NullSampler): Generator<CellScores> {
+  const wanted = lanes.map((lane) => ({ lane, cells: openCells(lane).filter((cell) => textParam(cell, 'quantity') === 'null') })).filter(({ cells }) => cells.length > 0);
+  const first = wanted[0]?.cells[0];
+  if (first === undefined) return;
+  const requests = wanted.map(({ lane, cells }) => ({ logits: lane.nullLogits, temperatures: cells.map((cell) => numberParam(cell, 'temperature')) }));
+  const keys = { seed: numberParam(first, 'seed'), text: fnv1a(textParam(first, 'text')) };
+  const results = nullShifts(nulls.sample, requests, text.windows, numberParam(first, 'draws'), keys);
+  for (const [r, { cells }] of wanted.entries()) {
+    const { sigma, formatKl, noiseKl, shift, draws } = results[r]!;
+    for (const [t, cell] of cells.entries()) {
+      const scores: NullScores = {
+        ...scored(cell), temperature: numberParam(cell, 'temperature'), sigma, formatKl, noiseKl,
+        scoredTokens: new Array<number>(text.windows).fill(nulls.perWindow), qualityShift: shift[t]!, draws: draws[t]!,
+      };
+      yield { cell, scores: JSON.stringify(scores) };
+    }
+  }
+}
+
+/** FNV-1a, 32 bits, of the name's UTF-8 bytes: a number of a text's own. */
+function fnv1a(name: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}

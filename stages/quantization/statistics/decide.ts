@@ -1,0 +1,64 @@
+/**
+ * Verdicts from estimates and margins written beforehand.
+ *
+ * Equivalence by two one-sided tests (D. J. Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15 (1987) 657-680): at alpha the
+ * interval of level 1 - 2 alpha must lie inside the margins. Across models Holm's correction chooses each model's alpha.
+ */
+import { interval, pLess, pMore } from './bootstrap.ts';
+import type { Bootstrapped, Interval } from './bootstrap.ts';
+import { holm } from './holm.ts';
+
+export const ALPHA = 0.05;
+/** Fewer clusters give no verdict. */
+export const LEAST_CLUSTERS = 30;
+
+export type Decision = 'supported' | 'contradicted' | 'inconclusive';
+
+/** Bounds within which the quantity must lie; one may be left open. */
+export interface Margin { readonly low?: number; readonly high?: number }
+
+export interface Decided {
+  readonly decision: Decision;
+  readonly interval: Interval | undefined;
+  /** Level of the interval: 1 - 2 alpha for the alpha that Holm left to this model. */
+  readonly level: number;
+  /** Where inconclusive: how many clusters would decide, if the estimate stayed where it is. */
+  readonly neededClusters: number | undefined;
+}
+
+/**
+ * Decides "inside the margin" for each of several models: supported where the estimate lies inside beyond doubt, contradicted where it
+ * lies outside beyond doubt, else (and with fewer than LEAST_CLUSTERS) inconclusive.
+ */
+export function decide(models: readonly Bootstrapped[], margin: Margin): Decided[] {
+  const inside = holm(models.map((model) => pInside(model, margin)), ALPHA);
+  const outside = holm(models.map((model) => pOutside(model, margin)), ALPHA);
+  return models.map((model, i) => {
+    const enough = model.clusters >= LEAST_CLUSTERS && model.standardError > 0;
+    const decision: Decision = !enough ? 'inconclusive' : inside[i]!.rejected ? 'supported' : outside[i]!.rejected ? 'contradicted' : 'inconclusive';
+    const { alpha } = decision === 'contradicted' ? outside[i]! : inside[i]!;
+    const level = 1 - 2 * alpha;
+    const own = interval(model, level);
+    return { decision, level, interval: own, neededClusters: decision === 'inconclusive' && own ? needed(model, own, margin) : undefined };
+  });
+}
+
+/** p-value of "not inside the margin": the larger of the two one-sided tests. */
+function pInside(model: Bootstrapped, { low, high }: Margin): number {
+  return Math.max(low === undefined ? 0 : pMore(model, low), high === undefined ? 0 : pLess(model, high));
+}
+
+/** p-value of "not outside the margin": the smaller of the two, once for each open side. */
+function pOutside(model: Bootstrapped, { low, high }: Margin): number {
+  return Math.min(low === undefined ? 1 : pLess(model, low), high === undefined ? 1 : pMore(model, high));
+}
+
+/** The half-width shrinks with the root of the number of clusters; it must shrink to the distance from the nearest bound. */
+function needed(model: Bootstrapped, own: Interval, { low, high }: Margin): number | undefined {
+  const bounds = [low, high].filter((bound) => bound !== undefined);
+  const distance = Math.min(...bounds.map((bound) => Math.abs(model.value - bound)));
+  if (distance === 0) return undefined;
+  const halfWidth = (own.high - own.low) / 2;
+  const ratio = halfWidth / distance;
+  return Math.max(LEAST_CLUSTERS, Math.ceil(model.clusters * ratio * ratio));
+}

@@ -1,0 +1,18 @@
+/**
+ * Holm's step-down correction (S. Holm, Scandinavian Journal of Statistics 6 (1979) 65-70): the smallest of m p-values is held against
+ * alpha / m, the next against alpha / (m - 1), until one fails; it and all larger ones are not rejected.
+ */
+
+/** Per p-value, in the order given: whether its hypothesis is rejected, and the alpha that it was held against. */
+export function holm(pValues: readonly number[], alpha: number): { readonly rejected: boolean; readonly alpha: number }[] {
+  const order = pValues.map((_, i) => i).sort((a, b) => pValues[a]! - pValues[b]! || a - b);
+  const decided = new Array<{ rejected: boolean; alpha: number }>(pValues.length);
+  let stoppedAt: number | undefined;
+  order.forEach((i, step) => {
+    const own = stoppedAt ?? alpha / (pValues.length - step);
+    const rejected = stoppedAt === undefined && pValues[i]! <= own;
+    if (!rejected) stoppedAt ??= own;
+    decided[i] = { rejected, alpha: own };
+  });
+  return decided;
+}

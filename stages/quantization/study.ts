@@ -1,0 +1,97 @@
+/**
+ * The study as cells: fetch -> tokenize, quantize -> score, generate, speed -> summarize -> claims -> tabulate.
+ *
+ * A cell's parameters hold what its own result depends on and nothing of its neighbours in a sweep: a temperature more adds
+ * cells and changes none but those that gather.
+ */
+import { output } from '../dag/index.ts';
+import type { Cell, OutputRef } from '../dag/index.ts';
+import { isGreedy, samplingPath } from './cell-ids.ts';
+import type { Sampling } from './cell-ids.ts';
+import type { StudyConfig, StudyModel } from './config.ts';
+import { fetchCell } from './fetch.ts';
+import { generateCell } from './generate.ts';
+import { judgeCell } from './judge.ts';
+import { aliasOf, studyFormats } from './model-cells.ts';
+import type { ModelCells } from './model-cells.ts';
+import { quantizeCell } from './quantize.ts';
+import { NULL_DEFAULTS, scoreCells } from './score-cells.ts';
+import { speedCell } from './speed.ts';
+import { tabulateCells } from './tabulate-cells.ts';
+import { tokenizeCell } from './tokenize.ts';
+
+export interface Study {
+  readonly cells: readonly Cell[];
+  /** Table of data/schema.sql -> its rows, NDJSON. */
+  readonly tables: ReadonlyMap<string, OutputRef>;
+  /** Of all models, in the study's order: the chosen ones, and models' own types that were not among them. */
+  readonly formats: readonly string[];
+}
+
+/** All cells of the study, in the order in which its data flows. */
+export function study(config: StudyConfig): Study {
+  const fetched = new Map(config.models.map((model) => [model.name, fetchCell(model)]));
+  const tokens = new Map(config.models.map((model) => [
+    model.name, new Map(config.texts.map((text) => [text.name, tokenizeCell(model, text, of(fetched, model.name))])),
+  ]));
+  const models = config.models.map((model) => modelCells(config, model, fetched, tokens));
+  const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: [], claims: [] });
+  return {
+    cells: [
+      ...fetched.values(),
+      ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), m.timed]),
+      ...tabulated,
+    ],
+    tables,
+    formats: studyFormats(config),
+  };
+}
+
+function modelCells(
+  config: StudyConfig, model: StudyModel, fetchedByModel: ReadonlyMap<string, Cell>, tokensByModel: ReadonlyMap<string, ReadonlyMap<string, Cell>>,
+): ModelCells {
+  const fetched = of(fetchedByModel, model.name);
+  const tokens = of(tokensByModel, model.name);
+  const judge = config.models.find(({ name }) => name === config.judge);
+  if (judge === undefined) throw new Error(`the judge ${config.judge} is not a model of the study`);
+  const judgeFetched = of(fetchedByModel, judge.name);
+
+  const formats = [model.baseFormat, ...config.formats.filter((format) => format !== model.baseFormat)];
+  const quantized = new Map(formats.map((format) => [format, quantizeCell(model, format, fetched)]));
+  const computed = formats.filter((format) => aliasOf(model, format) === undefined);
+  const others = computed.filter((format) => format !== model.baseFormat);
+  const artifactOf = (format: string): Cell | undefined => format === model.baseFormat ? undefined : quantized.get(format);
+
+  const scored = config.texts.flatMap(({ name: text }) => scoreCells({
+    scored: { model, fetched, tokens: output(of(tokens, text)) },
+    judge: { model: judge, fetched: judgeFetched, tokens: output(of(of(tokensByModel, judge.name), text)) },
+    text,
+    formats: others.map((name) => ({ name, artifact: output(of(quantized, name), 'artifact') })),
+    windows: config.windowsPerText, windowTokens: config.windowTokens,
+    temperatures: config.temperatures, topKs: config.topKs,
+    null: { formats: others, stride: NULL_DEFAULTS.stride, draws: NULL_DEFAULTS.draws },
+  }));
+
+  const newTokens = config.maxNewTokens.at(-1) as number;
+  const written = new Map(computed.map((format) => [format, samplings(config).map((sampling) =>
+    generateCell(model, format, { prompts: config.prompts, newTokens, sampling }, fetched, artifactOf(format)))]));
+  const judged = new Map([...written].map(([format, cells]) => [format, cells.map((cell) => judgeCell(cell, judge, { writer: fetched, judge: judgeFetched }))]));
+
+  const [firstText] = tokens.values();
+  if (firstText === undefined) throw new Error('the study has no text');
+  const timed = speedCell(model, config.speed, config.engine, fetched, firstText, new Map(computed.map((format) => [format, artifactOf(format)])));
+  return { model, fetched, tokens, quantized, computed, scored, written, judged, timed };
+}
+
+/** What is written out: every temperature, top_k and seed, but greedy once. */
+export function samplings({ generate, seeds }: StudyConfig): Sampling[] {
+  const all = generate.temperatures.flatMap((temperature) => generate.topKs.flatMap((topK) =>
+    isGreedy(temperature, topK) ? [{ temperature: 0, topK: 0, seed: 0 }] : seeds.map((seed) => ({ temperature, topK, seed }))));
+  return [...new Map(all.map((sampling) => [samplingPath(sampling), sampling])).values()];
+}
+
+function of<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const value = map.get(name);
+  if (value === undefined) throw new Error(`the study has no ${name}`);
+  return value;
+}

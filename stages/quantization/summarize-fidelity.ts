@@ -1,0 +1,77 @@
+/**
+ * How well a format keeps the base's predictions: over positions with enough context, with intervals clustered by window; the same of
+ * all positions (suffix _all) and text by text for the first few. Of the base itself only what needs no comparison.
+ */
+import { exp64, log64 } from '../../kernels/index.ts';
+import { fidelityClusters } from './score-clusters.ts';
+import type { FidelityClusters } from './score-clusters.ts';
+import type { FidelityScores } from './score-output.ts';
+import { mean } from './statistics/estimate.ts';
+
+import { sortedQuantile, weightedQuantiles } from './statistics/quantile.ts';
+import { resamples } from './statistics/resample.ts';
+import { LEAST_CLUSTERS_FOR_INTERVAL, INTERVAL_LEVEL } from './summarize-rows.ts';
+import type { MetricList, RowPlace } from './summarize-rows.ts';
+
+/** Below this many positions the 99.9th percentile rests on fewer than ten of them. */
+const TOKENS_FOR_P999 = 10_000;
+/** Resamples for percentiles, whose cost is a pass over every position each. */
+const PERCENTILE_RESAMPLES = 499;
+
+export function summarizeFidelity(list: MetricList, place: RowPlace, isBase: boolean, texts: readonly FidelityScores[]): void {
+  const scored = fidelityClusters(texts);
+  quality(list, place, scored, '');
+  if (!isBase) {
+    comparison(list, place, scored, '');
+    details(list, place, scored);
+  }
+  const all = fidelityClusters(texts, 0);
+  quality(list, place, all, '_all');
+  if (!isBase) comparison(list, place, all, '_all');
+  for (const text of texts) {
+    const own = fidelityClusters([text]);
+    quality(list, { ...place, text: text.text }, own, '');
+    if (!isBase) comparison(list, { ...place, text: text.text }, own, '');
+  }
+}
+
+function quality(list: MetricList, place: RowPlace, scored: FidelityClusters, suffix: string): void {
+  const bits = 1 / log64(2);
+  const nll = mean(scored.nll, scored.size);
+  list.estimate(place, `nll${suffix}`, 'nats', scored.tokens, nll);
+  list.estimate(place, `perplexity${suffix}`, 'perplexity', scored.tokens, nll, exp64);
+  list.estimate(place, `bits_per_byte${suffix}`, 'bits', scored.tokens, mean(scored.nll, scored.bytes), (nats) => nats * bits);
+}
+
+/** ln(perplexity ratio) is delta_nll by definition; it has no row of its own. */
+function comparison(list: MetricList, place: RowPlace, scored: FidelityClusters, suffix: string): void {
+  list.estimate(place, `delta_nll${suffix}`, 'nats', scored.tokens, mean(scored.deltaNll, scored.size));
+  list.estimate(place, `kl_mean${suffix}`, 'nats', scored.tokens, mean(scored.kl, scored.size));
+}
+
+function details(list: MetricList, place: RowPlace, scored: FidelityClusters): void {
+  const { tokens, clusters, size } = scored;
+  const share = (quantity: string, counts: Float64Array): void => list.estimate(place, quantity, 'share', tokens, mean(counts, size));
+  share('top1_agreement', scored.sameTop1);
+  share('right_to_wrong', scored.rightToWrong);
+  share('wrong_to_right', scored.wrongToRight);
+  list.estimate(place, 'delta_p_rms', 'share', tokens, mean(scored.deltaPSquared, size), (square) => Math.sqrt(Math.max(0, square)));
+  list.estimate(place, 'entropy_shift', 'nats', tokens, mean(scored.entropyShift, size));
+
+  const shares = [['kl_median', 0.5], ['kl_p90', 0.9], ['kl_p95', 0.95], ['kl_p99', 0.99], ['kl_p999', 0.999]] as const;
+  const stated = shares.filter(([name]) => name !== 'kl_p999' || tokens >= TOKENS_FOR_P999);
+  if (stated.length < shares.length) list.omit('kl_p999', `it needs ${TOKENS_FOR_P999} positions, and there are ${tokens}`);
+  const levels = stated.map(([, level]) => level);
+  // A percentile has no simple standard error: the interval is that of its resampled values.
+  const again = clusters < LEAST_CLUSTERS_FOR_INTERVAL ? [] : resamples(clusters).slice(0, PERCENTILE_RESAMPLES)
+    .map((times) => weightedQuantiles(scored.klAscending, scored.klCluster, times, levels));
+  stated.forEach(([quantity, level], i) => {
+    const resampled = Float64Array.from(again, (quantiles) => quantiles[i]!).sort();
+    const tail = (1 - INTERVAL_LEVEL) / 2;
+    const bounds = resampled.length === 0 ? undefined : { low: sortedQuantile(resampled, tail), high: sortedQuantile(resampled, 1 - tail) };
+    list.add(place, quantity, 'nats', sortedQuantile(scored.klAscending, level), { n: tokens, clusters }, bounds);
+  });
+  // A maximum grows with the sample: no interval.
+  list.add(place, 'kl_max', 'nats', scored.klAscending.at(-1) ?? NaN, { n: tokens, clusters });
+}
+

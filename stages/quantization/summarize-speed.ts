@@ -1,0 +1,51 @@
+/**
+ * Speed from randomised blocks: the median over blocks, the ratio to the base as the median of paired log ratios, and the ratio of the
+ * base to itself (A/A), which is the noise of the machine. Intervals of medians come from order statistics.
+ */
+import { exp64, log64 } from '../../kernels/index.ts';
+import type { Interval } from './statistics/bootstrap.ts';
+import { median, medianInterval } from './statistics/median.ts';
+import { INTERVAL_LEVEL } from './summarize-rows.ts';
+import type { MetricList } from './summarize-rows.ts';
+
+/** The part of speed's output that is read here. */
+export interface TimedSamples {
+  readonly samples: readonly {
+    readonly format: string; readonly phase: string; readonly pair: string; readonly block: number; readonly tokens: number; readonly durationMs: number;
+  }[];
+  readonly memory: { readonly [format: string]: { readonly [part: string]: number } };
+}
+
+/** Tokens per second of one format, phase and place in the pair, by block. */
+export type Rates = ReadonlyMap<number, number>;
+
+export function rates({ samples }: TimedSamples, format: string, phase: string, pair = 'A'): Rates {
+  return new Map(samples.filter((s) => s.format === format && s.phase === phase && s.pair === pair).map(({ block, tokens, durationMs }) => [block, (1000 * tokens) / durationMs]));
+}
+
+/** log(rate / other's rate) of every block that has both. */
+export function pairedLogRatios(rate: Rates, other: Rates): number[] {
+  return [...rate].flatMap(([block, value]) => {
+    const paired = other.get(block);
+    return paired === undefined ? [] : [log64(value) - log64(paired)];
+  });
+}
+
+export function summarizeSpeed(list: MetricList, { model, base, cell }: { readonly model: string; readonly base: string; readonly cell: string }, timed: TimedSamples): void {
+  for (const format of new Set(timed.samples.map((sample) => sample.format))) {
+    const place = { model, format, cell, exact: false };
+    const add = (quantity: string, unit: string, values: readonly number[], as: (x: number) => number = (x) => x): void => {
+      if (values.length === 0) return list.omit(quantity, `${format} was not timed`);
+      const bounds: Interval | undefined = medianInterval(values, INTERVAL_LEVEL);
+      list.add(place, quantity, unit, as(median(values)), { n: values.length, clusters: values.length }, bounds && { low: as(bounds.low), high: as(bounds.high) });
+    };
+    for (const phase of ['prefill', 'decode']) {
+      const own = rates(timed, format, phase);
+      add(`${phase}_tokens_per_second`, 'tokens/s', [...own.values()]);
+      if (format === base) add(`${phase}_aa_ratio`, 'ratio', pairedLogRatios(rates(timed, base, phase, 'A2'), own), exp64);
+      else add(`${phase}_ratio_to_base`, 'ratio', pairedLogRatios(own, rates(timed, base, phase)), exp64);
+    }
+    const held = timed.memory[format];
+    if (held) list.add(place, 'held_bytes', 'bytes', Object.values(held).reduce((sum, bytes) => sum + bytes, 0), { n: 1 });
+  }
+}

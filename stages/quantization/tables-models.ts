@@ -1,0 +1,101 @@
+/** Rows about what was compared: models, formats, artifacts, texts, sources. */
+import { formatNamed } from '../../kernels/formats.ts';
+import type { TaskCell, TaskIo } from '../dag/index.ts';
+import { idPath } from './cell-ids.ts';
+import type { QuantizeReport } from './quantize.ts';
+import { found, foundJson } from './table-rows.ts';
+import type { Row } from './table-rows.ts';
+import { BadInput, listParam, textParam } from './task-values.ts';
+
+/** params.models of table models: what study.yaml and sources.yaml say of each. */
+export interface ModelParam { readonly [name: string]: string; readonly model: string; readonly title: string; readonly source: string; readonly base: string }
+
+/** params.texts of tables texts and sources. */
+export interface TextParam {
+  readonly text: string; readonly title: string; readonly author: string; readonly year: number; readonly bytes: number;
+  readonly path: string; readonly origin: string; readonly licence: string; readonly sha256: string;
+}
+
+/** params.files of table sources: the files that each model's fetch cell took in. */
+export interface FetchedParam { readonly cell: string; readonly title: string; readonly origin: string; readonly licence: string; readonly paths: { readonly [output: string]: string } }
+
+/** From the report of each model's own type. */
+export async function* modelRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+  const models = listParam(task, 'models') as unknown as readonly ModelParam[];
+  const judge = textParam(task, 'judge');
+  for await (const { cell, value } of foundJson<QuantizeReport>(task, io)) {
+    const name = idPath(cell)[0];
+    const model = models.find((candidate) => candidate.model === name);
+    if (model === undefined) throw new Error(`${task.id}: params.models lacks ${name}`);
+    const { shape } = value;
+    yield {
+      model: model.model, title: model.title, architecture: value.architecture, parameters: value.linearWeights + value.otherWeights,
+      layers: shape.layers, hidden_size: shape.hiddenSize, heads: shape.heads, kv_heads: shape.kvHeads,
+      feed_forward_size: shape.feedForwardSize, vocabulary: shape.vocabulary, context_tokens: shape.contextTokens, tied_embeddings: shape.tiedEmbeddings,
+      base_format: model.base, is_judge: model.model === judge, source: model.source, cell,
+    };
+  }
+}
+
+export async function* formatRows(task: TaskCell): AsyncGenerator<Row> {
+  for (const [position, name] of (listParam(task, 'formats') as readonly string[]).entries()) {
+    const { title, family, nominalBitsPerWeight, product } = formatNamed(name);
+    yield { format: name, position, title, family, nominal_bits_per_weight: nominalBitsPerWeight, product, cell: task.id };
+  }
+}
+
+export async function* layoutRows(task: TaskCell): AsyncGenerator<Row> {
+  for (const name of listParam(task, 'formats') as readonly string[]) {
+    for (const [position, { part, what, bits, perWeights }] of formatNamed(name).layout.entries()) {
+      yield { format: name, position, part, what, bits, per_weights: perWeights, cell: task.id };
+    }
+  }
+}
+
+/** Aliases are held to what they claim: the decoded weights of the format that they name. */
+export async function* artifactRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+  const hashes = new Map<string, string>();
+  const reports: { model: string; cell: string; report: QuantizeReport }[] = [];
+  for await (const { cell, value } of foundJson<QuantizeReport>(task, io)) {
+    const model = idPath(cell)[0] as string;
+    hashes.set(`${model}/${value.format}`, value.decodedSha256);
+    reports.push({ model, cell, report: value });
+  }
+  for (const { model, cell, report } of reports) {
+    const of = report.aliasOf === null ? undefined : hashes.get(`${model}/${report.aliasOf}`);
+    if (of !== undefined && of !== report.decodedSha256) {
+      throw new BadInput(`${report.format} of ${model} counts as ${report.aliasOf} but decodes to other weights: ${report.decodedSha256}, not ${of}`);
+    }
+    yield {
+      model, format: report.format, alias_of: report.aliasOf, linear_weights: report.linearWeights, linear_bytes: report.linearBytes,
+      other_weights: report.otherWeights, other_bytes: report.otherBytes, cell,
+    };
+  }
+}
+
+export async function* tensorErrorRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+  for await (const { cell, value: { format, tensors } } of foundJson<QuantizeReport>(task, io)) {
+    const model = idPath(cell)[0] as string;
+    for (const { tensor, layer, kind, weights, bytes, relativeRmsError, maxAbsError } of tensors) {
+      yield { model, format, tensor, layer, kind, weights, bytes, relative_rms_error: relativeRmsError, max_abs_error: maxAbsError, cell };
+    }
+  }
+}
+
+export async function* textRows(task: TaskCell): AsyncGenerator<Row> {
+  for (const { text, title, author, year, bytes } of listParam(task, 'texts') as unknown as readonly TextParam[]) yield { text, title, author, year, bytes, cell: task.id };
+}
+
+/** Every file that entered the study from outside. The hashes of models' files are those of the bytes that were taken in. */
+export async function* sourceRows(task: TaskCell): AsyncGenerator<Row> {
+  const fetched = listParam(task, 'fetched') as unknown as readonly FetchedParam[];
+  for (const { cell, output, handle } of found(task)) {
+    const model = fetched.find((candidate) => candidate.cell === cell);
+    const path = model?.paths[output];
+    if (model === undefined || path === undefined) continue;
+    yield { path, title: model.title, origin: model.origin, sha256: handle.sha256, bytes: handle.bytes, licence: model.licence, cell };
+  }
+  for (const { path, title, origin, sha256, bytes, licence } of listParam(task, 'texts') as unknown as readonly TextParam[]) {
+    yield { path, title, origin, sha256, bytes, licence, cell: task.id };
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * The register of tables: how the rows of each table of data/schema.sql are made from what the stages committed. A table
+ * more is a generator of rows here, and its columns in the schema.
+ */
+import type { TaskCell, TaskIo } from '../dag/index.ts';
+import { artifactRows, formatRows, layoutRows, modelRows, sourceRows, tensorErrorRows, textRows } from './tables-models.ts';
+import { claimEffectRows, claimRows, generationRows, machineRows, metricRows, samplingRows, scoreRows, speedRows, tokenRows } from './tables-results.ts';
+import type { Row } from './table-rows.ts';
+
+export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => AsyncIterable<Row>> = new Map([
+  ['models', modelRows],
+  ['formats', formatRows],
+  ['layouts', layoutRows],
+  ['artifacts', artifactRows],
+  ['tensor_errors', tensorErrorRows],
+  ['texts', textRows],
+  ['windows', scoreRows],
+  ['token_scores', tokenRows],
+  ['sampling_windows', samplingRows],
+  ['metrics', metricRows],
+  ['generations', generationRows],
+  ['speed_samples', speedRows],
+  ['machines', machineRows],
+  ['claims', claimRows],
+  ['claim_effects', claimEffectRows],
+  ['sources', sourceRows],
+]);

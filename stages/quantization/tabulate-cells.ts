@@ -1,0 +1,67 @@
+/** One cell for each table of data/schema.sql, with what the table is made of. */
+import { cell, gather, output, stage } from '../dag/index.ts';
+import type { Cell, Json, OutputRef } from '../dag/index.ts';
+import type { StudyConfig } from './config.ts';
+import { studyFormats } from './model-cells.ts';
+import type { ModelCells } from './model-cells.ts';
+import { GATHERED } from './table-rows.ts';
+import type { FetchedParam, ModelParam, TextParam } from './tables-models.ts';
+
+export const tabulateStage = stage({
+  name: 'tabulate',
+  title: 'Write the tables',
+  determinism: 'exact',
+  module: 'stages/quantization/tabulate.ts',
+  outputs: ['rows'],
+  where: 'in-process',
+});
+
+/** tabulate:<table>, for every table. */
+export function tabulateCells(config: StudyConfig, models: readonly ModelCells[], results: { readonly metrics: readonly OutputRef[]; readonly claims: readonly OutputRef[] }): { readonly cells: Cell[]; readonly tables: ReadonlyMap<string, OutputRef> } {
+  const table = (name: string, from: readonly OutputRef[] | undefined, params: { readonly [name: string]: Json } = {}, uses: readonly string[] = []): Cell =>
+    cell(tabulateStage, name, { params: { table: name, ...params }, inputs: from === undefined ? {} : { [GATHERED]: gather(from) }, uses });
+
+  const reports = models.flatMap(({ quantized }) => [...quantized.values()].map((from) => output(from, 'report')));
+  const baseReports = models.flatMap(({ model, quantized }) => [...quantized].filter(([format]) => format === model.baseFormat).map(([, from]) => output(from, 'report')));
+  const scored = (quantity: string): OutputRef[] => models.flatMap((m) => m.scored.filter(({ params }) => params['quantity'] === quantity).map((from) => output(from)));
+  const timed = models.map((m) => output(m.timed));
+  const formats = studyFormats(config);
+  const formatFiles = formats.map((format) => `kernels/formats/${format}.ts`);
+  const modelParams = models.map(({ model: { name, title, source, baseFormat } }): ModelParam => ({ model: name, title, source, base: baseFormat }));
+  const texts = config.texts.map(({ name, title, author, year, origin, licence, file }): TextParam =>
+    ({ text: name, title, author, year, bytes: file.bytes ?? 0, path: file.path, origin, licence, sha256: file.sha256 ?? '' }));
+  const fetched = models.map(({ model, fetched: from }): FetchedParam => ({
+    cell: from.id, title: model.title, origin: model.origin, licence: model.licence,
+    paths: Object.fromEntries(Object.entries(model.files).map(([name, { path }]) => [name, path])),
+  }));
+  const fetchedFiles = models.flatMap(({ model, fetched: from }) => Object.keys(model.files).map((name) => output(from, name)));
+
+  const cells = [
+    table('models', baseReports, { models: json(modelParams), judge: config.judge }),
+    table('formats', undefined, { formats }, formatFiles),
+    table('layouts', undefined, { formats }, formatFiles),
+    table('artifacts', reports),
+    table('tensor_errors', reports),
+    table('texts', undefined, { texts: json(texts) }),
+    table('windows', scored('fidelity')),
+    table('token_scores', scored('fidelity')),
+    table('sampling_windows', scored('sampling')),
+    table('metrics', results.metrics),
+    table('generations', models.flatMap(({ written }) => [...written.values()].flat().map((from) => output(from))), {
+      prompts: config.prompts.map(({ name, text }) => ({ name, text })),
+      bases: Object.fromEntries(models.map(({ model }) => [model.name, model.baseFormat])),
+      newTokens: config.maxNewTokens.at(-1) as number,
+    }),
+    table('speed_samples', timed),
+    table('machines', timed),
+    table('claims', results.claims),
+    table('claim_effects', results.claims),
+    table('sources', fetchedFiles, { fetched: json(fetched), texts: json(texts) }),
+  ];
+  return { cells, tables: new Map(cells.map((from) => [String(from.params['table']), output(from)])) };
+}
+
+/** An interface is not an index signature to the compiler; these are plain JSON. */
+function json(value: readonly (FetchedParam | ModelParam | TextParam)[]): Json {
+  return value as unknown as Json;
+}

@@ -1,0 +1,67 @@
+/**
+ * Cuts each text into a model's tokens. A stage of its own, so that what follows depends on the ids alone: models with the
+ * same tokenizer, and a tokenizer library that changes without changing the ids, give the same bytes.
+ */
+import { openTokenizer } from '../../kernels/tokenizer.ts';
+import { cell, file, output, stage } from '../dag/index.ts';
+import type { Cell, Run, TaskCell } from '../dag/index.ts';
+import type { TextSource } from './config-sources.ts';
+import type { StudyModel } from './config.ts';
+import { BadInput, guarded } from './task-values.ts';
+import type { TokenizedText } from './task-values.ts';
+
+export const tokenizeStage = stage({
+  name: 'tokenize',
+  title: 'Cut the texts into tokens',
+  determinism: 'exact',
+  module: 'stages/quantization/tokenize.ts',
+  outputs: ['tokens'],
+});
+
+/** tokenize:<model>/<text>, given the model's fetch cell. */
+export function tokenizeCell(model: StudyModel, text: TextSource, fetched: Cell): Cell {
+  return cell(tokenizeStage, `${model.name}/${text.name}`, {
+    params: text.file.sha256 === undefined ? {} : { sha256: text.file.sha256 },
+    inputs: { text: file(text.file.path), tokenizer: output(fetched, 'tokenizer'), tokenizerConfig: output(fetched, 'tokenizerConfig') },
+    // One task for all: equal tokenizers and texts are then cut once.
+    batch: 'texts',
+  });
+}
+
+export const run: Run = async (cells, io) => {
+  const done = new Map<string, string>();
+  for (const [index, task] of cells.entries()) {
+    await guarded(io, task, async () => {
+      const hashes = ['text', 'tokenizer', 'tokenizerConfig'].map((name) => handleOf(task, name).sha256);
+      const wanted = task.params['sha256'];
+      if (wanted !== undefined && wanted !== hashes[0]) {
+        throw new BadInput(`the text has the sha256 ${hashes[0]}; data/sources.yaml says ${String(wanted)}`, 'Restore the file, or change its entry in data/sources.yaml.');
+      }
+      const same = hashes.join(' ');
+      let tokens = done.get(same);
+      if (tokens === undefined) {
+        const tokenizer = await openTokenizer(await io.input(task, 'tokenizer'), await io.input(task, 'tokenizerConfig'));
+        const ids = tokenizer.encode(decoded(await io.input(task, 'text')));
+        const value: TokenizedText = { ids: [...ids], bytes: [...tokenizer.byteLengths(ids)] };
+        tokens = JSON.stringify(value);
+        done.set(same, tokens);
+      }
+      await io.commit(task.id, { tokens });
+    });
+    io.progress(index + 1, cells.length, 'texts');
+  }
+};
+
+function decoded(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new BadInput('the text is not valid UTF-8', 'Save it as UTF-8.');
+  }
+}
+
+function handleOf(task: TaskCell, name: string): { readonly sha256: string } {
+  const input = task.inputs[name];
+  if (input?.kind !== 'object') throw new Error(`${task.id}: input ${name} is missing`);
+  return input.handle;
+}
