@@ -1,0 +1,189 @@
+/**
+ * The stage `cell-pages`: a page for each cell, where every number of the site leads. It says what was computed, from
+ * what, by which code, where and how it can be computed again, and lists the cell's numbers, each at its anchor.
+ */
+import type { CellProvenance, Run, TaskIo } from '../stages/dag/index.ts';
+import { html, link, lit, trusted } from './html.ts';
+import type { Html } from './html.ts';
+import { escapeText } from './html.ts';
+import { writePage } from './layout.ts';
+import { cellPath, formatNumber, formattedText, numberId } from './num.ts';
+import type { Row } from './num.ts';
+import { failureAnchor } from './page.ts';
+import { readTables, text } from './render.ts';
+import { BULK, KEYS } from './tables.ts';
+import { openWarehouse } from './warehouse.ts';
+
+const MOST_ROWS = 200, MOST_LINKS = 40;
+/** Columns too long to list; the exports have them. */
+const LONG = new Set(['cell', 'tokens', 'pieces', 'text', 'prompt_text', 'sql', 'statement', 'operationalised', 'margin_reason', 'would_change', 'sentence', 'test', 'what']);
+
+interface Context {
+  /** Table -> cell -> rows. */
+  readonly rows: ReadonlyMap<string, ReadonlyMap<string, readonly Row[]>>;
+  readonly users: ReadonlyMap<string, readonly string[]>;
+  readonly known: ReadonlySet<string>;
+  readonly machines: ReadonlyMap<string, Row>;
+  readonly sources: ReadonlyMap<string, Row>;
+}
+
+export const run: Run = async (cells, io) => {
+  for (const cell of cells) {
+    const input = cell.inputs['records'];
+    const items = input?.kind === 'records' ? input.items : [];
+    const schema = text(await io.input(cell, 'schema'));
+    const context = await gatherContext(schema, await readTables([cell], io), items, io);
+    const tree = new Map<string, string>();
+    for (const item of items) {
+      const path = cellPath(item.cell);
+      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context) }));
+      if (tree.size % 500 === 0) io.progress(tree.size, items.length, 'pages');
+    }
+    await io.commit(cell.id, { pages: { tree } });
+  }
+};
+
+async function gatherContext(schema: string, ndjson: ReadonlyMap<string, Uint8Array>, items: readonly CellProvenance[], io: TaskIo): Promise<Context> {
+  const warehouse = await openWarehouse({ schema, rows: ndjson, scratch: io.scratch });
+  try {
+    const rows = new Map<string, Map<string, Row[]>>();
+    for (const table of ndjson.keys()) {
+      const columns = warehouse.tables.get(table)!.filter((c) => c.name === 'cell' || KEYS[table]!.includes(c.name) || !LONG.has(c.name)).map((c) => `"${c.name}"`).join(', ');
+      const byCell = new Map<string, Row[]>();
+      for (const row of await warehouse.query(`SELECT ${columns} FROM ${table}`)) {
+        const own = byCell.get(row['cell'] as string);
+        if (own) own.push(row); else byCell.set(row['cell'] as string, [row]);
+      }
+      rows.set(table, byCell);
+    }
+    const users = new Map<string, string[]>();
+    for (const item of items) {
+      for (const from of new Set(Object.values(item.inputs).flat().flatMap((i) => (i.cell === undefined ? [] : [i.cell])))) {
+        const list = users.get(from);
+        if (list) list.push(item.cell); else users.set(from, [item.cell]);
+      }
+    }
+    const byKey = (table: string, key: string): Map<string, Row> => new Map([...(rows.get(table)?.values() ?? [])].flat().map((row) => [row[key] as string, row]));
+    return { rows, users, known: new Set(items.map((i) => i.cell)), machines: byKey('machines', 'machine'), sources: byKey('sources', 'path') };
+  } finally {
+    warehouse.close();
+  }
+}
+
+function body(item: CellProvenance, context: Context): Html {
+  const { record } = item;
+  return html`${lead(item)}
+<h2>Compute it again</h2>
+<pre>npx bitwidth run ${shellWord(item.cell)}</pre>
+${numbers(item.cell, context)}
+<h2 id="inputs">Inputs</h2>
+${inputs(item, context)}
+<h2 id="run">Run</h2>
+<dl class="facts-list">${parameters(item)}
+${record ? html`<dt>key</dt><dd class="hash">${hash(record.key)}</dd>
+${Object.entries(record.outputs).map(([name, output]) => html`<dt>output ${name}</dt><dd><span class="hash">${hash(output.sha256)}</span>, ${own(output.bytes, 'bytes')}</dd>
+`)}<dt>finished</dt><dd>${literal(record.finishedAt)}</dd>
+<dt>time</dt><dd>${own(record.durationMs, 'ms')}, its share of the task that computed it</dd>
+<dt>machine</dt><dd>${machine(record.machine, context)}</dd>
+${record.computedBy ? html`<dt>computed by</dt><dd>${Object.entries(record.computedBy).map(([name, value], i) => html`${i > 0 ? ', ' : ''}${name} ${literal(value)}`)}</dd>` : ''}` : ''}
+${item.reasons.length > 0 ? html`<dt>why it ran</dt><dd>${item.reasons.map((r) => html`${r.field}${r.before === undefined && r.after === undefined ? '' : html`: ${literal(r.before ?? 'nothing')} → ${literal(r.after ?? 'nothing')}`}<br>`)}</dd>` : ''}</dl>
+${code(item)}${users(item.cell, context)}`;
+}
+
+/** The first sentence, from the record. */
+function lead(item: CellProvenance): Html {
+  const failure = item.failure ?? item.record?.failure;
+  if (!item.record || item.record.status === 'failed') {
+    return html`<p class="lead">This cell has no result: ${failure ? html`${failure.sentence} <span class="quiet">(${link(`failures.html#${failureAnchor(item.cell)}`, failure.code)})</span>` : 'it has no record'}.</p>
+${failure?.hint ? html`<p>What to do: ${failure.hint}</p>` : ''}`;
+  }
+  const kind = item.determinism === 'measured' ? 'Measured on one machine; another machine gives other numbers.'
+    : item.determinism === 'fetched' ? 'Fetched from outside and held to its sha256.' : 'Exact: the same inputs and code give the same bytes on every machine.';
+  return html`<p class="lead">${kind}</p>`;
+}
+
+/** A single-quoted word for a shell, where quoting is needed at all. */
+const shellWord = (word: string): string => (/^[\w:/.+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+/** A number of this very record: it needs no link, it is where links lead. */
+const own = (value: number, unit?: string): Html =>
+  trusted(`<span class="own">${escapeText(formattedText(formatNumber({ value }, { ...(unit === 'bytes' ? { as: 'count' as const } : unit === 'ms' ? { decimals: value < 100 ? 1 : 0 } : {}), ...(unit === undefined ? {} : { unit }) })))}</span>`);
+/** Outside text that may be only a number: a parameter, a time, a build. */
+const literal = (value: unknown): Html => lit(typeof value === 'string' ? value : JSON.stringify(value) ?? 'null', 'parameter');
+const hash = (sha256: string): Html => lit(sha256, 'hash');
+
+function parameters(item: CellProvenance): Html {
+  return html`${Object.entries(item.params).map(([name, value]) => html`<dt>${name}</dt><dd>${literal(value)}</dd>
+`)}`;
+}
+
+function machine(label: string, context: Context): Html {
+  const row = context.machines.get(label);
+  if (!row) return literal(label);
+  return html`${literal(label)}: ${literal(row['cpu'])}, ${own(Number(row['cores']), 'cores')}, ${own(Number(row['memory_bytes']), 'bytes')} of memory, ${literal(row['os'])}, Node ${literal(row['node'])}`;
+}
+
+const more = (left: number, what: string): Html => (left > 0 ? html`<p class="note">And ${own(left)} more ${what}.</p>` : html``);
+
+function inputs(item: CellProvenance, context: Context): Html {
+  const lines = Object.entries(item.inputs).flatMap(([name, from]) => from.map((origin) => ({ name, ...origin })));
+  if (lines.length === 0) return html`<p>None: it is made from its parameters and code alone.</p>`;
+  return html`<div class="box"><table><thead><tr><th scope="col">input</th><th scope="col">from</th><th scope="col">sha256</th></tr></thead><tbody>
+${lines.slice(0, MOST_LINKS).map((line) => html`<tr><th scope="row">${literal(line.name)}</th><td>${origin(line, context)}</td><td class="hash">${line.sha256 ? hash(line.sha256.slice(0, 16)) : ''}</td></tr>
+`)}</tbody></table></div>${more(lines.length - MOST_LINKS, 'inputs')}`;
+}
+
+function origin(from: { readonly cell?: string; readonly output?: string; readonly file?: string }, context: Context): Html {
+  if (from.cell !== undefined) return html`${context.known.has(from.cell) ? link(cellPath(from.cell), from.cell) : from.cell}${from.output ? html`, output ${from.output}` : ''}`;
+  if (from.file === undefined) return html`<span class="missing">unknown</span>`;
+  const source = context.sources.get(from.file);
+  return html`<code>${from.file}</code>${source ? html`: ${literal(source['title'])}, from ${literal(source['origin'])}, licence ${literal(source['licence'])}` : ''}`;
+}
+
+function code(item: CellProvenance): Html {
+  const files = Object.entries(item.code);
+  if (files.length === 0) return html``;
+  return html`<h2 id="code">Code</h2>
+<p>${item.record ? html`Identity <span class="hash">${hash(item.record.fields.code)}</span>: ` : ''}the files and packages whose code could change this result. Comments, formatting and types do not count.</p>
+<details><summary>Files, each with the hash of its normalised code, and packages with their versions</summary><ul>${files.map(([file, of]) => html`<li><code>${file}</code> <span class="hash">${hash(of.length === 64 ? of.slice(0, 16) : of)}</span></li>
+`)}</ul></details>`;
+}
+
+function users(cell: string, context: Context): Html {
+  const list = context.users.get(cell) ?? [];
+  if (list.length === 0) return html``;
+  return html`<h2 id="users">Used by</h2><ul>${list.slice(0, MOST_LINKS).map((user) => html`<li>${link(cellPath(user), user)}</li>
+`)}</ul>${more(list.length - MOST_LINKS, 'cells')}`;
+}
+
+/** Every row that this cell wrote, number by number. */
+function numbers(cell: string, context: Context): Html {
+  const parts: Html[] = [];
+  for (const [table, byCell] of context.rows) {
+    const rows = byCell.get(cell);
+    if (!rows || rows.length === 0) continue;
+    parts.push(html`<h3 id="${table}">${table}: ${own(rows.length)} ${rows.length === 1 ? 'row' : 'rows'}</h3>${rowTable(table, rows.slice(0, MOST_ROWS))}${more(rows.length - MOST_ROWS, 'rows')}`);
+  }
+  return parts.length === 0 ? html`` : html`<h2 id="numbers">What it wrote</h2>${parts}`;
+}
+
+function rowTable(table: string, rows: readonly Row[]): Html {
+  const keys = KEYS[table]!;
+  const columns = Object.keys(rows[0]!).filter((column) => column !== 'cell' && rows.some((row) => row[column] !== null));
+  const anchored = !BULK.has(table);
+  // Assembled as text, escaped piece by piece: thousands of pages hold hundreds of these cells each.
+  let out = `<div class="box" tabindex="0" role="region" aria-label="Rows of ${table}"><table><thead><tr>`;
+  for (const column of columns) out += `<th scope="col">${escapeText(column)}</th>`;
+  out += '</tr></thead><tbody>\n';
+  for (const row of rows) {
+    out += '<tr>';
+    for (const column of columns) {
+      const value = row[column];
+      const number = typeof value === 'number' && !keys.includes(column);
+      const id = anchored && number && column !== 'low' && column !== 'high' ? ` id="${escapeText(numberId(row, table, column))}"` : '';
+      out += `<td${number ? ' class="n"' : ''}><span class="own"${id}>${value === null || value === undefined ? '' : escapeText(String(value))}</span></td>`;
+    }
+    out += '</tr>\n';
+  }
+  return trusted(`${out}</tbody></table></div>`);
+}

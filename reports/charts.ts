@@ -1,0 +1,201 @@
+/**
+ * The kinds of figure of this report, each drawn as panels that share their scales: intervals always, direct labels
+ * instead of legends, plain ticks on logarithmic axes, a zero line where the values are differences.
+ */
+import { html, trusted } from './html.ts';
+import type { Content, Html } from './html.ts';
+import { lookOf } from './family.ts';
+import { plotter } from './plot.ts';
+import type { Markish } from './plot.ts';
+
+export interface Panel { readonly title: string; readonly svg: string }
+
+export interface FigureOptions {
+  readonly id: string;
+  /** The finding, made from the data. */
+  readonly title: Content;
+  /** What is plotted: units, n, interval. */
+  readonly subtitle: Content;
+  readonly panels: readonly Panel[];
+  /** The data, as a table. */
+  readonly data: Html;
+}
+
+/** A figure with its caption, panels and data. Nothing when there is nothing to draw. */
+export function figure({ id, title, subtitle, panels, data }: FigureOptions): Html {
+  if (panels.length === 0) return html``;
+  return html`<figure id="${id}"><figcaption><span class="title">${title}</span><span class="subtitle">${subtitle}</span></figcaption>
+<div class="panels${panels.length === 1 ? ' one' : ''}">${panels.map((panel) => html`<div class="panel">${panel.title ? html`<h4>${panel.title}</h4>` : ''}${trusted(panel.svg)}</div>
+`)}</div><details><summary>Data of this figure</summary>${data}</details></figure>`;
+}
+
+/** One value with its interval, of a format. x is a parameter or a second quantity. */
+export interface Mark { readonly format: string; readonly family: string; readonly x: number; readonly y: number; readonly low: number | null; readonly high: number | null }
+
+const WIDTH = 300, WIDE = 560;
+const FRAME = { marginTop: 12, marginRight: 48, marginBottom: 34, marginLeft: 50 } as const;
+const plainTick = (value: number): string => String(Number(value.toPrecision(6))).replace('-', '−');
+
+/** Powers of ten that cover the values, for a logarithmic axis; with 3s in between when there are few. */
+export function logTicks(domain: readonly [number, number]): number[] {
+  const ticks: number[] = [];
+  for (let exponent = -12; exponent <= 12; exponent++) {
+    for (const step of [1, 3]) {
+      const tick = Number(`${step}e${exponent}`);
+      if (tick >= domain[0] * 0.999 && tick <= domain[1] * 1.001) ticks.push(tick);
+    }
+  }
+  const decades = ticks.filter((t) => /^1/.test(t.toExponential()));
+  return decades.length >= 3 ? decades : ticks;
+}
+
+/** The range that all panels of a figure share, widened a little. Empty input gives [0, 1]. */
+export function sharedDomain(marks: readonly Mark[], { log = false, zero = false } = {}): [number, number] {
+  const values = marks.flatMap((m) => [m.y, m.low ?? m.y, m.high ?? m.y]).filter((v) => Number.isFinite(v) && (!log || v > 0));
+  if (zero) values.push(0);
+  if (values.length === 0) return log ? [0.1, 1] : [0, 1];
+  const low = Math.min(...values), high = Math.max(...values);
+  if (log) return [low / 1.25, high * 1.25];
+  const room = (high - low || Math.abs(high) || 1) * 0.05;
+  return [low - room, high + room];
+}
+
+/** Positions at least `gap` apart, each as near as may be to where it belongs. In place of a legend. */
+export function spread(wanted: readonly number[], gap: number, lowest: number, highest: number): number[] {
+  const order = wanted.map((_, i) => i).sort((a, b) => wanted[a]! - wanted[b]! || a - b);
+  // Each cluster of touching labels is centred on the mean of where its members belong.
+  const clusters: { members: number[]; centre: number }[] = [];
+  for (const i of order) {
+    clusters.push({ members: [i], centre: wanted[i]! });
+    while (clusters.length > 1) {
+      const last = clusters.at(-1)!, before = clusters.at(-2)!;
+      if (last.centre - before.centre >= (gap * (last.members.length + before.members.length)) / 2) break;
+      const members = [...before.members, ...last.members];
+      clusters.splice(-2, 2, { members, centre: members.reduce((sum, m) => sum + wanted[m]!, 0) / members.length });
+    }
+  }
+  const out = new Array<number>(wanted.length).fill(0);
+  for (const { members, centre } of clusters) {
+    const half = (gap * (members.length - 1)) / 2;
+    const middle = Math.min(Math.max(centre, lowest + half), highest - half);
+    members.forEach((m, k) => { out[m] = middle - half + k * gap; });
+  }
+  return out;
+}
+
+interface Axes {
+  readonly xLabel: string; readonly yLabel: string;
+  readonly yDomain: readonly [number, number]; readonly yLog?: boolean; readonly zero?: boolean;
+  readonly xTicks?: readonly number[]; readonly wide?: boolean;
+}
+
+/** Lines over a parameter, a band for each interval, the format's name at each line's end. */
+export async function linePanel(title: string, marks: readonly Mark[], axes: Axes): Promise<Panel> {
+  const { Plot, svg } = await plotter();
+  const formats = [...new Set(marks.map((m) => m.format))];
+  const height = axes.wide ? 300 : 230, width = axes.wide ? WIDE : WIDTH;
+  const y = Plot.scale({ y: { type: axes.yLog ? 'log' : 'linear', domain: [...axes.yDomain], range: [height - FRAME.marginBottom, FRAME.marginTop] } })!;
+  const layers: Markish[] = axes.zero ? [Plot.ruleY([0], { stroke: 'var(--quiet)', strokeWidth: 0.75 })] : [];
+  const ends: { mark: Mark; at: number }[] = [];
+  const xs = axes.xTicks ?? [...new Set(marks.map((m) => m.x))].sort((a, b) => a - b);
+  for (const format of formats) {
+    const own = marks.filter((m) => m.format === format).sort((a, b) => a.x - b.x);
+    const look = lookOf(format, own[0]!.family);
+    const banded = own.filter((m) => m.low !== null && m.high !== null);
+    if (banded.length > 1) layers.push(Plot.areaY(banded, { x: 'x', y1: 'low', y2: 'high', fill: look.colour, fillOpacity: 0.14 }));
+    layers.push(Plot.lineY(own, { x: 'x', y: 'y', stroke: look.colour, strokeWidth: 1.75, ...(look.dash ? { strokeDasharray: look.dash } : {}) }));
+    layers.push(Plot.dot(own, { x: 'x', y: 'y', fill: look.colour, r: 2, symbol: look.symbol }));
+    ends.push({ mark: own.at(-1)!, at: y.apply(own.at(-1)!.y) as number });
+  }
+  const places = spread(ends.map((e) => e.at), 11.5, FRAME.marginTop, height - FRAME.marginBottom);
+  const right = Math.max(...xs);
+  ends.forEach(({ mark }, i) => {
+    layers.push(Plot.text([mark], {
+      x: () => right, y: () => y.invert!(places[i]!), text: 'format', dx: 6, textAnchor: 'start', fill: lookOf(mark.format, mark.family).colour, fontWeight: 600,
+    }));
+  });
+  return { title, svg: svg(`${title}: ${axes.yLabel} by ${axes.xLabel}, one line per format`, {
+    width, height, ...FRAME,
+    x: { label: axes.xLabel, labelArrow: 'none', labelAnchor: 'center', ticks: [...xs], tickFormat: plainTick, domain: [Math.min(...xs), right] },
+    y: { label: axes.yLabel, labelArrow: 'none', domain: [...axes.yDomain], type: axes.yLog ? 'log' : 'linear', grid: true, tickFormat: plainTick, ...(axes.yLog ? { ticks: logTicks(axes.yDomain) } : { ticks: 5 }) },
+    marks: layers,
+  }) };
+}
+
+/** Two quantities against one another on logarithmic axes: size and damage. x ticks are given. */
+export async function scatterPanel(title: string, marks: readonly Mark[], axes: Axes & { readonly xDomain: readonly [number, number] }): Promise<Panel> {
+  const { Plot, svg } = await plotter();
+  const height = 250;
+  const layers: Markish[] = [];
+  for (const mark of marks) {
+    const look = lookOf(mark.format, mark.family);
+    if (mark.low !== null && mark.high !== null && (!axes.yLog || mark.low > 0)) {
+      layers.push(Plot.ruleX([mark], { x: 'x', y1: 'low', y2: 'high', stroke: look.colour, strokeWidth: 1.25 }));
+    }
+    layers.push(Plot.dot([mark], { x: 'x', y: 'y', fill: look.symbol === 'times' ? 'none' : look.colour, stroke: look.colour, symbol: look.symbol, r: 3.6 }));
+    // The lighter form of a pair sits left of the other: its label goes left.
+    const left = mark.format.endsWith('-dq');
+    layers.push(Plot.text([mark], { x: 'x', y: 'y', text: 'format', dx: left ? -8 : 8, textAnchor: left ? 'end' : 'start', fill: look.colour, fontWeight: 600 }));
+  }
+  return { title, svg: svg(`${title}: ${axes.yLabel} against ${axes.xLabel}, one point per format`, {
+    width: WIDTH, height, ...FRAME,
+    x: { type: 'log', label: axes.xLabel, labelArrow: 'none', labelAnchor: 'center', ticks: [...(axes.xTicks ?? [])], tickFormat: plainTick, domain: [...axes.xDomain] },
+    y: { type: axes.yLog ? 'log' : 'linear', label: axes.yLabel, labelArrow: 'none', domain: [...axes.yDomain], grid: true, tickFormat: plainTick, ...(axes.yLog ? { ticks: logTicks(axes.yDomain) } : { ticks: 5 }) },
+    marks: layers,
+  }) };
+}
+
+/** A value with its interval for each format, one below the other. y of the marks runs along the horizontal axis. */
+export async function dotPanel(title: string, marks: readonly Mark[], axes: { readonly label: string; readonly domain: readonly [number, number]; readonly log?: boolean; readonly zero?: number; readonly rules?: readonly number[] }): Promise<Panel> {
+  const { Plot, svg } = await plotter();
+  const formats = [...new Set(marks.map((m) => m.format))];
+  const rules = [...(axes.zero === undefined ? [] : [axes.zero]), ...(axes.rules ?? [])];
+  const layers: Markish[] = rules.length === 0 ? [] : [Plot.ruleX(rules, { stroke: 'var(--quiet)', strokeWidth: 0.75 })];
+  for (const mark of marks) {
+    const look = lookOf(mark.format, mark.family);
+    if (mark.low !== null && mark.high !== null) layers.push(Plot.ruleY([mark], { y: 'format', x1: axes.log ? Math.max(mark.low, axes.domain[0]) : mark.low, x2: mark.high, stroke: look.colour, strokeWidth: 1.5, ...(look.dash ? { strokeDasharray: look.dash } : {}) }));
+    layers.push(Plot.dot([mark], { y: 'format', x: 'y', fill: look.symbol === 'times' ? 'none' : look.colour, stroke: look.colour, symbol: look.symbol, r: 3.4 }));
+  }
+  return { title, svg: svg(`${title}: ${axes.label}, one line per format`, {
+    width: WIDTH, height: 46 + 22 * formats.length, marginTop: 6, marginBottom: 36, marginLeft: 54, marginRight: 14,
+    x: { label: axes.label, labelArrow: 'none', labelAnchor: 'center', domain: [...axes.domain], grid: true, tickFormat: plainTick, type: axes.log ? 'log' : 'linear', ...(axes.log ? { ticks: logTicks(axes.domain) } : { ticks: 4 }) },
+    y: { label: null, domain: formats, tickSize: 0 },
+    marks: layers,
+  }) };
+}
+
+/** Single measurements as short strokes, the median as a longer one: a distribution that hides nothing. */
+export async function stripPanel(title: string, samples: readonly { readonly format: string; readonly family: string; readonly value: number; readonly median: number }[], axes: { readonly label: string; readonly domain: readonly [number, number] }): Promise<Panel> {
+  const { Plot, svg } = await plotter();
+  const formats = [...new Set(samples.map((s) => s.format))];
+  const layers: Markish[] = formats.flatMap((format) => {
+    const own = samples.filter((s) => s.format === format);
+    const { colour } = lookOf(format, own[0]!.family);
+    return [
+      Plot.tickX(own, { y: 'format', x: 'value', stroke: colour, strokeOpacity: 0.55, insetTop: 6, insetBottom: 6 }),
+      Plot.tickX(own.slice(0, 1), { y: 'format', x: 'median', stroke: colour, strokeWidth: 3, insetTop: 2, insetBottom: 2 }),
+    ];
+  });
+  return { title, svg: svg(`${title}: ${axes.label}, each block of each format`, {
+    width: WIDTH, height: 46 + 22 * formats.length, marginTop: 6, marginBottom: 36, marginLeft: 54, marginRight: 14,
+    x: { label: axes.label, labelArrow: 'none', labelAnchor: 'center', domain: [...axes.domain], grid: true, ticks: 4, tickFormat: plainTick },
+    y: { label: null, domain: formats, tickSize: 0 },
+    marks: layers,
+  }) };
+}
+
+/** A table of shades: one square per (column, row), darker is more. Values stand in the data table. */
+export async function heatPanel(title: string, squares: readonly { readonly column: string; readonly row: string; readonly value: number }[], colour: string): Promise<Panel> {
+  const { Plot, svg } = await plotter();
+  const columns = [...new Set(squares.map((s) => s.column))], rows = [...new Set(squares.map((s) => s.row))];
+  const values = squares.map((s) => s.value);
+  const low = Math.min(...values), high = Math.max(...values);
+  return { title, svg: svg(`${title}: darker is a larger error`, {
+    width: WIDTH, height: 30 + 17 * rows.length, marginTop: 4, marginBottom: 24, marginLeft: 78, marginRight: 4,
+    x: { domain: columns, label: 'layer', labelArrow: 'none', labelAnchor: 'center', tickSize: 0, padding: 0.06 },
+    y: { domain: rows, label: null, tickSize: 0, padding: 0.06 },
+    // From pale, never to nothing: the smallest is still a value.
+    opacity: { domain: [low - (high - low || 1) * 0.15, high], range: [0, 1] },
+    marks: [Plot.cell(squares, { x: 'column', y: 'row', fill: colour, fillOpacity: 'value' })],
+  }) };
+}

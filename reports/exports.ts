@@ -1,0 +1,40 @@
+/**
+ * The stage `exports`: every table as Parquet and CSV, in the order in which it was written, so that the files are the same
+ * bytes each time; and all of them in one DuckDB file, whose bytes are not (its rows are).
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Run } from '../stages/dag/index.ts';
+import { readTables, text } from './render.ts';
+import { openWarehouse, sqlText } from './warehouse.ts';
+
+/** CSV of larger tables is compressed. */
+const PLAIN_CSV_BYTES = 4_000_000;
+
+export const run: Run = async (cells, io) => {
+  for (const cell of cells) {
+    const schema = text(await io.input(cell, 'schema'));
+    const rows = await readTables([cell], io);
+    const warehouse = await openWarehouse({ schema, rows, scratch: io.scratch });
+    try {
+      const files = new Map<string, Uint8Array>([['data/schema.sql', new TextEncoder().encode(schema)]]);
+      const write = async (name: string, sql: (path: string) => string): Promise<void> => {
+        const path = join(io.scratch, name);
+        await warehouse.execute(sql(sqlText(path)));
+        files.set(`data/${name}`, await readFile(path));
+      };
+      let done = 0;
+      for (const table of warehouse.tables.keys()) {
+        await write(`${table}.parquet`, (path) => `COPY ${table} TO ${path} (FORMAT parquet, COMPRESSION zstd)`);
+        const packed = (rows.get(table)?.length ?? 0) > PLAIN_CSV_BYTES;
+        await write(`${table}.csv${packed ? '.gz' : ''}`, (path) => `COPY ${table} TO ${path} (FORMAT csv, HEADER${packed ? ', COMPRESSION gzip' : ''})`);
+        io.progress(++done, warehouse.tables.size, 'tables');
+      }
+      const database = join(io.scratch, 'results.duckdb');
+      await warehouse.execute(`ATTACH ${sqlText(database)} AS results; COPY FROM DATABASE memory TO results; DETACH results`);
+      await io.commit(cell.id, { files: { tree: files }, database: { tree: new Map([['data/results.duckdb', await readFile(database)]]) } });
+    } finally {
+      warehouse.close();
+    }
+  }
+};

@@ -1,0 +1,119 @@
+/**
+ * HTML that cannot be assembled wrongly: everything interpolated is text unless it is Html, and a number is refused.
+ *
+ * Two rules are held here, by construction, for the whole site:
+ *   - Text from outside (generated text, names, sentences of other stages) is escaped, and characters that could
+ *     disguise it (controls, bidirectional overrides, zero-width marks) are spelled out.
+ *   - A number derived from data reaches a page only through num() (num.ts). Interpolating a number, or a string that
+ *     is only a number, throws; so does a bare number in a template's own prose. What is truly a literal (a parameter's
+ *     value, a constant of a definition) says so with lit().
+ */
+
+/** What one page knows while it is written out. */
+export interface PageState {
+  /** '' for pages at the site's root, '../' for those one folder down. */
+  readonly root: string;
+  /** Element ids given so far: the first occurrence of a number carries its id. */
+  readonly ids: Set<string>;
+  /** Glossary terms linked so far: the first use of each links. */
+  readonly terms: Set<string>;
+  /** Numbers derived on this page from others, by id (num.ts). */
+  readonly derived: Map<string, Html>;
+}
+
+/** @param root '' or '../': how the page reaches the site's root. */
+export function pageState(root: string): PageState {
+  return { root, ids: new Set(), terms: new Set(), derived: new Map() };
+}
+
+type Part = string | ((page: PageState) => string);
+
+/** A piece of finished markup, some of it decided only when its page is known (relative links, first uses). */
+export class Html {
+  readonly parts: readonly Part[];
+  constructor(parts: readonly Part[]) { this.parts = parts; }
+  render(page: PageState): string {
+    let out = '';
+    for (const part of this.parts) out += typeof part === 'string' ? part : part(page);
+    return out;
+  }
+}
+
+/** What a template takes. Absent values print nothing. */
+export type Content = Html | string | null | undefined | false | readonly Content[];
+
+/** Markup made by our own drawing code (SVG); never from outside text. */
+export const trusted = (markup: string): Html => new Html([markup]);
+
+/** Markup that needs its page: links, ids, first uses. */
+export const late = (write: (page: PageState) => string): Html => new Html([write]);
+
+const ESCAPES: { readonly [character: string]: string } = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+// C0 but tab and newline, DEL, C1, soft hyphen, zero-width and directional marks, line separators, overrides, isolates,
+// annotation and tag characters, the byte order mark.
+const DISGUISES = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+
+/** Outside text as text: escaped, with disguising characters shown as `‹U+202E›`. */
+export function escapeText(text: string): string {
+  return text
+    .replace(DISGUISES, (c) => `‹U+${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}›`)
+    .replace(/[&<>"']/g, (c) => ESCAPES[c]!);
+}
+
+const ONLY_A_NUMBER = /^\s*[-+−]?[\d.,]*\d[\d.,]*(?:e[-+]?\d+)?\s*%?\s*$/i;
+
+function append(parts: Part[], value: unknown): void {
+  if (value === null || value === undefined || value === false) return;
+  if (value instanceof Html) parts.push(...value.parts);
+  else if (Array.isArray(value)) for (const item of value) append(parts, item);
+  else if (typeof value === 'string') {
+    if (ONLY_A_NUMBER.test(value)) throw new TypeError(`the number "${value}" reached a page as text; print data with num(), a literal with lit()`);
+    parts.push(escapeText(value));
+  } else throw new TypeError(`${typeof value} ${String(value)} reached a page; print data with num(), a literal with lit(), anything else as text`);
+}
+
+// Standing alone: not inside a word, a name or an identifier ("4-bit", "int8", "top-1", "LLM.int8()").
+const BARE_NUMBER = /(?<![\w.#&;\-−])[-+−]?\d[\d.,]*(?![\w-])/;
+const checked = new WeakSet<TemplateStringsArray>();
+
+function checkProse(strings: TemplateStringsArray): void {
+  if (checked.has(strings)) return;
+  const prose = strings.join('\u0001').replace(/<[^>]*>/g, ' ');
+  const found = BARE_NUMBER.exec(prose);
+  if (found) throw new TypeError(`the number "${found[0]}" stands in a page's prose ("${prose.slice(Math.max(0, found.index - 30), found.index + 20).trim()}"); print data with num(), a literal with lit()`);
+  checked.add(strings);
+}
+
+/**
+ * Tagged template for markup. Interpolations: Html as it is, strings escaped (also right inside quoted attributes),
+ * arrays one after another, null, undefined and false as nothing. Throws TypeError on anything else, numbers included.
+ */
+export function html(strings: TemplateStringsArray, ...values: readonly unknown[]): Html {
+  checkProse(strings);
+  const parts: Part[] = [strings[0]!];
+  values.forEach((value, i) => { append(parts, value); parts.push(strings[i + 1]!); });
+  return new Html(parts);
+}
+
+/** Kinds of literal that may be printed as they are: not results, but what a result is about. */
+export type LiteralKind = 'parameter' | 'definition' | 'ordinal' | 'name' | 'hash';
+
+/** A literal in prose or a heading: the value of a parameter, a constant of a definition, a position, a name, a hash. */
+export function lit(value: number | string, kind: LiteralKind): Html {
+  return new Html([`<span class="lit ${kind}">${escapeText(typeof value === 'number' ? String(value).replace('-', '−') : value)}</span>`]);
+}
+
+/** Joins pieces with a separator, as prose does: `list(['a', 'b', 'c'])` is "a, b and c". */
+export function list(items: readonly Content[], last = ' and '): Html {
+  const parts: Part[] = [];
+  items.forEach((item, i) => {
+    if (i > 0) parts.push(i === items.length - 1 ? last : ', ');
+    append(parts, item);
+  });
+  return new Html(parts);
+}
+
+/** A link inside the site: path from the site's root, with or without a fragment. */
+export function link(path: string, content: Content): Html {
+  return html`<a href="${late((page) => escapeText(page.root + path))}">${content}</a>`;
+}

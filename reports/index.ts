@@ -1,0 +1,58 @@
+/**
+ * The report, composed: one cell for each page, so that only the pages whose tables changed are drawn again; the pages of
+ * the cells; the exports; the assets. It knows data/schema.sql and the machinery, and nothing of the study.
+ */
+import { cell, file, gather, output, records, stage } from '../stages/dag/index.ts';
+import type { Cell, FolderExport, InputRef, OutputRef } from '../stages/dag/index.ts';
+import { pages } from './pages.ts';
+
+export interface ReportOptions {
+  /** Table of data/schema.sql -> the NDJSON of its rows. */
+  readonly tables: ReadonlyMap<string, OutputRef>;
+  /** Ids of all cells that the report is about: every cell of the pipeline but the report's own. */
+  readonly cells: readonly string[];
+  /** Names of the formats and models of the study, known before anything ran: each has a page. */
+  readonly formats: readonly string[];
+  readonly models: readonly string[];
+  /** The published folder, from the project's root. Default 'reports/site'. */
+  readonly to?: string;
+}
+
+/** What the code identity of the report's cells needs to know: the register of pages does not count, each page does. */
+export const reportBoundaries = { 'reports/pages.ts': 'register' } as const;
+
+const pageStage = stage({ name: 'page', title: 'Draw the pages of the report', determinism: 'exact', module: 'reports/render.ts', outputs: ['page'] });
+const tallyStage = stage({ name: 'tally', title: 'Count the cells with and without a result', determinism: 'exact', module: 'reports/tally.ts', outputs: ['tally'], where: 'in-process' });
+const cellPagesStage = stage({ name: 'cell-pages', title: 'Draw a page for each cell', determinism: 'exact', module: 'reports/cell-pages.ts', outputs: ['pages'] });
+const exportsStage = stage({ name: 'exports', title: 'Write the tables as DuckDB, Parquet and CSV', determinism: 'exact', module: 'reports/exports.ts', outputs: ['files', 'database'], unstableOutputs: ['database'] });
+const assetsStage = stage({ name: 'assets', title: 'Copy the style and the script', determinism: 'exact', module: 'reports/assets.ts', outputs: ['assets'], where: 'in-process' });
+
+/** Cells of the report, and the folder it is published to. */
+export function report(options: ReportOptions): { readonly cells: readonly Cell[]; readonly exports: readonly FolderExport[] } {
+  const schema = file('data/schema.sql');
+  const of = (tables: Iterable<string>): { [name: string]: InputRef } => {
+    const inputs: { [name: string]: InputRef } = { schema };
+    // Gathered, so that a table whose cell failed leaves a gap and not a missing page.
+    for (const table of tables) { const ref = options.tables.get(table); if (ref) inputs[`table.${table}`] = gather([ref]); }
+    return inputs;
+  };
+  const tally = cell(tallyStage, 'all', { inputs: { records: records(options.cells) } });
+  const pageCells = pages.flatMap((page) => {
+    const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : [{}];
+    return points.map((point) => cell(pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
+      params: { page: page.name, ...point },
+      inputs: { ...of(page.tables), tally: output(tally), ...(page.records ? { records: records(options.cells) } : {}) },
+      uses: [`reports/pages/${page.name}.ts`], batch: 'pages',
+    }));
+  });
+  const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), records: records(options.cells) }, work: options.cells.length / 100 });
+  const exported = cell(exportsStage, 'tables', { inputs: of(options.tables.keys()), work: 10 });
+  const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js') } });
+  return {
+    cells: [tally, ...pageCells, cellPages, exported, assets],
+    exports: [{
+      to: options.to ?? 'reports/site',
+      from: [...pageCells.map((c) => output(c)), output(cellPages), output(exported, 'files'), output(exported, 'database'), output(assets)],
+    }],
+  };
+}

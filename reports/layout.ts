@@ -1,0 +1,54 @@
+/** The frame of every page: head, navigation, foot. */
+import { escapeText, html, late, link, pageState } from './html.ts';
+import type { Content, Html } from './html.ts';
+
+export interface PageContent {
+  /** Plain text: the browser's title and, unless `heading` is given, the page's. */
+  readonly title: string;
+  readonly heading?: Html;
+  /** A short line above the heading: where one is. */
+  readonly kicker?: Content;
+  readonly body: Html;
+}
+
+const NAVIGATION: readonly (readonly [path: string, title: string])[] = [
+  ['quality.html', 'Quality'], ['sensitivity.html', 'Sensitivity'], ['speed.html', 'Speed and memory'], ['samples.html', 'Samples'], ['claims.html', 'Claims'],
+  ['formats/index.html', 'Formats'], ['models/index.html', 'Models'], ['method.html', 'Method'],
+];
+const FOOTER: readonly (readonly [path: string, title: string])[] = [
+  ['data.html', 'Data'], ['dag.html', 'This run'], ['failures.html', 'Failed and missing'], ['glossary.html', 'Glossary'],
+];
+
+/** A whole page as text. `path` is from the site's root; links in it are relative, so any base path and file:// work. */
+export function writePage(path: string, content: PageContent): string {
+  const root = '../'.repeat(path.split('/').length - 1);
+  const page = pageState(root);
+  const entry = ([to, title]: readonly [string, string]): Html =>
+    html`<a href="${late((p) => escapeText(p.root + to))}"${path === to ? html` aria-current="page"` : ''}>${title}</a>
+`;
+  const main = html`${content.kicker ? html`<p class="kicker">${content.kicker}</p>` : ''}
+<h1>${content.heading ?? content.title}</h1>
+${content.body}`.render(page);
+  // Derived numbers are known only once the body is written; writing their list may add terms and ids, not numbers.
+  const derivations = [...page.derived].map(([id, how]) => html`<li id="${id}">${how}</li>
+`);
+  const derived = derivations.length === 0 ? '' : html`<details class="derivations"><summary>How this page's own sums were made</summary><ul>
+${derivations}</ul></details>`.render(page);
+  const title = path === 'index.html' ? content.title : `${content.title} · bitwidth`;
+  const head = html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="${root}assets/style.css"></head>
+<body><a class="skip" href="#main">Skip to the content</a>
+<nav class="site" aria-label="Pages"><a class="name" href="${root}index.html"${path === 'index.html' ? html` aria-current="page"` : ''}>bitwidth</a>
+${NAVIGATION.map(entry)}</nav>
+<main id="main">
+`.render(page);
+  const foot = html`
+</main>
+<footer class="foot"><nav aria-label="About this report">${FOOTER.map((item, i) => html`${i > 0 ? ' · ' : ''}${link(item[0], item[1])}`)}</nav>
+<p>Every number links to the cell that computed it. Exact numbers have the same bytes on every machine; measured ones name theirs.</p></footer>
+<script src="${root}assets/script.js" defer></script></body></html>
+`.render(page);
+  return head + main + derived + foot;
+}

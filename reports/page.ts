@@ -1,0 +1,50 @@
+/** What a page is: the tables it reads and how it is written from them. */
+import type { CellProvenance, Failure } from '../stages/dag/index.ts';
+import type { Html } from './html.ts';
+import { html, link } from './html.ts';
+import type { PageContent } from './layout.ts';
+import type { Row } from './num.ts';
+
+/** A cell without a result, as the page that lists failures has it. */
+export interface FailedCell { readonly cell: string; readonly params: { readonly [name: string]: unknown }; readonly failure: Failure }
+
+/** Counts of this pipeline's cells by stage, and the ones without a result (tally.ts). */
+export interface Tally {
+  readonly stages: readonly { readonly stage: string; readonly determinism: string; readonly cells: number; readonly done: number }[];
+  readonly failed: readonly FailedCell[];
+}
+
+export interface PageInput {
+  readonly params: { readonly [name: string]: unknown };
+  /** Rows of one SELECT over the tables that the page declares. */
+  query<T extends Row = Row>(sql: string, parameters?: { readonly [name: string]: string | number | null }): Promise<T[]>;
+  /** Where the counts of a table lead: the cell that wrote it. */
+  readonly tableCells: ReadonlyMap<string, string>;
+  readonly tally: Tally;
+  /** Only for pages with `records: true`. */
+  readonly records: readonly CellProvenance[];
+}
+
+export interface Page {
+  /** File's name without its ending, and the page's in the pipeline: 'quality'. */
+  readonly name: string;
+  /** Path in the site; for pages that exist once per format or model it depends on the parameters. */
+  path(params: { readonly [name: string]: unknown }): string;
+  readonly tables: readonly string[];
+  /** Reads the records of all cells. */
+  readonly records?: boolean;
+  /** Once for each format or model of the study. */
+  readonly per?: 'format' | 'model';
+  write(input: PageInput): Promise<PageContent>;
+}
+
+/** What stands in the place of a number that is not there: why, as far as it is known. */
+export function missing(tally: Tally, about: { readonly [param: string]: unknown }): Html {
+  const fits = (failed: FailedCell): boolean => Object.entries(about).every(([name, value]) => !(name in failed.params) || failed.params[name] === value);
+  const candidates = tally.failed.filter((f) => 'model' in f.params && fits(f));
+  const origin = candidates.find((f) => f.failure.code !== 'upstream-failed') ?? candidates[0];
+  if (!origin) return html`<span class="missing">not computed</span>`;
+  return html`<span class="missing">${link(`failures.html#${failureAnchor(origin.cell)}`, `missing: ${origin.failure.code}`)}</span>`;
+}
+
+export const failureAnchor = (cell: string): string => `cell-${cell.replace(/[^\w.-]/g, '-')}`;

@@ -1,0 +1,21 @@
+/** The register of pages. A page is one file in pages/, named as it is, and one line here; the navigation is in layout.ts. */
+import type { Page } from './page.ts';
+import { claims } from './pages/claims.ts';
+import { dag } from './pages/dag.ts';
+import { data } from './pages/data.ts';
+import { failures } from './pages/failures.ts';
+import { format } from './pages/format.ts';
+import { formats } from './pages/formats.ts';
+import { glossary } from './pages/glossary.ts';
+import { method } from './pages/method.ts';
+import { model } from './pages/model.ts';
+import { models } from './pages/models.ts';
+import { overview } from './pages/overview.ts';
+import { quality } from './pages/quality.ts';
+import { samples } from './pages/samples.ts';
+import { sensitivity } from './pages/sensitivity.ts';
+import { speed } from './pages/speed.ts';
+
+export const pages: readonly Page[] = [
+  overview, quality, sensitivity, speed, samples, claims, formats, format, models, model, method, dag, data, failures, glossary,
+];

@@ -1,0 +1,98 @@
+/** The claims of the source, each with how it was decided: statement, test, margin, effects, verdict with its scope. */
+import { dotPanel, figure, sharedDomain } from '../charts.ts';
+import { html, link, lit } from '../html.ts';
+import type { Html } from '../html.ts';
+import { term } from '../glossary.ts';
+import { derived } from '../num.ts';
+import type { Row } from '../num.ts';
+import { cellPath } from '../num.ts';
+import type { Page } from '../page.ts';
+import { table } from '../table.ts';
+import { nothing } from './common.ts';
+
+interface Claim extends Row {
+  readonly claim: string; readonly version: string; readonly title: string; readonly statement: string; readonly source: string; readonly operationalised: string; readonly test: string;
+  readonly margin: string; readonly margin_reason: string; readonly sql: string; readonly verdict: string; readonly scope: string; readonly sentence: string; readonly would_change: string; readonly cell: string;
+}
+interface Effect extends Row {
+  readonly claim: string; readonly part: string; readonly model: string | null; readonly format: string | null; readonly value: number; readonly low: number | null; readonly high: number | null;
+  readonly level: number | null; readonly margin_low: number | null; readonly margin_high: number | null; readonly unit: string; readonly verdict: string; readonly needed_clusters: number | null; readonly family: string;
+}
+
+export const claims: Page = {
+  name: 'claims',
+  path: () => 'claims.html',
+  tables: ['claims', 'claim_effects', 'formats'],
+  async write(input) {
+    const list = await input.query<Claim>('SELECT * FROM claims ORDER BY position, claim, version');
+    const effects = await input.query<Effect>(`SELECT e.*, coalesce(f.family, 'other') AS family FROM claim_effects e LEFT JOIN formats f USING (format) ORDER BY e.claim, e.position, e.part, e.model, e.format`);
+    if (list.length === 0) return { title: 'Claims', body: nothing('claims') };
+    return {
+      title: 'Claims',
+      heading: html`The claims, and how each was decided`,
+      body: html`${lead(list)}${await Promise.all(list.map((claim) => section(claim, effects.filter((e) => e.claim === claim.claim))))}`,
+    };
+  },
+};
+
+function lead(list: readonly Claim[]): Html {
+  const verdicts = [...new Set(list.map((c) => c.verdict))];
+  return html`<p class="lead">Of ${derived('claims', list.length, html`claims, counted in the table ${link('data.html#claims', 'claims')}.`, { as: 'count' })} claims, ${verdicts.map((verdict, i) => {
+    const n = list.filter((c) => c.verdict === verdict).length;
+    return html`${i === 0 ? '' : i === verdicts.length - 1 ? ' and ' : ', '}${derived(`verdict.${verdict.replace(/\s/g, '-')}`, n, html`claims with the verdict “${verdict}”.`, { as: 'count' })} ${n === 1 ? 'is' : 'are'} ${verdict}`;
+  })}.</p>
+<p>A ${term('verdict')} holds for its scope only. Margins were written down before the results; “alike” is an ${term('equivalence')}, not the absence of a difference.</p>`;
+}
+
+async function section(claim: Claim, effects: readonly Effect[]): Promise<Html> {
+  return html`<section id="${claim.claim}"><h2>${claim.title}</h2>
+<p><span class="verdict ${claim.verdict.replace(/\s+/g, '-')}">${claim.verdict}</span> <span class="quiet">in ${claim.scope}</span></p>
+<p>${claim.sentence}</p>
+${await picture(claim, effects)}
+${effectTable(effects)}
+<dl class="facts-list">
+<dt>the claim</dt><dd>${claim.statement}</dd>
+<dt>source</dt><dd>${claim.source}, ${lit(claim.version, 'name')}</dd>
+<dt>made decidable</dt><dd>${claim.operationalised}</dd>
+<dt>test</dt><dd>${claim.test}</dd>
+<dt>margin</dt><dd>${lit(claim.margin, 'parameter')}. ${claim.margin_reason}</dd>
+<dt>would change it</dt><dd>${claim.would_change}</dd>
+<dt>decided by</dt><dd>${link(cellPath(claim.cell), claim.cell)}</dd></dl>
+${claim.sql.trim() === '' ? '' : html`<details><summary>SQL of the point estimates</summary><pre>${lit(claim.sql, 'name')}</pre></details>`}</section>
+`;
+}
+
+const label = (e: Effect): string => [e.model, e.format].filter((x) => x !== null).join(' ') || e.part;
+
+/** Effects with their margin, where all are in one unit. */
+async function picture(claim: Claim, effects: readonly Effect[]): Promise<Html> {
+  const drawable = effects.filter((e) => e.low !== null && e.high !== null);
+  const parts = [...new Set(drawable.map((e) => `${e.part} ${e.unit}`))];
+  if (drawable.length < 2 || parts.length !== 1) return html``;
+  const margins = [...new Set(drawable.flatMap((e) => [e.margin_low, e.margin_high]).filter((m) => m !== null))];
+  const marks = drawable.map((e) => ({ format: label(e), family: e.family, x: 0, y: e.value, low: e.low, high: e.high }));
+  const domain = sharedDomain([...marks, ...margins.map((m) => ({ format: '', family: '', x: 0, y: m, low: null, high: null }))]);
+  return figure({
+    id: `effects-${claim.claim}`, title: drawable[0]!.part,
+    subtitle: margins.length > 0 ? 'Effect with its interval; the vertical lines are the margin.' : 'Effect with its interval.',
+    panels: [await dotPanel('', marks, { label: drawable[0]!.unit, domain, rules: margins })],
+    data: effectTable(drawable),
+  });
+}
+
+function effectTable(effects: readonly Effect[]): Html {
+  return table({
+    rows: effects,
+    columns: [
+      { head: 'part', cell: (e) => lit(e.part, 'name') },
+      { head: 'model', cell: (e) => e.model ?? 'all' },
+      ...(effects.some((e) => e.format !== null) ? [{ head: 'format', cell: (e: Effect) => e.format ?? '' }] : []),
+      { head: 'effect', number: (e) => e, what: 'claim_effects.value' },
+      { head: 'unit', cell: (e) => lit(e.unit, 'name') },
+      { head: 'level', cell: (e) => (e.level === null ? '' : lit(`${Math.round(e.level * 1000) / 10} %`, 'parameter')) },
+      { head: 'margin', cell: (e) => (e.margin_low === null && e.margin_high === null ? '' : lit(`${e.margin_low ?? '−∞'} to ${e.margin_high ?? '∞'}`, 'parameter')) },
+      { head: 'verdict', cell: (e) => html`<span class="verdict ${e.verdict.replace(/\s+/g, '-')}">${e.verdict}</span>` },
+      ...(effects.some((e) => e.needed_clusters !== null) ? [{ head: 'windows or prompts that would decide', number: (e: Effect) => (e.needed_clusters === null ? undefined : e), what: 'claim_effects.needed_clusters', gap: () => '' }] : []),
+    ],
+  });
+}

@@ -1,0 +1,58 @@
+/** What several pages ask of the tables in the same words. */
+import { html, link } from '../html.ts';
+import type { Html } from '../html.ts';
+import { derived } from '../num.ts';
+import type { NumberOptions, Row } from '../num.ts';
+import { swatch } from '../family.ts';
+import type { PageInput } from '../page.ts';
+import type { Mark } from '../charts.ts';
+
+export interface ModelRow extends Row { readonly model: string; readonly title: string; readonly base_format: string; readonly is_judge: boolean; readonly parameters: number; readonly cell: string }
+export interface FormatRow extends Row { readonly format: string; readonly title: string; readonly family: string; readonly position: number; readonly cell: string }
+export interface MetricRow extends Row {
+  readonly quantity: string; readonly model: string; readonly format: string; readonly text: string | null;
+  readonly temperature: number | null; readonly top_k: number | null; readonly max_new_tokens: number | null;
+  readonly value: number; readonly low: number | null; readonly high: number | null; readonly unit: string; readonly n: number; readonly clusters: number | null;
+  readonly exact: boolean; readonly cell: string; readonly family: string;
+}
+
+/** Models, smallest first. */
+export const models = (input: PageInput): Promise<ModelRow[]> => input.query<ModelRow>('SELECT * FROM models ORDER BY parameters, model');
+/** Formats in the study's order. */
+export const formats = (input: PageInput): Promise<FormatRow[]> => input.query<FormatRow>('SELECT * FROM formats ORDER BY position');
+
+/** Metrics of these quantities with their format's family, in the study's order of formats. `where` is further SQL over m. */
+export function metrics(input: PageInput, quantities: readonly string[], where = 'true'): Promise<MetricRow[]> {
+  const names = quantities.map((q) => `'${q}'`).join(', ');
+  return input.query<MetricRow>(`SELECT m.*, coalesce(f.family, 'other') AS family
+    FROM metrics m LEFT JOIN formats f USING (format)
+    WHERE m.quantity IN (${names}) AND (${where})
+    ORDER BY coalesce(f.position, 1000), m.format, m.model, m.quantity, m.temperature NULLS FIRST, m.top_k NULLS FIRST, m.max_new_tokens NULLS FIRST`);
+}
+/** Over all texts, without sampling parameters. */
+export const OVERALL = 'm.text IS NULL AND m.temperature IS NULL AND m.top_k IS NULL AND m.max_new_tokens IS NULL';
+
+/** A metric as a point of a figure, at x. */
+export const mark = (row: MetricRow, x: number): Mark => ({ format: row.format, family: row.family, x, y: row.value, low: row.low, high: row.high });
+
+/** A format's name with its colour, linked to its page. */
+export const formatName = (row: { readonly format: string; readonly family: string }): Html =>
+  html`${swatch(row.format, row.family)}${link(`formats/${row.format}.html`, row.format)}`;
+export const modelName = (model: string): Html => link(`models/${model}.html`, model);
+
+/** Finds the row of a format (and model) among metrics. */
+export const find = (rows: readonly MetricRow[], wanted: Partial<MetricRow>): MetricRow | undefined =>
+  rows.find((row) => Object.entries(wanted).every(([column, value]) => row[column] === value));
+
+/** The number of rows of a table, linked to the derivations of the page and from there to the cell that wrote it. */
+export function rowCount(input: PageInput, table: string, n: number, what: string, options?: NumberOptions): Html {
+  const cell = input.tableCells.get(table);
+  return derived(`rows.${table}.${what.replace(/\W+/g, '-')}`, n, html`${what}, counted in the table ${cell ? link(`data.html#${table}`, table) : table}.`, { as: 'count', ...options });
+}
+
+/** Words for a small count of things that the sentence then names: no figure, so no link. */
+export const plural = (n: number, one: string, many = `${one}s`): string => (n === 1 ? one : many);
+
+/** A sentence for a page whose rows are all missing. */
+export const nothing = (what: string): Html =>
+  html`<p class="note">There are no rows for ${what} in this run. ${link('failures.html', 'Failed and missing cells')} says why, as far as it is known.</p>`;

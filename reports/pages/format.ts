@@ -1,0 +1,100 @@
+/** One format: its layout drawn to the bit, its bits accounted for, what it does to each model and each layer. */
+import { figure, heatPanel } from '../charts.ts';
+import type { Panel } from '../charts.ts';
+import { lookOf } from '../family.ts';
+import { html, link, lit } from '../html.ts';
+import type { Html } from '../html.ts';
+import { term } from '../glossary.ts';
+import { layoutDrawing } from '../layout-drawing.ts';
+import type { LayoutPart } from '../layout-drawing.ts';
+import { derived, num } from '../num.ts';
+import type { Row } from '../num.ts';
+import type { Page, PageInput } from '../page.ts';
+import { missing } from '../page.ts';
+import { table } from '../table.ts';
+import { OVERALL, find, formats, metrics, modelName, models, nothing } from './common.ts';
+import type { FormatRow, MetricRow, ModelRow } from './common.ts';
+
+interface TensorError extends Row { readonly model: string; readonly tensor: string; readonly layer: number; readonly kind: string; readonly relative_rms_error: number }
+
+export const format: Page = {
+  name: 'format',
+  path: ({ format }) => `formats/${String(format)}.html`,
+  per: 'format',
+  tables: ['formats', 'layouts', 'models', 'metrics', 'artifacts', 'tensor_errors'],
+  async write(input) {
+    const name = String(input.params['format']);
+    const listed = await formats(input);
+    const row = listed.find((f) => f.format === name);
+    const kicker = html`${link('formats/index.html', 'Formats')}: ${listed.map((f, i) => html`${i > 0 ? ' · ' : ''}${f.format === name ? html`<b>${f.format}</b>` : link(`formats/${f.format}.html`, f.format)}`)}`;
+    if (!row) return { title: name, kicker, body: nothing(`the format ${name}`) };
+    const all = await models(input);
+    const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'kl_mean', 'delta_nll', 'perplexity', 'top1_agreement'], OVERALL)).filter((r) => r.format === name);
+    return {
+      title: name, kicker, heading: html`${name} <span class="quiet">${row.title}</span>`,
+      body: html`${lead(all, rows, name)}${await layout(input, row)}${await effects(input, all, rows, name)}${await errors(input, all, row)}`,
+    };
+  },
+};
+
+function lead(all: readonly ModelRow[], rows: readonly MetricRow[], name: string): Html {
+  const model = [...all].reverse().find((m) => rows.some((r) => r.model === m.model && r.quantity === 'kl_mean'));
+  const kl = model && find(rows, { quantity: 'kl_mean', model: model.model });
+  const bits = model && find(rows, { quantity: 'bits_per_weight_linear', model: model.model });
+  if (!model || !kl) return html`<p class="lead">No model was scored in this format: see the table below for the reason.</p>`;
+  if (name === model.base_format) return html`<p class="lead">${name} is the type that the checkpoints have: the ${term('base')} to which all others are compared.</p>`;
+  return html`<p class="lead">${bits ? html`At ${num(bits, undefined, { decimals: 2 })} bits a weight, ${name}` : name} moves the predictions of ${modelName(model.model)} by a ${term('kl')} of ${num(kl)} nats a token.</p>`;
+}
+
+async function layout(input: PageInput, row: FormatRow): Promise<Html> {
+  const parts = await input.query<Row & LayoutPart>(`SELECT * FROM layouts WHERE format = $format ORDER BY position`, { format: row.format });
+  if (parts.length === 0) return nothing('the layout');
+  const perWeight = (p: LayoutPart): number => p.bits / p.per_weights;
+  return html`<h2>Layout</h2>
+<figure id="layout">${layoutDrawing(parts, lookOf(row.format, row.family).colour)}</figure>
+${table({ rows: parts, columns: [
+    { head: 'part', cell: (p) => p.part }, { head: 'what', cell: (p) => lit(p.what, 'name'), wide: true },
+    { head: 'bits', number: (p) => p, what: 'layouts.bits' }, { head: 'for so many weights', number: (p) => p, what: 'layouts.per_weights' },
+    { head: 'bits per weight', cell: (p) => derived(`bits.${p.part}`, perWeight(p), html`bits of ${p.part}, ${num(p, 'layouts.bits')}, over the weights that share them, ${num(p, 'layouts.per_weights')}.`, { decimals: 4 }) },
+  ] })}
+<p>Together ${derived('bits.sum', parts.reduce((sum, p) => sum + perWeight(p), 0), html`the sum of the parts above.`, { decimals: 4 })} bits a weight in a long tensor. Short rows and last blocks that are not full add a little; what each model really stores is below.</p>`;
+}
+
+async function effects(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[], name: string): Promise<Html> {
+  const artifacts = await input.query<Row & { model: string; alias_of: string | null }>('SELECT * FROM artifacts WHERE format = $format', { format: name });
+  const at = (quantity: string) => (m: ModelRow): MetricRow | undefined => find(rows, { quantity, model: m.model });
+  const artifact = (m: ModelRow): (Row & { alias_of: string | null }) | undefined => artifacts.find((a) => a.model === m.model);
+  const gap = (m: ModelRow): Html => { const a = artifact(m); return a?.alias_of ? html`<span class="missing">${term('alias')} of ${a.alias_of}</span>` : missing(input.tally, { model: m.model, format: name }); };
+  return html`<h2>What it does to each model</h2>
+${table({ rows: all, columns: [
+    { head: 'model', cell: (m) => modelName(m.model) },
+    { head: 'bytes, linear layers', number: artifact, what: 'artifacts.linear_bytes', options: { as: 'bytes' }, gap },
+    { head: 'bits per weight', number: at('bits_per_weight_linear'), options: { decimals: 3 } },
+    { head: 'whole model', number: at('bits_per_weight_model'), options: { decimals: 2 } },
+    { head: 'KL divergence, nats', number: at('kl_mean'), gap },
+    { head: 'ΔNLL, nats', number: at('delta_nll'), options: { signed: true } },
+    { head: 'perplexity', number: at('perplexity') },
+    { head: 'same top token', number: at('top1_agreement') },
+  ] })}`;
+}
+
+async function errors(input: PageInput, all: readonly ModelRow[], row: FormatRow): Promise<Html> {
+  const rows = await input.query<TensorError>('SELECT * FROM tensor_errors WHERE format = $format ORDER BY model, layer, kind, tensor', { format: row.format });
+  if (rows.every((r) => r.relative_rms_error === 0)) return rows.length === 0 ? html`` : html`<h2>Error by layer</h2><p>None: every weight is kept exactly.</p>`;
+  const panels: Panel[] = [];
+  for (const model of all) {
+    const own = rows.filter((r) => r.model === model.model);
+    if (own.length > 0) panels.push(await heatPanel(model.model, own.map((r) => ({ column: String(r.layer), row: r.kind, value: r.relative_rms_error })), lookOf(row.format, row.family).colour));
+  }
+  const worst = [...rows].sort((a, b) => b.relative_rms_error - a.relative_rms_error)[0]!;
+  return html`<h2>Error by layer</h2>
+${figure({
+    id: 'errors', panels,
+    title: html`Largest in ${worst.kind} of layer ${lit(worst.layer, 'ordinal')} of ${worst.model}`,
+    subtitle: html`Relative root-mean-square error of the decoded weights, by layer and kind of projection. Darker is larger; each model has its own scale.`,
+    data: table({ rows, sortable: true, columns: [
+      { head: 'tensor', cell: (r) => r.tensor }, { head: 'model', cell: (r) => modelName(r.model) },
+      { head: 'relative rms error', number: (r) => r, what: 'tensor_errors.relative_rms_error' }, { head: 'largest error', number: (r) => r, what: 'tensor_errors.max_abs_error' }, { head: 'bytes', number: (r) => r, what: 'tensor_errors.bytes', options: { as: 'count' } },
+    ] }),
+  })}`;
+}

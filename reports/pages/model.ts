@@ -1,0 +1,93 @@
+/** One model: what it is, and what each format does to it. */
+import { dotPanel, figure, sharedDomain } from '../charts.ts';
+import { html, link, lit } from '../html.ts';
+import type { Html } from '../html.ts';
+import { term } from '../glossary.ts';
+import { num } from '../num.ts';
+import type { Row } from '../num.ts';
+import type { Page, PageInput } from '../page.ts';
+import { missing } from '../page.ts';
+import { table } from '../table.ts';
+import { OVERALL, find, formatName, formats, mark, metrics, models, nothing } from './common.ts';
+import type { FormatRow, MetricRow, ModelRow } from './common.ts';
+
+export const model: Page = {
+  name: 'model',
+  path: ({ model }) => `models/${String(model)}.html`,
+  per: 'model',
+  tables: ['models', 'formats', 'metrics', 'artifacts'],
+  async write(input) {
+    const name = String(input.params['model']);
+    const all = await models(input);
+    const row = all.find((m) => m.model === name);
+    const kicker = html`${link('models/index.html', 'Models')}: ${all.map((m, i) => html`${i > 0 ? ' · ' : ''}${m.model === name ? html`<b>${m.model}</b>` : link(`models/${m.model}.html`, m.model)}`)}`;
+    if (!row) return { title: name, kicker, body: nothing(`the model ${name}`) };
+    const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'weight_bytes', 'kl_mean', 'delta_nll', 'perplexity', 'bits_per_byte', 'top1_agreement'], OVERALL)).filter((r) => r.model === name);
+    return {
+      title: name, kicker, heading: html`${name} <span class="quiet">${row.title}</span>`,
+      body: html`${lead(row, rows)}${shape(row)}${await pictures(row, rows)}${await byFormat(input, row, rows)}${await byText(input, row)}`,
+    };
+  },
+};
+
+function lead(row: ModelRow, rows: readonly MetricRow[]): Html {
+  const base = find(rows, { quantity: 'perplexity', format: row.base_format });
+  const worst = rows.filter((r) => r.quantity === 'perplexity').sort((a, b) => b.value - a.value)[0];
+  if (!base || !worst) return html`<p class="lead">${row.model} has ${num(row, 'models.parameters')} parameters. It was not scored in this run.</p>`;
+  return html`<p class="lead">${row.model}, with ${num(row, 'models.parameters')} parameters, has a ${term('perplexity')} of ${num(base)} in its own type, ${row.base_format}${worst.format === row.base_format ? '' : html`, and of ${num(worst)} in ${worst.format}, the highest of all formats`}.</p>`;
+}
+
+function shape(row: ModelRow): Html {
+  const number = (column: string): Html => num(row, `models.${column}`);
+  return html`<dl class="facts-list"><dt>architecture</dt><dd>${lit(String(row['architecture']), 'name')}</dd>
+<dt>shape</dt><dd>${number('layers')} layers, width ${number('hidden_size')}, feed-forward ${number('feed_forward_size')}, ${number('heads')} heads (${number('kv_heads')} for keys and values), vocabulary ${number('vocabulary')}, context ${number('context_tokens')} tokens${row['tied_embeddings'] ? ', embeddings shared with the output head' : ''}</dd>
+<dt>${term('base')}</dt><dd>${row.base_format}${row.is_judge ? html`; it is also the ${term('judge')}` : ''}</dd>
+<dt>source</dt><dd>${lit(String(row['source']), 'name')}</dd></dl>`;
+}
+
+async function pictures(row: ModelRow, rows: readonly MetricRow[]): Promise<Html> {
+  const pick = (quantity: string): MetricRow[] => rows.filter((r) => r.quantity === quantity && r.format !== row.base_format && (quantity !== 'kl_mean' || r.value > 0));
+  const kl = pick('kl_mean'), loss = pick('delta_nll');
+  if (kl.length === 0) return html``;
+  const marks = (list: readonly MetricRow[]) => list.map((r) => mark(r, 0));
+  return figure({
+    id: 'formats',
+    title: html`Closest to the base: ${[...kl].sort((a, b) => a.value - b.value)[0]!.format}`,
+    subtitle: html`Left: mean ${term('kl')}, nats a token, logarithmic. Right: ${term('delta-nll')}, nats a token. Intervals over ${term('window', 'windows')}.`,
+    panels: [
+      await dotPanel('distance from the base', marks(kl), { label: 'KL divergence (nats per token)', domain: sharedDomain(marks(kl), { log: true }), log: true }),
+      await dotPanel('loss on the text', marks(loss), { label: 'ΔNLL (nats per token)', domain: sharedDomain(marks(loss), { zero: true }), zero: 0 }),
+    ],
+    data: table({ rows: kl, columns: [{ head: 'format', cell: formatName }, { head: 'KL, nats', number: (r) => r }, { head: 'ΔNLL, nats', number: (r) => find(loss, { format: r.format }), options: { signed: true } }] }),
+  });
+}
+
+async function byFormat(input: PageInput, row: ModelRow, rows: readonly MetricRow[]): Promise<Html> {
+  const listed = await formats(input);
+  const artifacts = await input.query<Row & { format: string; alias_of: string | null }>('SELECT * FROM artifacts WHERE model = $model', { model: row.model });
+  const at = (quantity: string) => (f: FormatRow): MetricRow | undefined => find(rows, { quantity, format: f.format });
+  const artifact = (f: FormatRow) => artifacts.find((a) => a.format === f.format);
+  const gap = (f: FormatRow): Html => { const a = artifact(f); return a?.alias_of ? html`<span class="missing">${term('alias')} of ${a.alias_of}</span>` : missing(input.tally, { model: row.model, format: f.format }); };
+  return html`<h2>Under each format</h2>
+${table({ rows: listed, columns: [
+    { head: 'format', cell: formatName },
+    { head: 'bits per weight', number: at('bits_per_weight_linear'), options: { decimals: 3 } },
+    { head: 'bytes, linear layers', number: artifact, what: 'artifacts.linear_bytes', options: { as: 'bytes' } },
+    { head: 'perplexity', number: at('perplexity'), gap, best: 'low' },
+    { head: 'ΔNLL, nats', number: at('delta_nll'), options: { signed: true } },
+    { head: 'KL, nats', number: at('kl_mean') },
+    { head: 'same top token', number: at('top1_agreement') },
+  ] })}`;
+}
+
+async function byText(input: PageInput, row: ModelRow): Promise<Html> {
+  const rows = (await metrics(input, ['perplexity', 'kl_mean', 'delta_nll'], 'm.text IS NOT NULL AND m.temperature IS NULL')).filter((r) => r.model === row.model);
+  if (rows.length === 0) return html``;
+  const lines = rows.filter((r) => r.quantity === 'perplexity');
+  return html`<h2>By text</h2>
+${table({ rows: lines, group: (r) => r.text ?? '', columns: [
+    { head: 'format', cell: formatName }, { head: 'perplexity', number: (r) => r },
+    { head: 'ΔNLL, nats', number: (r) => find(rows, { quantity: 'delta_nll', format: r.format, text: r.text }), options: { signed: true } },
+    { head: 'KL, nats', number: (r) => find(rows, { quantity: 'kl_mean', format: r.format, text: r.text }) },
+  ] })}`;
+}

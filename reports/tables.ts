@@ -1,0 +1,47 @@
+/** What the report knows of data/schema.sql: its columns (read from the file) and what identifies a row (below). */
+
+/** One column as declared: name, DuckDB type. */
+export interface Column { readonly name: string; readonly type: string }
+
+/** Columns that identify a row: the id of a number on the site is made of these, so they never include a run. */
+export const KEYS: { readonly [table: string]: readonly string[] } = {
+  models: ['model'],
+  formats: ['format'],
+  layouts: ['format', 'part'],
+  artifacts: ['model', 'format'],
+  tensor_errors: ['model', 'format', 'tensor'],
+  texts: ['text'],
+  windows: ['model', 'format', 'text', 'window'],
+  token_scores: ['model', 'format', 'text', 'window', 'position'],
+  sampling_windows: ['model', 'format', 'text', 'window', 'temperature', 'top_k'],
+  metrics: ['quantity', 'model', 'format', 'text', 'temperature', 'top_k', 'max_new_tokens'],
+  generations: ['model', 'format', 'prompt', 'seed', 'temperature', 'top_k'],
+  speed_samples: ['model', 'format', 'engine', 'machine', 'phase', 'pair', 'block'],
+  machines: ['machine'],
+  claims: ['claim', 'version'],
+  claim_effects: ['claim', 'part', 'model', 'format'],
+  sources: ['path'],
+};
+
+/** Tables with a row per token or per window: their cells' pages say how many rows there are, and do not list them. */
+export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'speed_samples', 'generations', 'tensor_errors']);
+
+/**
+ * Reads table names and columns, in order, from the text of data/schema.sql.
+ * Throws when a table has no entry in KEYS: a new table says what identifies its rows.
+ */
+export function schemaTables(sql: string): ReadonlyMap<string, readonly Column[]> {
+  const tables = new Map<string, Column[]>();
+  const plain = sql.replace(/--.*$/gm, '');
+  for (const [, name, body] of plain.matchAll(/CREATE TABLE (\w+)\s*\(([^;]*)\);/g)) {
+    const columns: Column[] = [];
+    for (const declaration of body!.split(',')) {
+      const column = /^\s*"?(\w+)"?\s+([A-Z]+(?:\[\])?)/.exec(declaration);
+      if (!column) throw new Error(`data/schema.sql: table ${name}: cannot read the column "${declaration.trim()}"; write: name TYPE [NOT NULL]`);
+      columns.push({ name: column[1]!, type: column[2]! });
+    }
+    if (!KEYS[name!]) throw new Error(`reports/tables.ts: table ${name} of data/schema.sql has no entry in KEYS; name the columns that identify a row`);
+    tables.set(name!, columns);
+  }
+  return tables;
+}

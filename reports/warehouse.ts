@@ -1,0 +1,94 @@
+/**
+ * The warehouse: the study's tables in DuckDB, in memory. The only file that knows DuckDB.
+ *
+ * One thread, because sums of doubles depend on how many there are; no extension is ever installed or loaded; after
+ * loading, nothing outside the given folder can be read or written by any SQL, a page's or a claim's.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import type { Row } from './num.ts';
+import { schemaTables } from './tables.ts';
+import type { Column } from './tables.ts';
+
+export interface Warehouse {
+  /** Names of schema.sql's tables -> columns. */
+  readonly tables: ReadonlyMap<string, readonly Column[]>;
+  /**
+   * Rows of one SELECT as plain values: BIGINT as number when it is safe (else bigint), lists as arrays.
+   * `parameters` fill $name. With `allowed`, a query that reads another table throws (a page declares its tables).
+   */
+  query<T extends Row = Row>(sql: string, parameters?: { readonly [name: string]: string | number | null }, allowed?: readonly string[]): Promise<T[]>;
+  /** Writes every table to `<folder>/data`-style files: see exports.ts. Paths must lie in the warehouse's folder. */
+  execute(sql: string): Promise<void>;
+  close(): void;
+}
+
+export interface WarehouseOptions {
+  /** Text of data/schema.sql. */
+  readonly schema: string;
+  /** Table -> its rows as NDJSON. Tables not named stay empty. */
+  readonly rows: ReadonlyMap<string, Uint8Array | string>;
+  /** A folder for temporary files, and the only one that SQL may touch afterwards. Not removed. */
+  readonly scratch: string;
+}
+
+export const sqlText = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  if (value !== null && typeof value === 'object' && 'items' in value && Array.isArray(value.items)) return value.items.map(plain);
+  if (value !== null && typeof value === 'object' && 'scale' in value && 'toDouble' in value) return (value as { toDouble(): number }).toDouble();
+  return value;
+}
+
+/** Opens a warehouse and loads it. Throws Error naming the table when its rows do not fit the schema. */
+export async function openWarehouse({ schema, rows, scratch }: WarehouseOptions): Promise<Warehouse> {
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const tables = schemaTables(schema);
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: '1', preserve_insertion_order: 'true', autoinstall_known_extensions: 'false', autoload_known_extensions: 'false',
+    temp_directory: join(scratch, 'spill'),
+  });
+  const connection: DuckDBConnection = await instance.connect();
+  const close = (): void => { connection.closeSync(); instance.closeSync(); };
+  try {
+    await connection.run(schema);
+    for (const [table, ndjson] of rows) {
+      const columns = tables.get(table);
+      if (!columns) throw new Error(`table ${table} is not in data/schema.sql; tables are ${[...tables.keys()].join(', ')}`);
+      if (ndjson.length === 0) continue;
+      const file = join(scratch, `${table}.ndjson`);
+      await writeFile(file, ndjson);
+      const types = columns.map((c) => `${sqlText(c.name)}: ${sqlText(c.type)}`).join(', ');
+      try {
+        await connection.run(`INSERT INTO ${table} SELECT * FROM read_json(${sqlText(file)}, format = 'newline_delimited', columns = {${types}})`);
+      } catch (error) {
+        throw new Error(`rows of table ${table} do not fit data/schema.sql: ${(error as Error).message.replaceAll(scratch, '').split('\n')[0]}`);
+      }
+    }
+    // Order matters: allowed_directories cannot be widened once external access is off, and neither can be undone.
+    await connection.run(`SET allowed_directories = [${sqlText(scratch)}]`);
+    await connection.run('SET enable_external_access = false');
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {
+    tables,
+    async query<T extends Row>(sql: string, parameters?: { readonly [name: string]: string | number | null }, allowed?: readonly string[]) {
+      if (allowed) {
+        const undeclared = connection.getTableNames(sql, false).filter((table) => tables.has(table) && !allowed.includes(table));
+        if (undeclared.length > 0) throw new Error(`the query reads ${undeclared.join(', ')}, which its page does not declare; add it to the page's tables`);
+      }
+      const reader = await connection.runAndReadAll(sql, parameters as Record<string, DuckDBValue> | undefined);
+      return reader.getRowObjects().map((row) => {
+        const out: { [column: string]: unknown } = {};
+        for (const [column, value] of Object.entries(row)) out[column] = plain(value);
+        return out as T;
+      });
+    },
+    async execute(sql) { await connection.run(sql); },
+    close,
+  };
+}

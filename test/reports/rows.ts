@@ -1,0 +1,146 @@
+/**
+ * Rows for the tests of the report: made by a small generator, valid by data/schema.sql, and plainly not results
+ * (models are called artificial-*). Nothing outside test/ reads them.
+ */
+import type { CellProvenance, CellRecord, Sha256 } from '../../stages/dag/index.ts';
+
+export const MODELS = ['artificial-1m', 'artificial-4m', 'artificial-10m'] as const;
+export const FORMATS = ['fp32', 'fp16', 'bf16', 'int8', 'nf4', 'nf4-dq', 'fp4', 'fp4-dq'] as const;
+const FAMILY: { readonly [format: string]: string } = { fp32: 'base', fp16: 'base', bf16: 'base', int8: 'int8', nf4: 'nf4', 'nf4-dq': 'nf4', fp4: 'fp4', 'fp4-dq': 'fp4' };
+const BITS: { readonly [format: string]: number } = { fp32: 32, fp16: 16, bf16: 16, int8: 8.03125, nf4: 4.5, 'nf4-dq': 4.127, fp4: 4.5, 'fp4-dq': 4.127 };
+const DAMAGE: { readonly [format: string]: number } = { fp32: 0, fp16: 0, bf16: 2e-5, int8: 8e-5, nf4: 3.2e-3, 'nf4-dq': 3.3e-3, fp4: 6.0e-3, 'fp4-dq': 6.1e-3 };
+const TEXTS = ['garden', 'hound'] as const;
+export const TEMPERATURES = [0, 0.5, 0.8, 1, 1.3] as const;
+const ALIASES = new Set(['fp32']);
+
+type Value = string | number | boolean | null | readonly string[];
+type Rows = { [column: string]: Value }[];
+
+/** A fixed sequence in (0, 1): enough to make rows differ. */
+function sequence(): () => number {
+  let state = 12345;
+  return () => { state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff; return (state + 0.5) / 0x80000000; };
+}
+
+/** Table -> rows. */
+export function artificialRows(): { [table: string]: Rows } {
+  const next = sequence();
+  const t: { [table: string]: Rows } = {
+    models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], generations: [],
+    speed_samples: [], machines: [], claims: [], claim_effects: [], sources: [],
+  };
+  MODELS.forEach((model, i) => t['models']!.push({
+    model, title: `Artificial model ${model}`, architecture: 'LlamaForCausalLM', parameters: [1_100_000, 4_200_000, 10_500_000][i]!, layers: 2 + 2 * i, hidden_size: 128 * (i + 1), heads: 4, kv_heads: 2,
+    feed_forward_size: 384 * (i + 1), vocabulary: 2048, context_tokens: 512, tied_embeddings: true, base_format: 'fp16', is_judge: i === 2, source: `bundled:${model}`, cell: `fetch:${model}`,
+  }));
+  FORMATS.forEach((format, position) => {
+    t['formats']!.push({ format, position, title: `${format}, as a test has it`, family: FAMILY[format]!, nominal_bits_per_weight: BITS[format]!, product: format === 'int8' ? 'llm-int8' : 'weights', cell: 'tabulate:formats' });
+    const layout: [string, string, number, number][] = format === 'int8' ? [['CB', 'codes, one signed byte each', 8, 1], ['SCB', 'largest value of a row, fp32', 32, 1024]]
+      : FAMILY[format] === 'base' ? [['values', 'the number itself', BITS[format]!, 1]]
+      : format.endsWith('-dq') ? [['codes', 'index into sixteen values', 4, 1], ['absmax', 'scale of a block, one byte', 8, 64], ['nested', 'scale of 256 scales, fp32', 32, 16384]]
+      : [['codes', 'index into sixteen values', 4, 1], ['absmax', 'scale of a block, fp32', 32, 64]];
+    layout.forEach(([part, what, bits, per_weights], p) => t['layouts']!.push({ format, position: p, part, what, bits, per_weights, cell: 'tabulate:layouts' }));
+  });
+  TEXTS.forEach((text, i) => t['texts']!.push({ text, title: `Text ${text}`, author: 'Nobody', year: 1900 + i, bytes: 50_000 + i, cell: 'tabulate:texts' }));
+  t['machines']!.push({ machine: 'm-1a2b3c', cpu: 'Test CPU', cores: 2, memory_bytes: 8e9, os: 'Linux 6', node: 'v20', cell: `speed:${MODELS[0]}` });
+  t['sources']!.push({ path: 'data/texts/garden.txt', title: 'Text garden', origin: 'https://example.org/?a=1&b=2', sha256: 'ab'.repeat(32), bytes: 50_000, licence: 'public domain', cell: 'tabulate:sources' });
+
+  MODELS.forEach((model, m) => {
+    const scale = [1.6, 1.2, 1][m]!;
+    for (const format of FORMATS) {
+      t['artifacts']!.push({ model, format, alias_of: ALIASES.has(format) ? 'fp16' : null, linear_weights: 1e6 * (m + 1), linear_bytes: Math.round(1e6 * (m + 1) * BITS[format]! / 8), other_weights: 3e5, other_bytes: 6e5, cell: `quantize:${model}/${format}` });
+      if (ALIASES.has(format)) continue;
+      const cell = `summarize:${model}/${format}`;
+      const metric = (quantity: string, value: number, half: number | null, unit: string, more: { [column: string]: Value } = {}): void => {
+        t['metrics']!.push({ quantity, model, format, text: null, temperature: null, top_k: null, max_new_tokens: null, value, low: half === null ? null : value - half, high: half === null ? null : value + half, unit, n: 15330, clusters: 30, exact: true, cell, ...more });
+      };
+      const kl = DAMAGE[format]! * scale * (0.95 + 0.1 * next());
+      metric('bits_per_weight_linear', BITS[format]!, null, 'bits');
+      metric('bits_per_weight_model', BITS[format]! * 0.8 + 3, null, 'bits');
+      metric('weight_bytes', Math.round(1e6 * (m + 1) * BITS[format]! / 8 + 6e5), null, 'bytes');
+      metric('perplexity', 40 - 8 * m + kl * 30, 1.2, 'perplexity');
+      metric('delta_nll', kl * 0.7, kl * 0.35, 'nats');
+      metric('bits_per_byte', 1.9 - 0.2 * m + kl, 0.02, 'bits');
+      metric('kl_mean', kl, kl * 0.08, 'nats');
+      for (const [name, by] of [['kl_median', 0.5], ['kl_p90', 2.2], ['kl_p95', 3.1], ['kl_p99', 7.5], ['kl_max', 60]] as const) metric(name, kl * by, name === 'kl_max' ? null : kl * by * 0.1, 'nats');
+      metric('top1_agreement', 1 - 8 * Math.min(kl, 0.02), 0.004, 'share');
+      metric('right_to_wrong', 4 * kl, kl * 0.3, 'share');
+      metric('wrong_to_right', 3 * kl, kl * 0.3, 'share');
+      for (const temperature of TEMPERATURES) {
+        for (const top_k of [0, 40]) {
+          const at = { temperature, top_k, cell: `summarize:${model}/${format}/T${temperature}/k${top_k}` };
+          metric('total_variation', Math.sqrt(kl) * (temperature === 0 ? 1 : 0.6 / Math.max(temperature, 0.4)), Math.sqrt(kl) * 0.05, 'share', at);
+          if (top_k === 0 && temperature > 0) metric('quality_shift', kl * (1.5 - temperature), kl * 0.4, 'nats', at);
+          if (top_k > 0) metric('outside_mass', kl * 0.2, kl * 0.05, 'share', at);
+          const grown = { temperature, top_k, cell: `summarize:${model}/${format}/texts/T${temperature}/k${top_k}` };
+          for (const max_new_tokens of [16, 32, 64]) {
+            metric('same_as_base', Math.max(0, 1 - Math.sqrt(kl) * max_new_tokens / 6), 0.1, 'share', { ...grown, max_new_tokens, n: 16, clusters: 8 });
+            metric('tokens_until_difference', max_new_tokens * (1 - Math.min(0.7, Math.sqrt(kl) * 3)), 3, 'tokens', { ...grown, max_new_tokens, n: 16, clusters: 8 });
+            metric('judge_nll', 2 + temperature + kl * 3, 0.3, 'nats', { ...grown, max_new_tokens, n: 16, clusters: 8 });
+          }
+          for (const [prompt, opening] of [['p1', 'It was a dark'], ['p2', 'The <b>garden</b> & \u202Egate']] as const) {
+            const differs = format === 'fp16' ? null : Math.floor(next() * 10) + 1;
+            const pieces = Array.from({ length: 16 }, (_, k) => ` ${differs !== null && k >= differs ? format : 'word'}${k}`);
+            if (top_k === 0) t['generations']!.push({ model, format, prompt, seed: 1, temperature, top_k, max_new_tokens: 64, prompt_text: opening, text: pieces.join(''), tokens: pieces.map((_, k) => k).join(' '), pieces, first_difference: differs, cell: `generate:${model}/${format}/T${temperature}/k${top_k}/s1` });
+          }
+        }
+      }
+      for (const text of TEXTS) {
+        for (let window = 0; window < 3; window++) {
+          const cellOf = `score:${model}/${format}/${text}`;
+          t['windows']!.push({ model, format, text, window, scored_tokens: 511, scored_bytes: 1900, nll_base: 1800, nll: 1800 + kl * 511, kl: kl * 511, same_top1: 480, right_to_wrong: 9, wrong_to_right: 7, cell: cellOf });
+          for (let position = 1; position < 5; position++) t['token_scores']!.push({ model, format, text, window, position, token: 7 * position, nll_base: 3, nll: 3 + kl, kl: kl * (1 + position), entropy_base: 3, entropy: 3.01, top1_base: 4, top1: 4 + (position % 2), cell: cellOf });
+        }
+      }
+      for (let layer = 0; layer < 2 + 2 * m; layer++) {
+        for (const kind of ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']) {
+          t['tensor_errors']!.push({ model, format, tensor: `model.layers.${layer}.${kind}.weight`, layer, kind, weights: 16384, bytes: Math.round(16384 * BITS[format]! / 8), relative_rms_error: DAMAGE[format]! * 10 * (0.9 + 0.2 * next()), max_abs_error: DAMAGE[format]! * 3, cell: `quantize:${model}/${format}` });
+        }
+      }
+      for (const phase of ['prefill', 'decode']) {
+        for (let block = 0; block < 5; block++) t['speed_samples']!.push({ model, format, engine: 'wasm', machine: 'm-1a2b3c', phase, pair: 'A', block, place: FORMATS.indexOf(format), tokens: 256, duration_ms: 100 * (m + 1) * (0.9 + 0.2 * next()), cell: `speed:${model}` });
+        const measured = { exact: false, cell: `summarize:speed/${model}/${format}`, n: 5, clusters: 5 };
+        metric(`${phase}_tokens_per_second`, 2500 / (m + 1), 60, 'tokens/s', measured);
+        metric(`${phase}_ratio_to_base`, 1 + 0.02 * next(), 0.03, 'ratio', measured);
+        if (format === 'fp16') metric(`${phase}_aa_ratio`, 1.003, 0.01, 'ratio', measured);
+      }
+      metric('held_bytes', 4e6 * (m + 1) + 2e6, null, 'bytes', { exact: true, cell: `summarize:speed/${model}/${format}` });
+    }
+  });
+  const verdicts = ['inconclusive', 'by construction', 'too noisy', 'contradicted', 'supported', 'not testable here'] as const;
+  ['a-quality', 'a-memory', 'a-speed', 'b', 'c1', 'd'].forEach((claim, position) => {
+    t['claims']!.push({
+      claim, position, version: 'v1', title: `Claim ${claim}, in its own words`, statement: 'nf4 and fp4 are alike.', source: 'arXiv 2309.05210v1', operationalised: 'Ratio of mean KL divergence within a margin.', test: 'two one-sided tests',
+      margin: '[0.8, 1.25]', margin_reason: 'A quarter is what another text would change.', sql: "SELECT model, avg(kl) FROM windows WHERE format = 'nf4' GROUP BY model ORDER BY model", verdict: verdicts[position]!, scope: '3 models of at most 10 M parameters, engine wasm', sentence: 'The ratio lies outside the margin on every model.', would_change: 'A ratio inside the margin on more than half of the models.', cell: `claims:${claim}`,
+    });
+    for (const model of MODELS) t['claim_effects']!.push({ claim, position, part: 'KL ratio', model, format: 'fp4', value: 1.8, low: 1.6, high: 2.1, level: 0.9, margin_low: 0.8, margin_high: 1.25, unit: 'ratio', n: 15330, clusters: 30, verdict: verdicts[position]!, needed_clusters: position === 0 ? 90 : null, cell: `claims:${claim}` });
+  });
+  return t;
+}
+
+const hash = (text: string): Sha256 => {
+  let out = '', state = 7;
+  for (let i = 0; i < 64; i++) { state = (Math.imul(state, 31) + text.charCodeAt(i % text.length) + i) >>> 0; out += (state % 16).toString(16); }
+  return out as Sha256;
+};
+
+/** A record for every cell that the rows name, and one cell that failed with a descendant. */
+export function artificialRecords(rows: { readonly [table: string]: Rows }): CellProvenance[] {
+  const ids = [...new Set(Object.values(rows).flatMap((table) => table.map((row) => String(row['cell']))))].sort();
+  const stageOf = (cell: string): string => cell.slice(0, cell.indexOf(':'));
+  const done = ids.map((cell, i): CellProvenance => {
+    const [, model, format] = /^[\w-]+:([\w.-]+)(?:\/([\w.-]+))?/.exec(cell) ?? [];
+    const determinism = stageOf(cell) === 'speed' ? 'measured' : 'exact';
+    const params = { ...(model ? { model } : {}), ...(format ? { format } : {}), note: '<script>alert(1)</script>' };
+    const record: CellRecord = {
+      cell, key: hash(cell), fields: { stage: stageOf(cell), params, inputs: {}, code: hash('code'), facts: {} }, status: 'done', outputs: { rows: { sha256: hash(`${cell} out`), bytes: 1234 + i } },
+      computedBy: { engine: 'wasm', build: 'abc123def456' }, durationMs: 12.5 + i, finishedAt: '2026-01-02T03:04:05+00:00', machine: 'm-1a2b3c', run: 'r1',
+    };
+    const from = stageOf(cell) === 'summarize' ? ids.find((id) => id.startsWith(`score:${model}/`)) : undefined;
+    return { cell, stage: stageOf(cell), determinism, params, record, inputs: { source: [from ? { cell: from, output: 'scores', sha256: hash(from) } : { file: 'data/sources.yaml', sha256: hash('file') }] }, code: { 'stages/quantization/score.ts': hash('score'), 'package yaml': '2.9.1' }, reasons: [{ field: 'params.temperature', before: '0.7', after: '0.8' }] };
+  });
+  const failure = { code: 'not-finite', sentence: 'tensor model.layers.0.mlp.up_proj.weight has 3 values that are not finite', hint: 'check the <weights>' } as const;
+  done.push({ cell: 'score:artificial-4m/fp32/lost', stage: 'score', determinism: 'exact', params: { model: 'artificial-4m', format: 'fp32' }, failure, inputs: {}, code: {}, reasons: [] });
+  done.push({ cell: 'summarize:artificial-4m/fp32/lost', stage: 'summarize', determinism: 'exact', params: { model: 'artificial-4m', format: 'fp32' }, failure: { code: 'upstream-failed', sentence: 'score:artificial-4m/fp32/lost failed' }, inputs: { scores: [{ cell: 'score:artificial-4m/fp32/lost', output: 'scores' }] }, code: {}, reasons: [] });
+  return done;
+}

@@ -1,0 +1,80 @@
+/** Runs the report's stages over given rows, without a store: what the machinery would do, in memory. Test use only. */
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { report } from '../../reports/index.ts';
+import type { Cell, CellProvenance, Failure, InputHandle, OutputRef, OutputValue, Run, Sha256, TaskCell, TaskInput, TaskIo } from '../../stages/dag/index.ts';
+import { FORMATS, MODELS } from './rows.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+
+export interface Site { readonly files: ReadonlyMap<string, Uint8Array>; readonly failed: ReadonlyMap<string, Failure> }
+
+export interface SiteOptions {
+  readonly rows: { readonly [table: string]: readonly object[] };
+  readonly records: readonly CellProvenance[];
+  /** Tables whose cell failed: they arrive as missing. */
+  readonly lost?: readonly string[];
+  /** Stages to run; default all. */
+  readonly stages?: readonly string[];
+}
+
+export async function buildSite({ rows, records, lost = [], stages }: SiteOptions): Promise<Site> {
+  const objects = new Map<string, Uint8Array<ArrayBuffer>>();
+  const put = (value: Uint8Array | string): InputHandle => {
+    const bytes = new Uint8Array(Buffer.from(value as string));
+    const sha256 = createHash('sha256').update(bytes).digest('hex') as Sha256;
+    objects.set(sha256, bytes);
+    return { sha256, bytes: bytes.length, path: sha256, offset: 0 };
+  };
+  const tables = new Map<string, OutputRef>(Object.keys(rows).map((table) => [table, { kind: 'output', cell: `tabulate:${table}`, output: 'rows' }]));
+  const { cells } = report({ tables, cells: records.map((r) => r.cell), formats: FORMATS, models: MODELS });
+  const outputs = new Map<string, InputHandle>();
+  for (const [table, list] of Object.entries(rows)) outputs.set(`tabulate:${table} rows`, put(list.map((row) => JSON.stringify(row)).join('\n') + (list.length > 0 ? '\n' : '')));
+  const files = new Map<string, Uint8Array>(), failed = new Map<string, Failure>();
+  const scratch = await mkdtemp(join(tmpdir(), 'report-'));
+  try {
+    const byStage = new Map<string, Cell[]>();
+    for (const cell of cells) byStage.set(cell.stage.name, [...(byStage.get(cell.stage.name) ?? []), cell]);
+    for (const [stage, own] of byStage) {
+      if (stages && stage !== 'tally' && !stages.includes(stage)) continue;
+      const task: TaskCell[] = [];
+      for (const cell of own) {
+        const inputs: { [name: string]: TaskInput } = {};
+        for (const [name, ref] of Object.entries(cell.inputs)) {
+          if (ref.kind === 'file') inputs[name] = { kind: 'object', handle: put(await readFile(new URL(ref.path, ROOT))) };
+          else if (ref.kind === 'records') inputs[name] = { kind: 'records', items: records };
+          else if (ref.kind === 'output') inputs[name] = { kind: 'object', handle: outputs.get(`${ref.cell} ${ref.output}`)! };
+          else inputs[name] = { kind: 'gather', items: ref.of.map((of) => lost.includes(name.replace('table.', '')) ? { cell: of.cell, output: of.output, missing: { code: 'crashed', sentence: 'its process died' } } : { cell: of.cell, output: of.output, handle: outputs.get(`${of.cell} ${of.output}`)! }) };
+        }
+        task.push({ id: cell.id, params: cell.params, inputs });
+      }
+      const io: TaskIo = {
+        async read(handle) { return objects.get(handle.sha256)!; },
+        async input(cell, name) {
+          const input = cell.inputs[name];
+          if (input?.kind !== 'object') throw new Error(`${cell.id}: input ${name} is not one object`);
+          return objects.get(input.handle.sha256)!;
+        },
+        async commit(id, committed: { readonly [name: string]: OutputValue }) {
+          for (const [name, value] of Object.entries(committed)) {
+            if (typeof value === 'string' || value instanceof Uint8Array) outputs.set(`${id} ${name}`, put(value));
+            else for (const [path, content] of value.tree) {
+              if (files.has(path)) throw new Error(`two outputs write ${path}`);
+              files.set(path, Buffer.from(content as string));
+            }
+          }
+        },
+        async fail(id, failure) { failed.set(id, failure); },
+        progress() {},
+        scratch, signal: new AbortController().signal,
+      };
+      const module = await import(new URL(own[0]!.stage.module, ROOT).href) as { run: Run };
+      await module.run(task, io);
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return { files, failed };
+}
