@@ -21,6 +21,8 @@ try {
   const folder = await currentBuild(root);
   const { default: main } = await import(pathToFileURL(join(folder, 'pipeline.js')).href);
   process.exitCode = await main(process.argv.slice(2));
+  // Interrupted: whatever a stage in this process still does is not waited for.
+  if (process.exitCode === 130) process.exit();
 } catch (error) {
   // By name: the bundle holds its own copy of the class.
   if (error instanceof Error && error.name === 'ConfigurationError') fail(error.message);

@@ -19,32 +19,24 @@ export async function currentBuild(root) {
   const memoPath = join(builds, 'current.json');
   const memo = readJson(memoPath);
   const sources = sourceFiles(root);
-  const extra = Array.isArray(memo?.extra) ? memo.extra : [];
-  const stamp = stampOf(root, [...sources, ...extra]);
+  // Modules outside the source folders that the last build was made of, too.
+  const paths = [...new Set([...sources, ...(Array.isArray(memo?.outside) ? memo.outside : [])])];
+  const stamp = stampOf(root, paths);
   if (memo !== undefined && stamp.settled && memo.stamp === stamp.text && existsSync(join(builds, memo.build, 'pipeline.js'))) return join(builds, memo.build);
 
-  const hash = contentHash(root, [...sources, ...extra]);
-  let folder = join(builds, hash);
-  let outside = extra;
-  if (existsSync(join(folder, 'pipeline.js'))) {
-    utimesSync(folder, new Date(), new Date());
+  let name = contentHash(root, paths);
+  let outside = paths.slice(sources.length);
+  if (existsSync(join(builds, name, 'pipeline.js'))) {
+    try { utimesSync(join(builds, name), new Date(), new Date()); } catch { /* a read-only disk: nothing is pruned there either */ }
   } else {
     mkdirSync(join(root, '.bitwidth'), { recursive: true, mode: 0o700 });
     mkdirSync(builds, { recursive: true });
-    ({ outside } = await build(root, sources, folder, hash));
-    // Files found outside the source folders count from now on; the next start hashes them too and finds this build by its memo.
-    const known = new Set([...sources, ...extra]);
-    if (outside.some((path) => !known.has(path))) {
-      const complete = join(builds, contentHash(root, [...sources, ...outside]));
-      if (!existsSync(complete)) await build(root, sources, complete, complete.slice(builds.length + 1));
-      folder = complete;
-    }
-    prune(builds, folder);
+    ({ name, outside } = await build(root, sources, builds));
+    prune(builds, name);
   }
-  const settled = stampOf(root, [...sources, ...outside]);
-  if (settled.settled) writeAtomically(memoPath, JSON.stringify({ stamp: settled.text, build: folder.slice(builds.length + 1), extra: outside }));
-  else if (outside.length > 0) writeAtomically(memoPath, JSON.stringify({ stamp: '', build: folder.slice(builds.length + 1), extra: outside }));
-  return folder;
+  const now = stampOf(root, [...sources, ...outside]);
+  if (now.settled || outside.length > 0) writeAtomically(memoPath, JSON.stringify({ stamp: now.settled ? now.text : '', build: name, outside }));
+  return join(builds, name);
 }
 
 /** Paths from the root, sorted: pipeline.ts, the lock file and every TypeScript module of the source folders. */
@@ -87,33 +79,41 @@ function contentHash(root, paths) {
   return hash.digest('hex').slice(0, 24);
 }
 
-async function build(root, sources, folder, hash) {
+/** Builds and answers the name, which is known only now: a hash of all sources, also of those that only the bundler finds. */
+async function build(root, sources, builds) {
   let esbuild;
   try {
     esbuild = await import('esbuild');
   } catch {
     throw configurationError('the package esbuild is not installed; run "npm ci" in the project');
   }
-  const unfinished = `${folder}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  const unfinished = join(builds, `unfinished.${process.pid}.${randomBytes(4).toString('hex')}`);
   try {
-    const result = await esbuild.build({
+    const before = contentHash(root, sources);
+    const { metafile } = await esbuild.build({
       absWorkingDir: root, entryPoints: ['pipeline.ts', ...sources.filter((path) => isEntry(root, path))], outbase: root, outdir: unfinished,
       bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external', chunkNames: 'chunks/[name]-[hash]',
       sourcemap: 'linked', sourcesContent: false, charset: 'utf8', legalComments: 'none', logLevel: 'silent', metafile: true,
-      define: { __BITWIDTH_BUILD__: JSON.stringify(hash), 'import.meta.url': '__sourceUrl' }, plugins: [sourceUrl(root)],
+      define: { 'import.meta.url': '__sourceUrl' }, plugins: [sourceUrl(root)],
     });
-    for (const path of Object.keys(result.metafile.outputs)) sync(join(root, path));
-    renameSync(unfinished, folder);
+    // Somebody is editing: what was bundled is neither the old nor the new state.
+    if (contentHash(root, sources) !== before) return await build(root, sourceFiles(root), builds);
+    for (const path of Object.keys(metafile.outputs)) sync(join(root, path));
     const known = new Set(sources);
-    return { outside: Object.keys(result.metafile.inputs).filter((path) => !known.has(path) && !path.startsWith('..')).sort() };
-  } catch (error) {
-    rmSync(unfinished, { recursive: true, force: true });
-    // Another process finished the same build first.
-    if (existsSync(join(folder, 'pipeline.js'))) return { outside: [] };
-    if (Array.isArray(error.errors) && error.errors.length > 0) {
-      throw configurationError(error.errors.map(({ location, text }) => location === null ? text : `${location.file}:${location.line}:${location.column + 1} ${text}`).join('\n'));
+    const outside = Object.keys(metafile.inputs).filter((path) => !known.has(path) && !path.startsWith('..')).sort();
+    const name = contentHash(root, [...sources, ...outside]);
+    try {
+      renameSync(unfinished, join(builds, name));
+    } catch (error) {
+      // Another process finished the same build first.
+      if (!existsSync(join(builds, name, 'pipeline.js'))) throw error;
     }
-    throw error;
+    return { name, outside };
+  } catch (error) {
+    if (!Array.isArray(error.errors) || error.errors.length === 0) throw error;
+    throw configurationError(error.errors.map(({ location, text }) => location === null ? text : `${location.file}:${location.line}:${location.column + 1} ${text}`).join('\n'));
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
   }
 }
 
@@ -146,13 +146,13 @@ function sourceUrl(root) {
 const KEEP_NEWEST = 5;
 const KEEP_MS = 24 * 3600 * 1000;
 
-/** Removes old builds; what is in use is touched by each start and each worker. Also what a killed build left behind. */
+/** Removes old builds, and what a killed one left behind; what is in use is touched by workers as they start. */
 function prune(builds, current) {
   const folders = readdirSync(builds, { withFileTypes: true }).filter((entry) => entry.isDirectory())
     .map((entry) => ({ path: join(builds, entry.name), usedAt: statSync(join(builds, entry.name), { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
     .sort((a, b) => b.usedAt - a.usedAt);
   for (const { path, usedAt } of folders.slice(KEEP_NEWEST)) {
-    if (path !== current && Date.now() - usedAt > KEEP_MS) rmSync(path, { recursive: true, force: true });
+    if (path !== join(builds, current) && Date.now() - usedAt > KEEP_MS) rmSync(path, { recursive: true, force: true });
   }
 }
 

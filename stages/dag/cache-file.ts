@@ -2,9 +2,9 @@
  * A text-to-text map in a file, whose loss or damage costs time only: every line carries a checksum and a line that does not
  * hold is dropped; a file that cannot be written is left alone; of two processes saving at once, one is remembered.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { temporaryName } from './disk.ts';
+import { removeQuietly, temporaryName } from './disk.ts';
 import { encodeLine, readLines } from './log-lines.ts';
 
 /** The file's entries; empty when there is none. */
@@ -34,7 +34,7 @@ export function saveCache(path: string, entries: ReadonlyMap<string, string>): b
     renameSync(temporary, path);
     return true;
   } catch {
-    rmSync(temporary, { force: true });
+    removeQuietly(temporary);
     return false;
   }
 }

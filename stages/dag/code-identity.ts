@@ -9,6 +9,7 @@ import { builtinModules } from 'node:module';
 import { posix } from 'node:path';
 import { loadCache, saveCache } from './cache-file.ts';
 import { canonicalJson } from './canonical.ts';
+import { fileSize } from './disk.ts';
 import { CodeIdentityError } from './errors.ts';
 import type { FileFacts } from './facts.ts';
 import { NORMALISER_VERSION, SourceFault, normaliseModule } from './normalise.ts';
@@ -42,6 +43,12 @@ const MAX_REMEMBERED = 20_000;
 
 type Files = ReadonlyMap<string, string>;
 
+/** A file in the closure: what it adds to the identity by itself, and the files behind it. */
+interface Node {
+  readonly counts: readonly (readonly [name: string, hash: string])[];
+  readonly next: readonly string[];
+}
+
 export class CodeIdentities {
   readonly #options: CodeIdentityOptions;
   readonly #cachePath: string;
@@ -50,7 +57,7 @@ export class CodeIdentities {
   #changed = false;
   readonly #identities = new Map<string, Promise<CodeIdentity>>();
   readonly #closures = new Map<string, Promise<Files>>();
-  readonly #forms = new Map<string, Promise<ModuleForm>>();
+  readonly #nodes = new Map<string, Promise<Node>>();
 
   constructor(options: CodeIdentityOptions) {
     this.#options = options;
@@ -102,54 +109,50 @@ export class CodeIdentities {
   async #walk(entry: string): Promise<Files> {
     const files = new Map<string, string>();
     const seen = new Set<string>([entry]);
-    const todo = [entry];
-    const follow = (path: string): void => {
-      if (seen.has(path)) return;
-      seen.add(path);
-      todo.push(path);
-    };
-    for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
-      const boundary = boundaryOf(this.#options.boundaries, path);
-      if (boundary !== undefined) {
-        if (boundary.kind !== 'register') files.set(boundary.path, boundary.kind.constant);
-        continue;
-      }
-      if (!MODULE.test(path)) {
-        files.set(path, (await this.#options.facts.of(this.#absolute(path))).sha256);
-        continue;
-      }
-      const form = await this.#formOf(path);
-      files.set(path, form.hash);
-      if (form.opaqueImports.length > 0) {
-        throw new CodeIdentityError(`${path}:${form.opaqueImports[0]} import() of something other than a string literal cannot be followed; write the path out, or put this module behind a register`);
-      }
-      for (const specifier of form.imports) {
-        const target = this.#resolve(specifier, path);
-        if (target?.kind === 'package') files.set(`package:${target.name}`, target.version);
-        else if (target !== undefined) follow(target.path);
-      }
-      for (const specifier of form.assets) {
-        const asset = this.#resolveAsset(specifier, path);
-        if (asset === undefined) continue;
-        if (this.#isFile(asset)) follow(asset);
-        else files.set(asset, 'absent');
-      }
+    for (const path of seen) {
+      const { counts, next } = await this.#nodeOf(path);
+      for (const [name, hash] of counts) files.set(name, hash);
+      for (const target of next) seen.add(target); // a Set's iteration reaches what is added on the way
     }
     return files;
   }
 
-  #formOf(path: string): Promise<ModuleForm> {
-    let form = this.#forms.get(path);
-    if (form === undefined) {
-      form = this.#readForm(path);
-      this.#forms.set(path, form);
+  #nodeOf(path: string): Promise<Node> {
+    let node = this.#nodes.get(path);
+    if (node === undefined) {
+      node = this.#readNode(path);
+      this.#nodes.set(path, node);
     }
-    return form;
+    return node;
+  }
+
+  async #readNode(path: string): Promise<Node> {
+    const boundary = boundaryOf(this.#options.boundaries, path);
+    if (boundary !== undefined) return { counts: boundary.kind === 'register' ? [] : [[boundary.path, boundary.kind.constant]], next: [] };
+    if (!this.#isFile(path)) throw new CodeIdentityError(`${path} does not exist; it is named as a stage's module or in a cell's uses`);
+    if (!MODULE.test(path)) return { counts: [[path, (await this.#options.facts.of(this.#absolute(path))).sha256]], next: [] };
+    const form = await this.#readForm(path);
+    if (form.opaqueImports.length > 0) {
+      throw new CodeIdentityError(`${path}:${form.opaqueImports[0]} import() of something other than a string literal cannot be followed; write the path out, or put this module behind a register`);
+    }
+    const counts: (readonly [string, string])[] = [[path, form.hash]];
+    const next: string[] = [];
+    for (const specifier of form.imports) {
+      const target = this.#resolve(specifier, path);
+      if (target?.kind === 'package') counts.push([`package:${target.name}`, target.version]);
+      else if (target !== undefined) next.push(target.path);
+    }
+    for (const specifier of form.assets) {
+      const asset = this.#resolveAsset(specifier, path);
+      if (asset === undefined) continue;
+      if (this.#isFile(asset)) next.push(asset);
+      else counts.push([asset, 'absent']);
+    }
+    return { counts, next };
   }
 
   async #readForm(path: string): Promise<ModuleForm> {
     const absolute = this.#absolute(path);
-    if (!this.#isFile(path)) throw new CodeIdentityError(`${path} does not exist; it is named as a stage's module or in a cell's uses`);
     const typed = TYPED.test(path);
     const name = (content: Sha256): string => `${typed ? 'typed' : 'plain'} ${content}`;
     const known = this.#lookUp(name((await this.#options.facts.of(absolute)).sha256));
@@ -212,7 +215,7 @@ export class CodeIdentities {
   }
 
   #isFile(path: string): boolean {
-    return statSync(this.#absolute(path), { throwIfNoEntry: false })?.isFile() === true;
+    return fileSize(this.#absolute(path)) >= 0;
   }
 }
 

@@ -34,7 +34,7 @@ export async function setAside(options: DamageOptions, sha: Sha256, why: string)
   const pack = handle === undefined ? undefined : places.packOf(handle);
   // First in memory: a store that cannot be written must not hand these bytes out again either.
   if (handle !== undefined && pack !== undefined) places.condemn(sha, pack, handle.offset);
-  else places.markGone(places.loosePath(sha));
+  else places.markUnusable(places.loosePath(sha));
   try {
     await options.prepare();
     await wrapErrors(() => (handle !== undefined && pack !== undefined ? asideFromPack(options, handle, pack, why) : asideLoose(options, sha, why)));
@@ -59,14 +59,12 @@ async function asideLoose(options: DamageOptions, sha: Sha256, why: string): Pro
     await rename(loose, copy);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    options.places.forgetStat(loose);
     return; // nothing is there to keep, and nothing to be mistaken for the object
   }
+  options.places.forgetStat(loose);
   // Another run may have made it anew between our look and our move.
-  if ((await hashFile(copy)).sha256 === sha) {
-    await rename(copy, loose);
-    options.places.forgetStat(loose);
-    return;
-  }
+  if ((await hashFile(copy)).sha256 === sha) return rename(copy, loose);
   await writeFile(`${copy}.reason`, `${why}\n`, { mode: 0o400 });
   await options.commits.add(new Map(), [{ kind: 'aside', body: { sha256: sha, what: why, at: timestamp() } }]);
 }

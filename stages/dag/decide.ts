@@ -26,8 +26,8 @@ export interface DecideOptions {
   readonly measure: (cell: Cell) => boolean;
   /** Run again what failed and would fail again (--retry-failed). */
   readonly retryFailed: boolean;
-  /** True for a cell that this run has computed: names the cause of a change. */
-  readonly ranHere: (cell: string) => boolean;
+  /** True for a cell whose outputs this run has changed: names the cause of a change. */
+  readonly changedHere: (cell: string) => boolean;
 }
 
 /** The same key fails the same way: not tried again until the key changes. The others had passing reasons. */
@@ -127,12 +127,12 @@ function missing({ code, sentence, hint }: Failure): string {
   return `missing:${code} ${sentence}${hint === undefined ? '' : ` (${hint})`}`;
 }
 
-/** The producers behind an input that changed: those computed in this run, or, of a single output, its cell or file. */
-function changedAmong(input: InputRef, { ranHere }: DecideOptions): readonly string[] {
+/** The producers behind an input that changed: those that this run has changed, or, of a single output, its cell or file. */
+function changedAmong(input: InputRef, { changedHere }: DecideOptions): readonly string[] {
   switch (input.kind) {
     case 'file': return [input.path];
     case 'output': return [input.cell];
-    case 'gather': return [...new Set(input.of.map((ref) => ref.cell))].filter(ranHere);
-    case 'records': return input.of.filter(ranHere);
+    case 'gather': return [...new Set(input.of.map((ref) => ref.cell))].filter(changedHere);
+    case 'records': return input.of.filter(changedHere);
   }
 }

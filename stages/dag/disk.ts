@@ -2,6 +2,7 @@
  * How the store writes: a temporary file in the same folder, synced, renamed, and the folder synced. A name therefore stands
  * either for all of the bytes or for nothing, also after a power cut.
  */
+import { rmSync, statSync } from 'node:fs';
 import { constants, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -121,6 +122,25 @@ async function isOlderThan(path: string, ms: number): Promise<boolean> {
   return Date.now() - mtimeMs > ms;
 }
 
+/** Removes a file if there is one and it can be. (rmSync's `force` still throws for ENOTDIR.) */
+export function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It is in nobody's way, and is swept later.
+  }
+}
+
+/** A file's size in bytes; -1 where there is no file, or none that can be seen. */
+export function fileSize(path: string): number {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found?.isFile() === true ? found.size : -1;
+  } catch {
+    return -1;
+  }
+}
+
 /** Runs a piece of writing; what the disk refuses becomes StoreUnwritable. */
 export async function wrapErrors<T>(write: () => Promise<T>): Promise<T> {
   try {
@@ -143,6 +163,6 @@ const REFUSALS: { readonly [code: string]: readonly [what: string, hint: string]
 function asUnwritable(error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (error instanceof StoreUnwritable || typeof code !== 'string' || (error as NodeJS.ErrnoException).syscall === undefined) return error;
-  const [what, hint] = REFUSALS[code] ?? [`the disk refused to write (${code})`, 'look at the store folder; deleting it is safe, but costs the time to compute again'];
+  const [what, hint] = REFUSALS[code] ?? [`the disk refused to write (${code})`, 'look at what is in the way in the store folder, or choose another'];
   return new StoreUnwritable(code, `the store cannot be written: ${what}`, hint, error);
 }

@@ -56,6 +56,7 @@ class Run {
   readonly #options: RunOptions;
   readonly #progress: Progress;
   readonly #ranHere = new Set<string>();
+  readonly #changedHere = new Set<string>();
   readonly #failedHere = new Map<string, Outcome & { kind: 'failed' }>();
   readonly #healings = new Map<Sha256, number>();
   /** The last word on each cell: a later pass may find cached what an earlier one ran. */
@@ -63,7 +64,7 @@ class Run {
   #outcomes: ReadonlyMap<string, Outcome> = new Map();
   #pass: Pass | undefined;
   #interrupts = 0;
-  #exportFailed = false;
+  #incomplete = false;
 
   constructor(pipeline: Pipeline, store: Store, options: RunOptions, progress: Progress) {
     this.#pipeline = pipeline;
@@ -87,7 +88,11 @@ class Run {
       const whose = cells.length === 0 ? 'a file changed while it was being read' : `an output of ${cells.join(', ')} is damaged (${damage.what}): set aside, to be made again`;
       this.#progress.warn(whose);
       for (const cell of cells) this.#ranHere.delete(cell);
-      if (times >= MAX_HEALINGS) throw new Error(`${whose}; this is the ${times}th time in this run: check the disk`);
+      if (times >= MAX_HEALINGS) {
+        this.#progress.warn(`this happened ${times} times in this run: check the disk`);
+        this.#incomplete = true;
+        return;
+      }
       this.#store.refresh();
     }
   }
@@ -110,7 +115,7 @@ class Run {
     const interrupted = this.#interrupts > 0;
     const failures = [...this.#outcomes].flatMap(([cell, outcome]) => outcome.kind === 'failed' && outcome.origin === cell ? [{ cell, outcome }] : []);
     const counts = this.#counts();
-    const failed = counts.failed > 0 || this.#exportFailed;
+    const failed = counts.failed > 0 || this.#incomplete;
     const complete = !interrupted && this.#exportsSelected().length > 0;
     this.#progress.done({ counts, durationMs, interrupted, failures, closing: complete ? this.#pipeline.closing ?? [] : [] });
     return { failed, interrupted };
@@ -126,7 +131,7 @@ class Run {
       force: (cell) => force && named(cell),
       measure: (cell) => measure && cell.stage.determinism === 'measured' && named(cell),
       retryFailed: (cell) => retryFailed && !this.#failedHere.has(cell.id),
-      ranHere: this.#ranHere, failedHere: this.#failedHere, progress: this.#progress,
+      ranHere: this.#ranHere, changedHere: this.#changedHere, failedHere: this.#failedHere, progress: this.#progress,
     });
     if (this.#interrupts > 0) return undefined;
     await this.#pass.run();
@@ -148,7 +153,7 @@ class Run {
         if (error instanceof DamagedObject) return error;
         if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
         this.#progress.warn(`${folder.to} could not be written: ${(error as Error).message.split(',')[0]}`);
-        this.#exportFailed = true;
+        this.#incomplete = true;
       }
     }
     return undefined;

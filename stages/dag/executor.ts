@@ -13,6 +13,8 @@ export interface Task {
   /** An empty folder of the task's own: `work/` is the stage's, `out/` carries large outputs. Removed by the caller. */
   readonly scratch: string;
   readonly timeoutMs?: number;
+  /** In a process that ran nothing before: timings must not depend on it. */
+  readonly fresh: boolean;
 }
 
 /** What a task tells while it runs. A cell is told of once: committed or failed. */
@@ -49,8 +51,8 @@ export interface RunningTask {
 
 export interface Executor {
   start(task: Task, events: TaskEvents): RunningTask;
-  /** Ends idle processes of a stage, or all of them. */
-  release(stage?: string): void;
+  /** Ends idle processes. */
+  release(): void;
 }
 
 /** The register: stages choose by `where`. */

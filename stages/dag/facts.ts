@@ -25,10 +25,12 @@ export class FileFacts {
   readonly #cachePath: string;
   readonly #remembered: Map<string, string>;
   readonly #asked = new Map<string, string>();
+  readonly #nowMs: () => number;
   #changed = false;
 
-  /** `cachePath`: the file that remembers across runs; whatever is wrong with it costs hashing again. */
-  constructor(cachePath: string) {
+  /** `cachePath`: the file that remembers across runs; whatever is wrong with it costs hashing again. `nowMs`: the wall clock. */
+  constructor(cachePath: string, nowMs: () => number = Date.now) {
+    this.#nowMs = nowMs;
     this.#cachePath = cachePath;
     this.#remembered = loadCache(cachePath);
   }
@@ -41,7 +43,7 @@ export class FileFacts {
     const fact = await hashFile(path);
     const after = statSync(path, { bigint: true });
     // Remembered only if nobody wrote meanwhile, or the name would belong to bytes that never were.
-    if (identity(before) === identity(after) && !isRacy(after)) {
+    if (identity(before) === identity(after) && !this.#isRacy(after)) {
       this.#asked.set(identity(after), fact.sha256);
       this.#changed = true;
     }
@@ -60,6 +62,11 @@ export class FileFacts {
     if (saveCache(this.#cachePath, all)) this.#changed = false;
   }
 
+  #isRacy(stat: BigIntStats): boolean {
+    // The later of both: mtime can be set at will, ctime cannot. A time in the future is no evidence either.
+    return this.#nowMs() - Math.max(Number(stat.mtimeMs), Number(stat.ctimeMs)) < RACY_MS;
+  }
+
   #lookUp(stat: BigIntStats): Sha256 | undefined {
     const id = identity(stat);
     const known = this.#asked.get(id) ?? this.#remembered.get(id);
@@ -71,12 +78,6 @@ export class FileFacts {
 
 function identity(stat: BigIntStats): string {
   return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
-}
-
-function isRacy(stat: BigIntStats): boolean {
-  // The later of both: mtime can be set at will, ctime cannot. A time in the future is no evidence either.
-  const changedMs = Math.max(Number(stat.mtimeMs), Number(stat.ctimeMs));
-  return Date.now() - changedMs < RACY_MS;
 }
 
 /** Hashes a file in pieces: a 14 GB checkpoint needs 1 MB of memory. */

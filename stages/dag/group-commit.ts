@@ -12,8 +12,6 @@ import type { Sha256 } from './types.ts';
 
 const MAX_WAIT_MS = 100;
 const MAX_GROUP_BYTES = 32 << 20;
-/** Tells a person (and `file`) what it is; offsets count from the file's first byte. */
-const PACK_HEADER = Buffer.from('bitwidth pack 1\n');
 
 class Group {
   readonly objects = new Map<Sha256, Uint8Array>();
@@ -36,6 +34,8 @@ class Group {
 export interface GroupCommitOptions {
   /** The store's folder. */
   readonly folder: string;
+  /** The run's id. */
+  readonly run: string;
   readonly places: ObjectPlaces;
   readonly log: LogWriter;
   /** Makes the store's folders; called before every group. */
@@ -54,6 +54,7 @@ export class GroupCommit {
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #lastStartMs = -Infinity;
+  #packs = 0;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
@@ -115,10 +116,12 @@ export class GroupCommit {
   }
 
   async #writePack(objects: ReadonlyMap<Sha256, Uint8Array>): Promise<{ readonly entry: LogEntry; readonly path: string } | undefined> {
-    const { folder, places } = this.#options;
-    const pieces: Uint8Array[] = [PACK_HEADER];
+    const { folder, run, places } = this.#options;
+    // No two packs are equal: a place in a damaged one, once condemned, must not come back under the same name.
+    const header = Buffer.from(`bitwidth pack 1 ${run} ${this.#packs++}\n`);
+    const pieces: Uint8Array[] = [header];
     const located: [Sha256, number, number][] = [];
-    let offset = PACK_HEADER.length;
+    let offset = header.length;
     for (const [sha, bytes] of objects) {
       if (places.find(sha, bytes.length) !== undefined) continue;
       pieces.push(bytes);

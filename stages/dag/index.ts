@@ -11,6 +11,7 @@ export { pipeline } from './pipeline.ts';
 export type { PipelineDeclaration } from './pipeline.ts';
 export { describeMachine } from './machine.ts';
 export { StageFailure } from './run-task.ts';
+export { reasonText } from './reasons.ts';
 export { closest } from './words.ts';
 export { commandLine } from './commands.ts';
 export type { CommandLineOptions } from './commands.ts';

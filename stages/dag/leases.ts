@@ -37,7 +37,10 @@ export class FileLeases implements Leases {
   readonly #options: LeaseOptions;
   readonly #id: string;
   readonly #held = new Set<string>();
-  #self: Promise<string> | undefined;
+  readonly #acquiring = new Map<Sha256, Promise<LeaseHolder | undefined>>();
+  /** Our holder file, once we are announced. */
+  #self: string | undefined;
+  #announcing: Promise<string> | undefined;
   #beat: NodeJS.Timeout | undefined;
   /** Foreign holder -> its last beat and when we first saw that one. */
   readonly #watched = new Map<string, { readonly beatMs: number; readonly sinceMs: number }>();
@@ -49,7 +52,12 @@ export class FileLeases implements Leases {
   }
 
   acquire(key: Sha256): Promise<LeaseHolder | undefined> {
-    return wrapErrors(() => this.#acquire(key));
+    let acquiring = this.#acquiring.get(key);
+    if (acquiring === undefined) {
+      acquiring = wrapErrors(async () => this.#acquire(await this.#ready(), key)).finally(() => this.#acquiring.delete(key));
+      this.#acquiring.set(key, acquiring);
+    }
+    return acquiring;
   }
 
   async release(key: Sha256): Promise<void> {
@@ -71,12 +79,11 @@ export class FileLeases implements Leases {
     clearInterval(this.#beat);
     this.#beat = undefined;
     for (const key of [...this.#held]) await this.release(key as Sha256);
-    if (this.#self !== undefined) await rm(await this.#self.catch(() => this.#holderPath(this.#id)), { force: true }).catch(() => undefined);
-    this.#self = undefined;
+    if (this.#self !== undefined) await rm(this.#self, { force: true }).catch(() => undefined);
+    this.#self = this.#announcing = undefined;
   }
 
-  async #acquire(name: string): Promise<LeaseHolder | undefined> {
-    const self = await this.#announced();
+  async #acquire(self: string, name: string): Promise<LeaseHolder | undefined> {
     for (;;) {
       if (await this.#create(self, name)) {
         this.#held.add(name);
@@ -86,7 +93,7 @@ export class FileLeases implements Leases {
       if (holder === undefined) continue; // released between the two looks
       if (holder.id === this.#id) return undefined;
       if (!(await this.#isDead(holder))) return holder;
-      const taking = await this.#acquire(name + TAKEOVER);
+      const taking = await this.#acquire(self, name + TAKEOVER);
       if (taking !== undefined) return taking;
       // Nobody but us may replace it now; whether it still is the dead one's is to be seen again.
       const still = await this.#holderOf(name);
@@ -100,14 +107,16 @@ export class FileLeases implements Leases {
     }
   }
 
-  async #announced(): Promise<string> {
-    if (this.#self === undefined) {
-      this.#self = this.#announce();
-      this.#self.catch(() => { this.#self = undefined; });
-      await this.#self;
-      await this.#sweep();
+  /** Nothing is acquired before the sweep is over: it takes leases itself, and gives them back. */
+  #ready(): Promise<string> {
+    if (this.#announcing === undefined) {
+      this.#announcing = this.#announce().then(async self => {
+        await this.#sweep(self);
+        return self;
+      });
+      this.#announcing.catch(() => { this.#announcing = undefined; });
     }
-    return this.#self;
+    return this.#announcing;
   }
 
   /** Makes holders/<id>, whose content every lease of ours has, and starts the heartbeat. */
@@ -118,6 +127,8 @@ export class FileLeases implements Leases {
     const startedAt = timestamp();
     const content = JSON.stringify({ id: this.#id, machine: this.#options.machine(), pid: process.pid, startedAt } satisfies LeaseHolder);
     await writeFile(path, content, { mode: 0o600 });
+    this.#self = path;
+    clearInterval(this.#beat);
     this.#beat = setInterval(() => {
       // Rewriting, not utimes: then it is the file server's clock that stamps it, one clock for all.
       void writeFile(path, content, { flag: 'r+' }).catch(() => undefined);
@@ -177,18 +188,17 @@ export class FileLeases implements Leases {
 
   /** Now, by the clock that stamps the files in this folder. */
   async #serverTimeMs(): Promise<number> {
-    const self = this.#self === undefined ? undefined : await this.#self.catch(() => undefined);
-    if (self === undefined) return Date.now();
-    await writeFile(self, await readFile(self), { flag: 'r+' });
-    return (await stat(self)).mtimeMs;
+    if (this.#self === undefined) return Date.now();
+    await writeFile(this.#self, await readFile(this.#self), { flag: 'r+' });
+    return (await stat(this.#self)).mtimeMs;
   }
 
   /** Removes what dead processes left. A lease is taken over first: nobody else may be doing that at the same moment. */
-  async #sweep(): Promise<void> {
+  async #sweep(self: string): Promise<void> {
     for (const name of await readdir(`${this.#folder}/leases`).catch(() => [])) {
       const holder = LEASE_NAME.test(name) ? await this.#holderOf(name) : undefined;
       if (holder === undefined || processState(holder.id) !== 'dead') continue;
-      if (await this.#acquire(name) === undefined) await this.release(name as Sha256);
+      if (await this.#acquire(self, name) === undefined) await this.release(name as Sha256);
     }
     for (const id of await readdir(`${this.#folder}/holders`).catch(() => [])) {
       if (processState(id) === 'dead') await rm(this.#holderPath(id), { force: true }).catch(() => undefined);

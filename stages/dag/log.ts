@@ -13,7 +13,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync, readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { ensureFolder, syncFolder, writeAll } from './disk.ts';
+import { ensureFolder, fileSize, syncFolder, writeAll } from './disk.ts';
+import { StoreUnwritable } from './errors.ts';
 import { readLines } from './log-lines.ts';
 import type { LogLine } from './log-lines.ts';
 import type { DamagedLine } from './store.ts';
@@ -63,13 +64,14 @@ function segmentNames(folder: string): readonly string[] {
   try {
     return readdirSync(folder).filter(name => name.endsWith('.ndjson')).sort();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw error;
   }
 }
 
 /** A file's bytes from an offset; undefined if there are none, or the file has gone. */
 function readFrom(path: string, offset: number): Buffer | undefined {
+  if (fileSize(path) <= offset) return undefined;
   let file: number;
   try {
     file = openSync(path, 'r');
@@ -78,9 +80,7 @@ function readFrom(path: string, offset: number): Buffer | undefined {
     throw error;
   }
   try {
-    const { size } = fstatSync(file);
-    if (size <= offset) return undefined;
-    const bytes = Buffer.allocUnsafe(size - offset);
+    const bytes = Buffer.allocUnsafe(Math.max(0, fstatSync(file).size - offset));
     let done = 0;
     while (done < bytes.length) {
       const read = readSync(file, bytes, done, bytes.length - done, offset + done);
@@ -121,13 +121,19 @@ export class LogWriter {
     await writeAll(this.#handle, [bytes]);
     await this.#handle.datasync();
     if (!this.#announced) await syncFolder(this.#folder);
+    const { size, nlink } = await this.#handle.stat();
+    if (nlink === 0) {
+      await this.close();
+      throw new StoreUnwritable('ENOENT', 'the store cannot be written: its folder was removed while this run was using it', 'run again: what was in it has to be computed again', undefined);
+    }
     this.#announced = true;
     this.#dirty = false;
-    return (await this.#handle.stat()).size;
+    return size;
   }
 
   async close(): Promise<void> {
     await this.#handle?.close();
     this.#handle = undefined;
+    this.#announced = this.#dirty = false;
   }
 }

@@ -1,9 +1,9 @@
 /** What a record says about the machine: a label and a description, nothing that names a person, a host or a folder. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, hostname, release, totalmem, type } from 'node:os';
-import { temporaryName } from './disk.ts';
+import { removeQuietly, temporaryName } from './disk.ts';
 import { taggedSha256 } from './sha256.ts';
 import type { MachineDescription } from './store.ts';
 
@@ -74,7 +74,7 @@ function saltOf(folder: string): string {
   } catch {
     // A store that cannot be written keeps no records either: a label for this run only does no harm.
   } finally {
-    rmSync(temporary, { force: true });
+    removeQuietly(temporary);
   }
   const now = readOr(path, '');
   return SALT.test(now) ? now : salt;

@@ -6,9 +6,9 @@ import { existsSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** The build's name, put in by the bundler. */
-declare const __BITWIDTH_BUILD__: string;
-const BUILD = typeof __BITWIDTH_BUILD__ === 'string' ? __BITWIDTH_BUILD__ : undefined;
+/** The bundle's own URL. Not spelled import.meta.url: the bundler makes that the source's. */
+const OWN_URL = (({ url }: ImportMeta) => url)(import.meta);
+const BUILD = /\/\.bitwidth\/build\/([^/]+)\//.exec(OWN_URL)?.[1];
 
 /** The folder that this machinery's sources stand in, `stages/dag` from its own root. In a bundle, too, this is the source's. */
 const OWN_ROOT = fileURLToPath(new URL('../../', import.meta.url));

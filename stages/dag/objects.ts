@@ -1,6 +1,7 @@
 /** Reading objects: from packs and loose files, hashed every time. Usable without a store: a handle says where to look. */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { fileSize } from './disk.ts';
 import { DamagedObject } from './errors.ts';
 import { isSha256, sha256 } from './sha256.ts';
 import type { InputHandle, Sha256 } from './types.ts';
@@ -58,9 +59,12 @@ function verified(handle: InputHandle, bytes: Uint8Array<ArrayBuffer>): Uint8Arr
   return bytes;
 }
 
+/** A want of this process's, which says nothing about the object. */
+const OWN_TROUBLE = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR']);
+
 function unreadable(handle: InputHandle, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
-  if (error instanceof DamagedObject || code === undefined) return error;
+  if (error instanceof DamagedObject || code === undefined || OWN_TROUBLE.has(code)) return error;
   return new DamagedObject(handle.sha256, code === 'ENOENT' ? 'its file is missing' : `its file cannot be read (${code})`);
 }
 
@@ -80,6 +84,7 @@ export class ObjectPlaces {
   readonly #condemned = new Set<string>();
   /** Path -> size; -1 for a file that is not there. */
   readonly #sizes = new Map<string, number>();
+  readonly #unusable = new Set<string>();
 
   /** `folder`: the store's. */
   constructor(folder: string) {
@@ -131,14 +136,15 @@ export class ObjectPlaces {
     return `${this.#folder}/packs/${pack}.pack`;
   }
 
-  /** This file was written just now. */
+  /** This file was written or moved just now. */
   forgetStat(path: string): void {
+    this.#unusable.delete(path);
     this.#sizes.delete(path);
   }
 
-  /** This file is not to be used, whatever its size. Holds until its next write, or forgetStats. */
-  markGone(path: string): void {
-    this.#sizes.set(path, -1);
+  /** This file is not to be used, whatever its size, until it is written or moved (`forgetStat`). */
+  markUnusable(path: string): void {
+    this.#unusable.add(path);
   }
 
   /** Files may have come or gone since (another run, a repair). */
@@ -151,10 +157,10 @@ export class ObjectPlaces {
   }
 
   #sizeOf(path: string): number {
+    if (this.#unusable.has(path)) return -1;
     let size = this.#sizes.get(path);
     if (size === undefined) {
-      const stat = statSync(path, { throwIfNoEntry: false });
-      size = stat?.isFile() ? stat.size : -1;
+      size = fileSize(path);
       this.#sizes.set(path, size);
     }
     return size;

@@ -41,6 +41,8 @@ class DiskStore implements Store {
   readonly #writer: LogWriter;
   readonly #commits: GroupCommit;
   readonly #damage: DamageOptions;
+  /** Commits whose outputs are on their way: a flush waits for them. */
+  readonly #entering = new Set<Promise<unknown>>();
   readonly #notUnderstood: DamagedLine[] = [];
   readonly #notedClosures = new Set<string>();
   #about: { readonly [name: string]: Json } = {};
@@ -63,7 +65,7 @@ class DiskStore implements Store {
     this.#reader = new LogReader(`${folder}/records`);
     this.#writer = new LogWriter(`${folder}/records`, this.run);
     this.#commits = new GroupCommit({
-      folder, prepare, places: this.#places, log: this.#writer,
+      folder, run: this.run, prepare, places: this.#places, log: this.#writer,
       opening: () => ({ kind: 'run', body: { run: this.run, format: STORE_FORMAT, startedAt: this.#startedAt, machine: this.machine, description: describeMachine(), about: this.#about } }),
       onDurable: (entries, end) => {
         for (const { kind, body } of entries) this.#index.apply({ kind, parse: () => body });
@@ -181,16 +183,25 @@ class DiskStore implements Store {
   }
 
   async commit(draft: RecordDraft, contents: { readonly [name: string]: OutputContent }): Promise<CellRecord> {
+    const entering = this.#enter(draft, contents);
+    this.#entering.add(entering);
+    const { record, written } = await entering.finally(() => this.#entering.delete(entering));
+    await written;
+    return record;
+  }
+
+  /** Puts the outputs and joins a group. `written` is in an object because a promise of a promise would wait for both. */
+  async #enter(draft: RecordDraft, contents: { readonly [name: string]: OutputContent }): Promise<{ readonly record: CellRecord; readonly written: Promise<void> }> {
     const writer = new OutputWriter(this.#places, () => this.#prepare());
     const outputs: { [name: string]: OutputRecord } = {};
     for (const [name, content] of Object.entries(contents)) outputs[name] = await writer.put(content);
     const record: CellRecord = { ...draft, outputs, machine: this.machine, run: this.run };
-    await this.#commits.add(writer.small, [{ kind: 'record', body: record }]);
-    return record;
+    return { record, written: this.#commits.add(writer.small, [{ kind: 'record', body: record }]) };
   }
 
-  flush(): Promise<void> {
-    return this.#commits.flush();
+  async flush(): Promise<void> {
+    await Promise.allSettled(this.#entering);
+    await this.#commits.flush();
   }
 
   async scratchFolder(): Promise<string> {
@@ -203,7 +214,7 @@ class DiskStore implements Store {
 
   async close(counts?: RunCounts): Promise<void> {
     try {
-      await this.#commits.flush();
+      await this.flush();
       if (this.#writer.started && counts !== undefined) {
         await Promise.all([this.#commits.add(new Map(), [{ kind: 'end', body: { run: this.run, endedAt: timestamp(), counts } }]), this.#commits.flush()]);
       }

@@ -7,6 +7,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { sha256 } from './sha256.ts';
 
 const SHAPE = /^([0-9a-f]{12})-(\d{1,10})-(\d{1,20})(?:\.\d+)?$/;
@@ -19,23 +20,43 @@ export function ownProcessId(): string {
   return own;
 }
 
-/** `elsewhere`: it was started on another machine, in another container, or before a restart: only its heartbeat can tell. */
+/** `elsewhere`: on another machine, in another container, before a restart, or hidden: only its heartbeat can tell. */
 export function processState(id: string): 'alive' | 'dead' | 'elsewhere' {
   const parts = SHAPE.exec(id);
   if (parts === null || parts[1] !== pidSpace()) return 'elsewhere';
-  return startOf(Number(parts[2])) === parts[3] ? 'alive' : 'dead';
+  const started = startOf(Number(parts[2]));
+  if (started === undefined && isHidden(Number(parts[2]))) return 'elsewhere';
+  return started === parts[3] ? 'alive' : 'dead';
 }
 
 let space: string | undefined;
 
 function pidSpace(): string {
   if (space === undefined) {
-    const boot = process.platform === 'linux'
-      ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8') + readlinkSync('/proc/self/ns/pid')
-      : ask('sysctl', ['-n', 'kern.bootsessionuuid']);
-    space = sha256(`pid space ${boot}`).slice(0, 12);
+    space = sha256(`pid space ${bootAndNamespace()}`).slice(0, 12);
   }
   return space;
+}
+
+function bootAndNamespace(): string {
+  try {
+    return process.platform === 'linux'
+      ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8') + readlinkSync('/proc/self/ns/pid')
+      : ask('sysctl', ['-n', 'kern.bootsessionuuid']);
+  } catch {
+    // A sandbox that hides these. Two processes with equal pids and starts must then meet on one host to be confused.
+    return hostname();
+  }
+}
+
+/** Another user's process on a machine that hides those (hidepid): it exists, and nothing more can be said. */
+function isHidden(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** When a process started, in a unit of the platform's; undefined if there is no such process or it is a zombie. */

@@ -48,18 +48,19 @@ function compare(path: string, before: Json | undefined, after: Json | undefined
   reasons.push({ field: path, ...(old === undefined ? {} : { before: old }), ...(current === undefined ? {} : { after: current }) });
 }
 
-/** Package versions are short and say more than 'changed'. */
-const VERSION = /^v?\d+\.\d+[^/]*$/;
+/** What is no hash (a package's version, a constant) says more than 'changed'. */
+const SHA256 = /^[0-9a-f]{64}$/;
 
 function codeReasons(before: Closure, after: Closure): readonly Reason[] {
   if (before === undefined || after === undefined) return [{ field: 'code changed' }];
   const reasons: Reason[] = [];
-  for (const name of namesOf(before, after)) {
-    const [old, current] = [before[name], after[name]];
+  for (const part of namesOf(before, after)) {
+    const [old, current] = [before[part], after[part]];
     if (old === current) continue;
+    const name = part.replace(/^package:/, '');
     if (old === undefined) reasons.push({ field: `code ${name} added` });
     else if (current === undefined) reasons.push({ field: `code ${name} removed` });
-    else if (VERSION.test(old) && VERSION.test(current)) reasons.push({ field: `code ${name}`, before: old, after: current });
+    else if (part.startsWith('package:') || !SHA256.test(old) || !SHA256.test(current)) reasons.push({ field: `code ${name}`, before: old, after: current });
     else reasons.push({ field: `code ${name} changed` });
   }
   return reasons.length > 0 ? reasons : [{ field: 'code changed' }];

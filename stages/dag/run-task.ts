@@ -8,12 +8,19 @@ import type { Failure, FailureCode, InputHandle, OutputValue, Run, TaskIo } from
 
 /** What `io` passes on, checked. `committed` resolves when the bytes are taken over. */
 export interface TaskSink {
+  /** The stage's module is loaded. */
+  started?(): void;
   committed(cell: string, outputs: { readonly [name: string]: OutputValue }, computedBy: { readonly [name: string]: string } | undefined): Promise<void>;
   failed(cell: string, failure: Failure): void;
   progress(done: number, total: number, unit: string): void;
+  /** Text for the task's log: the stack of an error. */
+  log(text: string): void;
 }
 
-/** A stage may throw this for a failure that it expects and that concerns all its remaining cells. */
+/**
+ * What a stage may throw for a failure that it expects, where calling `io.fail` is out of reach. Of several cells the one that it
+ * belongs to is found by running them apart.
+ */
 export class StageFailure extends Error {
   override readonly name = 'StageFailure';
   readonly failure: Failure;
@@ -80,6 +87,7 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal): 
   try {
     const module = await import(task.moduleUrl) as { readonly run?: Run };
     if (typeof module.run !== 'function') throw new Error(`the module of stage "${task.stage}" has no export "run"`);
+    sink.started?.();
     await module.run(task.cells, io);
     // A stage that swallows the damage has computed from less than it was given.
     if (damage !== undefined && told.size < known.size) return damageEnd(damage);
@@ -88,10 +96,22 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal): 
     if (damage !== undefined) return damageEnd(damage);
     if (error instanceof Stopped || signal.aborted) return { kind: 'stopped' };
     if (error instanceof StageFailure) return { kind: 'threw', failure: error.failure };
-    process.stderr.write(`${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
-    const sentence = error instanceof Error ? `${error.name === 'Error' ? '' : `${error.name}: `}${error.message}` : String(error);
-    return { kind: 'threw', failure: { code: 'stage-threw', sentence: sentence.slice(0, 2000) } };
+    sink.log(`${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
+    return { kind: 'threw', failure: failureOf(error) };
   }
+}
+
+/** Errors of the system that say nothing about the work: it is tried again by the next run. */
+const PASSING: { readonly [code: string]: string } = {
+  ENOSPC: 'free some space and run again', EDQUOT: 'free some space and run again', EROFS: 'make the disk writable and run again',
+  EIO: 'check the disk', ENOMEM: 'free some memory, or use fewer jobs', EMFILE: 'raise the limit on open files, or use fewer jobs',
+  ENFILE: 'raise the limit on open files, or use fewer jobs', ERR_MODULE_NOT_FOUND: 'run "npm ci" in the project',
+};
+
+function failureOf(error: unknown): Failure {
+  const sentence = (error instanceof Error ? `${error.name === 'Error' ? '' : `${error.name}: `}${error.message}` : String(error)).slice(0, 2000);
+  const hint = PASSING[(error as NodeJS.ErrnoException | undefined)?.code ?? ''];
+  return hint === undefined ? { code: 'stage-threw', sentence } : { code: 'not-available', sentence, hint };
 }
 
 function damageEnd({ sha256, what }: DamagedObject): TaskEnd {

@@ -3,23 +3,27 @@
  * input), each of its cells ends in exactly one way: settled, to be run again, or left for the next run.
  */
 import { rm } from 'node:fs/promises';
+import { Commits } from './commits.ts';
 import { recordsOf } from './decide.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { EXECUTORS } from './executor.ts';
+import { alone, halves, retryLater } from './follow-up.ts';
 import { moduleUrl } from './modules.ts';
 import { taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
 import type { Outcome } from './decide.ts';
 import type { Executor, RunningTask, TaskEnd } from './executor.ts';
+import type { FollowUp } from './follow-up.ts';
 import type { Ground } from './ground.ts';
 import type { Progress } from './progress.ts';
 import type { Pending, ReadyTask } from './queue.ts';
 import type { OutputContent } from './store.ts';
-import type { CellRecord, Failure, Sha256, Stage, TaskCell } from './types.ts';
+import type { CellRecord, Failure, Sha256, TaskCell } from './types.ts';
 
 /** What the pass is told. */
 export interface RunnerEvents {
-  settled(pending: Pending, outcome: Outcome): void;
+  /** `changed`: its outputs are not those of the last time. */
+  settled(pending: Pending, outcome: Outcome, changed: boolean): void;
   /** Another run has computed it in the meantime. */
   foundElsewhere(pending: Pending, outcome: Outcome): void;
   heldElsewhere(pending: Pending): void;
@@ -27,11 +31,8 @@ export interface RunnerEvents {
   damaged(damage: { readonly sha256: Sha256; readonly what: string }): void;
 }
 
-/** Commits that come this close to each other share the time since the last ones: a stage may end many cells in one step. */
-const SAME_STEP_MS = 25;
 /** A task that commits faster than the disk takes it waits once so much is on its way. */
 const MAX_BYTES_UNDERWAY = 64 * 1024 * 1024;
-const FIRST_RETRY_MS = 500;
 
 export class TaskRunner {
   /** Tasks that occupy a job. */
@@ -60,8 +61,11 @@ export class TaskRunner {
     this.#events = events;
   }
 
-  /** `changed` is called when a job is free again, and when the task has nothing left to do. */
-  start(task: ReadyTask, changed: () => void): void {
+  /**
+   * `changed` is called when a job is free again, and when the task has nothing left to do. The job is free once the task has ended,
+   * while its last commits are on their way to the disk; `untilSettled`: only when it is known how each of its cells ended.
+   */
+  start(task: ReadyTask, untilSettled: boolean, changed: () => void): void {
     this.running++;
     this.active++;
     this.exclusive = task.stage.exclusive === true;
@@ -73,7 +77,7 @@ export class TaskRunner {
       this.exclusive = false;
       changed();
     };
-    void this.#run(task, free).catch((error: unknown) => this.#faults.push(error)).finally(() => {
+    void this.#run(task, untilSettled ? () => undefined : free).catch((error: unknown) => this.#faults.push(error)).finally(() => {
       free();
       this.active--;
       changed();
@@ -116,7 +120,7 @@ export class TaskRunner {
       else if (error instanceof StoreUnwritable) {
         this.#unwritable = error;
         const outcome = (cell: string): Outcome => ({ kind: 'failed', failure: unwritableFailure(error), origin: cell });
-        for (const pending of mine.length > 0 ? mine : task.pending) this.#events.settled(pending, outcome(pending.cell.id));
+        for (const pending of mine.length > 0 ? mine : task.pending) this.#events.settled(pending, outcome(pending.cell.id), true);
       } else throw error;
     } finally {
       for (const { key } of mine) await store.leases.release(key);
@@ -130,10 +134,9 @@ export class TaskRunner {
   async #lease(pending: readonly Pending[]): Promise<readonly Pending[]> {
     const { store } = this.#ground;
     const held: Pending[] = [];
-    for (const one of pending) {
-      if (await store.leases.acquire(one.key) === undefined) held.push(one);
-      else this.#events.heldElsewhere(one);
-    }
+    const elsewhere: Pending[] = [];
+    for (const one of pending) (await store.leases.acquire(one.key) === undefined ? held : elsewhere).push(one);
+    for (const one of elsewhere) this.#events.heldElsewhere(one);
     store.refresh();
     const mine: Pending[] = [];
     for (const one of held) {
@@ -166,6 +169,7 @@ export class TaskRunner {
     const executor = await this.#executor(stage.where ?? 'worker');
     const running = executor.start({
       id, stage: stage.name, moduleUrl: moduleUrl(pipeline.root, stage.module), outputs: stage.outputs, cells, scratch,
+      fresh: stage.exclusive === true || stage.determinism === 'measured',
       ...(stage.timeoutMs === undefined ? {} : { timeoutMs: stage.timeoutMs }),
     }, {
       committed: async (cell, outputs, computedBy) => {
@@ -174,7 +178,8 @@ export class TaskRunner {
         left.delete(cell);
         const bytes = sizeOf(outputs);
         this.#bytesUnderway += bytes;
-        const written = commits.add(pending, outputs, computedBy).finally(() => { this.#bytesUnderway -= bytes; });
+        // What goes wrong is heard by commits.finish().
+        const written = commits.add(pending, outputs, computedBy).catch(() => undefined).finally(() => { this.#bytesUnderway -= bytes; });
         if (this.#bytesUnderway > MAX_BYTES_UNDERWAY) await written;
       },
       failed: (cell, failure) => {
@@ -211,7 +216,11 @@ export class TaskRunner {
       this.#events.damaged(end);
       return [];
     }
-    if (rest.length === 0) return retried;
+    if (rest.length === 0) {
+      const late = end.kind === 'threw' ? end.failure.sentence : end.kind === 'crashed' ? end.sentence : undefined;
+      if (late !== undefined) this.#progress.warn(`${stage.name}: after all of its cells had ended: ${late}`);
+      return retried;
+    }
     switch (end.kind) {
       case 'stopped': return [];
       case 'ended': return [...retried, ...await failAll({ code: 'no-output', sentence: 'the stage ended without committing or failing the cell' })];
@@ -219,7 +228,8 @@ export class TaskRunner {
         if ((rest[0]!.retries ?? 0) < (stage.retries ?? 0)) return [...retried, ...retryLater(stage, rest)];
         return [...retried, ...await failAll({ code: 'timed-out', sentence: `it ran longer than its limit of ${(stage.timeoutMs ?? 0) / 1000} s` })];
       case 'threw':
-        if (rest.length > 1 && end.failure.code === 'stage-threw') return [...retried, ...halves(stage, rest)];
+        // What this machine lacks it lacks for all of them; what is wrong with one cell's work is that cell's.
+        if (rest.length > 1 && end.failure.code !== 'not-available') return [...retried, ...halves(stage, rest)];
         return [...retried, ...await failAll(end.failure)];
       case 'crashed':
         if (rest.length > 1) return [...retried, ...halves(stage, rest)];
@@ -232,11 +242,12 @@ export class TaskRunner {
     const { store } = this.#ground;
     const { cell, key, fields } = pending;
     const earlier = cell.stage.determinism === 'exact' ? store.done(key) : undefined;
+    const last = store.newestOfCell(cell.id);
     try {
       const record = await store.commit({ cell: cell.id, key, fields, status: 'done', ...(computedBy === undefined ? {} : { computedBy }), durationMs: rounded(durationMs), finishedAt: now() }, outputs);
       if (earlier !== undefined) this.#warnOfDifference(pending, earlier, record);
       const records = cell.stage.determinism === 'measured' ? store.donePerMachine(key) : [record];
-      this.#events.settled(pending, { kind: 'done', records });
+      this.#events.settled(pending, { kind: 'done', records }, cell.stage.outputs.some((name) => last?.outputs[name]?.sha256 !== record.outputs[name]?.sha256));
     } catch (error) {
       this.#couldNotKeep(pending, error);
     }
@@ -247,7 +258,7 @@ export class TaskRunner {
     const { cell, key, fields } = pending;
     try {
       const record = await this.#ground.store.commit({ cell: cell.id, key, fields, status: 'failed', failure, durationMs: rounded(durationMs), finishedAt: now() }, {});
-      this.#events.settled(pending, { kind: 'failed', failure, origin: cell.id, record });
+      this.#events.settled(pending, { kind: 'failed', failure, origin: cell.id, record }, true);
     } catch (error) {
       this.#couldNotKeep(pending, error);
     }
@@ -257,7 +268,7 @@ export class TaskRunner {
   #couldNotKeep(pending: Pending, error: unknown): void {
     if (!(error instanceof StoreUnwritable)) throw error;
     this.#unwritable = error;
-    this.#events.settled(pending, { kind: 'failed', failure: unwritableFailure(error), origin: pending.cell.id });
+    this.#events.settled(pending, { kind: 'failed', failure: unwritableFailure(error), origin: pending.cell.id }, true);
   }
 
   /** An exact cell that was run again must give the same bytes. */
@@ -271,80 +282,6 @@ export class TaskRunner {
     let executor = this.#executors.get(name);
     if (executor === undefined) this.#executors.set(name, executor = EXECUTORS[name]());
     return executor;
-  }
-}
-
-/** A task that takes the place of one that did not end well. */
-interface FollowUp { readonly task: ReadyTask; readonly delayMs: number }
-
-function retryLater(stage: Stage, pending: readonly Pending[]): readonly FollowUp[] {
-  if (pending.length === 0) return [];
-  const retries = (pending[0]!.retries ?? 0) + 1;
-  return [{ task: { stage, pending: pending.map((one) => ({ ...one, retries })) }, delayMs: FIRST_RETRY_MS * 2 ** (retries - 1) }];
-}
-
-/**
- * One of these cells brought the task down and nobody knows which: each half is run again, so that the guilty one is alone after
- * log2(n) further starts and all others finish.
- */
-function halves(stage: Stage, rest: readonly Pending[]): readonly FollowUp[] {
-  const middle = Math.ceil(rest.length / 2);
-  return [rest.slice(0, middle), rest.slice(middle)].map((half) => half.length === 1 ? alone(stage, half[0]!) : { task: { stage, pending: half }, delayMs: 0 });
-}
-
-function alone(stage: Stage, pending: Pending): FollowUp {
-  return { task: { stage, pending: [{ ...pending, diedAlone: true }] }, delayMs: 0 };
-}
-
-type WriteCommit = (pending: Pending, outputs: { readonly [name: string]: OutputContent }, computedBy: CellRecord['computedBy'], durationMs: number) => Promise<void>;
-
-/** The commits of one task, with its time divided among them. */
-class Commits {
-  readonly #write: WriteCommit;
-  readonly #underway: Promise<void>[] = [];
-  #step: (() => void)[] = [];
-  #timer: NodeJS.Timeout | undefined;
-  #lastMs = performance.now();
-  #stepMs = 0;
-
-  constructor(write: WriteCommit) {
-    this.#write = write;
-  }
-
-  /** Resolves when the cell is committed. */
-  add(pending: Pending, outputs: { readonly [name: string]: OutputContent }, computedBy: CellRecord['computedBy']): Promise<void> {
-    const written = new Promise<void>((resolve, reject) => {
-      this.#step.push(() => { this.#write(pending, outputs, computedBy, this.#stepMs).then(resolve, reject); });
-    });
-    this.#underway.push(written);
-    this.#timer ??= setTimeout(() => this.#endStep(), SAME_STEP_MS);
-    return written;
-  }
-
-  fail(write: () => Promise<void>): void {
-    this.#underway.push(write());
-  }
-
-  /** Time since the last step, which is what a failure took; ms. */
-  sinceLast(): number {
-    return performance.now() - this.#lastMs;
-  }
-
-  /** Resolves when all are on the disk or refused by it. */
-  async finish(): Promise<void> {
-    this.#endStep();
-    await Promise.all(this.#underway);
-  }
-
-  #endStep(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const step = this.#step;
-    if (step.length === 0) return;
-    this.#step = [];
-    this.#stepMs = this.sinceLast() / step.length;
-    this.#lastMs = performance.now();
-    for (const write of step) write();
   }
 }
 

@@ -6,7 +6,7 @@ import { decide, recordsOf } from './decide.ts';
 import { producersOf } from './pipeline.ts';
 import { ReadyQueue } from './queue.ts';
 import { TaskRunner } from './running.ts';
-import type { Outcome } from './decide.ts';
+import type { Outcome, Verdict } from './decide.ts';
 import type { Ground } from './ground.ts';
 import type { Pending, ReadyTask } from './queue.ts';
 import type { Progress } from './progress.ts';
@@ -22,12 +22,16 @@ export interface PassOptions {
   readonly retryFailed: (cell: Cell) => boolean;
   /** Ended by an earlier pass of this run: cells that ran, and failures that are not tried again. */
   readonly ranHere: Set<string>;
+  /** Of those that ran, the ones whose outputs are new or not as before. */
+  readonly changedHere: Set<string>;
   readonly failedHere: Map<string, Outcome & { kind: 'failed' }>;
   readonly progress: Progress;
 }
 
 /** How often the records of another run are looked at while it computes what this one needs; ms. */
 const POLL_MS = 200;
+/** Leases looked at in one poll. */
+const MAX_ASKED = 50;
 
 /** Cells of one stage that are to run together: dispatched when none of them is undecided. */
 interface Batch { readonly stage: Stage; undecided: number; ready: Pending[] }
@@ -45,10 +49,13 @@ export class Pass {
   readonly #producersLeft = new Map<string, number>();
   readonly #readers = new Map<string, Cell[]>();
   readonly #batches = new Map<string, Batch>();
+  /** Cell -> its place in the pipeline. */
+  readonly #order: ReadonlyMap<string, number>;
   /** Keys being computed by this pass -> cells that wait for the same key (equal work under two ids). */
   readonly #twins = new Map<Sha256, Cell[]>();
   /** Computed by another run at this moment. */
   #elsewhere: Pending[] = [];
+  #saidElsewhere = false;
   /** Waiting before they are tried again. */
   #delayed = 0;
   #stopping = false;
@@ -56,17 +63,24 @@ export class Pass {
 
   constructor(cells: readonly Cell[], ground: Ground, options: PassOptions) {
     this.#cells = cells;
+    this.#order = new Map(cells.map(({ id }, i) => [id, i]));
     this.#ground = ground;
     this.#options = options;
     this.#queue = new ReadyQueue(options.seed);
     this.#runner = new TaskRunner(ground, this.#outcomeOf, options.progress, {
-      settled: (pending, outcome) => {
+      settled: (pending, outcome, changed) => {
+        if (changed) options.changedHere.add(pending.cell.id);
         if (outcome.kind === 'done') options.ranHere.add(pending.cell.id);
         else options.failedHere.set(pending.cell.id, outcome);
         this.#settlePending(pending, outcome, outcome.kind === 'done' ? 'ran' : 'failed');
       },
       foundElsewhere: (pending, outcome) => this.#settlePending(pending, outcome, 'cached'),
-      heldElsewhere: (pending) => { this.#elsewhere.push(pending); this.#wake(); },
+      heldElsewhere: (pending) => {
+        if (!this.#saidElsewhere) options.progress.warn('another run in this folder computes some of these cells: waiting for its results');
+        this.#saidElsewhere = true;
+        this.#elsewhere.push(pending);
+        this.#wake();
+      },
       again: (task, delayMs) => this.#again(task, delayMs),
       damaged: (damage) => { this.damaged ??= damage; this.stop(); },
     });
@@ -75,7 +89,8 @@ export class Pass {
   /** Resolves when nothing is left that could run. Cells without an outcome were not reached. */
   async run(): Promise<void> {
     this.#prepare();
-    const poll = setInterval(() => void this.#lookElsewhere(), POLL_MS);
+    let fault: { readonly error: unknown } | undefined;
+    const poll = setInterval(() => void this.#lookElsewhere().catch((error: unknown) => { fault = { error }; this.stop(); }), POLL_MS);
     try {
       for (;;) {
         const woken = new Promise<void>((resolve) => { this.#wake = resolve; });
@@ -83,6 +98,7 @@ export class Pass {
         if (this.#isOver()) break;
         await woken;
       }
+      if (fault !== undefined) throw fault.error;
     } finally {
       clearInterval(poll);
       this.#runner.close();
@@ -136,12 +152,15 @@ export class Pass {
     }
   }
 
+  #verdictOn(cell: Cell): Verdict {
+    const { force, measure, retryFailed, changedHere } = this.#options;
+    return decide(cell, this.#ground, this.#outcomeOf, { force, measure, retryFailed: retryFailed(cell), changedHere: (id) => changedHere.has(id) });
+  }
+
   /** Answers the outcome if there is one already; otherwise puts the cell where it will be run. */
   #decideOne(cell: Cell, inBatch: boolean): Outcome | undefined {
     const batch = this.#batches.get(batchName(cell))!;
-    const { force, measure, retryFailed, ranHere, failedHere } = this.#options;
-    const earlier = failedHere.get(cell.id);
-    const verdict = earlier ?? decide(cell, this.#ground, this.#outcomeOf, { force, measure, retryFailed: retryFailed(cell), ranHere: (id) => ranHere.has(id) });
+    const verdict = this.#options.failedHere.get(cell.id) ?? this.#verdictOn(cell);
     if (verdict.kind === 'run') {
       const twins = this.#twins.get(verdict.key);
       if (twins !== undefined) twins.push(cell);
@@ -159,8 +178,10 @@ export class Pass {
     return verdict.kind === 'run' ? undefined : verdict;
   }
 
+  /** Cells of a batch come in the pipeline's order, whichever was decided first. */
   #release(batch: Batch): void {
-    if (batch.ready.length > 0) this.#queue.push({ stage: batch.stage, pending: batch.ready });
+    const pending = batch.ready.sort((a, b) => this.#order.get(a.cell.id)! - this.#order.get(b.cell.id)!);
+    if (pending.length > 0) this.#queue.push({ stage: batch.stage, pending });
     batch.ready = [];
   }
 
@@ -200,7 +221,7 @@ export class Pass {
     while (!this.#stopping && this.#runner.running < capacity && !this.#runner.exclusive) {
       const task = this.#queue.take(this.#runner.running);
       if (task === undefined) break;
-      this.#runner.start(task, () => this.#wake());
+      this.#runner.start(task, this.#options.failFast, () => this.#wake());
     }
     if (this.#stopping || this.#runner.active > 0 || this.#queue.size > 0 || this.#elsewhere.length > 0 || this.#delayed > 0) return;
     // Nothing runs, yet some batch waits for a cell that itself waits for a cell of this batch: run what is ready of it.
@@ -231,26 +252,33 @@ export class Pass {
   /** What another run computes is waited for; what it gave up, failed or died over is decided anew. */
   async #lookElsewhere(): Promise<void> {
     if (this.#elsewhere.length === 0 || this.#stopping) return;
+    const { store } = this.#ground;
     const waiting = this.#elsewhere;
     this.#elsewhere = [];
     this.#delayed++;
     try {
-      this.#ground.store.refresh();
-      const back: Pending[] = [];
+      store.refresh();
+      const back = new Map<string, Pending[]>();
+      let asked = 0;
       for (const pending of waiting) {
         const records = recordsOf(pending.cell.stage, pending.key, this.#ground);
-        if (records.length > 0) this.#settlePending(pending, { kind: 'done', records }, 'cached');
-        else if (await this.#ground.store.leases.acquire(pending.key) !== undefined) this.#elsewhere.push(pending);
-        else back.push(pending);
+        if (records.length > 0) {
+          this.#settlePending(pending, { kind: 'done', records }, 'cached');
+          continue;
+        }
+        // Whether the other one lives is asked for some at a time; the rest come up again.
+        const holder = asked++ < MAX_ASKED ? await store.leases.acquire(pending.key) : 'not asked';
+        if (holder !== undefined) {
+          this.#elsewhere.push(pending);
+          continue;
+        }
+        store.refresh();
+        const verdict = this.#verdictOn(pending.cell);
+        await store.leases.release(pending.key);
+        if (verdict.kind !== 'run') this.#settlePending(pending, verdict, verdict.kind === 'done' ? 'cached' : 'failed');
+        else back.set(batchName(pending.cell), [...back.get(batchName(pending.cell)) ?? [], pending]);
       }
-      const byBatch = new Map<string, Pending[]>();
-      for (const pending of back) {
-        const name = batchName(pending.cell);
-        const list = byBatch.get(name);
-        if (list === undefined) byBatch.set(name, [pending]);
-        else list.push(pending);
-      }
-      for (const pending of byBatch.values()) this.#queue.push({ stage: pending[0]!.cell.stage, pending });
+      for (const pending of back.values()) this.#queue.push({ stage: pending[0]!.cell.stage, pending });
     } finally {
       this.#delayed--;
       this.#wake();

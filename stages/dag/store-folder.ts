@@ -1,7 +1,7 @@
 /** The store's folder itself: made, marked with its format, swept of what dead processes left. */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { chmod, readdir } from 'node:fs/promises';
-import { ensureFolder, sweepLeftovers, wrapErrors, writeDurably } from './disk.ts';
+import { ensureFolder, fileSize, sweepLeftovers, wrapErrors, writeDurably } from './disk.ts';
 import { StoreTooNew } from './errors.ts';
 import { STORE_FORMAT } from './store.ts';
 
@@ -18,7 +18,7 @@ export function prepareFolder(folder: string): Promise<void> {
     await chmod(folder, 0o700);
     if (readFormat(folder) === undefined) await writeDurably(folder, 'format', [Buffer.from(`${STORE_FORMAT}\n`)]);
     // The repository of a study need not know that this folder is none of its business.
-    if (statSync(`${folder}/.gitignore`, { throwIfNoEntry: false }) === undefined) await writeDurably(folder, '.gitignore', [Buffer.from('*\n')]);
+    if (fileSize(`${folder}/.gitignore`) < 0) await writeDurably(folder, '.gitignore', [Buffer.from('*\n')]);
     const loose = (await readdir(`${folder}/objects`).catch(() => [])).map(name => `/objects/${name}`);
     for (const sub of ['', '/packs', '/cache', '/scratch', ...loose]) await sweepLeftovers(folder + sub);
   });

@@ -179,7 +179,7 @@ export interface Store {
    * A failed cell is committed with no outputs.
    */
   commit(draft: RecordDraft, outputs: { readonly [name: string]: OutputContent }): Promise<CellRecord>;
-  /** Writes what is pending now. */
+  /** Writes now what was handed to commit() before, however young its group. Rejects with StoreUnwritable if that fails. */
   flush(): Promise<void>;
   /** A new empty folder on the store's disk, for a task. Those of dead processes are swept when a run first writes. */
   scratchFolder(): Promise<string>;

@@ -1,9 +1,9 @@
 /** Words for people: the nearest known name, counts with their noun, durations and sizes. */
 
-/** The known word that is most likely meant, or undefined when none is near (edit distance above a third of its length). */
+/** The known word that is most likely meant, or undefined when none is near (edit distance above a third of its length, and above 1). */
 export function closest(wanted: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1;
+  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const word of known) {
     if (Math.abs(word.length - wanted.length) >= bestDistance) continue;
     const distance = editDistance(wanted, word);

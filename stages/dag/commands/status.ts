@@ -1,3 +1,58 @@
+/** `status`: what is up to date and what is not, by stage. */
+import { EXIT } from '../command.ts';
+import { openStoreOf, readGround } from '../ground.ts';
+import { preview } from '../preview.ts';
+import { select } from '../selection.ts';
+import { grouped } from '../words.ts';
 import type { Command } from '../command.ts';
-const command: Command = { usage: '', details: '', options: {}, positionals: { min: 0, max: 0 }, run: async () => 0 };
-export default command;
+import type { Forecast } from '../preview.ts';
+
+const COLUMNS = ['up to date', 'out of date', 'never computed', 'waiting', 'failed', 'running'] as const;
+type Column = typeof COLUMNS[number];
+
+const status: Command = {
+  usage: 'bitwidth status [target ...]',
+  details: 'Counts cells by stage. "waiting": reads something that is to be computed first. "running": being computed by a run at this moment.',
+  options: { json: { type: 'boolean', summary: 'Print the counts as one JSON object' } },
+  positionals: { min: 0, max: Infinity },
+  async run({ pipeline, values, positionals, print }) {
+    const store = openStoreOf(pipeline);
+    try {
+      const { cells } = select(pipeline, positionals);
+      const forecasts = preview(cells, await readGround(pipeline, store, cells));
+      const held = new Set((await store.leases.held()).map(({ key }) => key as string));
+      const stages = new Map<string, { [column in Column]: number }>();
+      const failures: string[] = [];
+      for (const cell of cells) {
+        const row = stages.get(cell.stage.name) ?? { 'up to date': 0, 'out of date': 0, 'never computed': 0, waiting: 0, failed: 0, running: 0 };
+        const forecast = forecasts.get(cell.id)!;
+        row[columnOf(forecast, held)]++;
+        stages.set(cell.stage.name, row);
+        if (forecast.kind === 'failed' && forecast.origin === cell.id) failures.push(`failed: ${cell.id} (${forecast.failure.code}): ${forecast.failure.sentence}`);
+      }
+      if (values['json'] === true) print(JSON.stringify(Object.fromEntries(stages)));
+      else for (const line of [...table(stages), ...failures]) print(line);
+      return EXIT.done;
+    } finally {
+      await store.close();
+    }
+  },
+};
+export default status;
+
+function columnOf(forecast: Forecast, held: ReadonlySet<string>): Column {
+  switch (forecast.kind) {
+    case 'done': return 'up to date';
+    case 'failed': return 'failed';
+    case 'follows': return 'waiting';
+    case 'run': return held.has(forecast.key) ? 'running' : forecast.reasons.every(({ field }) => field === 'never computed') ? 'never computed' : 'out of date';
+  }
+}
+
+function table(stages: ReadonlyMap<string, { readonly [column in Column]: number }>): readonly string[] {
+  const shown = COLUMNS.filter((column) => column === 'up to date' || [...stages.values()].some((row) => row[column] > 0));
+  const width = Math.max(5, ...[...stages.keys()].map((name) => name.length));
+  const lines = [`${'stage'.padEnd(width)}  ${shown.map((column) => column.padStart(14)).join('')}`];
+  for (const [name, row] of stages) lines.push(`${name.padEnd(width)}  ${shown.map((column) => (row[column] === 0 ? '-' : grouped(row[column])).padStart(14)).join('')}`);
+  return lines;
+}

@@ -1,3 +1,62 @@
+/** `why`: the stored reason of the last time, and what would happen now. */
+import { EXIT } from '../command.ts';
+import { openStoreOf, readGround } from '../ground.ts';
+import { preview } from '../preview.ts';
+import { reasonText } from '../reasons.ts';
+import { cellsNamed, select } from '../selection.ts';
+import { count, duration } from '../words.ts';
 import type { Command } from '../command.ts';
-const command: Command = { usage: '', details: '', options: {}, positionals: { min: 0, max: 0 }, run: async () => 0 };
-export default command;
+import type { Forecast } from '../preview.ts';
+import type { Store } from '../store.ts';
+
+/** More cells than this are told by what they have in common. */
+const EACH = 10;
+
+const why: Command = {
+  usage: 'bitwidth why <cell|stage>',
+  details: 'Explains field by field why a cell was computed the last time, and whether a run would compute it now.',
+  options: {},
+  positionals: { min: 1, max: 1 },
+  async run({ pipeline, positionals, print }) {
+    const target = positionals[0]!;
+    const found = cellsNamed(pipeline, target);
+    const store = openStoreOf(pipeline);
+    try {
+      const { cells } = select(pipeline, [target]);
+      const forecasts = preview(cells, await readGround(pipeline, store, cells));
+      const lines = found.length <= EACH ? found.flatMap(({ id }) => [id, ...lastTime(id, store), ...now(forecasts.get(id)!)])
+        : [`${target}: ${count(found.length, 'cell')}`, ...inCommon(found.map(({ id }) => [...lastTime(id, store, false), ...now(forecasts.get(id)!)].join('\n')))];
+      for (const line of lines) print(line);
+      return EXIT.done;
+    } finally {
+      await store.close();
+    }
+  },
+};
+export default why;
+
+function lastTime(cell: string, store: Store, withTimes = true): readonly string[] {
+  const record = store.newestOfCell(cell);
+  if (record === undefined) return ['  was never computed'];
+  const decision = store.decisions(cell).findLast(({ key }) => key === record.key);
+  const what = record.status === 'done' ? 'computed' : `failed (${record.failure?.code ?? 'unknown'})`;
+  const when = withTimes ? ` ${record.finishedAt.slice(0, 19).replace('T', ' ')} UTC, ${duration(record.durationMs)}, machine ${record.machine}` : '';
+  const lines = [`  last ${what}${when}${decision === undefined ? '' : ', because:'}`, ...(decision?.reasons ?? []).map((reason) => `    ${reasonText(reason)}`)];
+  if (record.failure !== undefined) lines.push(`  it failed with: ${record.failure.sentence}`);
+  return lines;
+}
+
+function now(forecast: Forecast): readonly string[] {
+  switch (forecast.kind) {
+    case 'done': return ['  now: up to date'];
+    case 'failed': return [`  now: not run: ${forecast.failure.sentence}`, ...(forecast.record === undefined ? [] : ['    tried again when its input or code changes, or with --retry-failed'])];
+    case 'follows': return [`  now: depends on what is computed before (${forecast.producers.slice(0, 3).join(', ')}${forecast.producers.length > 3 ? ` and ${forecast.producers.length - 3} more` : ''})`];
+    case 'run': return ['  now: would be computed, because:', ...forecast.reasons.map((reason) => `    ${reasonText(reason)}`)];
+  }
+}
+
+function inCommon(texts: readonly string[]): readonly string[] {
+  const groups = new Map<string, number>();
+  for (const text of texts) groups.set(text, (groups.get(text) ?? 0) + 1);
+  return [...groups].sort(([, a], [, b]) => b - a).flatMap(([text, cells]) => [`${count(cells, 'cell')}:`, ...text.split('\n')]);
+}

@@ -7,6 +7,7 @@ export function inProcessExecutor(): Executor {
   return {
     start(task: Task, events: TaskEvents): RunningTask {
       const stop = new AbortController();
+      let log = '';
       let finish: (end: TaskEnd) => void = () => undefined;
       const early = new Promise<TaskEnd>((resolve) => { finish = resolve; });
       const timer = task.timeoutMs === undefined ? undefined : setTimeout(() => { stop.abort(); finish({ kind: 'timed-out' }); }, task.timeoutMs);
@@ -14,12 +15,13 @@ export function inProcessExecutor(): Executor {
         committed: (cell, outputs, computedBy) => events.committed(cell, Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, asBytes(value)])), computedBy),
         failed: (cell, failure) => events.failed(cell, failure),
         progress: (done, total, unit) => events.progress(done, total, unit),
+        log: (text) => { log += text; },
       }, stop.signal);
       return {
         end: Promise.race([work, early]).finally(() => clearTimeout(timer)),
         stop: () => stop.abort(),
         kill: () => { stop.abort(); finish({ kind: 'stopped' }); },
-        log: () => '',
+        log: () => log,
       };
     },
     release: () => undefined,

@@ -10,6 +10,8 @@ export type ToWorker =
   | { readonly kind: 'stop' };
 
 export type FromWorker =
+  /** The stage's module is loaded: from here its time counts. */
+  | { readonly kind: 'started' }
   | { readonly kind: 'committed'; readonly commit: number; readonly cell: string; readonly outputs: { readonly [name: string]: OutputContent }; readonly computedBy?: { readonly [name: string]: string } }
   | { readonly kind: 'failed'; readonly cell: string; readonly failure: Failure }
   | { readonly kind: 'progress'; readonly done: number; readonly total: number; readonly unit: string }

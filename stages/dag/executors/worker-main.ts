@@ -28,6 +28,7 @@ process.on('message', (message: ToWorker) => {
 async function work({ task }: Extract<ToWorker, { kind: 'task' }>): Promise<void> {
   stop = new AbortController();
   const end = await runTask(task, {
+    started: () => send({ kind: 'started' }),
     async committed(cell, outputs, computedBy) {
       const commit = sent++;
       const content = Object.fromEntries(Object.entries(outputs).map(([name, value], i) => [name, forSending(value, `${task.scratch}/out`, `${commit}-${i}`)]));
@@ -37,6 +38,7 @@ async function work({ task }: Extract<ToWorker, { kind: 'task' }>): Promise<void
     },
     failed: (cell, failure) => send({ kind: 'failed', cell, failure }),
     progress: (done, total, unit) => send({ kind: 'progress', done, total, unit }),
+    log: (text) => { process.stderr.write(text); },
   }, stop.signal);
   send({ kind: 'end', end });
 }

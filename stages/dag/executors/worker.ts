@@ -12,6 +12,8 @@ import type { FromWorker, ToWorker } from './protocol.ts';
 const LOG_CHARACTERS = 64 * 1024;
 /** A process is replaced after so many tasks: whatever it leaks stays small. */
 const TASKS_PER_PROCESS = 100;
+/** A stage's time limit counts from when its module is loaded; loading it has this long, on a machine however busy. */
+const START_LIMIT_MS = 60_000;
 
 interface Process {
   readonly stage: string;
@@ -25,21 +27,19 @@ interface Process {
 
 export function workerExecutor(): Executor {
   const idle: Process[] = [];
+  const release = (): void => { for (const worker of idle.splice(0)) worker.kill(); };
   return {
     start(task: Task, events: TaskEvents): RunningTask {
-      const found = idle.findIndex((process) => process.stage === task.stage);
+      const found = task.fresh ? -1 : idle.findIndex((process) => process.stage === task.stage);
+      // What idles holds the memory of another stage: no more processes live than tasks run.
+      if (found < 0) release();
       const worker = found < 0 ? startProcess(task.stage, idle) : idle.splice(found, 1)[0]!;
       return startTask(worker, task, events, () => {
-        if (worker.tasks < TASKS_PER_PROCESS) idle.push(worker);
+        if (!task.fresh && worker.tasks < TASKS_PER_PROCESS) idle.push(worker);
         else worker.kill();
       });
     },
-    release(stage) {
-      for (const worker of idle.splice(0)) {
-        if (stage === undefined || worker.stage === stage) worker.kill();
-        else idle.push(worker);
-      }
-    },
+    release,
   };
 }
 
@@ -53,13 +53,18 @@ function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () =>
     worker.current = undefined;
     finish(how);
   };
-  const timer = task.timeoutMs === undefined ? undefined : setTimeout(() => {
+  const endAfter = (ms: number): NodeJS.Timeout => setTimeout(() => {
     ended({ kind: 'timed-out' });
     worker.kill();
-  }, task.timeoutMs);
+  }, ms);
+  let timer = task.timeoutMs === undefined ? undefined : endAfter(START_LIMIT_MS + task.timeoutMs);
   worker.current = {
     onMessage(message) {
       switch (message.kind) {
+        case 'started':
+          clearTimeout(timer);
+          timer = task.timeoutMs === undefined ? undefined : endAfter(task.timeoutMs);
+          break;
         case 'committed':
           void events.committed(message.cell, message.outputs, message.computedBy).then(() => worker.send({ kind: 'taken', commit: message.commit }));
           break;

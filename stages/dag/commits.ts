@@ -1,0 +1,60 @@
+/** The commits of one task on their way to the disk. */
+import type { Pending } from './queue.ts';
+import type { OutputContent } from './store.ts';
+import type { CellRecord } from './types.ts';
+
+/** Commits that come this close to each other share the time since the last ones: a stage may end many cells in one step. */
+const SAME_STEP_MS = 25;
+
+/** Commits one cell; resolves when it is on the disk. */
+export type WriteCommit = (pending: Pending, outputs: { readonly [name: string]: OutputContent }, computedBy: CellRecord['computedBy'], durationMs: number) => Promise<void>;
+
+/** The commits of one task, with its time divided among them. */
+export class Commits {
+  readonly #write: WriteCommit;
+  readonly #underway: Promise<void>[] = [];
+  #step: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #lastMs = performance.now();
+  #stepMs = 0;
+
+  constructor(write: WriteCommit) {
+    this.#write = write;
+  }
+
+  /** Resolves when the cell is committed. */
+  add(pending: Pending, outputs: { readonly [name: string]: OutputContent }, computedBy: CellRecord['computedBy']): Promise<void> {
+    const written = new Promise<void>((resolve, reject) => {
+      this.#step.push(() => { this.#write(pending, outputs, computedBy, this.#stepMs).then(resolve, reject); });
+    });
+    this.#underway.push(written);
+    this.#timer ??= setTimeout(() => this.#endStep(), SAME_STEP_MS);
+    return written;
+  }
+
+  fail(write: () => Promise<void>): void {
+    this.#underway.push(write());
+  }
+
+  /** Time since the last step, which is what a failure took; ms. */
+  sinceLast(): number {
+    return performance.now() - this.#lastMs;
+  }
+
+  /** Resolves when all are on the disk or refused by it. */
+  async finish(): Promise<void> {
+    this.#endStep();
+    await Promise.all(this.#underway);
+  }
+
+  #endStep(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const step = this.#step;
+    if (step.length === 0) return;
+    this.#step = [];
+    this.#stepMs = this.sinceLast() / step.length;
+    this.#lastMs = performance.now();
+    for (const write of step) write();
+  }
+}

@@ -1,0 +1,126 @@
+/** The commands that look without running, and what the command line answers to mistakes. */
+import { rmSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { cell, file, gather, output, stage } from '../../stages/dag/index.ts';
+import { Project } from './project.ts';
+
+const split = stage({ name: 'split', title: 'Split the text', determinism: 'exact', module: 'split.ts', outputs: ['words'], where: 'in-process' });
+const tally = stage({ name: 'tally', title: 'Count the words', determinism: 'exact', module: 'tally.ts', outputs: ['lines'], where: 'in-process' });
+
+const test = suite<{ project: Project; factor: number }>('dag: commands');
+test.before.each((context) => {
+  context.factor = 1;
+  context.project = new Project('words', () => {
+    const splits = [2, 3, 4].map((n) => cell(split, String(n), { params: { characters: n, factor: context.factor }, inputs: { text: file('text.txt') } }));
+    return { name: 'words', cells: [...splits, cell(tally, 'all', { inputs: { words: gather(splits.map((one) => output(one))) } })] };
+  });
+  context.project.write('text.txt', 'one three five');
+});
+test.after.each(({ project }) => project.remove());
+
+test('looking leaves no record', async ({ project }) => {
+  for (const command of [['status'], ['plan'], ['why', 'split:2'], ['graph']]) assert.is((await project.command(...command)).code, 0);
+  assert.not.ok(project.has('.bitwidth/records'));
+});
+
+test('status counts by stage', async ({ project }) => {
+  const counts = async () => JSON.parse((await project.command('status', '--json')).lines[0]!) as unknown;
+  const none = { 'up to date': 0, 'out of date': 0, 'never computed': 0, waiting: 0, failed: 0, running: 0 };
+  assert.equal(await counts(), { split: { ...none, 'never computed': 3 }, tally: { ...none, waiting: 1 } });
+  await project.run();
+  assert.equal(await counts(), { split: { ...none, 'up to date': 3 }, tally: { ...none, 'up to date': 1 } });
+  project.write('text.txt', 'two');
+  assert.equal(await counts(), { split: { ...none, 'out of date': 3 }, tally: { ...none, waiting: 1 } });
+  assert.match((await project.command('status')).lines[0]!, /^stage +up to date +out of date +waiting$/);
+});
+
+test('plan names the causes, and run then does as planned', async (context) => {
+  const { project } = context;
+  assert.match((await project.command('plan')).lines[0]!, /would compute 4 of 4 cells, of unknown duration/);
+  await project.run();
+  assert.equal((await project.command('plan')).lines, ['Nothing to compute: all 4 cells are up to date or known to fail.']);
+  context.factor = 2;
+  const { lines } = await project.command('plan');
+  assert.match(lines[1]!, /3 cells .* params\.factor 1 -> 2 \(split\)/);
+  assert.match(lines[2]!, /1 cell .* follows what is computed before \(tally\)/);
+  const planned = (await project.command('plan', '--json')).lines.map((line) => JSON.parse(line) as { cell: string; reasons?: string[] });
+  assert.equal(planned.map(({ cell }) => cell), ['split:2', 'split:3', 'split:4', 'tally:all']);
+  // The words do not depend on the factor: tally is left out.
+  assert.equal((await project.run()).ran, ['split:2', 'split:3', 'split:4']);
+});
+
+test('why tells the stored reason of the last time, and what would happen now', async (context) => {
+  const { project } = context;
+  assert.equal((await project.command('why', 'split:2')).lines, ['split:2', '  was never computed', '  now: would be computed, because:', '    never computed']);
+  await project.run();
+  context.factor = 3;
+  await project.run();
+  const { lines } = await project.command('why', 'split:2');
+  assert.match(lines[1]!, /^  last computed \d{4}-\d\d-\d\d .* UTC, .*, because:$/);
+  assert.equal(lines.slice(2), ['    params.factor 1 -> 3', '  now: up to date']);
+  project.write('text.txt', 'other');
+  assert.equal((await project.command('why', 'split:2')).lines.slice(3), ['  now: would be computed, because:', '    input text changed (text.txt)']);
+  assert.match((await project.command('why', 'tally')).lines.at(-1)!, /now: depends on what is computed before \(split:2, split:3, split:4\)/);
+});
+
+test('graph as text and as a drawing', async ({ project }) => {
+  const { lines } = await project.command('graph');
+  assert.equal(lines, ['split       3 cells', 'tally        1 cell  reads split']);
+  const svg = project.path('graph.svg');
+  assert.is((await project.command('graph', '--svg', svg, '--cells')).code, 0);
+  assert.is(project.read('graph.svg').match(/<rect /g)?.length, 4);
+});
+
+test('a missing file fails its cell with a sentence', async ({ project }) => {
+  rmSync(project.path('text.txt'));
+  const { code, failed, skipped, ran } = await project.run();
+  assert.is(code, 1);
+  assert.equal(failed, ['split:2', 'split:3', 'split:4']);
+  assert.equal(skipped, []);
+  assert.equal(ran, ['tally:all'], 'a gather survives');
+  assert.match((await project.command('why', 'split:2')).lines.join('\n'), /not run: the file text\.txt \(input text\) is missing/);
+});
+
+test('code without an identity is a mistake in the configuration', async ({ project }) => {
+  project.write('shared.ts', 'export const = 1;');
+  const { code, complaints } = await project.command('run');
+  assert.is(code, 2);
+  assert.match(complaints[0]!, /^shared\.ts:1:\d+ /);
+});
+
+for (const [argv, complaint] of [
+  [['runn'], /^unknown command "runn"; did you mean "run"\? Commands are run, status,/],
+  [['constructor'], /^unknown command "constructor"/],
+  [['run', '--job', '2'], /^run: unknown option "--job"; did you mean "--jobs"\?\nusage: bitwidth run/],
+  [['run', '--jobs'], /^run: .*argument missing/],
+  [['run', '--jobs', 'many'], /^--jobs is "many"; it must be a whole number from 1 to 1024$/],
+  [['run', 'splitt'], /^"splitt" names no cell; did you mean "split"\?/],
+  [['run', 'split:9*'], /^"split:9\*" names no cell\nA target is a stage \(split, tally\), a cell, or a pattern/],
+  [['why'], /^why: something is missing\nusage: bitwidth why <cell\|stage>$/],
+  [['why', 'a', 'b'], /^why: "b" is one argument too many/],
+] as const) {
+  test(`exit code 2: ${argv.join(' ')}`, async ({ project }) => {
+    const { code, complaints, lines } = await project.command(...argv);
+    assert.is(code, 2);
+    assert.equal(lines, []);
+    assert.match(complaints.join('\n'), complaint);
+  });
+}
+
+test('help for all and for one', async ({ project }) => {
+  const all = await project.command();
+  assert.is(all.code, 0);
+  assert.match(all.lines.join('\n'), /run +Compute what is missing/);
+  assert.match((await project.command('help', 'run')).lines.join('\n'), /--jobs <n>, -j/);
+  assert.equal((await project.command('why', '--help')).lines[0], 'usage: bitwidth why <cell|stage>');
+});
+
+test('plain lines end with a summary', async ({ project }) => {
+  const { lines } = await project.command('run');
+  assert.ok(lines.includes('split: 3 computed'));
+  assert.match(lines.at(-1)!, /^4 cells computed, 0 up to date, in /);
+  assert.match((await project.command('run')).lines.at(-1)!, /^Everything is up to date \(4 cells, /);
+});
+
+test.run();

@@ -1,0 +1,83 @@
+/** A whole project in a temporary folder, with its own copy of the machinery, started by the launcher as a user starts it. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface Ended { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly out: string; readonly err: string }
+
+export class LaunchedProject {
+  readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'bitwidth-launched-')));
+
+  constructor() {
+    cpSync(join(REPOSITORY, 'test/dag/pipelines/launched'), this.root, { recursive: true });
+    cpSync(join(REPOSITORY, 'stages/dag'), this.path('stages/dag'), { recursive: true });
+    cpSync(join(REPOSITORY, 'bin'), this.path('bin'), { recursive: true });
+    for (const file of ['package.json', 'package-lock.json']) cpSync(join(REPOSITORY, file), this.path(file));
+    symlinkSync(join(REPOSITORY, 'node_modules'), this.path('node_modules'));
+    this.edit('pipeline.ts', (text) => text.replace('../../../../stages/dag/', './stages/dag/'));
+    this.settings({});
+  }
+
+  settings(change: { readonly names?: readonly string[]; readonly slowMs?: number; readonly computeMs?: number; readonly wrong?: string }): void {
+    writeFileSync(this.path('settings.json'), JSON.stringify({ names: ['ada', 'grace'], slowMs: 0, computeMs: 0, ...change }));
+  }
+
+  path(...parts: string[]): string {
+    return join(this.root, ...parts);
+  }
+
+  edit(path: string, change: (text: string) => string): void {
+    writeFileSync(this.path(path), change(readFileSync(this.path(path), 'utf8')));
+  }
+
+  start(argv: readonly string[], cwd = this.root): { readonly child: ChildProcess; readonly end: Promise<Ended> } {
+    const child = spawn(process.execPath, [this.path('bin/bitwidth.mjs'), ...argv], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    let out = '';
+    let err = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => { out += text; });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => { err += text; });
+    const end = new Promise<Ended>((resolve) => { child.on('close', (code, signal) => resolve({ code, signal, out, err })); });
+    return { child, end };
+  }
+
+  run(...argv: string[]): Promise<Ended> {
+    return this.start(argv).end;
+  }
+
+  builds(): readonly string[] {
+    return readdirSync(this.path('.bitwidth/build'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  }
+
+  /** Process ids of the workers that have begun a cell. */
+  workers(): readonly number[] {
+    const log = this.path('workers.log');
+    return existsSync(log) ? [...new Set(readFileSync(log, 'utf8').split('\n').filter((line) => line !== '').map(Number))] : [];
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits for a condition, up to ten seconds; answers whether it came true. */
+export async function comesTrue(condition: () => boolean): Promise<boolean> {
+  for (let i = 0; i < 500; i++) {
+    if (condition()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return condition();
+}

@@ -1,0 +1,17 @@
+import { appendFileSync, readFileSync } from 'node:fs';
+import type { Run } from '../../../../../stages/dag/types.ts';
+
+/** An asset beside its source: found from a bundle, too, and part of the code's identity. */
+const word = readFileSync(new URL('./greeting.txt', import.meta.url), 'utf8').trim();
+
+export const run: Run = async (cells, io) => {
+  for (const cell of cells) {
+    const { name, loud, slowMs, computeMs } = cell.params;
+    appendFileSync(`${process.cwd()}/workers.log`, `${process.pid}\n`);
+    await new Promise((resolve) => setTimeout(resolve, Number(slowMs)));
+    // A computation that leaves the event loop no turn.
+    const endMs = performance.now() + Number(computeMs);
+    while (performance.now() < endMs);
+    await io.commit(cell.id, { out: `${word} ${String(name)}${loud === true ? '!' : ''}` });
+  }
+};

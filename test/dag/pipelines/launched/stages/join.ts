@@ -1,0 +1,11 @@
+import type { Run } from '../../../../../stages/dag/types.ts';
+
+export const run: Run = async (cells, io) => {
+  for (const cell of cells) {
+    const input = cell.inputs['greetings'];
+    if (input?.kind !== 'gather') throw new Error('greetings must be gathered');
+    const lines: string[] = [];
+    for (const item of input.items) lines.push('missing' in item ? `${item.cell}: none` : new TextDecoder().decode(await io.read(item.handle)));
+    await io.commit(cell.id, { out: lines.join('\n') });
+  }
+};

@@ -1,0 +1,42 @@
+/** Which ready work goes first. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { cell, stage } from '../../stages/dag/index.ts';
+import { ReadyQueue } from '../../stages/dag/queue.ts';
+import type { Pending } from '../../stages/dag/queue.ts';
+import type { KeyFields, Sha256 } from '../../stages/dag/index.ts';
+
+const test = suite('dag: queue');
+const shared = stage({ name: 'shared', title: 'Beside others', determinism: 'exact', module: 'x.ts', outputs: ['out'] });
+const alone = stage({ name: 'alone', title: 'Alone', determinism: 'measured', module: 'x.ts', outputs: ['out'], exclusive: true });
+const pending = (of: typeof shared, name: string, work: number): Pending =>
+  ({ cell: cell(of, name, { work }), key: '' as Sha256, fields: {} as KeyFields, reasons: [] });
+
+function order(seed: number, works: readonly number[]): readonly string[] {
+  const queue = new ReadyQueue(seed);
+  works.forEach((work, i) => queue.push({ stage: shared, pending: [pending(shared, String(i), work)] }));
+  return Array.from(works, () => queue.take(1)!.pending[0]!.cell.id);
+}
+
+test('the most work first', () => {
+  assert.equal(order(1, [3, 9, 1, 5]), ['shared:1', 'shared:3', 'shared:0', 'shared:2']);
+});
+
+test('equal work in an order that depends on the seed alone', () => {
+  const works = Array<number>(12).fill(1);
+  assert.equal(order(1, works), order(1, works));
+  assert.not.equal(order(1, works), order(2, works));
+  assert.equal([...order(3, works)].sort(), [...order(4, works)].sort());
+});
+
+test('what must be alone comes when nothing else is ready or runs', () => {
+  const queue = new ReadyQueue(1);
+  queue.push({ stage: alone, pending: [pending(alone, 'a', 99)] });
+  queue.push({ stage: shared, pending: [pending(shared, 's', 1)] });
+  assert.is(queue.take(0)?.stage, shared);
+  assert.is(queue.take(1), undefined);
+  assert.is(queue.size, 1);
+  assert.is(queue.take(0)?.stage, alone);
+});
+
+test.run();
