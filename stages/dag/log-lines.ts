@@ -6,7 +6,7 @@
  * The checksum covers the bytes after its comma up to the newline. CRC-32 notices every burst of up to 32 bits; it guards
  * against accidents. What a record cites is guarded by sha256.
  */
-import { crc32 } from 'node:zlib';
+import { crc32 } from './crc32.ts';
 
 const NEWLINE = 0x0a;
 const COMMA = 0x2c;

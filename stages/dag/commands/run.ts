@@ -5,7 +5,7 @@ import { ConfigurationError } from '../declare.ts';
 import { execute } from '../execute.ts';
 import { jsonProgress } from '../progress.ts';
 import { lineProgress } from '../progress-lines.ts';
-import { terminalProgress } from '../progress-terminal.ts';
+import { MIN_COLUMNS, terminalProgress } from '../progress-terminal.ts';
 import { select } from '../selection.ts';
 import type { Command } from '../command.ts';
 
@@ -22,7 +22,7 @@ const run: Command = {
   },
   positionals: { min: 0, max: Infinity },
   async run({ pipeline, values, positionals, print, terminal }) {
-    const progress = values['json'] === true ? jsonProgress(print) : terminal ? terminalProgress(process.stdout) : lineProgress(print);
+    const progress = values['json'] === true ? jsonProgress(print) : terminal && process.stdout.columns >= MIN_COLUMNS ? terminalProgress(process.stdout) : lineProgress(print);
     const { failed, interrupted } = await execute(pipeline, {
       selection: select(pipeline, positionals), targets: positionals, jobs: jobsFrom(values['jobs']),
       force: values['force'] === true, measure: values['measure'] === true,
