@@ -58,7 +58,7 @@ CREATE TABLE token_scores (              -- one per scored position
 CREATE TABLE sampling_windows (          -- the sampler's distribution at (temperature, top_k) against the base's, per window
   model VARCHAR NOT NULL, format VARCHAR NOT NULL, text VARCHAR NOT NULL, "window" INTEGER NOT NULL,
   temperature DOUBLE NOT NULL, top_k INTEGER NOT NULL,              -- 0: all tokens
-  scored_tokens INTEGER NOT NULL,
+  scored_tokens INTEGER NOT NULL,        -- positions with at least 32 tokens of context: only these are summed here
   total_variation DOUBLE NOT NULL,       -- summed over positions
   outside_mass DOUBLE NOT NULL,          -- mass on tokens that the base's top_k excludes, summed
   quality_shift DOUBLE,                  -- E_f(T): expected judge NLL under the format minus under base, nats, summed; top_k 0 only

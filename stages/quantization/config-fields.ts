@@ -4,7 +4,7 @@
  */
 import { closest } from '../dag/index.ts';
 import { quoted } from './config-yaml.ts';
-import type { Located, LocatedMap, Position, Problems } from './config-yaml.ts';
+import type { Located, LocatedList, LocatedMap, LocatedScalar, Position, Problems } from './config-yaml.ts';
 
 /** What is read of a file, by name in messages, and where mistakes go. */
 export class Reader {
@@ -33,7 +33,7 @@ export class Reader {
 
   /** A mapping whose keys are names. */
   openMap(value: Located | undefined, what: string): LocatedMap | undefined {
-    if (value === undefined) return undefined;
+    if (value === undefined || value.kind === 'unreadable') return undefined;
     if (value.kind === 'map') return value;
     return this.wrong(value.at, `${what} must be a mapping (key: value), not ${described(value)}`);
   }
@@ -48,7 +48,7 @@ export class Reader {
 
   /** Text of 1 to `maxCharacters` characters, on one line. */
   text(value: Located | undefined, what: string, maxCharacters = 400): string | undefined {
-    if (value === undefined) return undefined;
+    if (value === undefined || value.kind === 'unreadable') return undefined;
     if (value.kind !== 'scalar' || typeof value.value !== 'string') return this.wrong(value.at, `${what} must be text, not ${described(value)}`);
     const text = value.value;
     if (text.trim() === '') return this.wrong(value.at, `${what} is empty`);
@@ -62,7 +62,7 @@ export class Reader {
 
   /** A number within bounds, both allowed. */
   number(value: Located | undefined, what: string, low: number, high: number): number | undefined {
-    if (value === undefined) return undefined;
+    if (value === undefined || value.kind === 'unreadable') return undefined;
     if (value.kind !== 'scalar' || typeof value.value !== 'number') return this.wrong(value.at, `${what} must be a number, not ${described(value)}`);
     const number = value.value;
     if (!(number >= low && number <= high)) return this.wrong(value.at, `${what} ${number} is out of range; allowed are ${low} to ${high}`);
@@ -79,7 +79,7 @@ export class Reader {
 
   /** One of the known names; `noun` and `nouns` are as in: unknown format "nf5"; formats are fp32, ... */
   choice(value: Located | undefined, noun: string, nouns: string, known: readonly string[]): string | undefined {
-    if (value === undefined) return undefined;
+    if (value === undefined || value.kind === 'unreadable') return undefined;
     if (value.kind !== 'scalar' || typeof value.value !== 'string') return this.wrong(value.at, `a ${noun} must be a name, not ${described(value)}; ${nouns} are ${known.join(', ')}`);
     if (known.includes(value.value)) return value.value;
     return this.wrong(value.at, `unknown ${noun} ${quoted(value.value)}; ${nouns} are ${known.join(', ')}${didYouMean(value.value, known)}`);
@@ -90,7 +90,7 @@ export class Reader {
    * of the result; it has been reported.
    */
   list<T>(value: Located | undefined, what: string, max: number, item: (value: Located) => T | undefined, identity: (item: T) => string = String): T[] | undefined {
-    if (value === undefined) return undefined;
+    if (value === undefined || value.kind === 'unreadable') return undefined;
     if (value.kind !== 'list') return this.wrong(value.at, `${what} must be a list, such as [a, b], not ${described(value)}`);
     if (value.items.length === 0) return this.wrong(value.at, `${what} is empty; give at least one`);
     if (value.items.length > max) return this.wrong(value.at, `${what} has ${value.items.length} items; at most ${max} are allowed`);
@@ -114,7 +114,7 @@ export function didYouMean(wanted: string, known: readonly string[]): string {
   return near === undefined ? '' : `; did you mean ${quoted(near)}?`;
 }
 
-function described(value: Located): string {
+function described(value: LocatedMap | LocatedList | LocatedScalar): string {
   if (value.kind === 'list') return 'a list';
   if (value.kind === 'map') return 'a mapping';
   if (value.value === null) return 'nothing';

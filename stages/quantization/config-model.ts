@@ -22,7 +22,7 @@ export interface ModelFacts {
   /** The checkpoint's own type, as a format: what `base` means for this model. */
   readonly baseFormat: BaseFormat;
   readonly shape: ModelShape;
-  /** For estimates of time only. */
+  /** For estimates of time, and to say roughly how large a model is before it is opened. */
   readonly parametersEstimate: number;
 }
 
@@ -84,8 +84,12 @@ export function modelFacts(root: string, file: SourceFile): ModelFacts | string 
   } catch (error) {
     return `${file.path}: ${(error instanceof Error ? error.message : String(error)).replace(/^config\.json: /, '')}`;
   }
-  const { layers, hiddenSize, feedForwardSize, vocabulary } = shape;
-  // Near enough for an estimate of time: a gated feed-forward network, attention counted as if every head had keys of its own.
-  const parametersEstimate = layers * hiddenSize * (4 * hiddenSize + 3 * feedForwardSize) + vocabulary * hiddenSize;
-  return { architecture, baseFormat, shape, parametersEstimate };
+  return { architecture, baseFormat, shape, parametersEstimate: parametersEstimate(shape) };
+}
+
+/** Exact for a gated feed-forward network without biases, near enough for all others. */
+function parametersEstimate({ layers, hiddenSize, heads, kvHeads, headDim, feedForwardSize, vocabulary, tiedEmbeddings }: ModelShape): number {
+  const attention = 2 * hiddenSize * headDim * (heads + kvHeads);
+  const feedForward = 3 * hiddenSize * feedForwardSize;
+  return layers * (attention + feedForward + 2 * hiddenSize) + hiddenSize + vocabulary * hiddenSize * (tiedEmbeddings ? 1 : 2);
 }

@@ -8,7 +8,12 @@ import type { Located, Problems } from './config-yaml.ts';
 export interface SourceFile {
   readonly path: string;
   readonly sha256?: string;
-  readonly bytes?: number;
+}
+
+/** A file whose bytes are promised by data/sources.yaml. */
+export interface PinnedFile extends SourceFile {
+  readonly sha256: string;
+  readonly bytes: number;
 }
 
 export interface ModelSource {
@@ -17,7 +22,7 @@ export interface ModelSource {
   readonly origin: string;
   readonly licence: string;
   /** By their usual names: 'config.json', 'model.safetensors', ... */
-  readonly files: ReadonlyMap<string, SourceFile>;
+  readonly files: ReadonlyMap<string, PinnedFile>;
 }
 
 export interface TextSource {
@@ -27,7 +32,7 @@ export interface TextSource {
   readonly year: number;
   readonly origin: string;
   readonly licence: string;
-  readonly file: SourceFile;
+  readonly file: PinnedFile;
 }
 
 /** An opening that models continue, word for word from a text. */
@@ -53,7 +58,7 @@ export function readSources(root: Located | undefined, file: string, problems: P
     const map = reader.map(value, `model ${name}`, ['title', 'origin', 'licence', 'folder', 'files']);
     const what = `model ${name}`;
     const folder = relativePath(reader, reader.required(map, 'folder', what), 'folder');
-    const files = new Map<string, SourceFile>();
+    const files = new Map<string, PinnedFile>();
     for (const [fileName, entry] of named(reader, reader.required(map, 'files', what), `files of model ${name}`)) {
       const source = sourceFile(reader, reader.map(entry, fileName, ['bytes', 'sha256']), fileName, `${folder}/${fileName}`);
       if (source !== undefined) files.set(fileName, source);
@@ -75,14 +80,14 @@ export function readSources(root: Located | undefined, file: string, problems: P
   return { models, texts };
 }
 
-/** Reads data/prompts.yaml. */
-export function readPrompts(root: Located | undefined, file: string, problems: Problems): ReadonlyMap<string, Prompt> {
+/** Reads data/prompts.yaml; each prompt is from one of `texts`. */
+export function readPrompts(root: Located | undefined, file: string, problems: Problems, texts: Sources['texts']): ReadonlyMap<string, Prompt> {
   const reader = new Reader(file, problems);
   const top = reader.map(root, 'the prompts', ['prompts']);
   const prompts = new Map<string, Prompt>();
   for (const [name, value] of named(reader, reader.required(top, 'prompts', 'the prompts file'), 'prompts')) {
     const map = reader.map(value, `prompt ${name}`, ['from', 'text']);
-    const from = reader.text(reader.required(map, 'from', `prompt ${name}`), 'from', 64);
+    const from = reader.choice(reader.required(map, 'from', `prompt ${name}`), 'text', 'texts', [...texts.keys()]);
     const text = reader.text(reader.required(map, 'text', `prompt ${name}`), 'text', 4000);
     if (from !== undefined && text !== undefined) prompts.set(name, { name, from, text });
   }
@@ -103,7 +108,7 @@ function described(reader: Reader, map: Parameters<Reader['required']>[0], what:
   return title === undefined || origin === undefined || licence === undefined ? undefined : { title, origin, licence };
 }
 
-function sourceFile(reader: Reader, map: Parameters<Reader['required']>[0], what: string, path: string): SourceFile | undefined {
+function sourceFile(reader: Reader, map: Parameters<Reader['required']>[0], what: string, path: string): PinnedFile | undefined {
   const bytes = reader.integer(reader.required(map, 'bytes', what), 'bytes', 0, MAX_FILE_BYTES);
   const at = reader.required(map, 'sha256', what);
   const sha256 = reader.text(at, 'sha256', 64);

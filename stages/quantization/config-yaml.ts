@@ -7,6 +7,9 @@
  * over 1 MB, nesting over 32 levels.
  */
 
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
 /** 1-based. */
 export interface Position { readonly line: number; readonly column: number }
 
@@ -17,7 +20,9 @@ export interface LocatedMap {
 }
 export interface LocatedList { readonly kind: 'list'; readonly at: Position; readonly items: readonly Located[] }
 export interface LocatedScalar { readonly kind: 'scalar'; readonly at: Position; readonly value: string | number | boolean | null }
-export type Located = LocatedMap | LocatedList | LocatedScalar;
+/** A value whose mistake has been reported: readers pass over it in silence. */
+export interface Unreadable { readonly kind: 'unreadable'; readonly at: Position }
+export type Located = LocatedMap | LocatedList | LocatedScalar | Unreadable;
 
 /** One mistake: where, and one sentence that says what is wrong and what is allowed. */
 export interface Problem { readonly file: string; readonly at: Position; readonly sentence: string }
@@ -49,15 +54,16 @@ const PLAIN_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$/;
 const START: Position = { line: 1, column: 1 };
 
 /**
- * Reads a YAML file's text. Mistakes go to `problems`; undefined when there is nothing usable.
- * `file` is the name used in messages.
+ * Reads a YAML file of the project. Mistakes go to `problems`; undefined when there is nothing usable. `file` is its path from
+ * the root, used in messages. Throws the file system's error when it cannot be read.
  */
-export async function readYaml(text: string, file: string, problems: Problems): Promise<Located | undefined> {
-  const bytes = Buffer.byteLength(text);
-  if (bytes > MAX_BYTES) {
-    problems.add(file, START, `the file has ${bytes} bytes; at most ${MAX_BYTES} are read`);
+export async function readYaml(root: string, file: string, problems: Problems): Promise<Located | undefined> {
+  const { size } = statSync(join(root, file));
+  if (size > MAX_BYTES) {
+    problems.add(file, START, `the file has ${size} bytes; at most ${MAX_BYTES} are read`);
     return undefined;
   }
+  const text = readFileSync(join(root, file), 'utf8');
   const tooDeep = nestingBeyond(text);
   if (tooDeep !== undefined) {
     problems.add(file, tooDeep, `nested too deeply; at most ${MAX_DEPTH} levels are read`);
@@ -83,15 +89,16 @@ export async function readYaml(text: string, file: string, problems: Problems): 
   }
   if (document.errors.length > 0) return undefined;
 
-  const convert = (node: unknown, depth: number): Located | undefined => {
+  const convert = (node: unknown, depth: number): Located => {
     const range = (node as { range?: readonly number[] | null } | null)?.range;
     const at = range?.[0] === undefined ? START : positionOf(range[0]);
-    if (depth > MAX_DEPTH) {
-      problems.add(file, at, `nested too deeply; at most ${MAX_DEPTH} levels are read`);
-      return undefined;
-    }
+    const unreadable = (sentence: string): Unreadable => {
+      problems.add(file, at, sentence);
+      return { kind: 'unreadable', at };
+    };
+    if (depth > MAX_DEPTH) return unreadable(`nested too deeply; at most ${MAX_DEPTH} levels are read`);
     const { anchor, tag } = (node ?? {}) as { anchor?: string; tag?: string };
-    if (anchor !== undefined) problems.add(file, at, 'anchors (&name) are not allowed; write the value out');
+    if (anchor !== undefined) return unreadable('anchors (&name) are not allowed; write the value out');
     if (isMap(node)) {
       const entries = new Map<string, { keyAt: Position; value: Located }>();
       for (const pair of node.items) {
@@ -101,47 +108,34 @@ export async function readYaml(text: string, file: string, problems: Problems): 
           problems.add(file, keyAt, 'a key must be plain text');
           continue;
         }
-        const value = convert(pair.value, depth + 1);
-        if (value !== undefined) entries.set(pair.key.value, { keyAt, value });
+        entries.set(pair.key.value, { keyAt, value: convert(pair.value, depth + 1) });
       }
       return { kind: 'map', at, entries };
     }
-    if (isSeq(node)) {
-      const items: Located[] = [];
-      for (const item of node.items) {
-        const value = convert(item, depth + 1);
-        if (value !== undefined) items.push(value);
-      }
-      return { kind: 'list', at, items };
-    }
+    if (isSeq(node)) return { kind: 'list', at, items: node.items.map((item) => convert(item, depth + 1)) };
     if (node === null || isScalar(node)) {
       const value: unknown = node === null ? null : node.value;
-      if (tag !== undefined) problems.add(file, at, `tags (${tag}) are not allowed; write the plain value`);
+      if (tag !== undefined) return unreadable(`tags (${tag}) are not allowed; write the plain value`);
       if (typeof value === 'number') {
         const source = (node as { source?: string }).source ?? String(value);
-        if (!PLAIN_NUMBER.test(source)) {
-          problems.add(file, at, `${quoted(source)} is not a plain decimal number; write it without leading zeros, signs or bases`);
-          return undefined;
-        }
+        if (!PLAIN_NUMBER.test(source)) return unreadable(`${quoted(source)} is not a plain decimal number; write it without leading zeros, signs or bases`);
         if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
-          problems.add(file, at, `${source} is too large to be read exactly; at most ${Number.MAX_SAFE_INTEGER}`);
-          return undefined;
+          return unreadable(`${quoted(source)} is too large to be read exactly; at most ${Number.MAX_SAFE_INTEGER}`);
         }
         return { kind: 'scalar', at, value };
       }
       if (value === null || typeof value === 'string' || typeof value === 'boolean') return { kind: 'scalar', at, value };
-      problems.add(file, at, 'only text, numbers, true and false are allowed here');
-      return undefined;
+      return unreadable('only text, numbers, true and false are allowed here');
     }
-    problems.add(file, at, 'aliases (*name) are not allowed; write the value out');
-    return undefined;
+    return unreadable('aliases (*name) are not allowed; write the value out');
   };
   return convert(document.contents, 0);
 }
 
-/** Text as it can be shown in a message: quoted, bounded, control characters escaped. */
+/** Text as it can be shown in a message: quoted, bounded, control and bidirectional characters escaped. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
+    .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function firstLine(message: string): string {

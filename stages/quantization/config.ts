@@ -4,8 +4,6 @@
  * Everything is checked before anything runs, and every mistake is reported at once, each as
  * `data/study.yaml:12:9 unknown format "nf5"; formats are fp32, fp16, ...`.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { engines } from '../../kernels/engines.ts';
 import { formats } from '../../kernels/formats.ts';
 import { ConfigurationError } from '../dag/index.ts';
@@ -16,6 +14,8 @@ import { Problems, quoted, readYaml } from './config-yaml.ts';
 import type { ModelFacts, ModelFiles } from './config-model.ts';
 import type { Prompt, Sources, TextSource } from './config-sources.ts';
 import type { Located, LocatedMap } from './config-yaml.ts';
+import { DECODE_SPAN } from './speed-settings.ts';
+import type { SpeedSettings } from './speed-settings.ts';
 
 export interface StudyModel extends ModelFacts {
   readonly name: string;
@@ -25,15 +25,6 @@ export interface StudyModel extends ModelFacts {
   readonly origin: string;
   readonly licence: string;
   readonly files: ModelFiles;
-}
-
-export interface SpeedSettings {
-  readonly blocks: number;
-  /** Least duration of one timing. */
-  readonly seconds: number;
-  readonly warmUpTokens: number;
-  readonly promptTokens: number;
-  readonly seed: number;
 }
 
 export interface StudyConfig {
@@ -63,7 +54,8 @@ export const STUDY_FILE = 'data/study.yaml';
 export const SOURCES_FILE = 'data/sources.yaml';
 export const PROMPTS_FILE = 'data/prompts.yaml';
 
-const KEYS = [
+/** The keys of a study, all of them required. */
+export const KEYS = [
   'title', 'models', 'judge', 'formats', 'texts', 'windows_per_text', 'window_tokens', 'temperatures', 'top_k', 'prompts',
   'max_new_tokens', 'seeds', 'generate', 'speed', 'engine',
 ] as const;
@@ -76,10 +68,9 @@ const MAX_SEED = 2 ** 31 - 1;
  */
 export async function readStudy(root: string, options: { readonly quick?: boolean } = {}): Promise<StudyConfig> {
   const problems = new Problems();
-  // Read first, so that its mistakes come first in the message.
   const study = await yamlFile(root, STUDY_FILE, problems);
   const sources = readSources(await yamlFile(root, SOURCES_FILE, problems), SOURCES_FILE, problems);
-  const prompts = readPrompts(await yamlFile(root, PROMPTS_FILE, problems), PROMPTS_FILE, problems);
+  const prompts = readPrompts(await yamlFile(root, PROMPTS_FILE, problems), PROMPTS_FILE, problems, sources.texts);
   const reader = new Reader(STUDY_FILE, problems);
   const top = reader.map(study, 'the study', [...KEYS, 'quick']);
   const known: Known = { root, sources, prompts };
@@ -101,14 +92,10 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
 
 interface Known { readonly root: string; readonly sources: Sources; readonly prompts: ReadonlyMap<string, Prompt> }
 
-async function yamlFile(root: string, file: string, problems: Problems): Promise<Located | undefined> {
-  let text: string;
-  try {
-    text = readFileSync(join(root, file), 'utf8');
-  } catch (error) {
-    throw new ConfigurationError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})`);
-  }
-  return readYaml(text, file, problems);
+function yamlFile(root: string, file: string, problems: Problems): Promise<Located | undefined> {
+  return readYaml(root, file, problems).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === undefined ? error : new ConfigurationError(`${file} cannot be read (${error.code})`);
+  });
 }
 
 function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfig | undefined {
@@ -121,24 +108,27 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfi
 
   const title = reader.text(need('title'), 'title');
   const models = reader.list(need('models'), 'models', MAX_ITEMS, (item) => readModel(reader, item, known), (model) => model.name);
-  const judge = reader.choice(need('judge'), 'judge', 'models of this study', models?.map((model) => model.name) ?? [...sources.models.keys()]);
+  const judge = readJudge(reader, need('judge'), need('models'), models);
   const formatNames = formats.map((format) => format.name);
   const chosenFormats = reader.list(need('formats'), 'formats', MAX_ITEMS, (item) => reader.choice(item, 'format', 'formats', formatNames));
   const texts = names('texts', 'text', sources.texts);
   const windowsPerText = reader.integer(need('windows_per_text'), 'windows_per_text', 1, 10_000);
   const context = Math.min(...(models ?? []).map((model) => model.shape.contextTokens), 2 ** 20);
   const windowTokens = reader.integer(need('window_tokens'), 'window_tokens', 2, context);
-  const temperatures = numbers(reader, need('temperatures'), 'temperatures', readTemperature);
+  const numbers = (value: Located | undefined, what: string, read: (item: Located) => number | undefined): number[] | undefined =>
+    reader.list(value, what, MAX_ITEMS, read);
+  const temperature = (item: Located): number | undefined => readTemperature(reader, item);
+  const temperatures = numbers(need('temperatures'), 'temperatures', temperature);
   const vocabulary = Math.min(...(models ?? []).map((model) => model.shape.vocabulary), 2 ** 20);
-  const readTopK = (item: Located): number | undefined => reader.integer(item, 'top_k', 0, vocabulary - 1);
-  const topKs = numbers(reader, need('top_k'), 'top_k', (_, item) => readTopK(item));
+  const topK = (item: Located): number | undefined => reader.integer(item, 'top_k', 0, vocabulary - 1);
+  const topKs = numbers(need('top_k'), 'top_k', topK);
   const prompts = names('prompts', 'prompt', known.prompts);
-  const maxNewTokens = numbers(reader, need('max_new_tokens'), 'max_new_tokens', (_, item) => reader.integer(item, 'max_new_tokens', 1, context - 1));
-  const seeds = numbers(reader, need('seeds'), 'seeds', (_, item) => reader.integer(item, 'seed', 0, MAX_SEED));
+  const maxNewTokens = numbers(need('max_new_tokens'), 'max_new_tokens', (item) => reader.integer(item, 'max_new_tokens', 1, context - 1));
+  const seeds = numbers(need('seeds'), 'seeds', (item) => reader.integer(item, 'seed', 0, MAX_SEED));
 
   const generateMap = reader.map(need('generate'), 'generate', ['temperatures', 'top_k']);
-  const generateTemperatures = numbers(reader, reader.required(generateMap, 'temperatures', 'generate'), 'generate.temperatures', readTemperature);
-  const generateTopKs = numbers(reader, reader.required(generateMap, 'top_k', 'generate'), 'generate.top_k', (_, item) => readTopK(item));
+  const generateTemperatures = numbers(reader.required(generateMap, 'temperatures', 'generate'), 'generate.temperatures', temperature);
+  const generateTopKs = numbers(reader.required(generateMap, 'top_k', 'generate'), 'generate.top_k', topK);
   const speed = readSpeed(reader, need('speed'), context);
   const engine = reader.choice(need('engine'), 'engine', 'engines', ['auto', ...engines.map(({ name }) => name)]);
 
@@ -155,8 +145,10 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfi
   };
 }
 
-function numbers(reader: Reader, value: Located | undefined, what: string, item: (reader: Reader, value: Located) => number | undefined): number[] | undefined {
-  return reader.list(value, what, MAX_ITEMS, (entry) => item(reader, entry));
+/** One of the study's models. Not looked up while a model is wrong: its mistake comes first. */
+function readJudge(reader: Reader, value: Located | undefined, list: Located | undefined, models: readonly StudyModel[] | undefined): string | undefined {
+  if (models === undefined || list?.kind !== 'list' || models.length < list.items.length) return reader.text(value, 'judge', 64);
+  return reader.choice(value, 'judge', 'models of this study', models.map(({ name }) => name));
 }
 
 /** 0 to 10, at most four decimals, so that it reads the same in cell ids, tables and links. */
@@ -219,8 +211,8 @@ function readSpeed(reader: Reader, value: Located | undefined, context: number):
   const need = (key: string): Located | undefined => reader.required(map, key, 'speed');
   const blocks = reader.integer(need('blocks'), 'blocks', 1, 10_000);
   const seconds = reader.number(need('seconds'), 'seconds', 0.001, 3600);
-  const warmUpTokens = reader.integer(need('warm_up_tokens'), 'warm_up_tokens', 1, 10_000);
-  const promptTokens = reader.integer(need('prompt_tokens'), 'prompt_tokens', 1, Math.max(1, context - 64));
+  const warmUpTokens = reader.integer(need('warm_up_tokens'), 'warm_up_tokens', 1, DECODE_SPAN / 2);
+  const promptTokens = reader.integer(need('prompt_tokens'), 'prompt_tokens', 1, Math.max(1, context - DECODE_SPAN));
   const seed = reader.integer(need('seed'), 'seed', 0, MAX_SEED);
   return blocks === undefined || seconds === undefined || warmUpTokens === undefined || promptTokens === undefined || seed === undefined
     ? undefined : { blocks, seconds, warmUpTokens, promptTokens, seed };

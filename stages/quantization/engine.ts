@@ -9,6 +9,9 @@ import { StageFailure } from '../dag/index.ts';
 /** 'auto' or an engine's name; set by pipeline.ts from study.yaml. */
 export const ENGINE_VARIABLE = 'BITWIDTH_ENGINE';
 
+/** What this process has said of its engines: once is enough. */
+const said = new Set<string>();
+
 /**
  * Opens the study's engine: every call a new instance, with memory of its own. `exact` demands a canonical one. Why an
  * engine was chosen goes to the task's log.
@@ -25,7 +28,9 @@ export async function studyEngine({ exact }: { readonly exact: boolean }): Promi
       hint: 'Write engine: auto in data/study.yaml.',
     });
   }
-  console.error(`engine ${instance.name} (${instance.build}): ${why}`);
+  const reason = `engine ${instance.name} (${instance.build}): ${why}`;
+  if (!said.has(reason)) console.error(reason);
+  said.add(reason);
   return instance;
 }
 

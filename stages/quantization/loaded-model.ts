@@ -6,7 +6,7 @@ import type { Checkpoint, EngineInstance, Session } from '../../kernels/index.ts
 import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { BadInput } from './task-values.ts';
 
-/** Opens the checkpoint in inputs `config` and `weights`, or in those with `prefix` before their names. */
+/** Opens the checkpoint in inputs `config` and `weights`, or in the inputs so `names`d. Throws BadInput, or NotFinite naming the tensor. */
 export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { config: 'config', weights: 'weights' }): Promise<Checkpoint> {
   const files = { config: await io.input(cell, names.config), weights: await io.input(cell, names.weights) };
   try {

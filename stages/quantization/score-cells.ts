@@ -40,12 +40,10 @@ export interface ScoreSweep {
   readonly temperatures: readonly number[];
   /** 0: all tokens. */
   readonly topKs: readonly number[];
-  /** Formats that get a null, every how many positions it is sampled, how often it is drawn. */
-  readonly null: { readonly formats: readonly string[]; readonly stride: number; readonly draws: number };
 }
 
-/** The default null: what claims c1 and c2 need. */
-export const NULL_DEFAULTS = { stride: 16, draws: 20, seed: 1 } as const;
+/** The null that claims c1 and c2 need: of the 4-bit formats, at the temperatures that they speak of; at every 16th position, 20 times. */
+const NULL = { formats: ['nf4', 'fp4', 'nf4-dq', 'fp4-dq'], coldest: 0.1, hottest: 0.8, params: { stride: 16, draws: 20, seed: 1 } };
 
 /** All score cells of one model and one text; they run as one task with the models loaded once. */
 export function scoreCells(sweep: ScoreSweep): Cell[] {
@@ -69,9 +67,8 @@ export function scoreCells(sweep: ScoreSweep): Cell[] {
       // Greedy has no candidates to restrict; of the base only its own entropy and quality are wanted, which are top_k 0's.
       const topKs = temperature === 0 || isBase ? [0] : sweep.topKs.filter((topK) => !isGreedy(temperature, topK));
       for (const topK of topKs) cells.push(declare(`/${settingPath(temperature, topK)}`, 'sampling', { temperature, topK }, true));
-      if (temperature > 0 && !isBase && sweep.null.formats.includes(name)) {
-        const { stride, draws } = sweep.null;
-        cells.push(declare(`/null/T${temperature}`, 'null', { temperature, stride, draws, seed: NULL_DEFAULTS.seed }, true));
+      if (!isBase && NULL.formats.includes(name) && temperature >= NULL.coldest && temperature <= NULL.hottest) {
+        cells.push(declare(`/null/T${temperature}`, 'null', { temperature, ...NULL.params }, true));
       }
     }
     return cells;

@@ -6,7 +6,7 @@
  * times, is the band that a format's own shift has to leave before its form may be called a property of the format.
  */
 import { normalRow } from './score-noise.ts';
-import { argmax, expRow, logSumExp } from './score-softmax.ts';
+import { argmax, expRow, logSumExp, softmaxMean } from './score-softmax.ts';
 
 /** The sampled positions of one text: `count` rows of `vocabulary` values. */
 export interface NullSample {
@@ -29,15 +29,13 @@ export interface NullResult {
   /** Mean KL of the format and of the noise (over the draws of the search), nats. */
   readonly formatKl: number;
   readonly noiseKl: number;
-  /** Per temperature: the format's quality shift per window, nats, summed over the window's sampled positions. */
-  readonly shift: readonly (readonly number[])[];
-  /** Per temperature and draw: the noise's, likewise. */
+  /** Per temperature and draw: the noise's quality shift per window, nats, summed over the window's sampled positions. */
   readonly draws: readonly (readonly (readonly number[])[])[];
 }
 
 /** Draws that the search for sigma averages over, and its steps: KL ~ sigma^2, so each step shrinks the miss by the KL's own size. */
 const SEARCH_DRAWS = 2;
-const SEARCH_STEPS = 5;
+const SEARCH_STEPS = 4;
 
 /** The results of each request over `windows` windows. `keys`: seed of the study and of the text; draw d uses (seed + d, text). */
 export function nullShifts(sample: NullSample, requests: readonly NullRequest[], windows: number, drawCount: number, keys: { readonly seed: number; readonly text: number }): NullResult[] {
@@ -45,26 +43,23 @@ export function nullShifts(sample: NullSample, requests: readonly NullRequest[],
   const formatKl = requests.map((request) => meanKl(sample, base, request.logits));
   const { sigma, noiseKl } = search(sample, base, formatKl, keys);
   const temperatures = [...new Set(requests.flatMap((request) => request.temperatures))];
-  const baseQuality = new Map(temperatures.map((t) => [t, Float64Array.from({ length: sample.count }, (_, i) => quality(sample, base.scratch, sample.base, i * sample.vocabulary, i, t))]));
-  const perWindow = (values: (i: number) => number): number[] => {
-    const sums = new Array<number>(windows).fill(0);
-    for (let i = 0; i < sample.count; i++) sums[sample.window[i]!] = sums[sample.window[i]!]! + values(i);
-    return sums;
-  };
-  const shift = requests.map(({ logits, temperatures }) => temperatures.map((t) =>
-    perWindow((i) => quality(sample, base.scratch, logits, i * sample.vocabulary, i, t) - baseQuality.get(t)![i]!)));
+  const baseQuality = new Map(temperatures.map((t) => [t, Float64Array.from({ length: sample.count }, (_, i) => {
+    const at = i * sample.vocabulary;
+    return quality(sample, sample.base, at, largest(sample.base, at, sample.vocabulary), i, t);
+  })]));
   const draws = requests.map(({ temperatures }) => temperatures.map(() =>
     Array.from({ length: drawCount }, () => new Array<number>(windows).fill(0))));
   eachNoise(sample, drawCount, keys, (draw, i, noise, noisy) => {
     requests.forEach(({ temperatures }, r) => {
       addNoise(sample, i, sigma[r]!, noise, noisy);
+      const max = largest(noisy, 0, sample.vocabulary);
       temperatures.forEach((t, k) => {
         const sums = draws[r]![k]![draw]!;
-        sums[sample.window[i]!] = sums[sample.window[i]!]! + quality(sample, base.scratch, noisy, 0, i, t) - baseQuality.get(t)![i]!;
+        sums[sample.window[i]!] = sums[sample.window[i]!]! + quality(sample, noisy, 0, max, i, t) - baseQuality.get(t)![i]!;
       });
     });
   });
-  return requests.map((_, r) => ({ sigma: sigma[r]!, formatKl: formatKl[r]!, noiseKl: noiseKl[r]!, shift: shift[r]!, draws: draws[r]! }));
+  return requests.map((_, r) => ({ sigma: sigma[r]!, formatKl: formatKl[r]!, noiseKl: noiseKl[r]!, draws: draws[r]! }));
 }
 
 /** The base's probabilities and log-sum-exp at each position. */
@@ -76,7 +71,7 @@ function prepare({ base, count, vocabulary }: NullSample): Prepared {
   const scratch = new Float64Array(vocabulary);
   for (let i = 0; i < count; i++) {
     const at = i * vocabulary;
-    const max = base[at + argmax(base, at, vocabulary)]!;
+    const max = largest(base, at, vocabulary);
     const sum = expRow(base, at, vocabulary, max, 1, scratch);
     for (let v = 0; v < vocabulary; v++) p[at + v] = scratch[v]! / sum;
     lse[i] = logSumExp(max, sum);
@@ -86,7 +81,7 @@ function prepare({ base, count, vocabulary }: NullSample): Prepared {
 
 function klAt(sample: NullSample, { p, lse, scratch }: Prepared, logits: Float32Array, at: number, i: number): number {
   const { base, vocabulary } = sample;
-  const max = logits[at + argmax(logits, at, vocabulary)]!;
+  const max = largest(logits, at, vocabulary);
   const shift = logSumExp(max, expRow(logits, at, vocabulary, max, 1, scratch)) - lse[i]!;
   let kl = 0;
   for (let v = 0, b = i * vocabulary; v < vocabulary; v++, b++) kl += p[b]! * (base[b]! - logits[at + v]! + shift);
@@ -134,12 +129,9 @@ function addNoise({ base, vocabulary }: NullSample, i: number, sigma: number, no
   for (let v = 0, b = i * vocabulary; v < vocabulary; v++, b++) noisy[v] = base[b]! + sigma * noise[v]!;
 }
 
-/** Expected -log p_judge under softmax(logits / T) at position i, nats. */
-function quality(sample: NullSample, scratch: Float64Array, logits: Float32Array, at: number, i: number, temperature: number): number {
-  const { judgeNll, vocabulary } = sample;
-  const max = logits[at + argmax(logits, at, vocabulary)]!;
-  const sum = expRow(logits, at, vocabulary, max, 1 / temperature, scratch);
-  let weighted = 0;
-  for (let v = 0, j = i * vocabulary; v < vocabulary; v++, j++) weighted += scratch[v]! * judgeNll[j]!;
-  return weighted / sum;
+/** Expected -log p_judge under softmax(logits / T) at position i, nats. `max`: the row's largest logit. */
+function quality({ judgeNll, vocabulary }: NullSample, logits: Float32Array, at: number, max: number, i: number, temperature: number): number {
+  return softmaxMean(logits, at, vocabulary, max, 1 / temperature, judgeNll, i * vocabulary);
 }
+
+const largest = (logits: Float32Array, at: number, count: number): number => logits[at + argmax(logits, at, count)]!;

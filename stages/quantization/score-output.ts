@@ -42,12 +42,12 @@ export interface SamplingScores extends ScoredCell {
 
 export interface NullScores extends ScoredCell {
   readonly temperature: number;
+  /** Standard deviation of the noise, in logits; mean KL of the format and of the noise, nats. */
   readonly sigma: number;
   readonly formatKl: number;
   readonly noiseKl: number;
+  /** Sampled positions per window; and per draw the quality shift of the noise, nats, summed over them. */
   readonly scoredTokens: readonly number[];
-  /** The format's quality shift per window at the sampled positions, nats, summed; and the noise's, per draw. */
-  readonly qualityShift: readonly number[];
   readonly draws: readonly (readonly number[])[];
 }
 

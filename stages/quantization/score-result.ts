@@ -62,11 +62,11 @@ function* nullScores(lanes: readonly Lane[], openCells: (lane: Lane) => readonly
   const keys = { seed: numberParam(first, 'seed'), text: fnv1a(textParam(first, 'text')) };
   const results = nullShifts(nulls.sample, requests, text.windows, numberParam(first, 'draws'), keys);
   for (const [r, { cells }] of wanted.entries()) {
-    const { sigma, formatKl, noiseKl, shift, draws } = results[r]!;
+    const { sigma, formatKl, noiseKl, draws } = results[r]!;
     for (const [t, cell] of cells.entries()) {
       const scores: NullScores = {
         ...scored(cell), temperature: numberParam(cell, 'temperature'), sigma, formatKl, noiseKl,
-        scoredTokens: new Array<number>(text.windows).fill(nulls.perWindow), qualityShift: shift[t]!, draws: draws[t]!,
+        scoredTokens: new Array<number>(text.windows).fill(nulls.perWindow), draws: draws[t]!,
       };
       yield { cell, scores: JSON.stringify(scores) };
     }

@@ -1,10 +1,9 @@
 /**
  * Softmax statistics of one row of logits: fp32 in, float64 throughout, sums in token-id order (docs/arithmetic.md, "Scores").
  *
- * The row loops take most of the score stage's time, so the exponential is inlined in them: e^x = 2^k * 2^(j/256) * e^r with
- * n the integer nearest to x * 256 / ln 2, k = n >> 8, j = n & 255, |r| <= ln 2 / 512. The Taylor polynomial of degree 4
- * leaves r^5 / 120 < 4e-17; with the table's rounding the result is within 2 ulp of e^x. Only +, -, x and table
- * lookups on the way: the same bits everywhere.
+ * The exponential takes most of the score stage's time, so it has one of its own: e^x = 2^k * 2^(j/256) * e^r with n the integer
+ * nearest to x * 256 / ln 2, k = n >> 8, j = n & 255, |r| <= ln 2 / 512. The Taylor polynomial of degree 4 leaves r^5 / 120 < 4e-17;
+ * with the table's rounding the result is within 2 ulp of e^x. Only +, -, x and table lookups: the same bits everywhere.
  */
 import { exp64, log64 } from '../../kernels/float64.ts';
 
@@ -34,24 +33,38 @@ export function argmax(logits: Float32Array, at: number, count: number): number 
   return best;
 }
 
+/** e^x for x <= 0; small enough to be inlined. */
+function expOf(x: number): number {
+  if (!(x >= FLUSH)) return 0;
+  const whole = x * STEPS + ROUNDER - ROUNDER;
+  const n = whole | 0;
+  const r = x - whole * STEP_HIGH - whole * STEP_LOW;
+  const tail = r * (1 + r * (0.5 + r * (0.16666666666666666 + r * 0.041666666666666664)));
+  const head = FRACTIONS[n & 255]!;
+  return (head + head * tail) * POWERS[(n >> 8) - LOWEST]!;
+}
+
 /** out[v] = e^((z[v] - max) * beta) for the row's `count` logits; returns their sum. `max` is the row's largest logit. */
 export function expRow(logits: Float32Array, at: number, count: number, max: number, beta: number, out: Float64Array): number {
   let sum = 0;
   for (let v = 0; v < count; v++) {
-    const x = (logits[at + v]! - max) * beta;
-    let e = 0;
-    if (x >= FLUSH) {
-      const whole = x * STEPS + ROUNDER - ROUNDER;
-      const n = whole | 0;
-      const r = x - whole * STEP_HIGH - whole * STEP_LOW;
-      const tail = r * (1 + r * (0.5 + r * (0.16666666666666666 + r * 0.041666666666666664)));
-      const head = FRACTIONS[n & 255]!;
-      e = (head + head * tail) * POWERS[(n >> 8) - LOWEST]!;
-    }
+    const e = expOf((logits[at + v]! - max) * beta);
     out[v] = e;
     sum += e;
   }
   return sum;
+}
+
+/** Mean of the weights under softmax(beta * z): sum of e^((z[v] - max) * beta) * weights[weightsAt + v] over the sum of e^((z[v] - max) * beta). */
+export function softmaxMean(logits: Float32Array, at: number, count: number, max: number, beta: number, weights: Float32Array, weightsAt: number): number {
+  let sum = 0;
+  let weighted = 0;
+  for (let v = 0; v < count; v++) {
+    const e = expOf((logits[at + v]! - max) * beta);
+    sum += e;
+    weighted += e * weights[weightsAt + v]!;
+  }
+  return weighted / sum;
 }
 
 /** log sum over v of e^z[v], from the row's largest logit and its exponentials' sum at beta 1. */

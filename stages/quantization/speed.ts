@@ -10,10 +10,12 @@ import { threefry2x32 } from '../../kernels/threefry.ts';
 import type { Session } from '../../kernels/index.ts';
 import { cell, describeMachine, output, stage } from '../dag/index.ts';
 import type { Cell, Run, TaskCell, TaskIo } from '../dag/index.ts';
-import type { SpeedSettings, StudyModel } from './config.ts';
+import type { StudyModel } from './config.ts';
 import { studyEngine } from './engine.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { checkpointInputs, registerEntries } from './model-cells.ts';
+import { DECODE_SPAN } from './speed-settings.ts';
+import type { SpeedSettings } from './speed-settings.ts';
 import { BadInput, guarded, jsonInput, listParam, numberParam, textParam } from './task-values.ts';
 import type { TokenizedText } from './task-values.ts';
 
@@ -60,9 +62,6 @@ export interface SpeedSamples {
   readonly conditions: readonly { readonly block: number; readonly wallMs: number; readonly cpuMs: number; readonly loadAverage: number }[];
   readonly machine: ReturnType<typeof describeMachine>;
 }
-
-/** Positions after the prompt that decoding may use before it starts over: keys and values of a moderate length. */
-export const DECODE_SPAN = 64;
 
 export const run: Run = async (cells, io) => {
   for (const task of cells) await guarded(io, task, async () => timeModel(task, io));

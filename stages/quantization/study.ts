@@ -8,6 +8,7 @@ import { output } from '../dag/index.ts';
 import type { Cell, OutputRef } from '../dag/index.ts';
 import { isGreedy, samplingPath } from './cell-ids.ts';
 import type { Sampling } from './cell-ids.ts';
+import { claimCells } from './claims-cells.ts';
 import type { StudyConfig, StudyModel } from './config.ts';
 import { fetchCell } from './fetch.ts';
 import { generateCell } from './generate.ts';
@@ -15,8 +16,9 @@ import { judgeCell } from './judge.ts';
 import { aliasOf, studyFormats } from './model-cells.ts';
 import type { ModelCells } from './model-cells.ts';
 import { quantizeCell } from './quantize.ts';
-import { NULL_DEFAULTS, scoreCells } from './score-cells.ts';
+import { scoreCells } from './score-cells.ts';
 import { speedCell } from './speed.ts';
+import { summarizeCells } from './summarize-cells.ts';
 import { tabulateCells } from './tabulate-cells.ts';
 import { tokenizeCell } from './tokenize.ts';
 
@@ -35,11 +37,15 @@ export function study(config: StudyConfig): Study {
     model.name, new Map(config.texts.map((text) => [text.name, tokenizeCell(model, text, of(fetched, model.name))])),
   ]));
   const models = config.models.map((model) => modelCells(config, model, fetched, tokens));
-  const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: [], claims: [] });
+  const summarized = models.flatMap((own) => summarizeCells(own, { maxNewTokens: config.maxNewTokens }));
+  const claimed = claimCells(models, studyFormats(config));
+  const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: summarized.map((cell) => output(cell, 'metrics')), claims: claimed.map((cell) => output(cell, 'claim')) });
   return {
     cells: [
       ...fetched.values(),
       ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), m.timed]),
+      ...summarized,
+      ...claimed,
       ...tabulated,
     ],
     tables,
@@ -69,7 +75,6 @@ function modelCells(
     formats: others.map((name) => ({ name, artifact: output(of(quantized, name), 'artifact') })),
     windows: config.windowsPerText, windowTokens: config.windowTokens,
     temperatures: config.temperatures, topKs: config.topKs,
-    null: { formats: others, stride: NULL_DEFAULTS.stride, draws: NULL_DEFAULTS.draws },
   }));
 
   const newTokens = config.maxNewTokens.at(-1) as number;

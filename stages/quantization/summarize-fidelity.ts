@@ -1,8 +1,8 @@
 /**
- * How well a format keeps the base's predictions: over positions with enough context, with intervals clustered by window; the same of
- * all positions (suffix _all) and text by text for the first few. Of the base itself only what needs no comparison.
+ * How well a format keeps the base's predictions: over positions with enough context; the first quantities also over all positions
+ * (suffix _all) and text by text. Of the base itself only what needs no comparison. Intervals are clustered by window.
  */
-import { exp64, log64 } from '../../kernels/index.ts';
+import { exp64, log64 } from '../../kernels/float64.ts';
 import { fidelityClusters } from './score-clusters.ts';
 import type { FidelityClusters } from './score-clusters.ts';
 import type { FidelityScores } from './score-output.ts';

@@ -1,6 +1,7 @@
 /** Rows of table metrics (data/schema.sql): output `metrics` of the summarize stage; and what could not be stated: output `omitted`. */
 import { bootstrap, interval } from './statistics/bootstrap.ts';
 import type { Interval } from './statistics/bootstrap.ts';
+import { once } from './statistics/estimate.ts';
 import type { Estimator } from './statistics/estimate.ts';
 
 export interface MetricRow {
@@ -51,9 +52,8 @@ export class MetricList {
   estimate(place: RowPlace, quantity: string, unit: string, n: number, estimator: Estimator, as: (x: number) => number = (x) => x): void {
     const { clusters } = estimator;
     if (n === 0) return this.omit(quantity, 'there is nothing to average over');
-    const done = bootstrap(estimator);
-    const bounds = clusters >= LEAST_CLUSTERS_FOR_INTERVAL ? interval(done, INTERVAL_LEVEL) : undefined;
-    this.add(place, quantity, unit, as(done.value), { n, clusters }, bounds && { low: as(bounds.low), high: as(bounds.high) });
+    const bounds = clusters >= LEAST_CLUSTERS_FOR_INTERVAL ? interval(bootstrap(estimator), INTERVAL_LEVEL) : undefined;
+    this.add(place, quantity, unit, as(estimator.estimate(once(clusters)).value), { n, clusters }, bounds && { low: as(bounds.low), high: as(bounds.high) });
   }
 
   omit(quantity: string, reason: string): void {

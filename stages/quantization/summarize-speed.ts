@@ -2,7 +2,7 @@
  * Speed from randomised blocks: the median over blocks, the ratio to the base as the median of paired log ratios, and the ratio of the
  * base to itself (A/A), which is the noise of the machine. Intervals of medians come from order statistics.
  */
-import { exp64, log64 } from '../../kernels/index.ts';
+import { exp64, log64 } from '../../kernels/float64.ts';
 import type { Interval } from './statistics/bootstrap.ts';
 import { median, medianInterval } from './statistics/median.ts';
 import { INTERVAL_LEVEL } from './summarize-rows.ts';

@@ -8,7 +8,7 @@ import type { Row } from './table-rows.ts';
 import { BadInput, listParam, textParam } from './task-values.ts';
 
 /** params.models of table models: what study.yaml and sources.yaml say of each. */
-export interface ModelParam { readonly [name: string]: string; readonly model: string; readonly title: string; readonly source: string; readonly base: string }
+export interface ModelParam { readonly model: string; readonly title: string; readonly source: string; readonly base: string }
 
 /** params.texts of tables texts and sources. */
 export interface TextParam {

@@ -3,6 +3,7 @@ import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { samplingPath, writtenCell } from './cell-ids.ts';
 import { samplingWindowRows, tokenScoreRows, windowRows } from './score-output.ts';
 import type { SpeedSamples } from './speed.ts';
+import { firstDifference } from './statistics/first-difference.ts';
 import { found, foundJson } from './table-rows.ts';
 import type { Row } from './table-rows.ts';
 import { listParam, numberParam } from './task-values.ts';
@@ -57,13 +58,6 @@ export async function* generationRows(task: TaskCell, io: TaskIo): AsyncGenerato
 function coupledWith(cell: string, prompt: string): string {
   const { model, sampling } = writtenCell(cell);
   return `${model} ${sampling === undefined ? 'greedy' : samplingPath(sampling)} ${prompt}`;
-}
-
-/** Index of the first token of `ids` that is not the base's; an end counts as a token of its own. Null: they are equal. */
-export function firstDifference(base: readonly number[], ids: readonly number[]): number | null {
-  const shorter = Math.min(base.length, ids.length);
-  for (let index = 0; index < shorter; index += 1) if (base[index] !== ids[index]) return index;
-  return base.length === ids.length ? null : shorter;
 }
 
 /** Timings of every machine that has measured. */

@@ -29,7 +29,7 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
   const formatFiles = formats.map((format) => `kernels/formats/${format}.ts`);
   const modelParams = models.map(({ model: { name, title, source, baseFormat } }): ModelParam => ({ model: name, title, source, base: baseFormat }));
   const texts = config.texts.map(({ name, title, author, year, origin, licence, file }): TextParam =>
-    ({ text: name, title, author, year, bytes: file.bytes ?? 0, path: file.path, origin, licence, sha256: file.sha256 ?? '' }));
+    ({ text: name, title, author, year, bytes: file.bytes, path: file.path, origin, licence, sha256: file.sha256 }));
   const fetched = models.map(({ model, fetched: from }): FetchedParam => ({
     cell: from.id, title: model.title, origin: model.origin, licence: model.licence,
     paths: Object.fromEntries(Object.entries(model.files).map(([name, { path }]) => [name, path])),

@@ -7,7 +7,7 @@ import { cell, file, output, stage } from '../dag/index.ts';
 import type { Cell, Run, TaskCell } from '../dag/index.ts';
 import type { TextSource } from './config-sources.ts';
 import type { StudyModel } from './config.ts';
-import { BadInput, guarded } from './task-values.ts';
+import { BadInput, guarded, textParam } from './task-values.ts';
 import type { TokenizedText } from './task-values.ts';
 
 export const tokenizeStage = stage({
@@ -21,7 +21,7 @@ export const tokenizeStage = stage({
 /** tokenize:<model>/<text>, given the model's fetch cell. */
 export function tokenizeCell(model: StudyModel, text: TextSource, fetched: Cell): Cell {
   return cell(tokenizeStage, `${model.name}/${text.name}`, {
-    params: text.file.sha256 === undefined ? {} : { sha256: text.file.sha256 },
+    params: { sha256: text.file.sha256 },
     inputs: { text: file(text.file.path), tokenizer: output(fetched, 'tokenizer'), tokenizerConfig: output(fetched, 'tokenizerConfig') },
     // One task for all: equal tokenizers and texts are then cut once.
     batch: 'texts',
@@ -33,9 +33,9 @@ export const run: Run = async (cells, io) => {
   for (const [index, task] of cells.entries()) {
     await guarded(io, task, async () => {
       const hashes = ['text', 'tokenizer', 'tokenizerConfig'].map((name) => handleOf(task, name).sha256);
-      const wanted = task.params['sha256'];
-      if (wanted !== undefined && wanted !== hashes[0]) {
-        throw new BadInput(`the text has the sha256 ${hashes[0]}; data/sources.yaml says ${String(wanted)}`, 'Restore the file, or change its entry in data/sources.yaml.');
+      const wanted = textParam(task, 'sha256');
+      if (wanted !== hashes[0]) {
+        throw new BadInput(`the text has the sha256 ${hashes[0]}; data/sources.yaml says ${wanted}`, 'Restore the file, or change its entry in data/sources.yaml.');
       }
       const same = hashes.join(' ');
       let tokens = done.get(same);

@@ -63,6 +63,8 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
         if (missing !== undefined) failures.set(cell.id, { code: 'upstream-failed', sentence: 'an input is missing' });
         return missing === undefined;
       });
+      for (const { id } of batch) open.delete(id);
+      if (runnable.length === 0) continue;
       const resolve = (cell: Cell): { [name: string]: TaskInput } => Object.fromEntries(Object.entries(cell.inputs).map(([name, input]): [string, TaskInput] => {
         if (input.kind === 'file') return [name, { kind: 'object', handle: keep(`file ${input.path}`, files.get(input.path) ?? readFileSync(join(root, input.path))) }];
         if (input.kind === 'output') return [name, { kind: 'object', handle: handles.get(`${input.cell} ${input.output}`) as InputHandle }];
@@ -77,7 +79,7 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
       }));
       const end = await runTask({
         id: next.id, stage: next.stage.name, moduleUrl: new URL(`../../${next.stage.module}`, import.meta.url).href, outputs: next.stage.outputs,
-        cells: runnable.map((cell) => ({ id: cell.id, params: cell.params, inputs: resolve(cell) })), scratch: join(folder, 'scratch'),
+        cells: runnable.map((cell) => ({ id: cell.id, params: cell.params, inputs: resolve(cell) })), scratch: join(folder, 'scratch'), fresh: false,
       }, {
         async committed(id, outputs, by) {
           for (const [output, value] of Object.entries(outputs)) keep(`${id} ${output}`, typeof value === 'string' ? Buffer.from(value) : value as Uint8Array);
@@ -85,12 +87,12 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
         },
         failed: (id, failure) => { failures.set(id, failure); },
         progress: () => {},
+        log: () => {},
       }, new AbortController().signal);
       for (const { id } of runnable) {
         if (computedBy.has(id) || failures.has(id)) continue;
         failures.set(id, end.kind === 'threw' ? end.failure : { code: 'no-output', sentence: end.kind });
       }
-      for (const { id } of batch) open.delete(id);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 /**
  * The bootstrap-t over clusters: intervals and one-sided p-values from the distribution of t* = (value* - value) / error*.
- * Source: B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap (1993), 12.5; J. G. Booth et al. for p = (1 + k) / (1 + B):
- * A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application (1997), 4.4.
+ * Source: B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap (1993), 12.5; p = (1 + k) / (1 + resamples) as in A. C. Davison and
+ * D. V. Hinkley, Bootstrap Methods and their Application (1997), ch. 4.
  */
 import type { Estimator } from './estimate.ts';
 import { once } from './estimate.ts';
@@ -42,19 +42,19 @@ export function interval({ value, standardError, t }: Bootstrapped, level: numbe
 
 /** p-value of "the quantity is at least `bound`" against "it is less": small where the estimate lies clearly below. */
 export function pLess({ value, standardError, t }: Bootstrapped, bound: number): number {
-  return tailShare(t, (value - bound) / standardError);
+  const observed = (value - bound) / standardError;
+  return share(t, (each) => each <= observed);
 }
 
 /** p-value of "the quantity is at most `bound`" against "it is more". */
 export function pMore({ value, standardError, t }: Bootstrapped, bound: number): number {
   const observed = (value - bound) / standardError;
-  let k = 0;
-  for (const each of t) if (each >= observed) k++;
-  return (1 + k) / (1 + t.length);
+  return share(t, (each) => each >= observed);
 }
 
-function tailShare(t: Float64Array, observed: number): number {
+/** The share of resamples at least as extreme as the sample, which counts as one of them. */
+export function share(resampled: Float64Array, extreme: (each: number) => boolean): number {
   let k = 0;
-  for (const each of t) if (each <= observed) k++;
-  return (1 + k) / (1 + t.length);
+  for (const each of resampled) if (extreme(each)) k++;
+  return (1 + k) / (1 + resampled.length);
 }

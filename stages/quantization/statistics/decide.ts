@@ -11,6 +11,8 @@ import { holm } from './holm.ts';
 export const ALPHA = 0.05;
 /** Fewer clusters give no verdict. */
 export const LEAST_CLUSTERS = 30;
+/** More are not asked for. */
+const MOST_CLUSTERS = 1_000_000;
 
 export type Decision = 'supported' | 'contradicted' | 'inconclusive';
 
@@ -60,5 +62,7 @@ function needed(model: Bootstrapped, own: Interval, { low, high }: Margin): numb
   if (distance === 0) return undefined;
   const halfWidth = (own.high - own.low) / 2;
   const ratio = halfWidth / distance;
-  return Math.max(LEAST_CLUSTERS, Math.ceil(model.clusters * ratio * ratio));
+  const clusters = Math.max(LEAST_CLUSTERS, Math.ceil(model.clusters * ratio * ratio));
+  // An estimate on the bound itself would take more windows than there are texts: no number says that better than a number.
+  return clusters > MOST_CLUSTERS ? undefined : clusters;
 }

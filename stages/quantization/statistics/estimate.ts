@@ -2,7 +2,7 @@
  * Estimates over clusters (windows of text, or prompts), each with its linearised standard error: what the bootstrap resamples.
  *
  * `times[c]` is how often cluster c counts: all 1 for the sample itself. Source of the standard errors: the ratio estimator
- * under cluster sampling, W. G. Cochran, Sampling Techniques, 3rd ed. (1977), 6.3 and 9A.
+ * under cluster sampling, W. G. Cochran, Sampling Techniques, 3rd ed. (1977), ch. 6 and 9A.
  */
 
 export interface Estimate { readonly value: number; readonly standardError: number }

@@ -3,7 +3,7 @@
 /** Share of the 4-grams that have occurred before in the same text (after S. Welleck et al., arXiv 1908.04319, "seq-rep-4"). */
 export function repeatedFourGrams(ids: readonly number[]): number | undefined {
   const { all, distinct } = count(ids, 4);
-  return all === 0 ? undefined : 1 - distinct / all;
+  return all === 0 ? undefined : (all - distinct) / all;
 }
 
 /** Different 2-grams per 2-gram (J. Li et al., arXiv 1510.03055, "distinct-2"). */

@@ -1,0 +1,141 @@
+/** Claims c1 and c2: the same rule over two ranges of temperature. */
+import { bootstrap, interval, pLess, pMore } from '../statistics/bootstrap.ts';
+import type { Bootstrapped } from '../statistics/bootstrap.ts';
+import { ALPHA, LEAST_CLUSTERS } from '../statistics/decide.ts';
+import type { Decision } from '../statistics/decide.ts';
+import { mean } from '../statistics/estimate.ts';
+import { holm } from '../statistics/holm.ts';
+import { median } from '../statistics/median.ts';
+import type { SamplingClusters } from '../score-clusters.ts';
+import { combined, enumerated, listed, sentence } from './combine.ts';
+import type { Part } from './combine.ts';
+import type { Evidence } from './evidence.ts';
+import type { Claim, Effect, Judgement } from './types.ts';
+
+/** A smaller change is no sensitivity worth the name. As in claim b. */
+const MARGIN = 0.002;
+const FOUR_BIT = ['nf4', 'fp4', 'nf4-dq', 'fp4-dq'];
+const FINER = ['int8', 'bf16'];
+
+interface Range { readonly id: string; readonly version: string; readonly low: number; readonly high: number; readonly statement: string }
+
+/** Quality shift per position at two temperatures, and what each cluster adds to the change between them. */
+interface Change { readonly sums: Float64Array; readonly size: Float64Array; readonly tokens: number; readonly from: number; readonly to: number }
+
+/** The pair of temperatures between which a format's quality shift changes most. It is chosen on the sample, as the null chooses its own. */
+function largestChange(profile: ReadonlyMap<number, SamplingClusters>): Change {
+  const points = [...profile].map(([t, at]) => ({ t, at, shift: at.qualityShift!.reduce((sum, x) => sum + x, 0) / at.tokens }));
+  const lowest = points.reduce((a, b) => (b.shift < a.shift ? b : a));
+  const highest = points.reduce((a, b) => (b.shift > a.shift ? b : a));
+  return {
+    sums: highest.at.qualityShift!.map((x, c) => x - lowest.at.qualityShift![c]!), size: highest.at.size, tokens: highest.at.tokens, from: lowest.t, to: highest.t,
+  };
+}
+
+const spread = (profile: readonly number[]): number => Math.max(...profile) - Math.min(...profile);
+
+interface Compared {
+  readonly model: string;
+  readonly format: string;
+  readonly change: Change;
+  readonly own: Bootstrapped;
+  /** This format's change less that of a finer format. */
+  readonly over: readonly { readonly than: string; readonly by: Bootstrapped }[];
+  /** The largest change under each draw of noise of equal size, nats. */
+  readonly nulls: readonly number[];
+}
+
+function compare(evidence: Evidence, model: string, format: string, { low, high }: Range): Compared | undefined {
+  const profile = evidence.sampling(model, format, low, high);
+  const draws = evidence.nullDraws(model, format, low, high);
+  if (profile.size < 2 || draws.length === 0 || draws[0]!.length < 2) return undefined;
+  const change = largestChange(profile);
+  const over = FINER.flatMap((than) => {
+    const finer = evidence.sampling(model, than, low, high);
+    if (finer.size < 2) return [];
+    const less = largestChange(finer);
+    return [{ than, by: bootstrap(mean(change.sums.map((x, c) => x - less.sums[c]!), change.size)) }];
+  });
+  return over.length === 0 ? undefined : { model, format, change, own: bootstrap(mean(change.sums, change.size)), over, nulls: draws.map(spread) };
+}
+
+function judge(evidence: Evidence, range: Range): Judgement {
+  const parts: Part[] = [];
+  /** Inconclusive, though the change is larger than in the finer formats: noise does the same. */
+  const asNoise: Part[] = [];
+  const effects: Effect[] = [];
+  const finer = new Set<string>();
+  for (const format of evidence.formats.filter((name) => FOUR_BIT.includes(name))) {
+    const compared = evidence.models.flatMap(({ name }) => compare(evidence, name, format, range) ?? []);
+    // Larger than in every finer format and above the null's draws: all must hold.
+    const larger = holm(compared.map(({ over }) => Math.max(...over.map(({ by }) => pMore(by, 0)))), ALPHA);
+    const none = holm(compared.map(({ own }) => pLess(own, MARGIN)), ALPHA);
+    compared.forEach(({ model, change, own, over, nulls }, i) => {
+      const band = { low: Math.min(...nulls), high: Math.max(...nulls) };
+      const enough = own.clusters >= LEAST_CLUSTERS;
+      const decision: Decision = !enough ? 'inconclusive'
+        : larger[i]!.rejected && own.value > band.high ? 'supported'
+        : none[i]!.rejected ? 'contradicted' : 'inconclusive';
+      const part = { model, format, decision };
+      parts.push(part);
+      if (decision === 'inconclusive' && enough && larger[i]!.rejected) asNoise.push(part);
+      const common = { model, format, unit: 'nats', n: change.tokens, clusters: own.clusters };
+      effects.push({
+        ...common, part: `largest change of the quality shift, from T ${change.from} to T ${change.to}`, value: own.value, ...interval(own, 0.9), level: 0.9, marginLow: MARGIN, verdict: decision,
+      });
+      for (const { than, by } of over) {
+        finer.add(than);
+        const level = 1 - 2 * larger[i]!.alpha;
+        effects.push({ ...common, part: `that change less ${than}'s`, value: by.value, ...interval(by, level), level, marginLow: 0, verdict: pMore(by, 0) <= larger[i]!.alpha ? 'larger' : 'not larger' });
+      }
+      effects.push({
+        ...common, part: `largest change under noise of equal size: median of ${nulls.length} draws, and the least and the most`, value: median(nulls), ...band,
+        verdict: own.value > band.high ? 'the format changes more' : 'the format changes no more',
+      });
+    });
+  }
+  return {
+    verdict: combined(parts),
+    sentence: parts.length === 0 ? `The study lacks what this needs: a 4-bit format, int8 or bf16, nulls, and two temperatures from ${range.low} to ${range.high}.`
+      : sentence([
+        listed(parts.filter((part) => !asNoise.includes(part)), {
+          supported: `the quality shift changes more than in ${enumerated([...finer])} and more than under noise of equal size for`,
+          contradicted: 'it changes by less than the margin for',
+          inconclusive: 'the windows do not decide for',
+        }),
+        listed(asNoise, { supported: '', contradicted: '', inconclusive: `it changes more than in ${enumerated([...finer])}, but as noise of equal size does too, for` }),
+      ].filter((text) => text !== '').join('; ')),
+    wouldChange: 'A change larger than in the finer formats and above every draw of the null, for every 4-bit format and model, would support it.',
+    scope: evidence.scope(),
+    effects,
+  };
+}
+
+function claim(range: Range): Claim {
+  return {
+    id: range.id,
+    title: `4-bit models are more sensitive at temperatures of ${range.low} to ${range.high}`,
+    version: range.version,
+    statement: range.statement,
+    operationalised: `Sensitivity is the largest change of the quality shift between two temperatures from ${range.low} to ${range.high}. It must exceed that of int8 and bf16, and that of noise on the base's logits with the same mean KL divergence.`,
+    test: 'One-sided bootstrap-t of the paired difference to each finer format at 5 %, Holm across models; and above all draws of the null (at a sample of the positions, which widens its band).',
+    margin: 'Larger than in the finer formats, and above every draw of the null; a change below 0.002 nat counts as none.',
+    marginReason: 'Any damage changes with temperature: only what noise of the same size does not do belongs to 4-bit formats. Written before the first result.',
+    sql: `WITH shift AS (
+  SELECT model, format, temperature, sum(quality_shift) / sum(scored_tokens) AS shift
+  FROM sampling_windows
+  WHERE top_k = 0 AND temperature BETWEEN ${range.low} AND ${range.high} AND format IN ('nf4', 'fp4', 'nf4-dq', 'fp4-dq', 'int8', 'bf16')
+  GROUP BY model, format, temperature
+)
+SELECT model, format, max(shift) - min(shift) AS largest_change
+FROM shift
+GROUP BY model, format
+ORDER BY model, format`,
+    needs: ['sampling', 'nulls'],
+    formats: [...FOUR_BIT, ...FINER],
+    decide: (evidence) => judge(evidence, range),
+  };
+}
+
+export const c1 = claim({ id: 'c1', version: 'first version', low: 0.1, high: 0.5, statement: '4-bit models of all sizes are more sensitive to lower temperatures than unquantized ones.' });
+export const c2 = claim({ id: 'c2', version: 'later version', low: 0.5, high: 0.8, statement: '4-bit models of all sizes are more sensitive to temperatures of 0.5 to 0.8 than unquantized ones.' });

@@ -1,0 +1,28 @@
+/** Claims e and e2: that an unquantized 16-bit type is the fastest. */
+import { STACK_SENTENCE, engineScope, speedEffects, speedSql } from './speed.ts';
+import type { Claim } from './types.ts';
+
+function claim(id: string, version: string, fastest: 'fp16' | 'bf16', name: string): Claim {
+  return {
+    id,
+    title: `Unquantized ${name} is the fastest`,
+    version,
+    statement: `Unquantized ${name} models give the fastest inference at every size.`,
+    operationalised: `For the source's stack: its own timing, as a peer. For our engine: speed of ${fastest} over that of every other format in the same blocks.`,
+    test: 'Median of paired log ratios with a 95 % interval from order statistics; an A/A pair in each block shows the noise.',
+    margin: 'A ratio of at least 1 against every format. No verdict when the A/A interval leaves 0.975 to 1.025, or from an engine that is not built for speed.',
+    marginReason: 'Speed belongs to a stack: another kernel may turn the order round. Written before the first result.',
+    sql: speedSql(`r.format = '${fastest}' AND o.format <> '${fastest}'`),
+    needs: ['timings'],
+    decide: (evidence) => ({
+      verdict: 'not testable here',
+      sentence: STACK_SENTENCE,
+      wouldChange: 'Timings of transformers with bitsandbytes in the same blocks.',
+      scope: evidence.scope(engineScope(evidence)),
+      effects: speedEffects(evidence, (_, __, timed) => timed.includes(fastest) ? timed.filter((other) => other !== fastest).map((other) => ({ format: fastest, other })) : [], false),
+    }),
+  };
+}
+
+export const e = claim('e', 'first version', 'fp16', 'fp16');
+export const e2 = claim('e2', 'later version', 'bf16', 'bfloat16');

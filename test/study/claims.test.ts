@@ -1,0 +1,192 @@
+/** Each claim's rule on evidence made to order: that it can come out every way it may, and only when it should. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Evidence } from '../../stages/quantization/claims/evidence.ts';
+import type { ClaimModel, Gatherings, Timings } from '../../stages/quantization/claims/evidence.ts';
+import type { Claim, Judgement } from '../../stages/quantization/claims/types.ts';
+import { claims } from '../../stages/quantization/claims.ts';
+import { claimCells } from '../../stages/quantization/claims-cells.ts';
+import { output, cell, stage } from '../../stages/dag/index.ts';
+import type { Cell } from '../../stages/dag/index.ts';
+import { run } from '../../stages/quantization/claims.ts';
+import { writeFidelity } from '../../stages/quantization/score-output.ts';
+import type { FidelityScores } from '../../stages/quantization/score-output.ts';
+import { madeFidelity, madeNull, madeSampling } from './score-made.ts';
+import { MemoryTask } from './score-task.ts';
+
+const NOTHING: Gatherings = { fidelity: [], sampling: [], nulls: [], timings: [], sizes: [], missing: [] };
+const FORMATS = ['fp16', 'bf16', 'int8', 'nf4', 'fp4', 'nf4-dq', 'fp4-dq'];
+const models = (...names: string[]): ClaimModel[] => names.map((name) => ({ name, base: 'fp16', architecture: 'llama', parameters: 1.1e6 }));
+const claim = (id: string): Claim => claims.find((each) => each.id === id)!;
+function judged(id: string, from: Partial<Gatherings>, names: readonly string[] = ['m']): Judgement {
+  const { formats = FORMATS, decide } = claim(id);
+  return decide(new Evidence(models(...names), FORMATS.filter((format) => formats.includes(format)), { ...NOTHING, ...from }));
+}
+
+test('claims are complete, in order, and speak plainly', () => {
+  assert.equal(claims.map(({ id }) => id), ['a-quality', 'a-memory', 'a-speed', 'b', 'b2', 'c1', 'c2', 'd', 'e', 'e2', 'f']);
+  for (const { id, title, statement, operationalised, test: how, margin, marginReason, sql } of claims) {
+    for (const text of [title, statement, operationalised, how, margin, marginReason]) assert.ok(text.trim().length > 5, id);
+    assert.match(sql, /^(SELECT|WITH)[\s\S]*ORDER BY/, id);
+  }
+});
+
+test('without evidence nothing is decided, and the sentence says why', () => {
+  for (const each of claims) {
+    const { verdict, sentence, effects } = judged(each.id, {});
+    assert.is(verdict, 'not testable here', each.id);
+    assert.match(sentence, /\.$/);
+    assert.equal(effects, []);
+  }
+});
+
+const pair = (nf4: { rise: number; kl: number }, fp4: { rise: number; kl: number }, windows = 30, model = 'm'): FidelityScores[] => [
+  madeFidelity({ model, format: 'nf4', windows, seed: 1 }, nf4), madeFidelity({ model, format: 'fp4', windows, seed: 5 }, fp4),
+];
+
+test('a, quality: alike, different in one of the two, open, too few windows', () => {
+  const small = { rise: 0.02, kl: 0.01 };
+  assert.is(judged('a-quality', { fidelity: pair(small, { rise: 0.021, kl: 0.0102 }) }).verdict, 'supported');
+  assert.is(judged('a-quality', { fidelity: pair(small, { rise: 0.021, kl: 0.018 }) }).verdict, 'contradicted');
+  assert.is(judged('a-quality', { fidelity: pair(small, { rise: 0.04, kl: 0.0102 }) }).verdict, 'contradicted');
+  assert.is(judged('a-quality', { fidelity: pair(small, { rise: 0.021, kl: 0.0125 }) }).verdict, 'inconclusive');
+  const few = judged('a-quality', { fidelity: pair(small, { rise: 0.021, kl: 0.0102 }, 29) });
+  assert.is(few.verdict, 'inconclusive');
+  assert.equal(few.effects.map(({ neededClusters }) => neededClusters), [30, 30]);
+});
+
+test('a, quality: effects are the estimates, with the margins they were held against', () => {
+  const { effects, scope, sentence } = judged('a-quality', { fidelity: pair({ rise: 0.02, kl: 0.01 }, { rise: 0.04, kl: 0.018 }) });
+  const [ratio, difference] = effects;
+  assert.ok(Math.abs(ratio!.value - 1.8) < 0.05 && ratio!.low! < ratio!.value && ratio!.value < ratio!.high!);
+  assert.equal([ratio!.marginLow, ratio!.marginHigh, ratio!.level], [0.8, 1.25, 0.9]);
+  assert.ok(Math.abs(difference!.value - 0.02) < 0.001);
+  assert.is(scope, '1 model of at most 1.1 M parameters, 1 text, 30 windows');
+  assert.is(sentence, 'They differ by more than a margin on m.');
+});
+
+test('one model of several contradicts; a model with failed cells is left out and named', () => {
+  const fidelity = [...pair({ rise: 0.02, kl: 0.01 }, { rise: 0.02, kl: 0.01 }), ...pair({ rise: 0.02, kl: 0.01 }, { rise: 0.02, kl: 0.03 }, 30, 'n')];
+  const both = judged('a-quality', { fidelity }, ['m', 'n']);
+  assert.is(both.verdict, 'contradicted');
+  assert.is(both.sentence, 'The two are alike within the margins on m; they differ by more than a margin on n.');
+  const one = judged('a-quality', { fidelity, missing: ['score:n/fp4/noise'] }, ['m', 'n']);
+  assert.is(one.verdict, 'supported');
+  assert.match(one.scope, /; without n, of which cells failed$/);
+});
+
+test('f: below the margin, above it, open', () => {
+  const loss = (rise: number): FidelityScores => madeFidelity({ model: 'm', format: 'int8' }, { rise, kl: 0.01 });
+  assert.is(judged('f', { fidelity: [loss(0.001)] }).verdict, 'supported');
+  assert.is(judged('f', { fidelity: [loss(0.03)] }).verdict, 'contradicted');
+  assert.is(judged('f', { fidelity: [loss(0.0198)] }).verdict, 'inconclusive');
+  const mixed = judged('f', { fidelity: [loss(0.001), madeFidelity({ model: 'm', format: 'fp4' }, { rise: 0.05, kl: 0.01 })] });
+  assert.is(mixed.verdict, 'contradicted');
+  assert.is(mixed.sentence, 'The loss is below the margin for int8 on m; it is above the margin for fp4 on m.');
+});
+
+test('b: a shape that differs, the same shape at another level, an unclear one', () => {
+  const profile = (format: string, shifts: readonly number[], spread = 0.0005): ReturnType<typeof madeSampling>[] =>
+    shifts.map((shift, i) => madeSampling({ model: 'm', format, seed: 10 * i + format.length }, [0.3, 0.7, 1][i]!, shift, { spread }));
+  const nf4 = profile('nf4', [0.01, 0.02, 0.03]);
+  assert.is(judged('b', { sampling: [...nf4, ...profile('fp4', [0.01, 0.03, 0.06])] }).verdict, 'supported');
+  assert.is(judged('b', { sampling: [...nf4, ...profile('fp4', [0.05, 0.06, 0.07])] }).verdict, 'contradicted');
+  assert.is(judged('b', { sampling: [...nf4, ...profile('fp4', [0.012, 0.02, 0.034], 0.02)] }).verdict, 'inconclusive');
+  assert.is(judged('b', { sampling: [nf4[0]!, ...profile('fp4', [0.01])] }).verdict, 'not testable here');
+  // T = 0 is no part of the profile.
+  const greedy = ['nf4', 'fp4'].map((format) => madeSampling({ model: 'm', format }, 0, format === 'nf4' ? 0 : 1));
+  assert.is(judged('b', { sampling: [...greedy, ...nf4, ...profile('fp4', [0.05, 0.06, 0.07])] }).verdict, 'contradicted');
+});
+
+/** nf4, int8 and bf16 at 0.1, 0.3 and 0.5, where nf4's shift changes by `change`, and a null whose draws change by 0.001 to 0.003. */
+function cold(change: number, draws: readonly number[] = [0.001, 0.002, 0.003]): Partial<Gatherings> {
+  const at = (format: string, total: number, seed: number): ReturnType<typeof madeSampling>[] =>
+    [0.1, 0.3, 0.5].map((t, i) => madeSampling({ model: 'm', format, seed: seed + i }, t, (total * i) / 2));
+  return {
+    sampling: [...at('nf4', change, 1), ...at('int8', 0.0005, 11), ...at('bf16', 0, 21)],
+    nulls: [0.1, 0.3, 0.5].map((t, i) => madeNull({ model: 'm', format: 'nf4' }, t, draws.map((draw) => (draw * i) / 2))),
+  };
+}
+
+test('c1: beyond the null, within it, no change worth the name', () => {
+  assert.is(judged('c1', cold(0.01)).verdict, 'supported');
+  assert.is(judged('c1', cold(0.01, [0.001, 0.02])).verdict, 'inconclusive');
+  assert.is(judged('c1', cold(0.001)).verdict, 'contradicted');
+  const { effects } = judged('c1', cold(0.01));
+  assert.equal(effects.map(({ part }) => part.split(':')[0]), [
+    'largest change of the quality shift, from T 0.1 to T 0.5', 'that change less int8\'s', 'that change less bf16\'s', 'largest change under noise of equal size',
+  ]);
+  assert.ok(Math.abs(effects[0]!.value - 0.01) < 0.0005);
+  assert.ok(Math.abs(effects[3]!.value - 0.002) < 1e-12);
+});
+
+test('c1 and c2 look at their own range only, and need two temperatures, a finer format and a null', () => {
+  const evidence = cold(0.01);
+  assert.is(judged('c2', evidence).verdict, 'not testable here'); // only T = 0.5 lies in 0.5 .. 0.8
+  assert.is(judged('c1', { ...evidence, nulls: [] }).verdict, 'not testable here');
+  assert.is(judged('c1', { ...evidence, sampling: evidence.sampling!.filter(({ format }) => format === 'nf4') }).verdict, 'not testable here');
+});
+
+test('a, memory: by construction, unless the bytes differ', () => {
+  const sizes = (fp4: number): Partial<Gatherings> => ({ sizes: [['nf4', 450], ['fp4', fp4]].map(([format, linearBytes]) => ({ model: 'm', format: String(format), value: { linearWeights: 800, linearBytes: Number(linearBytes), otherWeights: 1, otherBytes: 2 } })) });
+  assert.is(judged('a-memory', sizes(450)).verdict, 'by construction');
+  assert.is(judged('a-memory', sizes(451)).verdict, 'contradicted');
+});
+
+/** Eight blocks; `speeds` relative to the base, `drift` of the base's second timing. */
+function timed(engine: string, speeds: { readonly [format: string]: number }, drift = 1): { readonly model: string; readonly value: Timings }[] {
+  const samples = Array.from({ length: 8 }, (_, block) => ['prefill', 'decode'].flatMap((phase) => [
+    { format: 'fp16', phase, pair: 'A2', block, tokens: 100, durationMs: 100 * drift },
+    ...Object.entries({ fp16: 1, ...speeds }).map(([format, speed]) => ({ format, phase, pair: 'A', block, tokens: 100, durationMs: (100 + block / 100) / speed })),
+  ])).flat();
+  return [{ model: 'm', value: { samples, memory: {}, engine: { name: engine } } }];
+}
+
+test('d and e: the source\'s stack did not run; our engine\'s own ratios say so beside it', () => {
+  const part = (id: string, engine: string, speeds: { readonly [format: string]: number }, drift = 1): string[] => {
+    const { verdict, effects, scope } = judged(id, { timings: timed(engine, speeds, drift) });
+    assert.is(verdict, 'not testable here');
+    assert.match(scope, new RegExp(`engine ${engine}$`));
+    return [...new Set(effects.filter(({ part: name }) => !name.includes('itself')).map((effect) => effect.verdict))];
+  };
+  assert.equal(part('d', 'wasm', { int8: 0.5 }), ['no verdict from wasm']);
+  assert.equal(part('d', 'native', { int8: 0.5 }), ['supported']);
+  assert.equal(part('d', 'native', { int8: 2 }), ['contradicted']);
+  assert.equal(part('d', 'native', { int8: 0.5 }, 1.1), ['too noisy']);
+  assert.equal(part('e', 'native', { int8: 0.5, nf4: 2 }), ['supported', 'contradicted']);
+});
+
+test('a, speed: one kernel serves both formats', () => {
+  assert.is(judged('a-speed', { timings: timed('wasm', { nf4: 1, fp4: 1 }) }).verdict, 'by construction');
+  assert.is(judged('a-speed', { timings: timed('wasm', { nf4: 1 }) }).verdict, 'not testable here');
+});
+
+const made = stage({ name: 'made', title: 'Made', determinism: 'exact', module: 'made.ts', outputs: ['scores', 'report', 'samples'] });
+
+test('the stage writes rows for the tables out of what its cell gathered', async () => {
+  const scored = pair({ rise: 0.02, kl: 0.01 }, { rise: 0.02, kl: 0.01 });
+  const scoreCell = (scores: FidelityScores): Cell => cell(made, `${scores.model}/${scores.format}`, { params: { quantity: 'fidelity', format: scores.format } });
+  const one = { ...made, outputs: ['scores'] };
+  const cells = claimCells([{
+    model: { name: 'm', baseFormat: 'fp16', architecture: 'llama', parametersEstimate: 1.1e6 }, quantized: new Map(), timed: { ...cell(made, 'timed'), stage: { ...made, outputs: ['samples'] } },
+    scored: scored.map((scores) => ({ ...scoreCell(scores), stage: one })),
+  }], FORMATS);
+  assert.equal(cells.map(({ id }) => id), claims.map(({ id }) => `claims:${id}`));
+  const quality = cells[0]!;
+  assert.equal(quality.inputs, { fidelity: { kind: 'gather', of: ['m/nf4', 'm/fp4'].map((path) => output(`made:${path}`, 'scores')) } });
+
+  const task = new MemoryTask();
+  const items = scored.map((scores) => {
+    const only = task.task(cell(made, 'x', { inputs: { bytes: output('made:x', 'scores') } }), () => writeFidelity(scores));
+    const input = only.inputs['bytes']!;
+    return { cell: `made:m/${scores.format}`, output: 'scores', handle: input.kind === 'object' ? input.handle : assert.unreachable() as never };
+  });
+  await run([{ id: quality.id, params: quality.params, inputs: { fidelity: { kind: 'gather', items } } }], task.io);
+  const { claim: row, effects } = JSON.parse(new TextDecoder().decode(task.output('claims:a-quality', 'claim'))) as { claim: { [column: string]: unknown }; effects: { [column: string]: unknown }[] };
+  assert.is(row['verdict'], 'supported');
+  assert.is(row['cell'], 'claims:a-quality');
+  assert.equal(Object.keys(row), ['claim', 'position', 'version', 'title', 'statement', 'source', 'operationalised', 'test', 'margin', 'margin_reason', 'sql', 'verdict', 'scope', 'sentence', 'would_change', 'cell']);
+  assert.equal(Object.keys(effects[0]!), ['claim', 'position', 'part', 'model', 'format', 'value', 'low', 'high', 'level', 'margin_low', 'margin_high', 'unit', 'n', 'clusters', 'verdict', 'needed_clusters', 'cell']);
+});
+
+test.run();

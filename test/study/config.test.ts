@@ -1,0 +1,172 @@
+/** The study's reader: what it accepts, and how it answers every mistake (file:line:column, what is wrong, what is allowed). */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isConfigurationError } from '../../stages/dag/index.ts';
+import { PROMPTS_FILE, SOURCES_FILE, STUDY_FILE, readStudy } from '../../stages/quantization/config.ts';
+import type { StudyConfig } from '../../stages/quantization/config.ts';
+import { root } from './in-process.ts';
+
+const original = readFileSync(join(root, STUDY_FILE), 'utf8');
+
+/** Reads a project folder with this study and the real sources, prompts and model configs. */
+async function read(study: string, { quick = false, more = () => {} }: { quick?: boolean; more?: (folder: string) => void } = {}): Promise<StudyConfig> {
+  const folder = mkdtempSync(join(tmpdir(), 'bitwidth-config-'));
+  try {
+    mkdirSync(join(folder, 'data'));
+    for (const file of [SOURCES_FILE, PROMPTS_FILE]) cpSync(join(root, file), join(folder, file));
+    for (const name of ['novel-1m', 'novel-4m', 'novel-10m']) {
+      mkdirSync(join(folder, 'data/models', name), { recursive: true });
+      cpSync(join(root, 'data/models', name, 'config.json'), join(folder, 'data/models', name, 'config.json'));
+    }
+    writeFileSync(join(folder, STUDY_FILE), study);
+    more(folder);
+    return await readStudy(folder, { quick });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The message's lines for a study that is refused. */
+async function refused(study: string, options: Parameters<typeof read>[1] = {}): Promise<string[]> {
+  try {
+    await read(study, options);
+  } catch (error) {
+    if (isConfigurationError(error)) return error.message.split('\n');
+    throw error;
+  }
+  throw new Error('the study was accepted');
+}
+
+/** The study with one line replaced; says where that line is. */
+function edited(key: string, line: string): { study: string; at: number } {
+  const lines = original.split('\n');
+  const index = lines.findIndex((candidate) => candidate.startsWith(`${key}:`));
+  assert.ok(index >= 0, `the study has no line ${key}:`);
+  lines[index] = line;
+  return { study: lines.join('\n'), at: index + 1 };
+}
+
+/** What a changed line is answered with, without its place, which must be the line's own and the given column. */
+async function answer(key: string, line: string, column: number): Promise<string> {
+  const { study, at } = edited(key, line);
+  const lines = await refused(study);
+  assert.is(lines.length, 1, lines.join('\n'));
+  const place = `${STUDY_FILE}:${at}:${column} `;
+  assert.ok(lines[0]?.startsWith(place), `${lines[0]} should begin with ${place}`);
+  return (lines[0] ?? '').slice(place.length);
+}
+
+test('the study of the project is read, and its quick form', async () => {
+  const config = await readStudy(root);
+  assert.equal(config.models.map(({ name, baseFormat, architecture }) => [name, baseFormat, architecture]), [['novel-1m', 'fp16', 'llama'], ['novel-4m', 'fp16', 'llama'], ['novel-10m', 'fp16', 'llama']]);
+  assert.is(config.judge, 'novel-10m');
+  assert.equal(config.formats, ['fp32', 'fp16', 'bf16', 'int8', 'nf4', 'fp4', 'nf4-dq', 'fp4-dq']);
+  assert.is(config.models[0]?.files.weights.sha256, 'aeb44f5a74df3a86e0c53c98deb1d460812f4466a6ab7dcdefc516752ea6782c');
+  assert.ok(config.texts.length * config.windowsPerText >= 30, 'verdicts need 30 windows');
+
+  const quick = await readStudy(root, { quick: true });
+  assert.equal(quick.models.map(({ name }) => name), ['novel-1m']);
+  assert.equal(quick.texts, config.texts, 'what the quick block does not name stays');
+});
+
+test('an unknown format is answered with its place, the formats, and the nearest one', async () => {
+  assert.is(await answer('formats', 'formats: [fp32, nf5]', 17), 'unknown format "nf5"; formats are fp32, fp16, bf16, int8, nf4, nf4-dq, fp4, fp4-dq; did you mean "nf4"?');
+  assert.is(await answer('formats', 'formats: [4]', 11), 'a format must be a name, not 4; formats are fp32, fp16, bf16, int8, nf4, nf4-dq, fp4, fp4-dq');
+  assert.is(await answer('formats', 'formats: [nf4, nf4]', 16), '"nf4" stands in formats a second time; keep one');
+  assert.is(await answer('formats', 'formats: nf4', 10), 'formats must be a list, such as [a, b], not the text "nf4"');
+  assert.is(await answer('formats', 'formats: []', 10), 'formats is empty; give at least one');
+});
+
+test('names are checked against what there is', async () => {
+  assert.is(await answer('judge', 'judge: novel10m', 8), 'unknown judge "novel10m"; models of this study are novel-1m, novel-4m, novel-10m; did you mean "novel-10m"?');
+  assert.match(await answer('texts', 'texts: [garden, moby]', 17), /^unknown text "moby"; texts are garden, hound, treasure/);
+  assert.match(await answer('prompts', 'prompts: [mari]', 11), /^unknown prompt "mari"; prompts are .*; did you mean "mary"\?$/);
+  assert.match(await answer('engine', 'engine: wasmm', 9), /^unknown engine "wasmm"; engines are auto, .*did you mean "wasm"\?$/);
+});
+
+test('numbers keep to their bounds', async () => {
+  assert.is(await answer('temperatures', 'temperatures: [0, -0.1]', 19), 'temperature -0.1 is out of range; allowed are 0 to 10');
+  assert.is(await answer('temperatures', 'temperatures: [10.5]', 16), 'temperature 10.5 is out of range; allowed are 0 to 10');
+  assert.is(await answer('temperatures', 'temperatures: [0.12345]', 16), 'temperature 0.12345 has more than four decimals');
+  assert.is(await answer('temperatures', 'temperatures: [0.7, 0.70]', 21), '"0.7" stands in temperatures a second time; keep one');
+  assert.is(await answer('temperatures', 'temperatures: [warm]', 16), 'temperature must be a number, not the text "warm"');
+  assert.is(await answer('top_k', 'top_k: [2048]', 9), 'top_k 2048 is out of range; allowed are 0 to 2047');
+  assert.is(await answer('top_k', 'top_k: [1.5]', 9), 'top_k 1.5 must be a whole number from 0 to 2047');
+  assert.is(await answer('window_tokens', 'window_tokens: 513', 16), 'window_tokens 513 is out of range; allowed are 2 to 512');
+  assert.is(await answer('windows_per_text', 'windows_per_text: 0', 19), 'windows_per_text 0 is out of range; allowed are 1 to 10000');
+  assert.is(await answer('max_new_tokens', 'max_new_tokens: [512]', 18), 'max_new_tokens 512 is out of range; allowed are 1 to 511');
+  assert.is(await answer('seeds', 'seeds: [9007199254740993]', 9), '"9007199254740993" is too large to be read exactly; at most 9007199254740991');
+  for (const [line, shown] of [['seeds: [012]', '012'], ['seeds: [0x10]', '0x10'], ['seeds: [+1]', '+1'], ['seeds: [.inf]', '.inf']] as const) {
+    assert.is(await answer('seeds', line, 9), `"${shown}" is not a plain decimal number; write it without leading zeros, signs or bases`);
+  }
+});
+
+test('all mistakes are answered at once, in the order of the file', async () => {
+  const study = edited('formats', 'formats: [nf5, 7]').study.replace('judge: novel-10m', 'judge: nobody').replace(/^engine: auto$/m, 'engin: auto');
+  const lines = await refused(study);
+  assert.equal(lines.map((line) => line.replace(/^data\/study\.yaml:\d+:\d+ /, '').slice(0, 23)), [
+    'the study lacks the key', 'unknown judge "nobody";', 'unknown format "nf5"; f', 'a format must be a name', 'unknown key "engin" in ',
+  ]);
+  assert.match(lines.at(-1) ?? '', /keys are title, models, .*; did you mean "engine"\?$/);
+});
+
+test('a mistake in the quick block is found without --quick, and a missing block with it', async () => {
+  const lines = await refused(original.replace('formats: [fp16, int8, nf4, fp4]', 'formats: [fp16, int9]'));
+  assert.is(lines.length, 1);
+  assert.match(lines[0] ?? '', /^data\/study\.yaml:\d+:19 unknown format "int9"/);
+  const without = original.slice(0, original.indexOf('\nquick:'));
+  assert.is((await read(without)).models.length, 3);
+  assert.match((await refused(without, { quick: true }))[0] ?? '', /no quick: block/);
+});
+
+test('a model is a bundled one or a folder of the project', async () => {
+  assert.match(await answer('models', 'models: [novel-2m]', 10), /^unknown model "novel-2m"; bundled models are novel-1m, novel-4m, novel-10m/);
+  const from = async (source: string, more?: (folder: string) => void): Promise<StudyConfig> =>
+    read(edited('models', `models: [novel-10m, { name: mine, source: "${source}" }]`).study, more === undefined ? {} : { more });
+  const whyNot = async (source: string, more?: (folder: string) => void): Promise<string> => {
+    const { study } = edited('models', `models: [novel-10m, { name: mine, source: "${source}" }]`);
+    return (await refused(study, more === undefined ? {} : { more })).join('\n');
+  };
+  assert.match(await whyNot('hf:org/name@main'), /sources beginning with hf: cannot be read yet; sources are bundled:<name> and local:<folder>/);
+  assert.match(await whyNot('ftp:x'), /unknown source "ftp:x"; sources are bundled:<name> and local:<folder>/);
+  assert.match(await whyNot('local:../elsewhere'), /must be a path inside the project/);
+  assert.match(await whyNot('local:/etc'), /must be a path inside the project/);
+  assert.match(await whyNot('local:models/mine'), /is not a folder of the project/);
+
+  const place = (folder: string, files: { readonly [name: string]: string }): void => {
+    mkdirSync(join(folder, 'models/mine'), { recursive: true });
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'models/mine', name), text);
+  };
+  const config = readFileSync(join(root, 'data/models/novel-1m/config.json'), 'utf8');
+  const files = { 'config.json': config, 'model.safetensors': '', 'tokenizer.json': '{}' };
+  const mine = (await from('local:models/mine', (folder) => place(folder, files))).models[1];
+  assert.equal(mine?.files, { config: { path: 'models/mine/config.json' }, weights: { path: 'models/mine/model.safetensors' }, tokenizer: { path: 'models/mine/tokenizer.json' } });
+
+  assert.match(await whyNot('local:models/mine', (folder) => place(folder, { 'config.json': config })), /lacks model\.safetensors and tokenizer\.json/);
+  assert.match(await whyNot('local:models/mine', (folder) => place(folder, { 'config.json': config, 'model.safetensors.index.json': '{}' })), /in several files, which cannot be read yet/);
+  assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'config.json': '{' })), /mine cannot be used: models\/mine\/config\.json is not valid JSON/);
+  assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'config.json': config.replace('"llama"', '"mamba"') })), /unknown model_type "mamba"; known are llama/);
+  assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'config.json': config.replace('float16', 'int4') })), /torch_dtype; types are float32, float16, bfloat16/);
+});
+
+test('hostile YAML is refused with a sentence', async () => {
+  const one = async (study: string): Promise<string> => (await refused(study)).join('\n');
+  assert.match(await one(edited('title', 'title: &a x').study), /anchors \(&name\) are not allowed/);
+  assert.match(await one(edited('title', 'title: !!binary aGk=').study), /tags \(tag:yaml\.org,2002:binary\) are not allowed|is not valid YAML/);
+  assert.match(await one(`${original}\nseeds: [3]\n`), /this key stands here a second time; keep one/);
+  assert.match(await one(`title: ${'['.repeat(100)}`), /nested too deeply; at most 32 levels/);
+  assert.match(await one(`title:\n${Array.from({ length: 60 }, (_, i) => `${' '.repeat(i)}a:`).join('\n')}`), /nested too deeply; at most 32 levels/);
+  assert.match(await one(`title: ${'- '.repeat(200_000)}x`), /nested too deeply|not valid YAML/);
+  assert.match(await one(`# ${'x'.repeat(1_000_000)}`), /at most 1000000 are read/);
+  assert.match(await one('title: "a\\u202eb"'), /title has a control character/);
+  assert.match(await one('[1, 2]'), /the study must be a mapping/);
+  assert.match(await one(''), /the study must be a mapping|lacks the key/);
+  assert.match(await one('title: x: y'), /is not valid YAML/);
+  assert.match(await one('__proto__: 1'), /unknown key "__proto__"/);
+  assert.match(await one('? [a]\n: 1'), /a key must be plain text/);
+});
+
+test.run();

@@ -1,0 +1,180 @@
+/** The stages on the smallest bundled model, with the real kernels: what they commit, and what they refuse. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openCheckpoint, openEngine, openSession, readArtifact, scoreWindow } from '../../kernels/index.ts';
+import { readStudy } from '../../stages/quantization/config.ts';
+import type { QuantizeReport } from '../../stages/quantization/quantize.ts';
+import type { SpeedSamples } from '../../stages/quantization/speed.ts';
+import { shuffled } from '../../stages/quantization/speed.ts';
+import { study } from '../../stages/quantization/study.ts';
+import type { JudgedText, TokenizedText, WrittenText } from '../../stages/quantization/task-values.ts';
+import { root, runCells } from './in-process.ts';
+import type { Finished } from './in-process.ts';
+
+const quick = await readStudy(root, { quick: true });
+const config = {
+  ...quick, formats: ['fp32', 'bf16', 'nf4'], maxNewTokens: [4, 8], generate: { temperatures: [0, 0.9], topKs: [0, 3] }, temperatures: [0.9], topKs: [0], windowsPerText: 1, windowTokens: 64,
+  speed: { blocks: 2, seconds: 0.001, warmUpTokens: 2, promptTokens: 16, seed: 7 },
+};
+const { cells } = study(config);
+const ids = (pattern: RegExp): string[] => cells.map(({ id }) => id).filter((id) => pattern.test(id));
+const file = (name: string): Buffer => readFileSync(join(root, name));
+const golden = JSON.parse(file('data/models/novel-1m/golden.json').toString()) as { golden: { [text: string]: { first_ids: number[] } } };
+
+let done: Finished;
+test.before(async () => {
+  done = await runCells(cells, ids(/^(tokenize|quantize|judge|speed|tabulate):/));
+  assert.equal([...done.failures], []);
+});
+
+test('fetch commits the bytes of the bundled files, and refuses others', async () => {
+  assert.equal(done.bytes('fetch:novel-1m', 'weights'), file('data/models/novel-1m/model.safetensors'));
+  const damaged = new Map([['data/models/novel-1m/tokenizer.json', new Uint8Array(file('data/models/novel-1m/tokenizer.json').map((byte, at) => at === 1000 ? byte ^ 1 : byte))]]);
+  const { failures } = await runCells(cells, ['tokenize:novel-1m/garden', 'quantize:novel-1m/nf4'], { files: damaged });
+  const failure = failures.get('fetch:novel-1m');
+  assert.is(failure?.code, 'bad-input');
+  assert.match(failure?.sentence ?? '', /the file for tokenizer has the sha256 [0-9a-f]{64}; data\/sources\.yaml says 3a8210aa/);
+  assert.is(failures.get('tokenize:novel-1m/garden')?.code, 'upstream-failed');
+});
+
+test('a text that is not the promised one is refused, and does not take the others with it', async () => {
+  const other = new Map([['data/texts/hound.txt', Buffer.from('Mr. Sherlock Holmes')]]);
+  const { failures, json } = await runCells(cells, ids(/^tokenize:/), { files: other });
+  assert.match(failures.get('tokenize:novel-1m/hound')?.sentence ?? '', /the text has the sha256/);
+  assert.ok(json<TokenizedText>('tokenize:novel-1m/garden', 'tokens').ids.length > 0);
+});
+
+test('tokens are those of the published tokenizer, and their bytes are the text', () => {
+  for (const { name, file: { path } } of config.texts) {
+    const { ids: tokens, bytes } = done.json<TokenizedText>(`tokenize:novel-1m/${name}`, 'tokens');
+    const first = golden.golden[name]?.first_ids ?? [];
+    assert.is(first.length, 12);
+    assert.equal(tokens.slice(0, 12), first);
+    assert.is(bytes.length, tokens.length);
+    assert.is(bytes.reduce((sum, count) => sum + count, 0), file(path).length);
+  }
+});
+
+test('the report of quantize counts every weight once, and an alias decodes to its base', () => {
+  const report = (format: string): QuantizeReport => done.json(`quantize:novel-1m/${format}`, 'report');
+  for (const format of ['fp16', 'fp32', 'bf16', 'nf4']) {
+    const { linearWeights, otherWeights, tensors } = report(format);
+    assert.is(linearWeights + otherWeights, 1_049_728);
+    assert.is(tensors.reduce((sum, { weights }) => sum + weights, 0), linearWeights);
+    assert.is(tensors.length, 4 * 7);
+    assert.equal([...new Set(tensors.map(({ layer }) => layer))], [0, 1, 2, 3]);
+  }
+  assert.is(report('fp32').aliasOf, 'fp16');
+  assert.is(report('fp32').decodedSha256, report('fp16').decodedSha256);
+  assert.is.not(report('bf16').decodedSha256, report('fp16').decodedSha256);
+  assert.is(done.bytes('quantize:novel-1m/fp32', 'artifact').length, 0);
+  assert.is(report('nf4').linearBytes * 8 / report('nf4').linearWeights, 4.5);
+  assert.ok(report('bf16').tensors.every(({ relativeRmsError }) => relativeRmsError > 0 && relativeRmsError < 2 ** -8));
+});
+
+test('texts are those of one prompt at a time; greedy is the same whatever top_k; a record names its engine', async () => {
+  const texts = (path: string): WrittenText[] => done.json(`generate:novel-1m/${path}`, 'texts');
+  assert.equal(ids(/^generate:novel-1m\/nf4/), ['generate:novel-1m/nf4/greedy', 'generate:novel-1m/nf4/T0.9/k0/s1', 'generate:novel-1m/nf4/T0.9/k3/s1']);
+  const alone = study({ ...config, prompts: config.prompts.slice(1, 2) }).cells;
+  for (const path of ['nf4/greedy', 'nf4/T0.9/k3/s1', 'fp16/T0.9/k0/s1']) {
+    const together = texts(path);
+    assert.equal(together.map(({ prompt }) => prompt), config.prompts.map(({ name }) => name));
+    assert.ok(together.every(({ ids: tokens }) => tokens.length === 8));
+    assert.ok(together.every(({ text, pieces }) => pieces.join('') === text));
+    const single = await runCells(alone, [`generate:novel-1m/${path}`]);
+    assert.equal(single.json(`generate:novel-1m/${path}`, 'texts'), [together[1]]);
+  }
+  const by = done.computedBy.get('generate:novel-1m/nf4/greedy');
+  const { instance } = await openEngine('auto');
+  instance.ops.dispose();
+  assert.equal(by, { engine: instance.name, build: instance.build });
+});
+
+test('cells of a model and format share one task', () => {
+  const batch = done.tasks.find((task) => task.includes('generate:novel-1m/nf4/greedy'));
+  assert.equal(batch, ids(/^generate:novel-1m\/nf4/));
+});
+
+test("the judge's rating is the log-probability of each new token, computed another way", async () => {
+  const checkpoint = openCheckpoint({ config: file('data/models/novel-1m/config.json'), weights: file('data/models/novel-1m/model.safetensors') });
+  const { instance } = await openEngine('auto');
+  const session = openSession({ checkpoint, format: 'fp16', engine: instance });
+  try {
+    const texts = done.json<WrittenText[]>('generate:novel-1m/nf4/T0.9/k0/s1', 'texts');
+    const judged = done.json<JudgedText[]>('judge:novel-1m/nf4/T0.9/k0/s1', 'nll');
+    for (const [index, { promptIds, ids: tokens }] of texts.entries()) {
+      const logits = await scoreWindow(session, Int32Array.from([...promptIds, ...tokens]));
+      for (const [place, token] of tokens.entries()) {
+        const row = logits.subarray((promptIds.length + place - 1) * 2048, (promptIds.length + place) * 2048);
+        const largest = Math.max(...row);
+        const expected = largest + Math.log(row.reduce((sum, z) => sum + Math.exp(z - largest), 0)) - (row[token] as number);
+        const actual = judged[index]?.nll[place] ?? NaN;
+        assert.ok(Math.abs(actual - expected) < 1e-9, `${actual} ${expected}`);
+      }
+    }
+  } finally {
+    session.dispose();
+  }
+});
+
+test('a prompt that leaves the context fails its cells with what to do', async () => {
+  const long = { ...config, prompts: [{ name: 'long', from: 'garden', text: 'word '.repeat(600) }] };
+  const { failures } = await runCells(study(long).cells, ['generate:novel-1m/nf4/greedy', 'judge:novel-1m/nf4/greedy']);
+  assert.match(failures.get('generate:novel-1m/nf4/greedy')?.sentence ?? '', /the prompt long has \d+ tokens; with 8 new ones it leaves the model's context of 512/);
+});
+
+test('an artifact is the whole of a format: a session opens from it', async () => {
+  const artifact = readArtifact(done.bytes('quantize:novel-1m/nf4', 'artifact'));
+  assert.is(artifact.size, 28);
+});
+
+test('speed times every format once a block, the base twice, in an order of its own', () => {
+  const { samples, memory, conditions, machine } = done.json<SpeedSamples>('speed:novel-1m', 'samples');
+  for (const block of [0, 1]) {
+    for (const phase of ['prefill', 'decode']) {
+      const own = samples.filter((sample) => sample.block === block && sample.phase === phase);
+      assert.equal(own.map(({ format, pair }) => `${format} ${pair}`).sort(), ['bf16 A', 'fp16 A', 'fp16 A2', 'nf4 A']);
+      assert.equal(own.map(({ place }) => place), [0, 1, 2, 3]);
+      assert.ok(own.every(({ tokens, durationMs }) => tokens > 0 && durationMs >= 1));
+    }
+  }
+  assert.is(conditions.length, 2);
+  assert.ok((memory['nf4']?.kvCache ?? 0) > 0);
+  assert.equal(Object.keys(machine).sort(), ['cores', 'cpu', 'memoryBytes', 'node', 'os']);
+  for (const block of [0, 1, 2]) assert.equal([...shuffled(9, 7, block)].sort((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.is.not(shuffled(9, 7, 0).join(), shuffled(9, 7, 1).join());
+  assert.equal(shuffled(9, 7, 1), shuffled(9, 7, 1));
+});
+
+test('rows have the columns of data/schema.sql, in its order, and name the cell that computed them', () => {
+  const schema = file('data/schema.sql').toString();
+  const known = new Set(cells.map(({ id }) => id));
+  for (const [, table, body] of schema.matchAll(/^CREATE TABLE (\w+) \(([\s\S]*?)^\);/gm)) {
+    const columns = [...(body ?? '').replace(/--.*$/gm, '').matchAll(/(?:^|,)\s*"?(\w+)"? (VARCHAR|BIGINT|INTEGER|DOUBLE|BOOLEAN)(\[\])?( PRIMARY KEY| NOT NULL)?/gm)];
+    const rows = done.bytes(`tabulate:${table}`, 'rows').toString().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as { [column: string]: unknown });
+    assert.ok(rows.length > 0 || table === 'claims' || table === 'claim_effects', `${table} has rows`);
+    for (const row of rows) {
+      assert.equal(Object.keys(row), columns.map(([, name]) => name), table);
+      assert.ok(known.has(String(row['cell'])), `${table}: ${String(row['cell'])}`);
+      for (const [, name, type, list, constraint] of columns) {
+        const value = row[name as string];
+        if (value === null) assert.ok(constraint === undefined, `${table}.${name} is null`);
+        else if (list !== undefined) assert.ok(Array.isArray(value), `${table}.${name}`);
+        else assert.type(value, type === 'VARCHAR' ? 'string' : type === 'BOOLEAN' ? 'boolean' : 'number', `${table}.${name}`);
+        if (type === 'BIGINT' || type === 'INTEGER') assert.ok(value === null || Number.isSafeInteger(value), `${table}.${name} ${String(value)}`);
+      }
+    }
+  }
+});
+
+test('tables survive what failed, and say less', async () => {
+  const other = new Map([['data/texts/hound.txt', Buffer.from('too short')]]);
+  const { bytes, failures } = await runCells(cells, ['tabulate:windows', 'tabulate:sources'], { files: other });
+  assert.is(failures.get('tokenize:novel-1m/hound')?.code, 'bad-input');
+  const texts = bytes('tabulate:windows', 'rows').toString().trim().split('\n').map((line) => (JSON.parse(line) as { text: string }).text);
+  assert.equal([...new Set(texts)].sort(), ['garden', 'treasure']);
+});
+
+test.run();
