@@ -10,8 +10,12 @@ import { pathToFileURL } from 'node:url';
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 20) fail(`bitwidth needs Node 20 or newer; this is ${process.version}`);
 
-// `bitwidth ... | head` closes our output early: that is not an error.
-process.stdout.on('error', (error) => { if (error.code === 'EPIPE') process.exit(); throw error; });
+process.stdout.on('error', (error) => {
+  // `bitwidth ... | head` closes our output early: that is not an error.
+  if (error.code === 'EPIPE') process.exit();
+  // A closed terminal: the signal that comes with it ends the run in order.
+  if (error.code !== 'EIO') throw error;
+});
 
 const root = projectRoot(process.cwd());
 if (root === undefined) fail('there is no pipeline.ts in this folder or in one above it; run bitwidth inside a project');

@@ -3,7 +3,7 @@
  * Which one is current is found by the sources' stat alone; esbuild is loaded only when there is none.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 
 /** Folders whose every module may be named by a stage; pipeline.ts itself stands beside them. */
@@ -29,8 +29,7 @@ export async function currentBuild(root) {
   if (existsSync(join(builds, name, 'pipeline.js'))) {
     try { utimesSync(join(builds, name), new Date(), new Date()); } catch { /* a read-only disk: nothing is pruned there either */ }
   } else {
-    mkdirSync(join(root, '.bitwidth'), { recursive: true, mode: 0o700 });
-    mkdirSync(builds, { recursive: true });
+    makeFolder(root, builds);
     ({ name, outside } = await build(root, sources, builds));
     prune(builds, name);
   }
@@ -153,6 +152,16 @@ function prune(builds, current) {
     .sort((a, b) => b.usedAt - a.usedAt);
   for (const { path, usedAt } of folders.slice(KEEP_NEWEST)) {
     if (path !== join(builds, current) && Date.now() - usedAt > KEEP_MS) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function makeFolder(root, builds) {
+  try {
+    mkdirSync(join(root, '.bitwidth'), { recursive: true, mode: 0o700 });
+    mkdirSync(builds, { recursive: true });
+    accessSync(builds, constants.W_OK);
+  } catch (error) {
+    throw configurationError(`the folder .bitwidth/build of the project cannot be written (${error.code}); the compiled program is kept there`);
   }
 }
 

@@ -48,11 +48,11 @@ export class ReadyQueue {
     list.splice(low, 0, entry);
   }
 
-  /** The next task that may start beside `running` others. Exclusive ones wait until nothing else is ready or runs. */
-  take(running: number): ReadyTask | undefined {
+  /** The next task that may start beside `active` others. Exclusive ones wait until nothing else is ready, runs or is being committed. */
+  take(active: number): ReadyTask | undefined {
     const shared = this.#shared.pop();
     if (shared !== undefined) return shared.task;
-    return running === 0 ? this.#exclusive.pop()?.task : undefined;
+    return active === 0 ? this.#exclusive.pop()?.task : undefined;
   }
 
   clear(): void {

@@ -51,8 +51,11 @@ export class TaskRunner {
   #count = 0;
   #bytesUnderway = 0;
   #stopped = false;
+  #killed = false;
   /** Once the disk has refused, nothing is computed that could not be kept. */
   #unwritable: StoreUnwritable | undefined;
+  /** Errors of our own: the pass ends with the first of them. */
+  readonly #faults: unknown[] = [];
 
   constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, progress: Progress, events: RunnerEvents) {
     this.#ground = ground;
@@ -84,9 +87,6 @@ export class TaskRunner {
     });
   }
 
-  /** Errors of our own: the run ends with the first of them. */
-  readonly #faults: unknown[] = [];
-
   stop(): void {
     this.#stopped = true;
     for (const task of this.#tasks) task.stop();
@@ -94,6 +94,7 @@ export class TaskRunner {
 
   kill(): void {
     this.#stopped = true;
+    this.#killed = true;
     for (const task of this.#tasks) task.kill();
   }
 
@@ -192,7 +193,8 @@ export class TaskRunner {
       progress: (done, total, unit) => this.#progress.taskProgress(task, done, total, unit),
     });
     this.#tasks.add(running);
-    if (this.#stopped) running.stop();
+    if (this.#killed) running.kill();
+    else if (this.#stopped) running.stop();
     const end = await running.end;
     this.#tasks.delete(running);
     free();

@@ -219,7 +219,7 @@ export class Pass {
   #dispatch(): void {
     const capacity = this.#options.jobs;
     while (!this.#stopping && this.#runner.running < capacity && !this.#runner.exclusive) {
-      const task = this.#queue.take(this.#runner.running);
+      const task = this.#queue.take(this.#runner.active);
       if (task === undefined) break;
       this.#runner.start(task, this.#options.failFast, () => this.#wake());
     }

@@ -107,7 +107,7 @@ function startProcess(stage: string, idle: Process[]): Process {
     await wait(0);
     const place = idle.indexOf(worker);
     if (place >= 0) idle.splice(place, 1);
-    const how = result.signal !== undefined ? `by ${result.signal}` : `with exit code ${result.exitCode}`;
+    const how = result.signal !== undefined ? `by ${result.signal}` : result.exitCode !== undefined ? `with exit code ${result.exitCode}` : `before it began (${result.code ?? 'unknown'})`;
     const last = worker.log.trimEnd().split('\n').at(-1) ?? '';
     worker.current?.onExit(`its process ended ${how}${last === '' ? '' : ` after "${last.slice(0, 300)}"`}`);
   });
