@@ -65,9 +65,9 @@ export function quantizeModel(checkpoint: Checkpoint, linearNames: readonly stri
   const metadata = new Map([
     ['bitwidth.artifact', VERSION],
     ['bitwidth.format', format.name],
-    ['bitwidth.block_size', String(options.blockSize ?? DEFAULT_BLOCK_SIZE)],
     ['bitwidth.shapes', JSON.stringify(shapes)],
   ]);
+  if (format.layout.some(({ perWeights }) => perWeights > 1)) metadata.set('bitwidth.block_size', String(options.blockSize ?? DEFAULT_BLOCK_SIZE));
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   return {
     bytes: writeSafetensors(stored, metadata),

@@ -1,7 +1,7 @@
 /**
  * The register of weight formats, and the contract that each one keeps.
  *
- * Adding a format is one file in formats/ and one line here; test/conformance/formats.test.ts finds it by this list, and
+ * Adding a format is one file in formats/ and its name here; test/conformance/formats.test.ts finds it by this list, and
  * every engine runs it on the day it is born through decode() (docs/formats.md has the rules each follows).
  */
 import { bf16 } from './formats/bf16.ts';
@@ -61,7 +61,7 @@ export interface Format {
   /** Colour and dash family on the site. */
   readonly family: 'base' | 'int8' | 'nf4' | 'fp4';
   /**
-   * `weights`: a product sees only decode()'s values. `llm-int8`: activations are quantized too (formats/int8.ts).
+   * `weights`: a product sees only decode()'s values. `llm-int8`: activations are quantized too (int8-rows.ts).
    */
   readonly product: 'weights' | 'llm-int8';
   /** Bits a weight costs in a long tensor at the default block size, all scales counted: 4.5 for nf4. */
@@ -70,13 +70,13 @@ export interface Format {
   readonly layout: readonly LayoutEntry[];
   /** How far decode(encode(x)) may lie from x, with its derivation in the file. */
   readonly tolerance: Tolerance;
-  /** Throws NotFinite naming the tensor when a value is not finite. */
+  /** Throws NotFinite naming the tensor when a value is not finite, or is not in the format. fp32 shares the tensor's memory. */
   encode(tensor: PlainTensor, options?: FormatOptions): EncodedTensor;
-  /** The fp32 values that every engine computes with. Length: product of shape. */
+  /** The fp32 values that every engine computes with. Length: product of shape. Throws when parts do not fit the shape. */
   decode(encoded: EncodedTensor): Float32Array;
 }
 
-/** Every format, from most bits to fewest; the order of the study's tables and legends. */
+/** Every format, families together. */
 export const formats: readonly Format[] = [fp32, fp16, bf16, int8, nf4, nf4dq, fp4, fp4dq];
 
 /** The format of that name; an error that lists the allowed names otherwise. */

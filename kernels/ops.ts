@@ -33,7 +33,7 @@ export interface Rows {
 
 export interface AttentionShape { readonly heads: number; readonly kvHeads: number; readonly headDim: number; /** keys older than this many positions are masked; 0: no window */ readonly window: number }
 
-/** Bytes held: weights as encoded, fp32 copies decoded from them, rotary tables, keys and values, activations of the step. */
+/** Bytes held: weights in their own format (and vectors), weights held as decoded fp32 copies, tables, keys and values, activations of the step. */
 export interface MemoryUse {
   readonly weights: number;
   readonly decodedCopies: number;
@@ -54,12 +54,12 @@ export interface Ops {
   // ---- one step: begin, ops, read ----
   /** Starts a step: activations of the step before become invalid. */
   begin(rows: Rows): void;
-  /** Rows of `table` for the step's tokens. */
+  /** Rows of `table` for the step's tokens. The table's format has product `weights`. */
   embed(table: Weight): Activation;
   /** x * rsqrt(mean(x^2) + eps) * weight */
   rmsNorm(x: Activation, weight: Vector, eps: number): Activation;
   layerNorm(x: Activation, weight: Vector, bias: Vector, eps: number): Activation;
-  /** x . w^T (+ bias) (+ residual), in that order of addition. */
+  /** x . w^T (+ bias) (+ residual), in that order of addition. llm-int8 throws NotFinite for activations beyond fp16. */
   linear(x: Activation, w: Weight, bias?: Vector, residual?: Activation): Activation;
   /** Rotary embedding, "half" layout (x[i], x[i + headDim/2]), of each row at its position; only the first 2 * halfDim of each head turn. */
   rotate(x: Activation, rotary: Rotary, headDim: number): Activation;
@@ -69,7 +69,7 @@ export interface Ops {
   siluMul(gate: Activation, up: Activation): Activation;
   gelu(x: Activation, form: 'erf' | 'tanh'): Activation;
   add(a: Activation, b: Activation): Activation;
-  /** Keeps only these rows (indices into the step's rows, ascending). */
+  /** Keeps only these rows (indices into the step's rows, ascending; there may be none). */
   take(x: Activation, rows: Int32Array): Activation;
   /** Copies an activation out: [rows * cols]. Checks it is finite; throws NotFinite naming `what` otherwise. */
   read(x: Activation, what: string): Promise<Float32Array<ArrayBuffer>>;
@@ -83,9 +83,11 @@ export interface Ops {
 /** A value that is not finite where none may be. */
 export class NotFinite extends Error {
   readonly what: string;
+  readonly count: number;
   constructor(what: string, count: number) {
     super(`${what} has ${count} value${count === 1 ? '' : 's'} that are not finite`);
     this.name = 'NotFinite';
     this.what = what;
+    this.count = count;
   }
 }

@@ -99,7 +99,12 @@ const isDtype = (value: unknown): value is Dtype => typeof value === 'string' &&
 
 /** A value from the file as JSON, cut to a length that fits a message. */
 function quoted(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'undefined';
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? 'undefined';
+  } catch {
+    text = 'a value nested too deeply to show';
+  }
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
 

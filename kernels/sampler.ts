@@ -28,12 +28,19 @@ export function isGreedy({ temperature, topK }: Sampling): boolean {
   return temperature === 0 || topK === 1;
 }
 
-/** Standard Gumbel noise, fp32: -log(-log u), u = ((r >>> 9) + 0.5) 2^-23, r the first word of Threefry. */
-export function gumbel(promptKey: number, seed: number, position: number, token: number): number {
-  const [r] = threefry2x32(promptKey, seed, position, token);
-  const u = fround(((r >>> 9) + 0.5) * 2 ** -23); // exact: 24 bits
+/** Standard Gumbel noise of a random word, fp32: -log(-log u), u = ((r >>> 9) + 0.5) 2^-23. */
+function gumbelOf(r: number): number {
+  const u = fround(((r >>> 9) + 0.5) / 8388608); // exact: 24 bits
   return -log(-log(u));
 }
+
+/** The noise of a token: r is the first word of Threefry with key (prompt, seed) and counter (position, token). */
+export function gumbel(promptKey: number, seed: number, position: number, token: number): number {
+  return gumbelOf(threefry2x32(promptKey, seed, position, token)[0]);
+}
+
+/** By the first 8 bits of r, more than any noise of such an r: 2^-10 is far above the errors of log. Spares most logarithms. */
+const noiseBound = Float32Array.from({ length: 256 }, (_, first) => gumbelOf((first << 24) | 0xff_ffff) + 1 / 1024);
 
 /** Position of the largest value; the first of equals. */
 export function argmax(values: Float32Array): number {
@@ -44,7 +51,11 @@ export function argmax(values: Float32Array): number {
 
 /** The k tokens of the largest logits (logit descending, then token id ascending; exactly k), by ascending id. 0: all. */
 export function candidates(logits: Float32Array, k: number): Int32Array {
-  if (k === 0 || k >= logits.length) return Int32Array.from(logits, (_, token) => token);
+  if (k === 0 || k >= logits.length) {
+    const all = new Int32Array(logits.length);
+    for (let token = 0; token < all.length; token++) all[token] = token;
+    return all;
+  }
   const threshold = kthLargest(logits, k);
   let above = 0;
   for (const z of logits) if (z > threshold) above++;
@@ -57,8 +68,22 @@ export function candidates(logits: Float32Array, k: number): Int32Array {
   return chosen;
 }
 
+/** A heap of the k largest so far, the least of them on top. */
 function kthLargest(values: Float32Array, k: number): number {
-  return values.slice().sort()[values.length - k]!;
+  const heap = values.slice(0, k).sort(); // ascending order is a heap
+  for (let i = k; i < values.length; i++) {
+    const value = values[i]!;
+    if (!(value > heap[0]!)) continue;
+    let at = 0;
+    for (let child = 1; child < k; child = 2 * at + 1) {
+      if (child + 1 < k && heap[child + 1]! < heap[child]!) child++;
+      if (value <= heap[child]!) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = value;
+  }
+  return heap[0]!;
 }
 
 /**
@@ -71,7 +96,10 @@ export function sampleToken(logits: Float32Array, sampling: Sampling, promptKey:
   let best = -1;
   let bestScore = -Infinity;
   for (const token of candidates(logits, sampling.topK)) {
-    const score = fround(logits[token]! + fround(temperature * gumbel(promptKey, sampling.seed, position, token)));
+    const z = logits[token]!;
+    const [r] = threefry2x32(promptKey, sampling.seed, position, token);
+    if (fround(z + fround(temperature * noiseBound[r >>> 24]!)) <= bestScore) continue;
+    const score = fround(z + fround(temperature * gumbelOf(r)));
     if (score > bestScore) {
       best = token;
       bestScore = score;

@@ -2,12 +2,15 @@
  * What an engine must compute exactly as the reference does: each op, each format, odd shapes. An engine runs selfTest() when it
  * is first opened in a process, on the machine that will compute; test/conformance/engines.test.ts runs the larger set.
  */
-import { DOT_BLOCK } from './arithmetic.ts';
+import { DOT_BLOCK, fromBits } from './arithmetic.ts';
 import { ReferenceOps } from './engines/reference.ts';
 import { formatNamed, formats } from './formats.ts';
 import type { Activation, AttentionShape, Ops, Weight } from './ops.ts';
 import { rotaryTables } from './rotary.ts';
 import { threefry2x32 } from './threefry.ts';
+
+/** 2^-130, below the smallest normal fp32. */
+const DENORMAL = fromBits(1 << 19);
 
 /** A canonical engine that disagrees with the reference on this machine. */
 export class EngineUnfit extends Error {
@@ -59,10 +62,10 @@ export function testValues(seed: number, length: number, scale = 1): Float32Arra
   return Float32Array.from({ length }, (_, i) => {
     const [r, s] = threefry2x32(seed, 0, i, 0);
     if (i % 17 === 16) return i % 2 === 0 ? 0 : -0;
-    const value = r * 2 ** -30 * scale;
-    if (i % 29 === 28) return value * 2 ** -130;
+    const value = (r / 1073741824) * scale; // 2^30
+    if (i % 29 === 28) return value * DENORMAL;
     if (i % 31 === 30) return value + Math.sign(value) * 6;
-    return value * 2 ** -((s >>> 8) % 6);
+    return value / (1 << (s >>> 8) % 6);
   });
 }
 
@@ -105,7 +108,7 @@ function linearCases(full: boolean): OpCase[] {
   cases.push({
     name: 'linear with denormal results',
     async run(ops) {
-      const x = input(ops, 2, 70, testValues(7, 140, 2 ** -131).map((v) => (Math.abs(v) > 1 ? 0 : v)));
+      const x = input(ops, 2, 70, testValues(7, 140, DENORMAL).map((v) => (Math.abs(v) > 1 ? 0 : v)));
       return ops.read(ops.linear(x, table(ops, 'fp32', 5, 70, testValues(8, 350))), 'linear');
     },
   });
@@ -186,7 +189,7 @@ async function attentionRun(ops: Ops, shape: AttentionShape): Promise<Float32Arr
 function elementCases(): OpCase[] {
   const range = Float32Array.from({ length: 3 * 97 }, (_, i) => {
     const x = (i - 145) * 0.61;
-    return i % 11 === 10 ? Math.sign(x) * 2 ** ((i % 150) - 140) : x;
+    return i % 11 === 10 ? Math.sign(x) * fromBits(i % 2 === 0 ? 1 << i % 23 : (i % 140) << 23) : x; // powers of two, denormal and normal
   });
   const two = (ops: Ops): [Activation, Activation] => {
     const x = input(ops, 3, 97, range);
@@ -212,21 +215,37 @@ function takeCase(): OpCase {
   };
 }
 
-/** read() must notice an infinity and a NaN anywhere: 1 where it does. */
+/** read() must notice an infinity and a NaN anywhere, and int8 an activation beyond fp16: 1 where it does. */
 function notFiniteCases(): OpCase[] {
   const large = 3e38;
-  return [0, 36, 38].map((at) => ({
+  const refused = (compute: () => Promise<unknown>) => compute().then(() => 0, (error: unknown) => (error instanceof Error && error.name === 'NotFinite' ? 1 : 0));
+  const cases = [0, 36, 38].map((at) => ({
     name: `read refuses what is not finite at ${at}`,
-    async run(ops) {
+    async run(ops: Ops) {
       const values = testValues(70, 39);
       values[at] = large;
       const x = input(ops, 3, 13, values);
       const infinite = ops.add(x, x);
       const invalid = ops.siluMul(ops.linear(x, table(ops, 'fp32', 13, 13, new Float32Array(169).fill(-large))), infinite);
-      const refused = async (activation: Activation) => ops.read(activation, 'test').then(() => 0, (error: unknown) => (error instanceof Error && error.name === 'NotFinite' ? 1 : 0));
-      return Float32Array.of(await refused(x), await refused(infinite), await refused(invalid));
+      const answers = [];
+      for (const activation of [x, infinite, invalid]) answers.push(await refused(() => ops.read(activation, 'test')));
+      return Float32Array.from(answers);
     },
   }));
+  return [...cases, {
+    name: 'int8 refuses activations beyond fp16',
+    async run(ops: Ops) {
+      const answers = [];
+      for (const largest of [65504, 65519, 65520, 1e9]) {
+        const values = testValues(71, 39);
+        values[20] = -largest;
+        const x = input(ops, 3, 13, values);
+        const w = table(ops, 'int8', 4, 13, testValues(72, 52, 0.1));
+        answers.push(await refused(async () => ops.read(ops.linear(x, w), 'test')));
+      }
+      return Float32Array.from(answers);
+    },
+  }];
 }
 
 function joined(arrays: readonly Float32Array[]): Float32Array {

@@ -7,7 +7,10 @@ import { formatNamed } from './formats.ts';
 import type { EncodedTensor } from './formats.ts';
 import { architectureNamed } from './models.ts';
 import type { ModelShape, TensorSource } from './models.ts';
+import { NotFinite } from './ops.ts';
 import type { KvCache, MemoryUse, Rows } from './ops.ts';
+import { traced } from './trace.ts';
+import type { Trace } from './trace.ts';
 
 export type { ModelShape } from './models.ts';
 
@@ -21,7 +24,8 @@ export interface Session {
   reset(slots: number, positions: number): void;
   /**
    * Feeds rows (ascending positions within a slot; the keys of earlier positions must have been fed) and returns logits
-   * [wanted.length, vocabulary] fp32 of the wanted rows (all when absent).
+   * [wanted.length, vocabulary] fp32 of the wanted rows (all when absent). Throws NotFinite naming the op and the tensor whose
+   * result was the first not to be finite.
    */
   step(rows: Rows, wanted?: Int32Array): Promise<Float32Array<ArrayBuffer>>;
   memory(): MemoryUse;
@@ -55,8 +59,9 @@ export function openSession(options: SessionOptions): Session {
   if (!(Number.isInteger(positions) && positions >= 1 && positions <= shape.contextTokens)) {
     throw new RangeError(`contextTokens is ${positions}; the model allows 1 to ${shape.contextTokens}`);
   }
-  const source = tensorSource(options, new Set(architecture.linearNames(checkpoint.config)));
-  const network = architecture.load(checkpoint.config, source, engine.ops, positions);
+  const trace = traced(engine.ops);
+  const source = tensorSource(options, new Set(architecture.linearNames(checkpoint.config)), trace);
+  const network = architecture.load(checkpoint.config, source, trace.ops, positions);
 
   let cache: KvCache | undefined;
   /** Tokens fed so far, by slot. */
@@ -81,7 +86,12 @@ export function openSession(options: SessionOptions): Session {
     async step(rows, wanted) {
       if (cache === undefined) throw new Error('reset(slots, positions) must come before the first step');
       checkRows(rows, fed, cache.positions, shape.vocabulary);
-      return engine.ops.read(network.forward(rows, cache, wanted), `logits (${format})`);
+      try {
+        return await engine.ops.read(network.forward(rows, cache, wanted), 'logits');
+      } catch (error) {
+        if (error instanceof NotFinite) await trace.findNotFinite();
+        throw error;
+      }
     },
 
     memory: () => engine.ops.memory(),
@@ -96,7 +106,7 @@ export async function scoreWindow(session: Session, tokens: Int32Array): Promise
 }
 
 /** Linear layers come from the artifact when there is one, all else from the checkpoint. */
-function tensorSource({ checkpoint, format, artifact, engine }: SessionOptions, linear: ReadonlySet<string>): TensorSource {
+function tensorSource({ checkpoint, format, artifact, engine }: SessionOptions, linear: ReadonlySet<string>, trace: Trace): TensorSource {
   if (artifact) {
     for (const name of artifact.keys()) if (!linear.has(name)) throw new Error(`the artifact has ${name}, which is not a linear layer of this model`);
   }
@@ -106,12 +116,12 @@ function tensorSource({ checkpoint, format, artifact, engine }: SessionOptions, 
       if (encoded === undefined) throw new Error(`the artifact lacks ${name}`);
       if (artifact && linear.has(name) && encoded.format !== format) throw new Error(`${name} is ${encoded.format} in the artifact; this session is ${format}`);
       checkShape(name, encoded.shape, [outFeatures, inFeatures]);
-      return engine.ops.weight(encoded, formatNamed(encoded.format));
+      return trace.name(engine.ops.weight(encoded, formatNamed(encoded.format)), name);
     },
     vector(name, length) {
       const tensor = checkpoint.tensor(name);
       checkShape(name, tensor.shape, [length]);
-      return engine.ops.vector(tensor.values);
+      return trace.name(engine.ops.vector(tensor.values), name);
     },
   };
 }

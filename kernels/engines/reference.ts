@@ -38,9 +38,10 @@ export class ReferenceOps implements Ops {
     const [outFeatures, inFeatures] = encoded.shape as readonly [number, number];
     const int8 = format.product === 'llm-int8' ? int8Parts(encoded) : undefined;
     const decoded = int8 ? new Float32Array(0) : format.decode(encoded);
-    const shared = Object.values(encoded.parts).some((part) => part.buffer === decoded.buffer);
-    this.#weightBytes += encodedBytes(encoded);
-    this.#copiedBytes += shared ? 0 : decoded.byteLength;
+    // What was decoded into a copy is not held in its own format as well.
+    const copied = !int8 && Object.values(encoded.parts).every((part) => part.buffer !== decoded.buffer);
+    if (copied) this.#copiedBytes += decoded.byteLength;
+    else this.#weightBytes += encodedBytes(encoded);
     const matrix: Matrix = { outFeatures, inFeatures, format: format.name, decoded, int8 };
     return matrix;
   }
@@ -77,7 +78,8 @@ export class ReferenceOps implements Ops {
   }
 
   embed(table: Weight): Activation {
-    const { decoded, inFeatures, outFeatures } = table as Matrix;
+    const { decoded, int8, inFeatures, outFeatures } = table as Matrix;
+    if (int8) throw new Error('rows of an int8 matrix cannot be looked up');
     const out = this.#make(this.#rows.token.length, inFeatures);
     this.#rows.token.forEach((token, row) => {
       if (token < 0 || token >= outFeatures) throw new RangeError(`token ${token} is outside the vocabulary of ${outFeatures}`);

@@ -47,6 +47,15 @@ export class WasmHeap {
     return at;
   }
 
+  /** Writes rows of `columns` values to `at`, each padded with +0. */
+  writeRows(at: number, values: Float32Array, columns: number): void {
+    const stride = strideOf(columns) / 4;
+    const padded = this.memory.floats(at, (values.length / columns) * stride);
+    if (stride === columns) return padded.set(values);
+    padded.fill(0);
+    for (let from = 0, to = 0; from < values.length; from += columns, to += stride) padded.set(values.subarray(from, from + columns), to);
+  }
+
   /** Memory that one op uses while it runs; the next call may hand out the same. */
   scratch(bytes: number): number {
     if (this.#scratch.bytes < bytes) {

@@ -14,6 +14,9 @@ import type { PackedWeight } from './wasm-weights.ts';
 /** Products of two codes that a 32-bit sum holds: floor((2^31 - 1) / 127^2). */
 const MOST_COLUMNS = 133_144;
 
+/** Bytes of the lanes in which outlier columns are summed: two sets of sixteen vectors. */
+const OUTLIER_LANES = 512;
+
 export function int8Weight(heap: WasmHeap, encoded: EncodedTensor): PackedWeight {
   const { kernels, memory } = heap;
   const [outFeatures, inFeatures] = encoded.shape as readonly [number, number];
@@ -33,14 +36,14 @@ export function int8Weight(heap: WasmHeap, encoded: EncodedTensor): PackedWeight
     outFeatures, inFeatures, format: encoded.format,
     multiply(x, rows, bias, residual, out) {
       const perRow = 4 * rows;
-      const threeRows = heap.scratch(3 * stride + 2 * perRow + rows * (stride / 2));
-      const rowScales = threeRows + 3 * stride;
+      const scratch = heap.scratch(OUTLIER_LANES + 2 * stride + 2 * perRow + rows * (stride / 2));
+      const rowScales = scratch + OUTLIER_LANES + 2 * stride;
       const outliers = rowScales + perRow;
       const rowCodes = outliers + perRow;
-      const beyond = kernels.quantizeRows(x, rows, blocks, OUTLIER_THRESHOLD, rowCodes, rowScales, outliers, threeRows);
+      const beyond = kernels.quantizeRows(x, rows, blocks, OUTLIER_THRESHOLD, rowCodes, rowScales, outliers, scratch);
       if (beyond > 0) throw new NotFinite('int8: a row of activations rounded to fp16', beyond);
       kernels.int8Linear(at, scalesAt, panels, rowCodes, rowScales, rows, blocks, bias, out, strideOf(outFeatures));
-      kernels.addOutliers(at, scalesAt, outFeatures, x, rows, blocks, OUTLIER_THRESHOLD, outliers, out, strideOf(outFeatures), threeRows);
+      kernels.addOutliers(at, scalesAt, panels, x, rows, blocks, OUTLIER_THRESHOLD, outliers, out, strideOf(outFeatures), scratch);
       if (residual) kernels.add(out, residual, rows * strideOf(outFeatures), out);
     },
     embed: (tokens, rows, out) => kernels.embedCodes(at, scalesAt, tokens, rows, blocks, out),

@@ -6,7 +6,7 @@
 export interface WasmKernels {
   readonly memory: WebAssembly.Memory;
   packRows(x: number, rows: number, blocks: number, packed: number): void;
-  packWeight(values: number, first: number, rows: number, columns: number, blocks: number, packed: number): void;
+  packWeight(x: number, first: number, rows: number, blocks: number, packed: number): void;
   embed(packed: number, tokens: number, rows: number, blocks: number, out: number): void;
   linear(w: number, panels: number, x: number, rows: number, blocks: number, bias: number, residual: number, out: number, outStride: number, scratch: number): void;
   packCodes(codes: number, first: number, rows: number, columns: number, blocks: number, packed: number): void;
@@ -15,7 +15,7 @@ export interface WasmKernels {
     w: number, weightScales: number, panels: number, codes: number, rowScales: number, rows: number, blocks: number, bias: number, out: number, outStride: number,
   ): void;
   addOutliers(
-    w: number, weightScales: number, outputs: number, x: number, rows: number, blocks: number, threshold: number, outliers: number,
+    w: number, weightScales: number, panels: number, x: number, rows: number, blocks: number, threshold: number, outliers: number,
     out: number, outStride: number, scratch: number,
   ): void;
   embedCodes(w: number, weightScales: number, tokens: number, rows: number, blocks: number, out: number): void;
@@ -33,6 +33,7 @@ export interface WasmKernels {
   remember(
     layer: number, capacity: number, kvHeads: number, headDim: number, dim: number, k: number, v: number, rows: number, stride: number, slots: number, positions: number,
   ): void;
+  attendScratchBytes(group: number, dim: number, capacity: number): number;
   attend(
     layer: number, capacity: number, kvHeads: number, headDim: number, dim: number, heads: number, window: number, scale: number,
     q: number, rows: number, stride: number, slots: number, positions: number, out: number, scratch: number,

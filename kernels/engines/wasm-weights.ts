@@ -25,7 +25,7 @@ export function panelsOf(outFeatures: number): number {
   return Math.ceil(outFeatures / PANEL);
 }
 
-/** Calls `pack` for pieces of rows [first, first + rows) whose elements, of `elementBytes`, fit the stage. */
+/** Calls `pack` for pieces [first, first + rows) of all rows, as many as fit the stage. */
 export function inPieces(outFeatures: number, rowBytes: number, pack: (first: number, rows: number) => void): void {
   const rowsAtOnce = Math.max(1, Math.floor(STAGE_BYTES / rowBytes));
   for (let first = 0; first < outFeatures; first += rowsAtOnce) pack(first, Math.min(rowsAtOnce, outFeatures - first));
@@ -33,7 +33,7 @@ export function inPieces(outFeatures: number, rowBytes: number, pack: (first: nu
 
 /** A weight whose product sees only decode()'s values. */
 export function decodedWeight(heap: WasmHeap, encoded: EncodedTensor, format: Format): PackedWeight {
-  const { kernels, memory } = heap;
+  const { kernels } = heap;
   const [outFeatures, inFeatures] = encoded.shape as readonly [number, number];
   const blocks = blocksOf(inFeatures);
   const panels = panelsOf(outFeatures);
@@ -41,10 +41,10 @@ export function decodedWeight(heap: WasmHeap, encoded: EncodedTensor, format: Fo
   const isDecoded = encodedBytes(encoded) !== 4 * outFeatures * inFeatures;
   const at = heap.keep(panels * PANEL * strideOf(inFeatures), isDecoded ? 'decodedCopies' : 'weights');
   const values = format.decode(encoded);
-  inPieces(outFeatures, 4 * inFeatures, (first, rows) => {
-    const stage = heap.scratch(4 * rows * inFeatures);
-    memory.floats(stage, rows * inFeatures).set(values.subarray(first * inFeatures, (first + rows) * inFeatures));
-    kernels.packWeight(stage, first, rows, inFeatures, blocks, at);
+  inPieces(outFeatures, strideOf(inFeatures), (first, rows) => {
+    const stage = heap.scratch(rows * strideOf(inFeatures));
+    heap.writeRows(stage, values.subarray(first * inFeatures, (first + rows) * inFeatures), inFeatures);
+    kernels.packWeight(stage, first, rows, blocks, at);
   });
   return {
     outFeatures, inFeatures, format: format.name,

@@ -1,5 +1,5 @@
 /**
- * The 4-bit codec that nf4 and fp4 share, as bitsandbytes 0.50.2 computes it on a CPU (docs/formats.md, "4-bit encode").
+ * The 4-bit codec that nf4 and fp4 share, as bitsandbytes 0.50.2 computes it on a CPU (docs/formats.md, "nf4 and fp4").
  *
  * A tensor is flattened row-major and cut into blocks of B elements, without regard to rows. Each block keeps its largest
  * magnitude (absmax, fp32) and, per element, the index of the table entry nearest to x / absmax. Byte i holds element 2i in
@@ -7,6 +7,7 @@
  */
 import type { FormatOptions } from '../formats.ts';
 
+/** bitsandbytes' default, in elements. */
 export const DEFAULT_BLOCK_SIZE = 64;
 const ALLOWED_BLOCK_SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096];
 
@@ -23,9 +24,10 @@ export interface CodeTable {
   readonly bounds: Float32Array;
 }
 
+/** The table of these 16 fp32 values, given the codes in ascending order of value. */
 export function codeTable(values: Float32Array, order: readonly number[]): CodeTable {
   const bounds = new Float32Array(15);
-  for (let i = 0; i < 15; i++) bounds[i] = Math.fround(values[order[i]!]! + values[order[i + 1]!]!) / 2;
+  for (let i = 0; i < 15; i++) bounds[i] = (values[order[i]!]! + values[order[i + 1]!]!) / 2; // halving is exact: one rounding, in the store
   return { values, order: Uint8Array.from(order), bounds };
 }
 
@@ -36,6 +38,7 @@ export function blockSizeFrom(options: FormatOptions | undefined): number {
   return blockSize;
 }
 
+/** Blocks that cover so many elements; the last may be ragged. */
 export const blocksOf = (elements: number, blockSize: number): number => Math.ceil(elements / blockSize);
 
 /**

@@ -3,6 +3,7 @@
  * off, and what remains is stored in 8-bit codes of the dynamic map with one fp32 scale per 256 blocks.
  */
 import type { Format } from '../formats.ts';
+import { NotFinite } from '../ops.ts';
 import { blockSizeFrom, blockSizeOf, blocksOf, decodeBlocks, DEFAULT_BLOCK_SIZE, encodeBlocks, type CodeTable } from './blockwise4.ts';
 import { decodeDynamic, encodeDynamic } from './dynamic-map.ts';
 import { checkedValues, elementsOf, partLength, partOf } from './parts.ts';
@@ -10,6 +11,7 @@ import { checkedValues, elementsOf, partLength, partOf } from './parts.ts';
 /** absmax values that share one scale. */
 const NESTED_BLOCK_SIZE = 256;
 
+/** The format `<plain>-dq`; `relativeError` is that of the plain one. */
 export function double4(plain: 'nf4' | 'fp4', title: string, table: CodeTable, relativeError: number): Format {
   const name = `${plain}-dq`;
   return {
@@ -31,6 +33,7 @@ export function double4(plain: 'nf4' | 'fp4', title: string, table: CodeTable, r
     encode(tensor, options) {
       const { codes, absmax } = encodeBlocks(checkedValues(tensor), table, blockSizeFrom(options));
       const offset = meanOf(absmax);
+      if (!Number.isFinite(offset)) throw new NotFinite(`${tensor.name}: the sum of its absmax values`, 1);
       const nested = encodeDynamic(absmax.map((value) => value - offset), NESTED_BLOCK_SIZE);
       const parts = { codes, absmax_codes: nested.codes, absmax_scales: nested.absmax, absmax_offset: Float32Array.of(offset) };
       return { name: tensor.name, format: name, shape: tensor.shape, parts };

@@ -1,13 +1,12 @@
 /**
  * The signed dynamic 8-bit map that double quantization stores absmax values in, and its encoder
- * (bitsandbytes 0.50.2: create_dynamic_map and the CPU's quantize_blockwise; test/conformance/formats.test.ts holds the bits).
+ * (bitsandbytes 0.50.2: create_dynamic_map and the CPU's quantize_blockwise; test/conformance/formats-golden.test.ts holds the bits).
  *
- * Seven decades, 10^-6 .. 1; decade i has 2^i values on either side of zero, the midpoints of 2^i equal parts of [0.1, 1];
+ * Seven decades; decade i has 2^i values on either side of zero, the midpoints of 2^i equal parts of [0.1, 1] times 10^(i - 6);
  * then 0 and 1. So 127 + 127 + 2 = 256 values.
  */
-const DECADES = 7;
 
-/** fp32 powers of ten 10^-6 .. 10^0; spelled out, because Math.pow is not portable. */
+/** The decades' powers of ten, in fp32. */
 const POWERS = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1].map(Math.fround);
 
 /** torch.linspace(0.1, 1, parts + 1) in fp32: from the start in its lower half, from the end in its upper, each rounded once. */
@@ -20,11 +19,11 @@ function boundaries(parts: number): number[] {
 
 function makeMap(): Float32Array<ArrayBuffer> {
   const values = [0, 1];
-  for (let decade = 0; decade < DECADES; decade++) {
+  for (const [decade, power] of POWERS.entries()) {
     const bounds = boundaries(1 << decade);
     for (let i = 0; i + 1 < bounds.length; i++) {
       const mean = Math.fround(bounds[i]! + bounds[i + 1]!) / 2;
-      const value = Math.fround(POWERS[decade]! * mean);
+      const value = Math.fround(power * mean);
       values.push(value, -value);
     }
   }

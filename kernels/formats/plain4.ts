@@ -3,6 +3,7 @@ import type { Format } from '../formats.ts';
 import { blockSizeFrom, blockSizeOf, blocksOf, decodeBlocks, DEFAULT_BLOCK_SIZE, encodeBlocks, type CodeTable } from './blockwise4.ts';
 import { checkedValues, elementsOf, partLength, partOf } from './parts.ts';
 
+/** The format `name`, whose largest error is `relativeError` of a block's absmax. */
 export function plain4(name: 'nf4' | 'fp4', title: string, table: CodeTable, relativeError: number): Format {
   return {
     name,

@@ -1,4 +1,5 @@
 /** The contract of kernels/formats.ts, looped over the register: a new format is tested on the day it is listed. */
+import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodedBytes, formatNamed, formats, type EncodedTensor, type Format, type FormatOptions, type PlainTensor } from '../../kernels/formats.ts';
@@ -73,6 +74,24 @@ test('an unknown name is answered with the allowed ones', () => {
   for (const name of ['nf5', '', 'NF4', '__proto__', 'toString']) {
     assert.throws(() => formatNamed(name), (error: Error) => error.message.startsWith(`unknown format ${JSON.stringify(name)}; formats are fp32, fp16, `) && formats.every((f) => error.message.includes(f.name)));
   }
+});
+
+/** The table of docs/formats.md, from the register. */
+function layoutTable(): string {
+  const number = (value: number): string => String(Number(value.toPrecision(4)));
+  const rows = formats.flatMap((format) => format.layout.map(({ part, what, bits, perWeights }, i) => {
+    const { relative, within, absolute } = format.tolerance;
+    const error = relative === 0 ? 'none' : `${number(relative)} of the ${within} + ${number(absolute)}`;
+    const first = i === 0 ? [`\`${format.name}\``, number(format.nominalBitsPerWeight), error] : ['', '', ''];
+    return `| ${[...first, `\`${part}\``, perWeights === 0 ? `${bits}` : `${bits} per ${perWeights === 1 ? 'weight' : `${perWeights} weights`}`, what].join(' | ')} |`;
+  }));
+  return ['| format | bits per weight | largest error | part | bits | what |', '| --- | --- | --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+test('the table in docs/formats.md is that of the register', () => {
+  const page = readFileSync(new URL('../../docs/formats.md', import.meta.url), 'utf8');
+  const [, table] = /<!-- layout:.*-->\n([^]*?)<!-- \/layout -->/.exec(page) ?? [];
+  assert.is(table?.trim(), layoutTable(), `docs/formats.md needs this table:\n${layoutTable()}\n`);
 });
 
 for (const format of formats) {
@@ -161,6 +180,21 @@ for (const format of formats) {
         values[at] = bad;
         assert.throws(() => format.encode(tensor(values)), (error: Error) => error instanceof NotFinite && error.what === 'layer.weight' && error.message.includes(' 1 value'));
       }
+    }
+  });
+
+  is('the largest numbers are kept within the tolerance, or refused; never infinite', () => {
+    const largest = 3.4028234663852886e38;
+    for (const length of [2, 64 * 300]) {
+      const plain = tensor(new Float32Array(length).fill(largest));
+      try {
+        format.encode(plain);
+      } catch (error) {
+        assert.ok(error instanceof NotFinite && error.what.startsWith('layer.weight'), String(error));
+        continue;
+      }
+      assert.ok(format.decode(format.encode(plain)).every(Number.isFinite));
+      assertWithinTolerance(format, plain, {}, 'largest fp32');
     }
   });
 

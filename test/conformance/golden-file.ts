@@ -7,8 +7,13 @@ import { elementsOfStored, readSafetensors, type StoredTensor } from '../../kern
 
 const folder = new URL('../fixtures/bitsandbytes/', import.meta.url);
 
-/** A case as manifest.json lists it: names of tensors and the settings that made them. */
-export type GoldenCase = Readonly<Record<string, string & number & boolean>>;
+/** A case as manifest.json lists it: names of tensors and the settings that made them. Which are there depends on the file. */
+export interface GoldenCase {
+  readonly key: string; readonly name: string; readonly x: string; readonly W: string; readonly bias: string;
+  readonly quant_type: string; readonly blocksize: number; readonly nested_blocksize: number; readonly double_quant: boolean;
+  readonly threshold: number; readonly outlier_cols: readonly number[];
+  readonly M: number; readonly N: number; readonly K: number;
+}
 
 export interface GoldenFile {
   readonly cases: readonly GoldenCase[];

@@ -78,6 +78,15 @@ test('a whole bundled model has the errors that its formats are known for', () =
   assert.ok(bf16! < int8! && int8! < nf4! && nf4! < fp4! && nf4! <= nf4dq! && fp4! <= fp4dq!, JSON.stringify(worst));
 });
 
+test('a tensor of zeros has no error', () => {
+  const bytes = new Uint8Array(4 * 128);
+  const checkpoint = openCheckpoint({ config: Buffer.from('{"model_type":"llama"}'), weights: writeSafetensors([{ name: 'w', dtype: 'F32', shape: [2, 64], bytes }]) });
+  for (const format of formats) {
+    const { errors } = quantizeModel(checkpoint, ['w'], format);
+    assert.equal([errors[0]!.relativeRmsError, errors[0]!.maxAbsError], [0, 0], format.name);
+  }
+});
+
 test('names that are missing or there twice, and weights that are not finite, are refused', () => {
   const nf4 = formatNamed('nf4');
   assert.throws(() => quantizeModel(tiny, ['nowhere'], nf4), /has no tensor "nowhere"/);

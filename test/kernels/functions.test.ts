@@ -43,19 +43,19 @@ test('rcp and rsqrt', () => {
 });
 
 test('exp', () => {
-  assert.ok(largest(-87, 88, (x) => relative(exp(x), Math.exp(x))) <= 1.2e-7);
+  assert.ok(largest(-87, 88, (x) => relative(exp(x), Math.exp(x))) <= 1e-7);
   assert.equal([0, -0, -87.01, -1e30, -Infinity, NaN].map(exp), [1, 1, 0, 0, 0, NaN]);
 });
 
 test('log', () => {
-  assert.ok(largest(-25, 10, (x) => { const v = Math.fround(2 ** x); return relative(log(v), Math.log(v)); }) <= 1.2e-7);
-  assert.ok(largest(0.9, 1.1, (x) => relative(log(x), Math.log(x))) <= 1.2e-7);
+  assert.ok(largest(-25, 10, (x) => { const v = Math.fround(2 ** x); return relative(log(v), Math.log(v)); }) <= 9e-8);
+  assert.ok(largest(0.9, 1.1, (x) => relative(log(x), Math.log(x))) <= 9e-8);
   assert.is(log(1), 0);
 });
 
 test('sigmoid and silu', () => {
-  assert.ok(largest(-80, 80, (x) => relative(sigmoid(x), 1 / (1 + Math.exp(-x)))) <= 3e-7);
-  assert.ok(largest(-80, 80, (x) => relative(silu(x), x / (1 + Math.exp(-x)))) <= 4e-7);
+  assert.ok(largest(-80, 80, (x) => relative(sigmoid(x), 1 / (1 + Math.exp(-x)))) <= 2.5e-7);
+  assert.ok(largest(-80, 80, (x) => relative(silu(x), x / (1 + Math.exp(-x)))) <= 3e-7);
   assert.ok(silu(0) === 0 && silu(-200) === 0 && relative(silu(200), 200) <= 1e-7);
 });
 

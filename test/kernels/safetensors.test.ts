@@ -30,6 +30,7 @@ const HOSTILE: Record<string, [Uint8Array, RegExp]> = {
   'text after the header object': [fileOf('{} x', 0), /the header is not JSON/],
   'a header that is not UTF-8': [fileOf(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d), 0), /not UTF-8/],
   'deep nesting': [fileOf(`{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`, 0), /the header|tensor "a"/],
+  'a dtype nested deeply': [fileOf(`{"a":{"dtype":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`, 0), /tensor "a" has the dtype/],
   'a name twice': [fileOf('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', 1), /names "a" twice/],
   'a name twice, once in escapes': [fileOf('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0061":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', 1), /names "a" twice/],
   'a field twice': [fileOf('{"a":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}}', 1), /names "dtype" twice/],

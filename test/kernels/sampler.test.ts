@@ -50,6 +50,17 @@ test('tokens are drawn from softmax(z / T) over the k largest', () => {
   }
 });
 
+test('a token is the argmax of z + T g, computed for every candidate', () => {
+  for (let position = 0; position < 300; position++) {
+    const logits = Float32Array.from({ length: 100 }, (_, i) => threefry2x32(position, 5, i, 0)[0] / 2 ** 29);
+    for (const [temperature, topK] of [[0.2, 0], [1, 0], [5, 20]] as const) {
+      const scores = new Float32Array(100).fill(-Infinity);
+      for (const token of candidates(logits, topK)) scores[token] = Math.fround(logits[token]! + Math.fround(Math.fround(temperature) * gumbel(8, 2, position, token)));
+      assert.is(sampleToken(logits, { temperature, topK, seed: 2 }, 8, position), argmax(scores));
+    }
+  }
+});
+
 test('candidates: logit descending, then id ascending, exactly k', () => {
   const logits = Float32Array.of(1, 3, 2, 3, 2, 2, -0, 0);
   assert.equal([...candidates(logits, 1)], [1]);

@@ -26,7 +26,7 @@ test('the reference counts its bytes exactly', async () => {
   session.reset(3, 10);
   await session.step(rows([0, 0, 1], [0, 1, 2]));
   assert.equal(session.memory(), {
-    weights: (linearWeights * 4.5) / 8 + plainBytes,
+    weights: plainBytes,
     decodedCopies: linearWeights * 4,
     tables: 2 * 256 * 8 * 4,
     kvCache: 2 * 2 * 3 * 10 * 2 * 16 * 4,
@@ -34,6 +34,8 @@ test('the reference counts its bytes exactly', async () => {
     workspace: 2 * 4 * (64 + 2 * (64 + 64 + 32 + 32 + 64 + 32 + 64 + 64 + 64 + 128 + 128 + 128 + 64) + 64 + 128),
   });
   session.dispose();
+  const int8 = sessionOf(tinyCheckpoint('llama'), 'int8').memory();
+  assert.equal([int8.weights, int8.decodedCopies], [plainBytes + linearWeights + 2 * 4 * (3 * 64 + 2 * 32 + 2 * 128), 0]);
 });
 
 test('rows are held to the contract', async () => {
@@ -61,6 +63,23 @@ test('a slot can be rewound, and reset forgets', async () => {
   session.reset(1, 6);
   await rejects(session.step(rows([0, 3, 1])), /only 0 tokens/);
   session.dispose();
+});
+
+test('logits that are not finite name the op and the tensor that began it', async () => {
+  const name = 'model.layers.1.mlp.up_proj.weight';
+  const config = new TextEncoder().encode(JSON.stringify(checkpoint.config));
+  const scaled = (factor: number) => openCheckpoint({
+    config,
+    weights: writeSafetensors(checkpoint.names.map((tensor) => {
+      const { shape, values } = checkpoint.tensor(tensor);
+      return { name: tensor, dtype: 'F32' as const, shape, bytes: new Uint8Array(values.map((v) => (tensor === name ? v * factor : v)).buffer) };
+    })),
+  });
+  const tokens = someTokens(3, 128);
+  const infinite = sessionOf(scaled(1e38), 'fp32');
+  await rejects(scoreWindow(infinite, tokens), /^linear model\.layers\.1\.mlp\.up_proj\.weight has \d+ values? that are not finite$/);
+  const beyondFp16 = sessionOf(scaled(2e4), 'int8');
+  await rejects(scoreWindow(beyondFp16, tokens), /^linear model\.layers\.1\.mlp\.down_proj\.weight: int8: a row of activations rounded to fp16 has \d+ values? that are not finite$/);
 });
 
 test('format and artifact must fit', () => {

@@ -1,18 +1,22 @@
 /**
  * Attention over a cache of keys and values, one row at a time, two passes, no rescaling (docs/arithmetic.md).
  *
- * One sequence's cache of one layer is [kvHead] of keys, then values. headDim is padded with +0 to `dim`, a multiple of 32.
- *   keys:   [tile of 8 positions][dim][8]: a vector holds one dimension of four positions, so that the sixteen lanes of
- *           the dot product are sixteen vectors and folding needs no shuffle
+ * One sequence's cache of one layer is [kvHead] of keys, then values. headDim is padded with +0 to `dim`: 32, or a multiple of 64.
+ *   keys:   a packed weight (layout.ts) whose outputs are the positions; of dim 32 only steps 0 and 1 are there
  *   values: [position][dim]
  */
 import { fold } from './dot';
 import { exp, rcp } from './functions';
+import { packRows, rowBytes } from './layout';
+import { accumulate, foldPanel } from './linear';
+
+/** Keys that are scored, and values that are summed, for all heads of a group before the next: docs/arithmetic.md sums values in such blocks. */
+const POSITIONS_AT_ONCE: i32 = 64;
 
 /** Bytes of the keys of one head. */
 // @ts-ignore: decorator
 @inline
-function keyBytes(positions: i32, dim: i32): usize { return (<usize>((positions + 7) & ~7) * dim) << 2; }
+function keyBytes(positions: i32, dim: i32): usize { return (<usize>((positions + 3) & ~3) * dim) << 2; }
 
 /** Bytes of keys and values of one head. */
 // @ts-ignore: decorator
@@ -22,10 +26,20 @@ function headBytes(positions: i32, dim: i32): usize { return keyBytes(positions,
 /** Bytes of one sequence in one layer. */
 export function sequenceBytes(positions: i32, kvHeads: i32, dim: i32): usize { return headBytes(positions, dim) * kvHeads; }
 
-/** Where row r's sequence lies in the layer. */
 // @ts-ignore: decorator
 @inline
-function sequenceAt(layer: usize, slots: usize, r: i32, bytes: usize): usize { return layer + <usize>load<i32>(slots + (<usize>r << 2)) * bytes; }
+function integer(at: usize, index: i32): i32 { return load<i32>(at + (<usize>index << 2)); }
+
+/** Bytes from the beginning of a panel of four keys to dimension d of the first. */
+// @ts-ignore: decorator
+@inline
+function dimensionAt(d: i32, dim: i32): usize {
+  const steps = dim == 32 ? 2 : 4;
+  const blocks = (dim + 63) >> 6;
+  const lane = (d & 31) >> 1;
+  const step = ((d >> 5) & 1) << 1 | (d & 1);
+  return ((<usize>((lane >> 2) * blocks + (d >> 6)) * steps + step) << 6) + ((lane & 3) << 2);
+}
 
 /** Stores k and v [rows, kvHeads * headDim] (rows of strideBytes) at (slots[r], positions[r]). */
 export function remember(
@@ -33,184 +47,236 @@ export function remember(
 ): void {
   const perSequence = sequenceBytes(capacity, kvHeads, dim);
   const perHead = headBytes(capacity, dim);
-  const rowBytes: usize = <usize>headDim << 2;
+  const values = keyBytes(capacity, dim);
+  const dimBytes: usize = <usize>dim << 2;
+  const rowLength: usize = <usize>headDim << 2;
   for (let r = 0; r < rows; r++) {
-    const position: usize = load<i32>(positions + (<usize>r << 2));
-    let head: usize = sequenceAt(layer, slots, r, perSequence);
+    const position = integer(positions, r);
+    let head: usize = layer + <usize>integer(slots, r) * perSequence;
     let from: usize = <usize>r * strideBytes;
-    for (let h = 0; h < kvHeads; h++, head += perHead, from += rowBytes) {
-      let to: usize = head + (position >> 3) * (<usize>dim << 5) + ((position & 7) << 2);
-      for (let d: usize = 0; d < rowBytes; d += 4, to += 32) store<f32>(to, load<f32>(k + from + d));
-      memory.copy(head + keyBytes(capacity, dim) + position * (<usize>dim << 2), v + from, rowBytes);
+    for (let h = 0; h < kvHeads; h++, head += perHead, from += rowLength) {
+      const key: usize = head + <usize>(position & ~3) * dimBytes + (<usize>(position & 3) << 4);
+      for (let d = 0; d < headDim; d++) store<f32>(key + dimensionAt(d, dim), load<f32>(k + from + (<usize>d << 2)));
+      memory.copy(head + values + <usize>position * dimBytes, v + from, rowLength);
     }
   }
 }
 
+/**
+ * Lane sums of one query against a panel of four keys of one block, [lane group][key][4], into `acc`. (The sum that begins at +0 is
+ * left out: it could only turn a -0 into +0, which no later step can tell apart.)
+ */
 // @ts-ignore: decorator
 @inline
-function first(q: usize, k: usize): v128 { return f32x4.mul(v128.load32_splat(q), v128.load(k)); }
-
-// @ts-ignore: decorator
-@inline
-function next(t: v128, q: usize, k: usize): v128 { return f32x4.add(t, f32x4.mul(v128.load32_splat(q), v128.load(k))); }
-
-/** Steps of one lane in a half block (32 dimensions) ... */
-// @ts-ignore: decorator
-@inline
-function half(q: usize, k: usize): v128 { return next(first(q, k), q + 4, k + 32); }
-
-/** ... and in a whole one (64). */
-// @ts-ignore: decorator
-@inline
-function whole(q: usize, k: usize): v128 { return next(next(half(q, k), q + 128, k + 1024), q + 132, k + 1056); }
-
-/** One lane of q . k for four positions. `dim` is a constant where 32 or 64, so that the other branches fall away. */
-// @ts-ignore: decorator
-@inline
-function lane(q: usize, k: usize, dim: i32): v128 {
-  if (dim == 32) return f32x4.add(f32x4.splat(0), half(q, k));
-  if (dim == 64) return f32x4.add(f32x4.splat(0), whole(q, k));
-  let acc: v128 = f32x4.splat(0);
-  for (let left = dim; left > 0; left -= 64, q += 256, k += 2048) acc = f32x4.add(acc, left == 32 ? half(q, k) : whole(q, k));
-  return acc;
-}
-
-/** Folds 8 and 4 of lanes i, i + 8, i + 4, i + 12. */
-// @ts-ignore: decorator
-@inline
-function quarter(q: usize, k: usize, dim: i32): v128 {
-  return f32x4.add(
-    f32x4.add(lane(q, k, dim), lane(q + 64, k + 512, dim)),
-    f32x4.add(lane(q + 32, k + 256, dim), lane(q + 96, k + 768, dim)));
-}
-
-/** (q . k) scale of four positions. */
-// @ts-ignore: decorator
-@inline
-function fourScores(q: usize, k: usize, dim: i32, scale: v128): v128 {
-  return f32x4.mul(scale, f32x4.add(
-    f32x4.add(quarter(q, k, dim), quarter(q + 16, k + 128, dim)),
-    f32x4.add(quarter(q + 8, k + 64, dim), quarter(q + 24, k + 192, dim))));
-}
-
-// @ts-ignore: decorator
-@inline
-function tiles(q: usize, heads: i32, k: usize, count: i32, dim: i32, scale: v128, scores: usize, scoresBytes: usize): void {
-  for (let tile = 0; tile < count; tile++, k += <usize>dim << 5, scores += 32) {
-    for (let h = 0; h < heads; h++) {
-      const query: usize = q + (<usize>(h * dim) << 2);
-      const to: usize = scores + <usize>h * scoresBytes;
-      v128.store(to, fourScores(query, k, dim, scale));
-      v128.store(to, fourScores(query, k + 16, dim, scale), 16);
+function oneBlock(q: usize, k: usize, steps: i32, acc: usize): void {
+  for (let end: usize = acc + 256; acc < end; acc += 64) {
+    let v: v128 = v128.load(q);
+    let t0: v128 = f32x4.mul(v128.load(k), v);
+    let t1: v128 = f32x4.mul(v128.load(k, 16), v);
+    let t2: v128 = f32x4.mul(v128.load(k, 32), v);
+    let t3: v128 = f32x4.mul(v128.load(k, 48), v);
+    v = v128.load(q, 16);
+    t0 = f32x4.add(t0, f32x4.mul(v128.load(k, 64), v));
+    t1 = f32x4.add(t1, f32x4.mul(v128.load(k, 80), v));
+    t2 = f32x4.add(t2, f32x4.mul(v128.load(k, 96), v));
+    t3 = f32x4.add(t3, f32x4.mul(v128.load(k, 112), v));
+    if (steps == 4) {
+      v = v128.load(q, 32);
+      t0 = f32x4.add(t0, f32x4.mul(v128.load(k, 128), v));
+      t1 = f32x4.add(t1, f32x4.mul(v128.load(k, 144), v));
+      t2 = f32x4.add(t2, f32x4.mul(v128.load(k, 160), v));
+      t3 = f32x4.add(t3, f32x4.mul(v128.load(k, 176), v));
+      v = v128.load(q, 48);
+      t0 = f32x4.add(t0, f32x4.mul(v128.load(k, 192), v));
+      t1 = f32x4.add(t1, f32x4.mul(v128.load(k, 208), v));
+      t2 = f32x4.add(t2, f32x4.mul(v128.load(k, 224), v));
+      t3 = f32x4.add(t3, f32x4.mul(v128.load(k, 240), v));
     }
+    v128.store(acc, t0);
+    v128.store(acc, t1, 16);
+    v128.store(acc, t2, 32);
+    v128.store(acc, t3, 48);
+    q += 64;
+    k += <usize>steps << 6;
   }
 }
 
-function tiles32(q: usize, heads: i32, k: usize, count: i32, scale: v128, scores: usize, bytes: usize): void { tiles(q, heads, k, count, 32, scale, scores, bytes); }
-function tiles64(q: usize, heads: i32, k: usize, count: i32, scale: v128, scores: usize, bytes: usize): void { tiles(q, heads, k, count, 64, scale, scores, bytes); }
-function tilesAny(q: usize, heads: i32, k: usize, count: i32, dim: i32, scale: v128, scores: usize, bytes: usize): void { tiles(q, heads, k, count, dim, scale, scores, bytes); }
+// The three kinds of dim are functions of their own, and exported, for the reason told at linear.ts accumulate().
 
-/** Turns `count` scores (a multiple of 16; masked ones are -Infinity) into e = exp(s - max) and returns rcp of their sum by 16 lanes. */
+/** Scores of one query against `panels` panels of keys, dim 32. */
+export function scores32(q: usize, k: usize, panels: i32, scale: f32, scores: usize, acc: usize): void {
+  for (let p = 0; p < panels; p++, k += 512, scores += 16) {
+    oneBlock(q, k, 2, acc);
+    v128.store(scores, f32x4.mul(foldPanel(acc), f32x4.splat(scale)));
+  }
+}
+
+/** The same, dim 64. */
+export function scores64(q: usize, k: usize, panels: i32, scale: f32, scores: usize, acc: usize): void {
+  for (let p = 0; p < panels; p++, k += 1024, scores += 16) {
+    oneBlock(q, k, 4, acc);
+    v128.store(scores, f32x4.mul(foldPanel(acc), f32x4.splat(scale)));
+  }
+}
+
+/** The same, any multiple of 64. */
+export function scoresAny(q: usize, k: usize, panels: i32, blocks: i32, scale: f32, scores: usize, acc: usize): void {
+  for (let p = 0; p < panels; p++, k += rowBytes(blocks) << 2, scores += 16) {
+    accumulate(k, q, blocks, acc);
+    v128.store(scores, f32x4.mul(foldPanel(acc), f32x4.splat(scale)));
+  }
+}
+
+/** Turns `count` scores (a multiple of 16; masked ones are -Infinity) into e = exp(s - max); returns rcp of their sum by 16 lanes. */
 function softmax(scores: usize, count: i32): v128 {
-  let most: v128 = f32x4.splat(-Infinity);
   const end: usize = scores + (<usize>count << 2);
+  let most: v128 = v128.load(scores);
   for (let at = scores; at < end; at += 16) most = f32x4.max(most, v128.load(at));
-  const max: v128 = f32x4.splat(Mathf.max(
-    Mathf.max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)), Mathf.max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3))));
+  most = f32x4.max(most, v128.shuffle<f32>(most, most, 2, 3, 0, 1));
+  const max: v128 = f32x4.max(most, v128.shuffle<f32>(most, most, 1, 0, 3, 2));
   let a: v128 = f32x4.splat(0), b: v128 = f32x4.splat(0), c: v128 = f32x4.splat(0), d: v128 = f32x4.splat(0);
   for (let at = scores; at < end; at += 64) {
-    const e: v128 = exp(f32x4.sub(v128.load(at), max));
+    let e: v128 = exp(f32x4.sub(v128.load(at), max));
     v128.store(at, e);
     a = f32x4.add(a, e);
-    const f: v128 = exp(f32x4.sub(v128.load(at, 16), max));
-    v128.store(at, f, 16);
-    b = f32x4.add(b, f);
-    const g: v128 = exp(f32x4.sub(v128.load(at, 32), max));
-    v128.store(at, g, 32);
-    c = f32x4.add(c, g);
-    const h: v128 = exp(f32x4.sub(v128.load(at, 48), max));
-    v128.store(at, h, 48);
-    d = f32x4.add(d, h);
+    e = exp(f32x4.sub(v128.load(at, 16), max));
+    v128.store(at, e, 16);
+    b = f32x4.add(b, e);
+    e = exp(f32x4.sub(v128.load(at, 32), max));
+    v128.store(at, e, 32);
+    c = f32x4.add(c, e);
+    e = exp(f32x4.sub(v128.load(at, 48), max));
+    v128.store(at, e, 48);
+    d = f32x4.add(d, e);
   }
   return rcp(f32x4.splat(fold(a, b, c, d)));
 }
 
-/** total[0..32) += sum over `count` positions of e v, t from +0. v: 32 dimensions of rows of strideBytes. */
-function blockOfValues(e: usize, v: usize, strideBytes: usize, count: i32, total: usize): void {
-  let t0: v128 = f32x4.splat(0), t1: v128 = t0, t2: v128 = t0, t3: v128 = t0, t4: v128 = t0, t5: v128 = t0, t6: v128 = t0, t7: v128 = t0;
-  for (let j = 0; j < count; j++, e += 4, v += strideBytes) {
+// @ts-ignore: decorator
+@inline
+function addTo(total: usize, t: v128): void { v128.store(total, f32x4.add(v128.load(total), t)); }
+
+/** total[0..16) += sum over `count` positions of e v, t from +0. v: 16 dimensions of rows of `stride` bytes. */
+export function values1(e: usize, v: usize, stride: usize, count: i32, total: usize): void {
+  let t0: v128 = f32x4.splat(0), t1: v128 = t0, t2: v128 = t0, t3: v128 = t0;
+  for (let j = 0; j < count; j++, e += 4, v += stride) {
     const w: v128 = v128.load32_splat(e);
     t0 = f32x4.add(t0, f32x4.mul(w, v128.load(v)));
     t1 = f32x4.add(t1, f32x4.mul(w, v128.load(v, 16)));
     t2 = f32x4.add(t2, f32x4.mul(w, v128.load(v, 32)));
     t3 = f32x4.add(t3, f32x4.mul(w, v128.load(v, 48)));
-    t4 = f32x4.add(t4, f32x4.mul(w, v128.load(v, 64)));
-    t5 = f32x4.add(t5, f32x4.mul(w, v128.load(v, 80)));
-    t6 = f32x4.add(t6, f32x4.mul(w, v128.load(v, 96)));
-    t7 = f32x4.add(t7, f32x4.mul(w, v128.load(v, 112)));
   }
-  v128.store(total, f32x4.add(v128.load(total), t0));
-  v128.store(total, f32x4.add(v128.load(total, 16), t1), 16);
-  v128.store(total, f32x4.add(v128.load(total, 32), t2), 32);
-  v128.store(total, f32x4.add(v128.load(total, 48), t3), 48);
-  v128.store(total, f32x4.add(v128.load(total, 64), t4), 64);
-  v128.store(total, f32x4.add(v128.load(total, 80), t5), 80);
-  v128.store(total, f32x4.add(v128.load(total, 96), t6), 96);
-  v128.store(total, f32x4.add(v128.load(total, 112), t7), 112);
+  addTo(total, t0);
+  addTo(total + 16, t1);
+  addTo(total + 32, t2);
+  addTo(total + 48, t3);
 }
 
-/**
- * Each row attends to its sequence's positions max(0, own - window + 1) .. own (window 0: all).
- * scratch: ((group + 1) * dim + group * (capacity + 16)) * 4 bytes, group = heads / kvHeads.
- */
+/** The same for two heads that share the values: the second's e is eBytes further, its total totalBytes. */
+export function values2(e: usize, eBytes: usize, v: usize, stride: usize, count: i32, total: usize, totalBytes: usize): void {
+  let t0: v128 = f32x4.splat(0), t1: v128 = t0, t2: v128 = t0, t3: v128 = t0;
+  let u0: v128 = t0, u1: v128 = t0, u2: v128 = t0, u3: v128 = t0;
+  let f: usize = e + eBytes;
+  for (let j = 0; j < count; j++, e += 4, f += 4, v += stride) {
+    const w: v128 = v128.load32_splat(e);
+    const x: v128 = v128.load32_splat(f);
+    const v0: v128 = v128.load(v);
+    t0 = f32x4.add(t0, f32x4.mul(w, v0));
+    u0 = f32x4.add(u0, f32x4.mul(x, v0));
+    const v1: v128 = v128.load(v, 16);
+    t1 = f32x4.add(t1, f32x4.mul(w, v1));
+    u1 = f32x4.add(u1, f32x4.mul(x, v1));
+    const v2: v128 = v128.load(v, 32);
+    t2 = f32x4.add(t2, f32x4.mul(w, v2));
+    u2 = f32x4.add(u2, f32x4.mul(x, v2));
+    const v3: v128 = v128.load(v, 48);
+    t3 = f32x4.add(t3, f32x4.mul(w, v3));
+    u3 = f32x4.add(u3, f32x4.mul(x, v3));
+  }
+  addTo(total, t0);
+  addTo(total + 16, t1);
+  addTo(total + 32, t2);
+  addTo(total + 48, t3);
+  total += totalBytes;
+  addTo(total, u0);
+  addTo(total + 16, u1);
+  addTo(total + 32, u2);
+  addTo(total + 48, u3);
+}
+
+/** Bytes of scratch that attend() needs for this many heads to a key head. */
+export function attendScratchBytes(group: i32, dim: i32, capacity: i32): usize {
+  return 256 + <usize>group * (rowBytes((dim + 63) >> 6) + (<usize>dim << 2) + (<usize>(capacity + 16) << 2));
+}
+
+/** Each row attends to its sequence's positions max(0, own - window + 1) .. own (window 0: all). */
 export function attend(
-  layer: usize, capacity: i32, kvHeads: i32, headDim: i32, dim: i32, heads: i32, window: i32, scaleBy: f32,
+  layer: usize, capacity: i32, kvHeads: i32, headDim: i32, dim: i32, heads: i32, window: i32, scale: f32,
   q: usize, rows: i32, strideBytes: usize, slots: usize, positions: usize, out: usize, scratch: usize,
 ): void {
   const perSequence = sequenceBytes(capacity, kvHeads, dim);
   const perHead = headBytes(capacity, dim);
   const group = heads / kvHeads;
+  const blocks = (dim + 63) >> 6;
   const queryBytes: usize = <usize>headDim << 2;
   const dimBytes: usize = <usize>dim << 2;
-  const scale: v128 = f32x4.splat(scaleBy);
-  const queries: usize = scratch;
-  const totals: usize = queries + <usize>group * dimBytes;
-  const scores: usize = totals + dimBytes;
+  const packedBytes = rowBytes(blocks);
+  const queries: usize = scratch + 256;
+  const totals: usize = queries + <usize>group * packedBytes;
+  const scores: usize = totals + <usize>group * dimBytes;
 
   for (let r = 0; r < rows; r++, q += strideBytes, out += strideBytes) {
-    const position = load<i32>(positions + (<usize>r << 2));
+    const position = integer(positions, r);
     const firstSeen = window > 0 ? max(0, position - window + 1) : 0;
     const base = firstSeen & ~15;
     const count = ((position - base) | 15) + 1;
     const scoresBytes: usize = <usize>count << 2;
-    const tileCount = ((position - base) >> 3) + 1;
 
     for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
-      const headAt: usize = sequenceAt(layer, slots, r, perSequence) + <usize>kvHead * perHead;
-      const keys: usize = headAt + (<usize>base * dimBytes);
-      const values: usize = headAt + keyBytes(capacity, dim);
-      const columnBytes: usize = <usize>(kvHead * group) * queryBytes;
-      memory.fill(queries, 0, <usize>group * dimBytes);
-      for (let h = 0; h < group; h++) memory.copy(queries + <usize>h * dimBytes, q + columnBytes + <usize>h * queryBytes, queryBytes);
+      const keys: usize = layer + <usize>integer(slots, r) * perSequence + <usize>kvHead * perHead;
+      const values: usize = keys + keyBytes(capacity, dim);
+      const columns: usize = <usize>(kvHead * group) * queryBytes;
 
-      if (dim == 32) tiles32(queries, group, keys, tileCount, scale, scores, scoresBytes);
-      else if (dim == 64) tiles64(queries, group, keys, tileCount, scale, scores, scoresBytes);
-      else tilesAny(queries, group, keys, tileCount, dim, scale, scores, scoresBytes);
-
+      // packRows reads whole blocks, so the query is padded first, where totals and scores will lie.
+      for (let h = 0; h < group; h++) {
+        memory.fill(totals, 0, packedBytes);
+        memory.copy(totals, q + columns + <usize>h * queryBytes, queryBytes);
+        packRows(totals, 1, blocks, queries + <usize>h * packedBytes);
+      }
+      for (let from = base; from <= position; from += POSITIONS_AT_ONCE) {
+        const panels = (min(POSITIONS_AT_ONCE, position - from + 1) + 3) >> 2;
+        for (let h = 0; h < group; h++) {
+          const query: usize = queries + <usize>h * packedBytes;
+          const key: usize = keys + <usize>from * dimBytes;
+          const to: usize = scores + <usize>h * scoresBytes + (<usize>(from - base) << 2);
+          if (dim == 32) scores32(query, key, panels, scale, to, scratch);
+          else if (dim == 64) scores64(query, key, panels, scale, to, scratch);
+          else scoresAny(query, key, panels, blocks, scale, to, scratch);
+        }
+      }
+      memory.fill(totals, 0, <usize>group * dimBytes);
       for (let h = 0; h < group; h++) {
         const e: usize = scores + <usize>h * scoresBytes;
         for (let j = base; j < firstSeen; j++) store<f32>(e + (<usize>(j - base) << 2), -Infinity);
         for (let j = position + 1; j < base + count; j++) store<f32>(e + (<usize>(j - base) << 2), -Infinity);
-        const reciprocal = softmax(e, count);
-        memory.fill(totals, 0, dimBytes);
-        for (let from = firstSeen; from <= position; from = (from | 63) + 1) {
-          const inBlock = min(position, from | 63) - from + 1;
-          for (let d: usize = 0; d < dimBytes; d += 128) {
-            blockOfValues(e + (<usize>(from - base) << 2), values + <usize>from * dimBytes + d, dimBytes, inBlock, totals + d);
-          }
+        // The packed query is spent: its place keeps the reciprocal.
+        v128.store(queries + <usize>h * packedBytes, softmax(e, count));
+      }
+      for (let from = firstSeen; from <= position; from = (from | (POSITIONS_AT_ONCE - 1)) + 1) {
+        const here = min(position, from | (POSITIONS_AT_ONCE - 1)) - from + 1;
+        const e: usize = scores + (<usize>(from - base) << 2);
+        const v: usize = values + <usize>from * dimBytes;
+        for (let d: usize = 0; d < dimBytes; d += 64) {
+          let h = 0;
+          for (; h + 2 <= group; h += 2) values2(e + <usize>h * scoresBytes, scoresBytes, v + d, dimBytes, here, totals + <usize>h * dimBytes + d, dimBytes);
+          if (h < group) values1(e + <usize>h * scoresBytes, v + d, dimBytes, here, totals + <usize>h * dimBytes + d);
         }
-        for (let d: usize = 0; d < dimBytes; d += 16) v128.store(totals + d, f32x4.mul(v128.load(totals + d), reciprocal));
-        memory.copy(out + columnBytes + <usize>h * queryBytes, totals, queryBytes);
+      }
+      for (let h = 0; h < group; h++) {
+        const reciprocal: v128 = v128.load(queries + <usize>h * packedBytes);
+        const total: usize = totals + <usize>h * dimBytes;
+        for (let d: usize = 0; d < dimBytes; d += 16) v128.store(total + d, f32x4.mul(v128.load(total + d), reciprocal));
+        memory.copy(out + columns + <usize>h * queryBytes, total, queryBytes);
       }
     }
   }

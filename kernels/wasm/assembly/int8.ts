@@ -4,7 +4,7 @@
  *
  * Packed codes are [panel of 4 outputs][eight columns][output in panel][8]; missing outputs and columns are 0.
  */
-import { dot } from './dot';
+import { BLOCK } from './layout';
 
 /** Largest magnitude but one that rounds to a finite fp16 is below 65520, which is this in fp32. */
 const BEYOND_FP16: i32 = 0x477ff000;
@@ -116,19 +116,39 @@ export function int8Linear(
   }
 }
 
+/** Codes of column k of a panel's four outputs. */
+// @ts-ignore: decorator
+@inline
+function codesOf(panel: usize, k: i32): v128 {
+  const at: usize = panel + (<usize>(k >> 3) << 5) + (k & 7);
+  let codes: v128 = i32x4.splat(load<i8>(at));
+  codes = i32x4.replace_lane(codes, 1, load<i8>(at, 8));
+  codes = i32x4.replace_lane(codes, 2, load<i8>(at, 16));
+  return i32x4.replace_lane(codes, 3, load<i8>(at, 24));
+}
+
+/** t += w x over outliers [from, to) of at most one block: four outputs wide, lane by lane in ascending order. t: 16 vectors of +0. */
+function outlierBlock(panel: usize, scales: v128, columns: usize, values: usize, from: i32, to: i32, t: usize): void {
+  for (let j = from; j < to; j++) {
+    const lane: usize = t + (<usize>((j & 31) >> 1) << 4);
+    const codes: v128 = f32x4.convert_i32x4_s(codesOf(panel, load<i32>(columns + (<usize>j << 2))));
+    const w: v128 = f32x4.mul(f32x4.mul(codes, scales), f32x4.splat(ONE_127TH));
+    v128.store(lane, f32x4.add(v128.load(lane), f32x4.mul(w, v128.load32_splat(values + (<usize>j << 2)))));
+  }
+}
+
 /**
- * out[r, o] += dot(x[r, columns], codes[o, columns] weightScale / 127) over the outlier columns of r, ascending, for rows that have any.
- * scratch: three rows.
+ * out[r, o] += dot(x[r, columns], codes[o, columns] weightScale / 127) over the outlier columns of r, ascending, for rows that have
+ * any. scratch: two rows and 512 bytes.
  */
 export function addOutliers(
-  w: usize, weightScales: usize, outputs: i32, x: usize, rows: i32, blocks: i32, threshold: f32, outliers: usize, out: usize, outStride: usize, scratch: usize,
+  w: usize, weightScales: usize, panels: i32, x: usize, rows: i32, blocks: i32, threshold: f32, outliers: usize, out: usize, outStride: usize, scratch: usize,
 ): void {
   const bytes: usize = <usize>blocks << 8;
-  const values: usize = scratch, weights: usize = scratch + bytes, columns: usize = weights + bytes;
+  const t: usize = scratch, acc: usize = scratch + 256, values: usize = scratch + 512, columns: usize = values + bytes;
   for (let r = 0; r < rows; r++, x += bytes, out += outStride) {
     const count = load<i32>(outliers + (<usize>r << 2));
     if (count == 0) continue;
-    memory.fill(scratch, 0, bytes << 1);
     let found = 0;
     for (let k = 0; found < count; k++) {
       const value: f32 = load<f32>(x + (<usize>k << 2));
@@ -137,16 +157,30 @@ export function addOutliers(
       store<i32>(columns + (<usize>found << 2), k);
       found++;
     }
-    const outlierBlocks = (count + 63) >> 6;
-    for (let o = 0; o < outputs; o++) {
-      const scale: f32 = load<f32>(weightScales + (<usize>o << 2));
-      for (let i: usize = 0; i < (<usize>count << 2); i += 4) {
-        store<f32>(weights + i, <f32>load<i8>(codeAt(w, o, load<i32>(columns + i), blocks)) * scale * ONE_127TH);
+    for (let p = 0; p < panels; p++) {
+      const panel: usize = w + <usize>p * bytes;
+      const scales: v128 = v128.load(weightScales + (<usize>p << 4));
+      memory.fill(scratch, 0, 512);
+      for (let from = 0; from < count; from += BLOCK) {
+        outlierBlock(panel, scales, columns, values, from, min(count, from + BLOCK), t);
+        if (count <= BLOCK) break;
+        for (let i: usize = 0; i < 256; i += 16) {
+          v128.store(acc + i, f32x4.add(v128.load(acc + i), v128.load(t + i)));
+          v128.store(t + i, f32x4.splat(0));
+        }
       }
-      const place: usize = out + (<usize>o << 2);
-      store<f32>(place, load<f32>(place) + dot(values, weights, outlierBlocks));
+      const place: usize = out + (<usize>p << 4);
+      v128.store(place, f32x4.add(v128.load(place), foldLanes(count <= BLOCK ? t : acc)));
     }
   }
+}
+
+/** Folds sixteen vectors of four outputs. */
+function foldLanes(lanes: usize): v128 {
+  for (let half: usize = 128; half >= 16; half >>= 1) {
+    for (let i: usize = 0; i < half; i += 16) v128.store(lanes + i, f32x4.add(v128.load(lanes + i), v128.load(lanes + i + half)));
+  }
+  return v128.load(lanes);
 }
 
 /** Dequantized rows of codes that `tokens` names, padded, for an embedding table that is int8. */

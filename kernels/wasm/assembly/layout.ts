@@ -28,45 +28,40 @@ export function even(a: v128, b: v128): v128 { return v128.shuffle<f32>(a, b, 0,
 @inline
 export function odd(a: v128, b: v128): v128 { return v128.shuffle<f32>(a, b, 1, 3, 5, 7); }
 
+/** Byte offset, within a packed weight, of the four numbers at output `o`, lane group, block, step 0; a step further is 64 bytes. */
+// @ts-ignore: decorator
+@inline
+function packedAt(o: i32, group: i32, block: i32, blocks: i32): usize {
+  return (((<usize>(o >> 2) * 4 + group) * blocks + block) << 8) + ((o & 3) << 4);
+}
+
+/** Stores one lane group of a natural block: four vectors, `apart` bytes from one step to the next. */
+// @ts-ignore: decorator
+@inline
+function packGroup(from: usize, to: usize, apart: usize): void {
+  const a: v128 = v128.load(from), b: v128 = v128.load(from, 16);
+  const c: v128 = v128.load(from, 128), d: v128 = v128.load(from, 144);
+  v128.store(to, even(a, b));
+  v128.store(to + apart, odd(a, b));
+  v128.store(to + 2 * apart, even(c, d));
+  v128.store(to + 3 * apart, odd(c, d));
+}
+
 /** Packs `rows` natural rows of `blocks` blocks. */
 export function packRows(x: usize, rows: i32, blocks: i32, packed: usize): void {
-  const group: usize = <usize>blocks << 6;
-  for (let r = 0; r < rows; r++) {
-    let to: usize = packed + <usize>r * rowBytes(blocks);
-    for (let b = 0; b < blocks; b++) {
-      for (let g = 0; g < 4; g++) {
-        const from: usize = x + (<usize>g << 5);
-        const a: v128 = v128.load(from), c: v128 = v128.load(from, 16);
-        const d: v128 = v128.load(from, 128), e: v128 = v128.load(from, 144);
-        const at: usize = to + <usize>g * group;
-        v128.store(at, even(a, c));
-        v128.store(at, odd(a, c), 16);
-        v128.store(at, even(d, e), 32);
-        v128.store(at, odd(d, e), 48);
-      }
-      x += 256;
-      to += 64;
+  const groupBytes: usize = <usize>blocks << 6;
+  for (let r = 0; r < rows; r++, packed += rowBytes(blocks)) {
+    for (let b = 0; b < blocks; b++, x += 256) {
+      for (let g = 0; g < 4; g++) packGroup(x + (<usize>g << 5), packed + <usize>g * groupBytes + (<usize>b << 6), 16);
     }
   }
 }
 
-/** Byte offset, within the packed weight, of the four numbers that start at output `o`, lane group g, block, step. */
-// @ts-ignore: decorator
-@inline
-function packedAt(o: i32, g: i32, block: i32, step: i32, blocks: i32): usize {
-  return ((((<usize>(o >> 2) * 4 + g) * blocks + block) * 4 + step) * 4 + (o & 3)) << 4;
-}
-
-/** Packs rows [first, first + rows) of a weight from natural rows of `columns` elements without padding. The target must be +0. */
-export function packWeight(values: usize, first: i32, rows: i32, columns: i32, blocks: i32, packed: usize): void {
-  for (let r = 0; r < rows; r++) {
-    for (let k = 0; k < columns; k++) {
-      const half = k & 31;
-      const lane = half >> 1;
-      const step = ((k >> 5) & 1) << 1 | (half & 1);
-      const at = packedAt(first + r, lane >> 2, k >> 6, step, blocks) + ((lane & 3) << 2);
-      store<f32>(packed + at, load<f32>(values));
-      values += 4;
+/** Packs natural rows as outputs [first, first + rows) of a weight. */
+export function packWeight(x: usize, first: i32, rows: i32, blocks: i32, packed: usize): void {
+  for (let o = first; o < first + rows; o++) {
+    for (let b = 0; b < blocks; b++, x += 256) {
+      for (let g = 0; g < 4; g++) packGroup(x + (<usize>g << 5), packed + packedAt(o, g, b, blocks), 64);
     }
   }
 }
@@ -77,7 +72,7 @@ export function embed(packed: usize, tokens: usize, rows: i32, blocks: i32, out:
     const o = load<i32>(tokens + (<usize>r << 2));
     for (let b = 0; b < blocks; b++) {
       for (let g = 0; g < 4; g++) {
-        const from: usize = packed + packedAt(o, g, b, 0, blocks);
+        const from: usize = packed + packedAt(o, g, b, blocks);
         const a: v128 = v128.load(from), c: v128 = v128.load(from, 64);
         const d: v128 = v128.load(from, 128), e: v128 = v128.load(from, 192);
         const at: usize = out + (<usize>g << 5);

@@ -6,7 +6,7 @@
  *   fold h = 8, 4, 2, 1: acc[i] += acc[i + h];  out = acc[0] (+ bias) (+ residual)
  *
  * One row meets one panel of four outputs: four accumulators, five loads for four multiplications. Wider tiles were
- * not faster (x64: 14 to 17 G multiply-adds/s for all shapes from 1 x 4 to 4 x 4), and one row at a time makes
+ * not faster (x64: 15 to 17 G multiply-adds/s for all shapes from 1 x 4 to 4 x 4), and one row at a time makes
  * "a row never depends on its neighbours" plain to see.
  */
 import { rowBytes } from './layout';
@@ -14,8 +14,11 @@ import { rowBytes } from './layout';
 /** Rows that meet a panel before the next panel is taken, in bytes of packed rows: they stay in the second-level cache. */
 const ROWS_AT_ONCE: usize = 128 << 10;
 
-/** The accumulators of one row against a panel, [lane group][output][4], into `acc`. */
-function accumulate(w: usize, x: usize, blocks: i32, acc: usize): void {
+/**
+ * The accumulators of one row against a panel, [lane group][output][4], into `acc`. Exported only so that the optimizer keeps
+ * it a function: inlined into linear(), V8 runs out of registers for addresses, and 16 G multiply-adds/s become 11.
+ */
+export function accumulate(w: usize, x: usize, blocks: i32, acc: usize): void {
   for (let g = 0; g < 4; g++, acc += 64) {
     let a0: v128 = f32x4.splat(0), a1: v128 = f32x4.splat(0), a2: v128 = f32x4.splat(0), a3: v128 = f32x4.splat(0);
     for (let b = 0; b < blocks; b++, w += 256, x += 64) {
@@ -60,10 +63,11 @@ function foldGroups(acc: usize, c: usize): v128 {
     f32x4.add(v128.load(acc + (c << 4), 64), v128.load(acc + (c << 4), 192)));
 }
 
-/** The last two folds of four outputs at once: a[i] + a[i+2], then the two that are left. */
+/** Folds the accumulators of a panel to its four sums: folds 8 and 4 over the lane groups, 2 and 1 within them, all outputs at once. */
 // @ts-ignore: decorator
 @inline
-export function foldFour(a: v128, b: v128, c: v128, d: v128): v128 {
+export function foldPanel(acc: usize): v128 {
+  const a: v128 = foldGroups(acc, 0), b: v128 = foldGroups(acc, 1), c: v128 = foldGroups(acc, 2), d: v128 = foldGroups(acc, 3);
   const ab: v128 = f32x4.add(v128.shuffle<f32>(a, b, 0, 1, 4, 5), v128.shuffle<f32>(a, b, 2, 3, 6, 7));
   const cd: v128 = f32x4.add(v128.shuffle<f32>(c, d, 0, 1, 4, 5), v128.shuffle<f32>(c, d, 2, 3, 6, 7));
   return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 2, 4, 6), v128.shuffle<f32>(ab, cd, 1, 3, 5, 7));
@@ -86,7 +90,7 @@ export function linear(
       const panel: usize = w + <usize>p * panelBytes;
       for (let r = from; r < to; r++) {
         accumulate(panel, x + <usize>r * xBytes, blocks, scratch);
-        let y: v128 = foldFour(foldGroups(scratch, 0), foldGroups(scratch, 1), foldGroups(scratch, 2), foldGroups(scratch, 3));
+        let y: v128 = foldPanel(scratch);
         const place: usize = <usize>r * outStride + (<usize>p << 4);
         if (bias) y = f32x4.add(y, v128.load(bias + (<usize>p << 4)));
         if (residual) y = f32x4.add(y, v128.load(residual + place));
