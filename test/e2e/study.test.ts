@@ -66,7 +66,7 @@ test('nothing on the site or in its exports names the user, the host or a path',
 test('in Chromium: light, dark, 360 px, file:// and a server under a sub-path, without JavaScript', async () => {
   const absent = missing();
   if (absent !== undefined) { notRun('the site in Chromium', absent); return; }
-  assert.equal(await complaintsInChromium(site, pagesToOpen(filesOf(site))), []);
+  assert.equal((await complaintsInChromium(site, pagesToOpen(filesOf(site)))).slice(0, 10), []);
 });
 
 test('a second run runs nothing', async () => {
@@ -124,7 +124,9 @@ test('without the store: the same bytes again', async () => {
   rmSync(join(project.root, '.bitwidth'), { recursive: true });
   check(await quick());
   const after = exactOutputs();
-  assert.equal([...after.keys()].sort(), [...before.keys()].sort());
+  // The store before also knew the cells of the temperature that came and went.
+  assert.equal([...before.keys()].filter((name) => !after.has(name) && !name.includes('T0.9')), []);
+  assert.equal([...after.keys()].filter((name) => !before.has(name)), []);
   assert.equal([...after].filter(([name, sha256]) => before.get(name) !== sha256).map(([name]) => name), []);
   assert.equal(filesOf(site), [...pages.keys()]);
   for (const path of ['glossary.html', 'quality.html', 'samples.html', 'sensitivity.html']) assert.is(project.sha256(`reports/site/${path}`), pages.get(path), path);

@@ -35,7 +35,7 @@ export function artificialRows(): { [table: string]: Rows } {
   }));
   FORMATS.forEach((format, position) => {
     t['formats']!.push({ format, position, title: `${format}, as a test has it`, family: FAMILY[format]!, nominal_bits_per_weight: BITS[format]!, product: format === 'int8' ? 'llm-int8' : 'weights', cell: 'tabulate:formats' });
-    const layout: [string, string, number, number][] = format === 'int8' ? [['CB', 'codes, one signed byte each', 8, 1], ['SCB', 'largest value of a row, fp32', 32, 1024]]
+    const layout: [string, string, number, number][] = format === 'int8' ? [['CB', 'codes, one signed byte each', 8, 1], ['SCB', 'largest value of a row, fp32; one per row', 32, 0]]
       : FAMILY[format] === 'base' ? [['values', 'the number itself', BITS[format]!, 1]]
       : format.endsWith('-dq') ? [['codes', 'index into sixteen values', 4, 1], ['absmax', 'scale of a block, one byte', 8, 64], ['nested', 'scale of 256 scales, fp32', 32, 16384]]
       : [['codes', 'index into sixteen values', 4, 1], ['absmax', 'scale of a block, fp32', 32, 64]];
@@ -59,15 +59,15 @@ export function artificialRows(): { [table: string]: Rows } {
       metric('bits_per_weight_model', BITS[format]! * 0.8 + 3, null, 'bits');
       metric('weight_bytes', Math.round(1e6 * (m + 1) * BITS[format]! / 8 + 6e5), null, 'bytes');
       metric('perplexity', 40 - 8 * m + kl * 30, 1.2, 'perplexity');
-      metric('delta_nll', kl * 0.7, kl * 0.35, 'nats');
+      if (format !== 'fp16') metric('delta_nll', kl * 0.7, kl * 0.35, 'nats');
       metric('bits_per_byte', 1.9 - 0.2 * m + kl, 0.02, 'bits');
-      metric('kl_mean', kl, kl * 0.08, 'nats');
+      if (format !== 'fp16') metric('kl_mean', kl, kl * 0.08, 'nats');
       for (const [name, by] of [['kl_median', 0.5], ['kl_p90', 2.2], ['kl_p95', 3.1], ['kl_p99', 7.5], ['kl_max', 60]] as const) metric(name, kl * by, name === 'kl_max' ? null : kl * by * 0.1, 'nats');
       metric('top1_agreement', 1 - 8 * Math.min(kl, 0.02), 0.004, 'share');
       metric('right_to_wrong', 4 * kl, kl * 0.3, 'share');
       metric('wrong_to_right', 3 * kl, kl * 0.3, 'share');
       for (const temperature of TEMPERATURES) {
-        for (const top_k of [0, 40]) {
+        for (const top_k of temperature === 0 ? [0] : [0, 40]) {
           const at = { temperature, top_k, cell: `summarize:${model}/${format}/T${temperature}/k${top_k}` };
           metric('total_variation', Math.sqrt(kl) * (temperature === 0 ? 1 : 0.6 / Math.max(temperature, 0.4)), Math.sqrt(kl) * 0.05, 'share', at);
           if (top_k === 0 && temperature > 0) metric('quality_shift', kl * (1.5 - temperature), kl * 0.4, 'nats', at);
@@ -81,7 +81,7 @@ export function artificialRows(): { [table: string]: Rows } {
           for (const [prompt, opening] of [['p1', 'It was a dark'], ['p2', 'The <b>garden</b> & \u202Egate']] as const) {
             const differs = format === 'fp16' ? null : Math.floor(next() * 10) + 1;
             const pieces = Array.from({ length: 16 }, (_, k) => ` ${differs !== null && k >= differs ? format : 'word'}${k}`);
-            if (top_k === 0) t['generations']!.push({ model, format, prompt, seed: 1, temperature, top_k, max_new_tokens: 64, prompt_text: opening, text: pieces.join(''), tokens: pieces.map((_, k) => k).join(' '), pieces, first_difference: differs, cell: `generate:${model}/${format}/T${temperature}/k${top_k}/s1` });
+            if (top_k === 0) t['generations']!.push({ model, format, prompt, seed: temperature === 0 ? 0 : 1, temperature, top_k, max_new_tokens: 64, prompt_text: opening, text: pieces.join(''), tokens: pieces.map((_, k) => k).join(' '), pieces, first_difference: differs, cell: `generate:${model}/${format}/T${temperature}/k${top_k}/s1` });
           }
         }
       }
@@ -126,7 +126,7 @@ const hash = (text: string): Sha256 => {
 
 /** A record for every cell that the rows name, and one cell that failed with a descendant. */
 export function artificialRecords(rows: { readonly [table: string]: Rows }): CellProvenance[] {
-  const ids = [...new Set(Object.values(rows).flatMap((table) => table.map((row) => String(row['cell']))))].sort();
+  const ids = [...new Set([...Object.keys(rows).map((table) => `tabulate:${table}`), ...Object.values(rows).flatMap((table) => table.map((row) => String(row['cell'])))])].sort();
   const stageOf = (cell: string): string => cell.slice(0, cell.indexOf(':'));
   const done = ids.map((cell, i): CellProvenance => {
     const [, model, format] = /^[\w-]+:([\w.-]+)(?:\/([\w.-]+))?/.exec(cell) ?? [];

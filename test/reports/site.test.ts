@@ -1,0 +1,127 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { pages } from '../../reports/pages.ts';
+import { report } from '../../reports/index.ts';
+import { FORMATS, MODELS, artificialRecords, artificialRows } from './rows.ts';
+import { buildSite } from './site.ts';
+import type { Site } from './site.ts';
+
+const rows = artificialRows();
+const records = artificialRecords(rows);
+const site = await buildSite({ rows, records });
+const htmlOf = (from: Site, path: string): string => {
+  const bytes = from.files.get(path);
+  if (!bytes) throw new Error(`no page ${path}; there are ${[...from.files.keys()].slice(0, 20).join(', ')}`);
+  return new TextDecoder().decode(bytes);
+};
+const pagesOf = (from: Site): [string, string][] => [...from.files.keys()].filter((path) => path.endsWith('.html')).map((path) => [path, htmlOf(from, path)]);
+const unescape = (text: string): string => text.replace(/&(amp|lt|gt|quot|#39);/g, (_, name: string) => ({ amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" })[name]!);
+/** Rows and records of one model: enough for the tests of gaps, and quick. */
+const small = Object.fromEntries(Object.entries(rows).map(([table, list]) => [table, list.filter((row) => !('model' in row) || row['model'] === MODELS[0] || row['model'] === null)]));
+
+test('every page is there, and nothing failed', () => {
+  assert.is(site.failed.size, 0);
+  for (const path of ['index.html', 'quality.html', 'sensitivity.html', 'speed.html', 'samples.html', 'claims.html', 'method.html', 'dag.html', 'data.html', 'failures.html', 'glossary.html', 'assets/style.css', 'assets/script.js', 'data/results.duckdb', 'data/metrics.parquet', 'data/metrics.csv', 'data/token_scores.csv.gz',
+    ...FORMATS.map((f) => `formats/${f}.html`), ...MODELS.map((m) => `models/${m}.html`)]) assert.ok(site.files.has(path), path);
+  assert.is([...site.files.keys()].filter((path) => path.startsWith('cells/')).length, records.length);
+});
+
+test('every link leads to a file and an anchor; ids are unique; links are relative', () => {
+  const ids = new Map<string, Set<string>>();
+  for (const [path, html] of pagesOf(site)) {
+    const own = [...html.matchAll(/ id="([^"]*)"/g)].map((m) => unescape(m[1]!));
+    ids.set(path, new Set(own));
+    assert.is(own.length, ids.get(path)!.size, `ids of ${path} repeat: ${own.filter((id, i) => own.indexOf(id) !== i).slice(0, 3).join(', ')}`);
+  }
+  let numbers = 0;
+  for (const [path, html] of pagesOf(site)) {
+    for (const [, raw] of html.matchAll(/ (?:href|src)="([^"]*)"/g)) {
+      const target = unescape(raw!);
+      if (target === 'data:,') continue;
+      assert.not.match(target, /^(?:[a-z]+:|\/)/, `${path} -> ${target}`);
+      const [file, anchor] = target.split('#') as [string, string?];
+      const to = file === '' ? path : new URL(file, `http://site/${path}`).pathname.slice(1);
+      assert.ok(site.files.has(to), `${path} -> ${target}: no such file`);
+      if (anchor !== undefined) assert.ok(ids.get(to)?.has(anchor), `${path} -> ${target}: no such anchor`);
+      if (anchor !== undefined && to.startsWith('cells/')) numbers++;
+    }
+  }
+  assert.ok(numbers > 3000, `${numbers} links to records`);
+});
+
+test('a number in the prose or a table stands inside num(), lit() or a name', () => {
+  for (const [path, html] of pagesOf(site)) {
+    if (path.startsWith('cells/') || path === 'claims.html') continue;
+    const body = html.slice(html.indexOf('<main'), html.indexOf('</main>'))
+      .replace(/<svg[\s\S]*?<\/svg>/g, ' ').replace(/<pre>[\s\S]*?<\/pre>/g, ' ').replace(/<ul class="links">[\s\S]*?<\/ul>/g, ' ')
+      .replace(/<details class="derivations">[\s\S]*?<\/details>/g, ' ')
+      .replace(/<a class="num"[^>]*>[^<]*<\/a>/g, ' ').replace(/<span class="lit[^>]*>[^<]*<\/span>/g, ' ').replace(/<div class="sample[\s\S]*?<\/div>/g, ' ').replace(/<[^>]*>/g, ' ');
+    const found = /(?<![\w.#&;~/:-])\d+(?:[.,]\d+)*(?![\w.-])/.exec(body.replaceAll('at most 10 M', '').replace(/3 (?=models of|values that)/g, ''));
+    assert.is(found?.[0], undefined, `${path}: …${body.slice(Math.max(0, (found?.index ?? 0) - 60), (found?.index ?? 0) + 20).replace(/\s+/g, ' ')}…`);
+  }
+});
+
+test('text from outside stays text; no inline style, no inline script', () => {
+  for (const [path, html] of pagesOf(site)) {
+    assert.not.match(html, /<script>alert|<b>garden|\u202E/, path);
+    assert.not.match(html, / style="|<style|<script(?! src=)| on[a-z]+="/, path);
+  }
+  assert.match(htmlOf(site, 'samples.html'), /The &lt;b&gt;garden&lt;\/b&gt; &amp; ‹U\+202E›gate/);
+  assert.match(htmlOf(site, 'failures.html'), /check the &lt;weights&gt;/);
+});
+
+test('built twice, the same bytes, but for the DuckDB file', async () => {
+  const some = records.filter((r) => !r.cell.includes('10m') && !r.cell.includes('texts'));
+  const [first, again] = [await buildSite({ rows: small, records: some }), await buildSite({ rows: small, records: some })];
+  assert.equal([...again.files.keys()].sort(), [...first.files.keys()].sort());
+  for (const [path, bytes] of again.files) {
+    if (path !== 'data/results.duckdb') assert.ok(Buffer.from(bytes).equals(Buffer.from(first.files.get(path)!)), path);
+  }
+});
+
+test('a figure is an image with a label, its data in a table below', () => {
+  const html = htmlOf(site, 'quality.html');
+  const figures = html.match(/<figure/g)!.length;
+  assert.is(html.match(/<details><summary>Data of this figure/g)!.length, figures);
+  assert.is(html.match(/<svg/g)!.length, html.match(/<svg[^>]*role="img"/g)!.length);
+  assert.not.match(html, /NaN|Infinity|undefined/);
+});
+
+test('whatever table is lost, every page is drawn and says what is missing', async () => {
+  const groups = [Object.keys(rows), ['metrics'], ['models', 'claims', 'speed_samples'], ['formats', 'claim_effects', 'generations', 'artifacts', 'layouts', 'machines']];
+  for (const lost of groups) {
+    const broken = await buildSite({ rows: small, records, lost, stages: ['page', 'run-page'] });
+    assert.equal([...broken.failed], [], `without ${lost.join(', ')}`);
+    for (const [path, html] of pagesOf(broken)) assert.not.match(html, /NaN|undefined|Infinity/, `${path} without ${lost.join(', ')}`);
+    if (lost.length === 1) assert.match(htmlOf(broken, 'quality.html'), /There are no rows for quality/);
+  }
+});
+
+test('rows of a failed cell leave a gap with its reason', async () => {
+  const without = { ...small, metrics: small['metrics']!.filter((row) => row['format'] !== 'bf16') };
+  const failed = records.filter((r) => r.cell !== `score:${MODELS[0]}/bf16/garden`).concat({
+    cell: `score:${MODELS[0]}/bf16/garden`, stage: 'score', determinism: 'exact', params: { model: MODELS[0], format: 'bf16' },
+    failure: { code: 'crashed', sentence: 'its process died' }, inputs: {}, code: {}, reasons: [],
+  });
+  const broken = await buildSite({ rows: without, records: failed, stages: ['page', 'run-page'] });
+  assert.is(broken.failed.size, 0);
+  assert.match(htmlOf(broken, 'quality.html'), new RegExp(`bf16[\\s\\S]*?href="failures\\.html#cell-score-${MODELS[0]}-bf16-garden">missing: crashed`));
+  assert.match(htmlOf(broken, 'failures.html'), /its process died/);
+});
+
+test('a page is redrawn only for the tables that it declares', () => {
+  const tables = new Map(Object.keys(rows).map((table) => [table, { kind: 'output', cell: `tabulate:${table}`, output: 'rows' } as const]));
+  const { cells } = report({ tables, cells: ['a:b'], formats: FORMATS, models: MODELS });
+  for (const page of pages) {
+    const own = cells.filter((c) => c.params['page'] === page.name);
+    assert.is(own.length, page.per === 'format' ? FORMATS.length : page.per === 'model' ? MODELS.length : 1, page.name);
+    for (const cell of own) {
+      assert.equal(Object.keys(cell.inputs).filter((name) => name.startsWith('table.')).sort(), page.tables.map((t) => `table.${t}`).sort());
+      assert.equal(cell.uses, [`reports/pages/${page.name}.ts`]);
+      assert.is('records' in cell.inputs, page.records === true);
+      assert.is('counts' in cell.inputs, page.counts === true);
+    }
+  }
+});
+
+test.run();
