@@ -3,20 +3,23 @@
  * what, by which code, where and how it can be computed again, and lists the cell's numbers, each at its anchor.
  */
 import type { CellProvenance, Run, TaskIo } from '../stages/dag/index.ts';
-import { html, link, lit, trusted } from './html.ts';
+import { escapeText, html, link, lit, trusted } from './html.ts';
 import type { Html } from './html.ts';
-import { escapeText } from './html.ts';
 import { writePage } from './layout.ts';
 import { cellPath, formatNumber, formattedText, numberId } from './num.ts';
 import type { Row } from './num.ts';
 import { failureAnchor } from './page.ts';
-import { readTables, text } from './render.ts';
 import { BULK, KEYS } from './tables.ts';
+import { readTables, text } from './task-tables.ts';
+import { utcMinute } from './time.ts';
 import { openWarehouse } from './warehouse.ts';
 
 const MOST_ROWS = 200, MOST_LINKS = 40;
 /** Columns too long to list; the exports have them. */
 const LONG = new Set(['cell', 'tokens', 'pieces', 'text', 'prompt_text', 'sql', 'statement', 'operationalised', 'margin_reason', 'would_change', 'sentence', 'test', 'what']);
+
+/** Left out where they are the same in all rows: the cell's parameters say them. */
+const SAME = new Set(['model', 'format']);
 
 interface Context {
   /** Table -> cell -> rows. */
@@ -82,7 +85,7 @@ ${inputs(item, context)}
 <dl class="facts-list">${parameters(item)}
 ${record ? html`<dt>key</dt><dd class="hash">${hash(record.key)}</dd>
 ${Object.entries(record.outputs).map(([name, output]) => html`<dt>output ${name}</dt><dd><span class="hash">${hash(output.sha256)}</span>, ${own(output.bytes, 'bytes')}</dd>
-`)}<dt>finished</dt><dd>${literal(record.finishedAt)}</dd>
+`)}<dt>finished</dt><dd>${literal(utcMinute(record.finishedAt))}</dd>
 <dt>time</dt><dd>${own(record.durationMs, 'ms')}, its share of the task that computed it</dd>
 <dt>machine</dt><dd>${machine(record.machine, context)}</dd>
 ${record.computedBy ? html`<dt>computed by</dt><dd>${Object.entries(record.computedBy).map(([name, value], i) => html`${i > 0 ? ', ' : ''}${name} ${literal(value)}`)}</dd>` : ''}` : ''}
@@ -152,7 +155,7 @@ function code(item: CellProvenance): Html {
 function users(cell: string, context: Context): Html {
   const list = context.users.get(cell) ?? [];
   if (list.length === 0) return html``;
-  return html`<h2 id="users">Used by</h2><ul>${list.slice(0, MOST_LINKS).map((user) => html`<li>${link(cellPath(user), user)}</li>
+  return html`<h2 id="users">Used by</h2><ul class="links">${list.slice(0, MOST_LINKS).map((user) => html`<li>${link(cellPath(user), user)}</li>
 `)}</ul>${more(list.length - MOST_LINKS, 'cells')}`;
 }
 
@@ -169,10 +172,10 @@ function numbers(cell: string, context: Context): Html {
 
 function rowTable(table: string, rows: readonly Row[]): Html {
   const keys = KEYS[table]!;
-  const columns = Object.keys(rows[0]!).filter((column) => column !== 'cell' && rows.some((row) => row[column] !== null));
+  const columns = Object.keys(rows[0]!).filter((column) => column !== 'cell' && rows.some((row) => row[column] !== null) && !(SAME.has(column) && new Set(rows.map((row) => row[column])).size === 1));
   const anchored = !BULK.has(table);
   // Assembled as text, escaped piece by piece: thousands of pages hold hundreds of these cells each.
-  let out = `<div class="box" tabindex="0" role="region" aria-label="Rows of ${table}"><table><thead><tr>`;
+  let out = `<div class="box" tabindex="0" role="region" aria-label="Rows of ${table}"><table class="record"><thead><tr>`;
   for (const column of columns) out += `<th scope="col">${escapeText(column)}</th>`;
   out += '</tr></thead><tbody>\n';
   for (const row of rows) {

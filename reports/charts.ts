@@ -8,7 +8,7 @@ import { lookOf } from './family.ts';
 import { plotter } from './plot.ts';
 import type { Markish } from './plot.ts';
 
-export interface Panel { readonly title: string; readonly svg: string }
+export interface Panel { readonly title: Content; readonly svg: string }
 
 export interface FigureOptions {
   readonly id: string;
@@ -25,15 +25,15 @@ export interface FigureOptions {
 export function figure({ id, title, subtitle, panels, data }: FigureOptions): Html {
   if (panels.length === 0) return html``;
   return html`<figure id="${id}"><figcaption><span class="title">${title}</span><span class="subtitle">${subtitle}</span></figcaption>
-<div class="panels${panels.length === 1 ? ' one' : ''}">${panels.map((panel) => html`<div class="panel">${panel.title ? html`<h4>${panel.title}</h4>` : ''}${trusted(panel.svg)}</div>
+<div class="panels${panels.length === 1 ? ' one' : ''}">${panels.map((panel) => html`<div class="panel">${panel.title ? html`<p class="panel-title">${panel.title}</p>` : ''}${trusted(panel.svg)}</div>
 `)}</div><details><summary>Data of this figure</summary>${data}</details></figure>`;
 }
 
 /** One value with its interval, of a format. x is a parameter or a second quantity. */
 export interface Mark { readonly format: string; readonly family: string; readonly x: number; readonly y: number; readonly low: number | null; readonly high: number | null }
 
-const WIDTH = 300, WIDE = 560;
-const FRAME = { marginTop: 12, marginRight: 48, marginBottom: 34, marginLeft: 50 } as const;
+const WIDTH = 300;
+const FRAME = { marginTop: 24, marginRight: 48, marginBottom: 34, marginLeft: 50 } as const;
 const plainTick = (value: number): string => String(Number(value.toPrecision(6))).replace('-', '−');
 
 /** Powers of ten that cover the values, for a logarithmic axis; with 3s in between when there are few. */
@@ -86,14 +86,14 @@ export function spread(wanted: readonly number[], gap: number, lowest: number, h
 interface Axes {
   readonly xLabel: string; readonly yLabel: string;
   readonly yDomain: readonly [number, number]; readonly yLog?: boolean; readonly zero?: boolean;
-  readonly xTicks?: readonly number[]; readonly wide?: boolean;
+  readonly xTicks?: readonly number[];
 }
 
 /** Lines over a parameter, a band for each interval, the format's name at each line's end. */
 export async function linePanel(title: string, marks: readonly Mark[], axes: Axes): Promise<Panel> {
   const { Plot, svg } = await plotter();
   const formats = [...new Set(marks.map((m) => m.format))];
-  const height = axes.wide ? 300 : 230, width = axes.wide ? WIDE : WIDTH;
+  const height = 240;
   const y = Plot.scale({ y: { type: axes.yLog ? 'log' : 'linear', domain: [...axes.yDomain], range: [height - FRAME.marginBottom, FRAME.marginTop] } })!;
   const layers: Markish[] = axes.zero ? [Plot.ruleY([0], { stroke: 'var(--quiet)', strokeWidth: 0.75 })] : [];
   const ends: { mark: Mark; at: number }[] = [];
@@ -115,7 +115,7 @@ export async function linePanel(title: string, marks: readonly Mark[], axes: Axe
     }));
   });
   return { title, svg: svg(`${title}: ${axes.yLabel} by ${axes.xLabel}, one line per format`, {
-    width, height, ...FRAME,
+    width: WIDTH, height, ...FRAME,
     x: { label: axes.xLabel, labelArrow: 'none', labelAnchor: 'center', ticks: [...xs], tickFormat: plainTick, domain: [Math.min(...xs), right] },
     y: { label: axes.yLabel, labelArrow: 'none', domain: [...axes.yDomain], type: axes.yLog ? 'log' : 'linear', grid: true, tickFormat: plainTick, ...(axes.yLog ? { ticks: logTicks(axes.yDomain) } : { ticks: 5 }) },
     marks: layers,
@@ -145,6 +145,9 @@ export async function scatterPanel(title: string, marks: readonly Mark[], axes: 
   }) };
 }
 
+/** Room for row labels, px: 11 px sans is at most some 6.4 px a character. */
+const leftOf = (labels: readonly string[]): number => Math.max(54, 12 + 6.4 * Math.max(0, ...labels.map((l) => l.length)));
+
 /** A value with its interval for each format, one below the other. y of the marks runs along the horizontal axis. */
 export async function dotPanel(title: string, marks: readonly Mark[], axes: { readonly label: string; readonly domain: readonly [number, number]; readonly log?: boolean; readonly zero?: number; readonly rules?: readonly number[] }): Promise<Panel> {
   const { Plot, svg } = await plotter();
@@ -157,7 +160,7 @@ export async function dotPanel(title: string, marks: readonly Mark[], axes: { re
     layers.push(Plot.dot([mark], { y: 'format', x: 'y', fill: look.symbol === 'times' ? 'none' : look.colour, stroke: look.colour, symbol: look.symbol, r: 3.4 }));
   }
   return { title, svg: svg(`${title}: ${axes.label}, one line per format`, {
-    width: WIDTH, height: 46 + 22 * formats.length, marginTop: 6, marginBottom: 36, marginLeft: 54, marginRight: 14,
+    width: WIDTH + Math.max(0, leftOf(formats) - 54), height: 46 + 22 * formats.length, marginTop: 6, marginBottom: 36, marginLeft: leftOf(formats), marginRight: 14,
     x: { label: axes.label, labelArrow: 'none', labelAnchor: 'center', domain: [...axes.domain], grid: true, tickFormat: plainTick, type: axes.log ? 'log' : 'linear', ...(axes.log ? { ticks: logTicks(axes.domain) } : { ticks: 4 }) },
     y: { label: null, domain: formats, tickSize: 0 },
     marks: layers,
@@ -184,18 +187,18 @@ export async function stripPanel(title: string, samples: readonly { readonly for
   }) };
 }
 
-/** A table of shades: one square per (column, row), darker is more. Values stand in the data table. */
+/** A table of shades: one square per (column, row), stronger is more. Values stand in the data table. */
 export async function heatPanel(title: string, squares: readonly { readonly column: string; readonly row: string; readonly value: number }[], colour: string): Promise<Panel> {
   const { Plot, svg } = await plotter();
   const columns = [...new Set(squares.map((s) => s.column))], rows = [...new Set(squares.map((s) => s.row))];
   const values = squares.map((s) => s.value);
-  const low = Math.min(...values), high = Math.max(...values);
-  return { title, svg: svg(`${title}: darker is a larger error`, {
-    width: WIDTH, height: 30 + 17 * rows.length, marginTop: 4, marginBottom: 24, marginLeft: 78, marginRight: 4,
+  const low = Math.min(...values), range = Math.max(...values) - low || 1;
+  return { title, svg: svg(`${title}: a stronger colour is a larger error`, {
+    width: WIDTH, height: 40 + 17 * rows.length, marginTop: 4, marginBottom: 36, marginLeft: leftOf(rows), marginRight: 4,
     x: { domain: columns, label: 'layer', labelArrow: 'none', labelAnchor: 'center', tickSize: 0, padding: 0.06 },
     y: { domain: rows, label: null, tickSize: 0, padding: 0.06 },
-    // From pale, never to nothing: the smallest is still a value.
-    opacity: { domain: [low - (high - low || 1) * 0.15, high], range: [0, 1] },
-    marks: [Plot.cell(squares, { x: 'column', y: 'row', fill: colour, fillOpacity: 'value' })],
+    opacity: { type: 'identity' },
+    // From pale to full, never to nothing: the smallest is still a value.
+    marks: [Plot.cell(squares, { x: 'column', y: 'row', fill: colour, fillOpacity: (s: { value: number }) => 0.12 + (0.88 * (s.value - low)) / range })],
   }) };
 }

@@ -5,11 +5,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '../stages/dag/index.ts';
-import { readTables, text } from './render.ts';
+import { PACKED, csvName } from './tables.ts';
+import { readTables, text } from './task-tables.ts';
 import { openWarehouse, sqlText } from './warehouse.ts';
-
-/** CSV of larger tables is compressed. */
-const PLAIN_CSV_BYTES = 4_000_000;
 
 export const run: Run = async (cells, io) => {
   for (const cell of cells) {
@@ -26,8 +24,7 @@ export const run: Run = async (cells, io) => {
       let done = 0;
       for (const table of warehouse.tables.keys()) {
         await write(`${table}.parquet`, (path) => `COPY ${table} TO ${path} (FORMAT parquet, COMPRESSION zstd)`);
-        const packed = (rows.get(table)?.length ?? 0) > PLAIN_CSV_BYTES;
-        await write(`${table}.csv${packed ? '.gz' : ''}`, (path) => `COPY ${table} TO ${path} (FORMAT csv, HEADER${packed ? ', COMPRESSION gzip' : ''})`);
+        await write(csvName(table), (path) => `COPY ${table} TO ${path} (FORMAT csv, HEADER${PACKED.has(table) ? ', COMPRESSION gzip' : ''})`);
         io.progress(++done, warehouse.tables.size, 'tables');
       }
       const database = join(io.scratch, 'results.duckdb');

@@ -19,11 +19,13 @@ export interface PageState {
   readonly terms: Set<string>;
   /** Numbers derived on this page from others, by id (num.ts). */
   readonly derived: Map<string, Html>;
+  /** Tables so far, so that each has a name of its own for a screen reader. */
+  readonly tables: { count: number };
 }
 
 /** @param root '' or '../': how the page reaches the site's root. */
 export function pageState(root: string): PageState {
-  return { root, ids: new Set(), terms: new Set(), derived: new Map() };
+  return { root, ids: new Set(), terms: new Set(), derived: new Map(), tables: { count: 0 } };
 }
 
 type Part = string | ((page: PageState) => string);

@@ -22,8 +22,10 @@ export interface ReportOptions {
 export const reportBoundaries = { 'reports/pages.ts': 'register' } as const;
 
 const pageStage = stage({ name: 'page', title: 'Draw the pages of the report', determinism: 'exact', module: 'reports/render.ts', outputs: ['page'] });
-const tallyStage = stage({ name: 'tally', title: 'Count the cells with and without a result', determinism: 'exact', module: 'reports/tally.ts', outputs: ['tally'], where: 'in-process' });
-const cellPagesStage = stage({ name: 'cell-pages', title: 'Draw a page for each cell', determinism: 'exact', module: 'reports/cell-pages.ts', outputs: ['pages'] });
+// Pages that show durations and machines: their bytes may differ between runs whose results are the same.
+const runPageStage = stage({ ...pageStage, name: 'run-page', title: 'Draw the pages about this run', unstableOutputs: ['page'] });
+const tallyStage = stage({ name: 'tally', title: 'List the cells without a result', determinism: 'exact', module: 'reports/tally.ts', outputs: ['failed', 'counts'], where: 'in-process' });
+const cellPagesStage = stage({ name: 'cell-pages', title: 'Draw a page for each cell', determinism: 'exact', module: 'reports/cell-pages.ts', outputs: ['pages'], unstableOutputs: ['pages'] });
 const exportsStage = stage({ name: 'exports', title: 'Write the tables as DuckDB, Parquet and CSV', determinism: 'exact', module: 'reports/exports.ts', outputs: ['files', 'database'], unstableOutputs: ['database'] });
 const assetsStage = stage({ name: 'assets', title: 'Copy the style and the script', determinism: 'exact', module: 'reports/assets.ts', outputs: ['assets'], where: 'in-process' });
 
@@ -39,9 +41,9 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const tally = cell(tallyStage, 'all', { inputs: { records: records(options.cells) } });
   const pageCells = pages.flatMap((page) => {
     const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : [{}];
-    return points.map((point) => cell(pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
+    return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
       params: { page: page.name, ...point },
-      inputs: { ...of(page.tables), tally: output(tally), ...(page.records ? { records: records(options.cells) } : {}) },
+      inputs: { ...of(page.tables), failed: output(tally, 'failed'), ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}) },
       uses: [`reports/pages/${page.name}.ts`], batch: 'pages',
     }));
   });

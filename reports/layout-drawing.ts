@@ -1,8 +1,8 @@
 /** A format's byte layout drawn to the bit: a square for each bit, a column for each weight, scales below. */
-import { html, trusted } from './html.ts';
+import { escapeText, trusted } from './html.ts';
 import type { Html } from './html.ts';
-import { escapeText } from './html.ts';
 
+/** per_weights 0: how many weights share it depends on the shape (one per row, one per tensor); `what` says which. */
 export interface LayoutPart { readonly part: string; readonly what: string; readonly bits: number; readonly per_weights: number }
 
 const SQUARE = 8, COLUMNS = 64, LABEL = 20;
@@ -17,7 +17,7 @@ export function layoutDrawing(parts: readonly LayoutPart[], colour: string): Htm
   let y = 0, out = '';
   for (const part of parts) {
     const each = part.per_weights === 1;
-    const caption = each ? `${part.part}: ${part.bits} bits for each weight, ${weights} weights shown` : `${part.part}: ${part.bits} bits shared by ${part.per_weights.toLocaleString('en-US')} weights`;
+    const caption = each ? `${part.part}: ${part.bits} bits for each weight, ${weights} weights shown` : part.per_weights === 0 ? `${part.part}: ${part.bits} bits, ${part.what}` : `${part.part}: ${part.bits} bits shared by ${part.per_weights.toLocaleString('en-US')} weights`;
     out += `<text x="0" y="${y + 12}" fill="currentColor">${escapeText(caption)}</text>`;
     y += LABEL;
     const columns = each ? weights : Math.min(COLUMNS, part.bits), rows = each ? part.bits : Math.ceil(part.bits / COLUMNS);
@@ -31,6 +31,6 @@ export function layoutDrawing(parts: readonly LayoutPart[], colour: string): Htm
     y += rows * SQUARE + 8;
   }
   const width = COLUMNS * SQUARE;
-  const label = parts.map((p) => `${p.part} ${p.bits} bits per ${p.per_weights} weights`).join('; ');
-  return html`${trusted(`<svg role="img" aria-label="${escapeText(`Layout: ${label}`)}" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}">${out}</svg>`)}`;
+  const label = parts.map((p) => `${p.part} ${p.bits} bits${p.per_weights === 0 ? '' : ` per ${p.per_weights} weights`}`).join('; ');
+  return trusted(`<svg class="natural" role="img" aria-label="${escapeText(`Layout: ${label}`)}" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}">${out}</svg>`);
 }

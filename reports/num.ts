@@ -24,6 +24,10 @@ export interface NumberOptions {
   readonly signed?: boolean;
   /** The value only, where the interval stands elsewhere. */
   readonly bare?: boolean;
+  /** Values below this are written with a power of ten. Default 1e-4; in tables 1e-6. */
+  readonly smallest?: number;
+  /** Power of 1000 that bytes are counted in, so that a column has one unit. Default: by the value. */
+  readonly byteUnit?: number;
 }
 
 /** What a printed number is bound to. */
@@ -42,7 +46,7 @@ const ID_PREFIX: { readonly [column: string]: string } = { temperature: 'T', top
 export function numberId(row: Row, table: string, column: string): string {
   const keys = KEYS[table];
   if (!keys) throw new TypeError(`num: unknown table "${table}"; tables are ${Object.keys(KEYS).join(', ')}`);
-  const parts: string[] = table === 'metrics' ? [] : [table, column];
+  const parts: string[] = table !== 'metrics' ? [table, column] : column === 'value' ? [] : [column];
   for (const key of keys) {
     if (!(key in row)) throw new TypeError(`num: a row of ${table} came without "${key}"; select the columns that identify it: ${keys.join(', ')}`);
     if (row[key] !== null) parts.push((ID_PREFIX[key] ?? '') + idText(row[key]));
@@ -92,17 +96,20 @@ function decimalsOf(value: number): number {
 export interface Formatted { readonly value: string; readonly plusMinus?: string; readonly range?: string; readonly power?: string; readonly unit?: string }
 
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+/** Power of 1000 in which a count of bytes is read easily. */
+export const byteUnitOf = (bytes: number): number => Math.min(BYTE_UNITS.length - 1, Math.max(0, Math.floor((bytes.toFixed(0).length - 1) / 3)));
 const SUPERSCRIPT = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 const superscript = (exponent: number): string => [...String(exponent)].map((c) => (c === '-' ? '⁻' : SUPERSCRIPT[Number(c)]!)).join('');
 
 /** Text of a number, its digits chosen by its interval. */
 export function formatNumber(bound: Pick<Bound, 'value' | 'low' | 'high' | 'unit'>, options: NumberOptions = {}): Formatted {
+  if (!Number.isFinite(bound.value)) throw new TypeError(`num: the value is ${bound.value}; only finite numbers are printed`);
   const share = bound.unit === 'share' || bound.unit === 'fraction';
   const as = options.as ?? (share ? 'percent' : bound.unit === 'bytes' ? 'bytes' : Number.isInteger(bound.value) && bound.low === undefined && options.decimals === undefined ? 'count' : 'plain');
   const unit = options.unit ?? (as === 'percent' ? '%' : undefined);
   const withUnit = unit === undefined ? {} : { unit };
   if (as === 'bytes') {
-    const power = Math.min(BYTE_UNITS.length - 1, Math.max(0, Math.floor((bound.value.toFixed(0).length - 1) / 3)));
+    const power = options.byteUnit ?? byteUnitOf(bound.value);
     const scaled = bound.value / 1000 ** power;
     return { value: scaled.toFixed(power === 0 ? 0 : options.decimals ?? Math.max(0, 3 - Math.trunc(scaled).toString().length)), unit: BYTE_UNITS[power]! };
   }
@@ -111,7 +118,7 @@ export function formatNumber(bound: Pick<Bound, 'value' | 'low' | 'high' | 'unit
   if (low !== undefined && high !== undefined) { low *= scale; high *= scale; }
   let power: string | undefined;
   const largest = Math.max(Math.abs(value), Math.abs(low ?? 0), Math.abs(high ?? 0));
-  if (as === 'plain' && largest > 0 && largest < 1e-4) {
+  if (as === 'plain' && largest > 0 && largest < (options.smallest ?? 1e-4)) {
     const exponent = Number(largest.toExponential(0).split('e')[1]);
     const by = 10 ** -exponent;
     value *= by;

@@ -8,11 +8,8 @@ import type { Row } from './num.ts';
 /** A cell without a result, as the page that lists failures has it. */
 export interface FailedCell { readonly cell: string; readonly params: { readonly [name: string]: unknown }; readonly failure: Failure }
 
-/** Counts of this pipeline's cells by stage, and the ones without a result (tally.ts). */
-export interface Tally {
-  readonly stages: readonly { readonly stage: string; readonly determinism: string; readonly cells: number; readonly done: number }[];
-  readonly failed: readonly FailedCell[];
-}
+/** How many cells a stage has, and how many of them a result (tally.ts). */
+export interface StageCount { readonly stage: string; readonly cells: number; readonly done: number }
 
 export interface PageInput {
   readonly params: { readonly [name: string]: unknown };
@@ -20,7 +17,10 @@ export interface PageInput {
   query<T extends Row = Row>(sql: string, parameters?: { readonly [name: string]: string | number | null }): Promise<T[]>;
   /** Where the counts of a table lead: the cell that wrote it. */
   readonly tableCells: ReadonlyMap<string, string>;
-  readonly tally: Tally;
+  /** Cells without a result. */
+  readonly failed: readonly FailedCell[];
+  /** Only for pages with `counts: true`. */
+  readonly counts: readonly StageCount[];
   /** Only for pages with `records: true`. */
   readonly records: readonly CellProvenance[];
 }
@@ -31,6 +31,8 @@ export interface Page {
   /** Path in the site; for pages that exist once per format or model it depends on the parameters. */
   path(params: { readonly [name: string]: unknown }): string;
   readonly tables: readonly string[];
+  /** Reads how many cells there are: redrawn whenever one is added. */
+  readonly counts?: boolean;
   /** Reads the records of all cells. */
   readonly records?: boolean;
   /** Once for each format or model of the study. */
@@ -39,9 +41,9 @@ export interface Page {
 }
 
 /** What stands in the place of a number that is not there: why, as far as it is known. */
-export function missing(tally: Tally, about: { readonly [param: string]: unknown }): Html {
-  const fits = (failed: FailedCell): boolean => Object.entries(about).every(([name, value]) => !(name in failed.params) || failed.params[name] === value);
-  const candidates = tally.failed.filter((f) => 'model' in f.params && fits(f));
+export function missing(failed: readonly FailedCell[], about: { readonly [param: string]: unknown }): Html {
+  const fits = ({ params }: FailedCell): boolean => Object.entries(about).every(([name, value]) => !(name in params) || params[name] === value);
+  const candidates = failed.filter((f) => 'model' in f.params && fits(f));
   const origin = candidates.find((f) => f.failure.code !== 'upstream-failed') ?? candidates[0];
   if (!origin) return html`<span class="missing">not computed</span>`;
   return html`<span class="missing">${link(`failures.html#${failureAnchor(origin.cell)}`, `missing: ${origin.failure.code}`)}</span>`;

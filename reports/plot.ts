@@ -1,5 +1,6 @@
 /** Observable Plot, drawing into static SVG when the site is built. The only file that knows Plot and linkedom. */
 import type { PlotOptions } from '@observablehq/plot';
+import { escapeText } from './html.ts';
 
 export type { Markish } from '@observablehq/plot';
 export type PlotLibrary = typeof import('@observablehq/plot');
@@ -53,8 +54,8 @@ function finish(svg: SvgElement, label: string): string {
   }
   for (const name of ['class', 'style', 'font-family', 'font-size']) svg.removeAttribute(name);
   svg.setAttribute('role', 'img');
-  svg.setAttribute('aria-label', label);
   return svg.outerHTML
+    .replace('<svg ', `<svg aria-label="${escapeText(label)}" `)
     .replace(/(\s(?:d|transform|points|x1?|x2|y1?|y2|cx|cy|r|width|height)=")([^"]*)"/g, (_, name: string, value: string) =>
       `${name}${value.replace(/-?\d+\.\d{3,}(?:e-?\d+)?/g, (n) => String(Math.round(Number(n) * 100) / 100 + 0))}"`)
     .replace(/<text([^>]*) \/>/g, '');

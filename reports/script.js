@@ -8,19 +8,21 @@
     if (given !== null) return Number(given);
     return cell.textContent.trim().toLowerCase();
   }
-  function compare(a, b) {
-    if (typeof a === 'number' && typeof b === 'number') return a - b;
+  // What is missing from a column of numbers stays at its end, whichever way the numbers run.
+  function compare(a, b, sign) {
+    if (typeof a === 'number' && typeof b === 'number') return sign * (a - b);
     if (typeof a === 'number') return -1;
     if (typeof b === 'number') return 1;
-    return a < b ? -1 : a > b ? 1 : 0;
+    return sign * (a < b ? -1 : a > b ? 1 : 0);
   }
   document.querySelectorAll('table[data-sortable]').forEach(function (table) {
     var body = table.tBodies[0];
     var rows = Array.prototype.slice.call(body.rows);
     table.querySelectorAll('thead th').forEach(function (head, column) {
+      // Beside the heading's text, not around it: the text may hold a link.
       var button = document.createElement('button');
       button.type = 'button';
-      while (head.firstChild) button.appendChild(head.firstChild);
+      button.setAttribute('aria-label', 'Sort by ' + head.textContent.trim());
       head.appendChild(button);
       button.addEventListener('click', function () {
         var direction = head.getAttribute('aria-sort') === 'ascending' ? 'descending' : 'ascending';
@@ -28,7 +30,7 @@
         head.setAttribute('aria-sort', direction);
         var sign = direction === 'ascending' ? 1 : -1;
         rows.map(function (row, i) { return { row: row, i: i, key: keyOf(row.cells[column]) }; })
-          .sort(function (a, b) { return sign * compare(a.key, b.key) || a.i - b.i; })
+          .sort(function (a, b) { return compare(a.key, b.key, sign) || a.i - b.i; })
           .forEach(function (item) { body.appendChild(item.row); });
       });
     });

@@ -1,7 +1,7 @@
 /** Tables: a row header on the left, numbers aligned at the decimal point, the best of a column marked, gaps explained. */
-import { Html, escapeText, html } from './html.ts';
+import { Html, escapeText, html, late } from './html.ts';
 import type { Content } from './html.ts';
-import { bind, formatNumber, numberLink } from './num.ts';
+import { bind, byteUnitOf, formatNumber, formattedText, numberLink } from './num.ts';
 import type { Formatted, NumberOptions, Row } from './num.ts';
 
 export interface TableColumn<T> {
@@ -19,6 +19,8 @@ export interface TableColumn<T> {
   readonly best?: 'low' | 'high';
   /** Let long text wrap in a wide cell. */
   readonly wide?: boolean;
+  /** Align text at the right: derived numbers. */
+  readonly end?: boolean;
 }
 
 export interface TableOptions<T> {
@@ -36,38 +38,47 @@ export interface TableOptions<T> {
 const FIGURE_SPACE = '\u2007', PUNCTUATION_SPACE = '\u2008';
 const fraction = (text: string): string => /\.(\d+)/.exec(text)?.[1] ?? '';
 
-/** Pads to the right so that decimal points of a right-aligned column stand under one another. */
-function padFraction(text: string, digits: number): string {
+/** Blank space as wide as the digits that a text lacks to `digits` decimals. */
+function blanks(text: string, digits: number): string {
   const own = fraction(text).length;
-  if (digits === 0 || own === digits) return text;
-  return text + (own === 0 ? PUNCTUATION_SPACE : '') + FIGURE_SPACE.repeat(digits - own);
+  return own === digits ? '' : (own === 0 ? PUNCTUATION_SPACE : '') + FIGURE_SPACE.repeat(digits - own);
 }
 
-function alignedTexts(cells: readonly (Formatted | undefined)[]): readonly string[] {
-  const digits = Math.max(0, ...cells.map((c) => (c ? fraction(c.value).length : 0)));
-  const wholeOf = (text: string): number => text.split('.')[0]!.length;
-  const intervalWhole = Math.max(0, ...cells.map((c) => (c?.plusMinus === undefined ? 0 : wholeOf(c.plusMinus))));
-  const intervals = cells.some((c) => c?.plusMinus !== undefined) && !cells.some((c) => c?.range !== undefined || c?.power !== undefined);
+/**
+ * Texts of a right-aligned column whose decimal points stand under one another: whatever is short to the right of the point
+ * is made up with blanks of a digit's width at the end.
+ */
+function alignedTexts(cells: readonly (Formatted | undefined)[]): readonly { readonly shown: string; readonly blank: string }[] {
+  const shown = cells.filter((c) => c !== undefined);
+  const digits = Math.max(0, ...shown.map((c) => fraction(c.value).length));
+  const regular = shown.every((c) => c.range === undefined && c.power === undefined);
+  const whole = (text: string): number => text.split('.')[0]!.length;
+  const widest = Math.max(0, ...shown.map((c) => (c.plusMinus === undefined ? 0 : whole(c.plusMinus))));
+  const anyInterval = widest > 0;
   return cells.map((c) => {
-    if (!c) return '';
-    if (!intervals) {
-      const interval = c.plusMinus !== undefined ? ` ± ${c.plusMinus}` : c.range !== undefined ? ` ${c.range}` : '';
-      const powered = c.power === undefined ? '' : c.power;
-      const body = c.power !== undefined && interval !== '' ? `(${c.value}${interval})` : interval === '' && !powered ? padFraction(c.value, digits) : c.value + interval;
-      return body + powered + unitText(c);
-    }
-    const interval = c.plusMinus === undefined ? FIGURE_SPACE.repeat(3 + intervalWhole + (digits > 0 ? 1 + digits : 0))
-      : ` ± ${FIGURE_SPACE.repeat(intervalWhole - wholeOf(c.plusMinus))}${padFraction(c.plusMinus, digits)}`;
-    return padFraction(c.value, digits) + interval + unitText(c);
+    if (!c) return { shown: '', blank: '' };
+    const shown = formattedText(c);
+    if (!regular) return { shown, blank: '' };
+    const blank = blanks(c.value, digits);
+    if (!anyInterval) return { shown, blank };
+    if (c.plusMinus === undefined) return { shown, blank: blank + FIGURE_SPACE.repeat(3 + widest + (digits > 0 ? 1 + digits : 0)) };
+    return { shown, blank: blank + blank + FIGURE_SPACE.repeat(widest - whole(c.plusMinus)) };
   });
 }
-const unitText = (c: Formatted): string => (c.unit === undefined ? '' : ` ${c.unit}`);
+
+/** One unit for a column of bytes, with three digits for its largest. */
+function byteOptions(largest: number): NumberOptions {
+  const byteUnit = byteUnitOf(largest);
+  return { byteUnit, decimals: byteUnit === 0 ? 0 : Math.max(0, 3 - Math.trunc(largest / 1000 ** byteUnit).toString().length) };
+}
 
 interface Column { readonly head: Html; readonly cells: readonly Html[] }
 
 function numberColumn<T>(column: TableColumn<T>, rows: readonly T[]): Column {
   const bounds = rows.map((row) => { const source = column.number!(row); return source === undefined ? undefined : bind(source, column.what); });
-  const texts = alignedTexts(bounds.map((b) => (b ? formatNumber(b, column.options) : undefined)));
+  const largest = Math.max(0, ...bounds.map((b) => b?.value ?? 0));
+  const options: NumberOptions = { smallest: 1e-6, ...(column.options?.as === 'bytes' ? byteOptions(largest) : {}), ...column.options };
+  const texts = alignedTexts(bounds.map((b) => (b ? formatNumber(b, options) : undefined)));
   const values = bounds.flatMap((b) => (b ? [b.value] : []));
   const best = column.best === undefined || values.length < 2 ? undefined : column.best === 'low' ? Math.min(...values) : Math.max(...values);
   return {
@@ -75,16 +86,17 @@ function numberColumn<T>(column: TableColumn<T>, rows: readonly T[]): Column {
     cells: rows.map((row, i) => {
       const bound = bounds[i];
       if (!bound) return html`<td class="n">${column.gap ? column.gap(row) : html`<span class="missing">–</span>`}</td>`;
-      const shown = numberLink(bound, escapeText(texts[i]!));
-      return new Html([`<td class="n${bound.value === best ? ' best' : ''}" data-value="${bound.value}">`, ...shown.parts, '</td>']);
+      const { shown: text, blank } = texts[i]!;
+      const shown = numberLink(bound, escapeText(text));
+      return new Html([`<td class="n${bound.value === best ? ' best' : ''}" data-value="${bound.value}">`, ...shown.parts, `${blank}</td>`]);
     }),
   };
 }
 
 function textColumn<T>(column: TableColumn<T>, rows: readonly T[], first: boolean): Column {
   return {
-    head: html`<th scope="col">${column.head}</th>`,
-    cells: rows.map((row) => first ? html`<th scope="row">${column.cell!(row)}</th>` : html`<td${column.wide ? html` class="wide"` : ''}>${column.cell!(row)}</td>`),
+    head: html`<th scope="col"${column.end ? html` class="n"` : ''}>${column.head}</th>`,
+    cells: rows.map((row) => column.end ? html`<td class="n">${column.cell!(row)}</td>` : first ? html`<th scope="row">${column.cell!(row)}</th>` : html`<td${column.wide ? html` class="wide"` : ''}>${column.cell!(row)}</td>`),
   };
 }
 
@@ -100,8 +112,7 @@ export function table<T>({ caption, columns, rows, group, sortable, rowId }: Tab
     return html`${heading}<tr${rowId ? html` id="${rowId(row)}"` : ''}>${drawn.map((column) => column.cells[r]!)}</tr>
 `;
   });
-  const label = typeof caption === 'string' ? caption : 'Table';
-  return html`<div class="box" tabindex="0" role="region" aria-label="${label}"><table${sortable && !group ? html` data-sortable` : ''}>${caption ? html`<caption>${caption}</caption>` : ''}
+  return html`<div class="box" tabindex="0" role="region" aria-label="${late((page) => `Table ${++page.tables.count}`)}"><table${sortable && !group ? html` data-sortable` : ''}>${caption ? html`<caption>${caption}</caption>` : ''}
 <thead><tr>${drawn.map((column) => column.head)}</tr></thead>
 <tbody>
 ${body}</tbody></table></div>`;

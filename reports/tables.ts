@@ -26,6 +26,11 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
 /** Tables with a row per token or per window: their cells' pages say how many rows there are, and do not list them. */
 export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'speed_samples', 'generations', 'tensor_errors']);
 
+/** Tables whose CSV is compressed: a row for each scored token is tens of megabytes. */
+export const PACKED: ReadonlySet<string> = new Set(['token_scores']);
+
+export const csvName = (table: string): string => `${table}.csv${PACKED.has(table) ? '.gz' : ''}`;
+
 /**
  * Reads table names and columns, in order, from the text of data/schema.sql.
  * Throws when a table has no entry in KEYS: a new table says what identifies its rows.

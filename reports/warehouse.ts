@@ -19,7 +19,7 @@ export interface Warehouse {
    * `parameters` fill $name. With `allowed`, a query that reads another table throws (a page declares its tables).
    */
   query<T extends Row = Row>(sql: string, parameters?: { readonly [name: string]: string | number | null }, allowed?: readonly string[]): Promise<T[]>;
-  /** Writes every table to `<folder>/data`-style files: see exports.ts. Paths must lie in the warehouse's folder. */
+  /** Runs statements without a result (COPY, ATTACH). Files that they name must lie in `scratch`. */
   execute(sql: string): Promise<void>;
   close(): void;
 }

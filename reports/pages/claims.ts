@@ -39,46 +39,51 @@ function lead(list: readonly Claim[]): Html {
   const verdicts = [...new Set(list.map((c) => c.verdict))];
   return html`<p class="lead">Of ${derived('claims', list.length, html`claims, counted in the table ${link('data.html#claims', 'claims')}.`, { as: 'count' })} claims, ${verdicts.map((verdict, i) => {
     const n = list.filter((c) => c.verdict === verdict).length;
-    return html`${i === 0 ? '' : i === verdicts.length - 1 ? ' and ' : ', '}${derived(`verdict.${verdict.replace(/\s/g, '-')}`, n, html`claims with the verdict “${verdict}”.`, { as: 'count' })} ${n === 1 ? 'is' : 'are'} ${verdict}`;
+    return html`${i === 0 ? '' : i === verdicts.length - 1 ? ' and ' : ', '}${derived(`verdict.${verdict.replace(/\s/g, '-')}`, n, html`claims with the verdict “${verdict}”.`, { as: 'count' })} ${n === 1 ? 'is' : 'are'} ${verdict === 'by construction' ? 'true by construction' : verdict}`;
   })}.</p>
 <p>A ${term('verdict')} holds for its scope only. Margins were written down before the results; “alike” is an ${term('equivalence')}, not the absence of a difference.</p>`;
 }
 
 async function section(claim: Claim, effects: readonly Effect[]): Promise<Html> {
+  const drawn = await picture(claim, effects);
   return html`<section id="${claim.claim}"><h2>${claim.title}</h2>
 <p><span class="verdict ${claim.verdict.replace(/\s+/g, '-')}">${claim.verdict}</span> <span class="quiet">in ${claim.scope}</span></p>
-<p>${claim.sentence}</p>
-${await picture(claim, effects)}
+${drawn ?? html`<p>${claim.sentence}</p>`}
 ${effectTable(effects)}
 <dl class="facts-list">
 <dt>the claim</dt><dd>${claim.statement}</dd>
 <dt>source</dt><dd>${claim.source}, ${lit(claim.version, 'name')}</dd>
 <dt>made decidable</dt><dd>${claim.operationalised}</dd>
 <dt>test</dt><dd>${claim.test}</dd>
-<dt>margin</dt><dd>${lit(claim.margin, 'parameter')}. ${claim.margin_reason}</dd>
+<dt>margin</dt><dd>${lit(claim.margin.replace(/\.$/, ''), 'parameter')}. ${claim.margin_reason}</dd>
 <dt>would change it</dt><dd>${claim.would_change}</dd>
 <dt>decided by</dt><dd>${link(cellPath(claim.cell), claim.cell)}</dd></dl>
 ${claim.sql.trim() === '' ? '' : html`<details><summary>SQL of the point estimates</summary><pre>${lit(claim.sql, 'name')}</pre></details>`}</section>
 `;
 }
 
+const MOST_PANELS = 6;
 const label = (e: Effect): string => [e.model, e.format].filter((x) => x !== null).join(' ') || e.part;
 
-/** Effects with their margin, where all are in one unit. */
-async function picture(claim: Claim, effects: readonly Effect[]): Promise<Html> {
+/** Effects with their margin: a panel for each part of the claim, because parts have units of their own. */
+async function picture(claim: Claim, effects: readonly Effect[]): Promise<Html | undefined> {
   const drawable = effects.filter((e) => e.low !== null && e.high !== null);
-  const parts = [...new Set(drawable.map((e) => `${e.part} ${e.unit}`))];
-  if (drawable.length < 2 || parts.length !== 1) return html``;
-  const margins = [...new Set(drawable.flatMap((e) => [e.margin_low, e.margin_high]).filter((m) => m !== null))];
-  const marks = drawable.map((e) => ({ format: label(e), family: e.family, x: 0, y: e.value, low: e.low, high: e.high }));
-  const domain = sharedDomain([...marks, ...margins.map((m) => ({ format: '', family: '', x: 0, y: m, low: null, high: null }))]);
+  const parts = [...new Set(drawable.map((e) => e.part))];
+  if (drawable.length < 2 || parts.length > MOST_PANELS) return undefined;
+  const panels = await Promise.all(parts.map((part) => {
+    const own = drawable.filter((e) => e.part === part);
+    const margins = [...new Set(own.flatMap((e) => [e.margin_low, e.margin_high]).filter((m) => m !== null))];
+    const marks = own.map((e) => ({ format: label(e), family: e.family, x: 0, y: e.value, low: e.low, high: e.high }));
+    const domain = sharedDomain([...marks, ...margins.map((m) => ({ format: '', family: '', x: 0, y: m, low: null, high: null }))]);
+    return dotPanel(part, marks, { label: own[0]!.unit, domain, rules: margins });
+  }));
   return figure({
-    id: `effects-${claim.claim}`, title: drawable[0]!.part,
-    subtitle: margins.length > 0 ? 'Effect with its interval; the vertical lines are the margin.' : 'Effect with its interval.',
-    panels: [await dotPanel('', marks, { label: drawable[0]!.unit, domain, rules: margins })],
-    data: effectTable(drawable),
+    id: `effects-${claim.claim}`, title: claim.sentence, panels,
+    subtitle: 'Effects with their intervals. Vertical lines: the margin.', data: effectTable(drawable),
   });
 }
+
+const signed = (margin: number | null, infinite: string): string => (margin === null ? infinite : String(Number(margin.toPrecision(3))).replace('-', '−'));
 
 function effectTable(effects: readonly Effect[]): Html {
   return table({
@@ -90,9 +95,9 @@ function effectTable(effects: readonly Effect[]): Html {
       { head: 'effect', number: (e) => e, what: 'claim_effects.value' },
       { head: 'unit', cell: (e) => lit(e.unit, 'name') },
       { head: 'level', cell: (e) => (e.level === null ? '' : lit(`${Math.round(e.level * 1000) / 10} %`, 'parameter')) },
-      { head: 'margin', cell: (e) => (e.margin_low === null && e.margin_high === null ? '' : lit(`${e.margin_low ?? '−∞'} to ${e.margin_high ?? '∞'}`, 'parameter')) },
+      { head: 'margin', cell: (e) => (e.margin_low === null && e.margin_high === null ? '' : lit(`${signed(e.margin_low, '−∞')} to ${signed(e.margin_high, '∞')}`, 'parameter')) },
       { head: 'verdict', cell: (e) => html`<span class="verdict ${e.verdict.replace(/\s+/g, '-')}">${e.verdict}</span>` },
-      ...(effects.some((e) => e.needed_clusters !== null) ? [{ head: 'windows or prompts that would decide', number: (e: Effect) => (e.needed_clusters === null ? undefined : e), what: 'claim_effects.needed_clusters', gap: () => '' }] : []),
+      ...(effects.some((e) => e.needed_clusters !== null) ? [{ head: 'windows or prompts needed', number: (e: Effect) => (e.needed_clusters === null ? undefined : e), what: 'claim_effects.needed_clusters', gap: () => '' }] : []),
     ],
   });
 }

@@ -1,9 +1,11 @@
 /** What several pages ask of the tables in the same words. */
-import { html, link } from '../html.ts';
+import { html, link, lit } from '../html.ts';
 import type { Html } from '../html.ts';
-import { derived } from '../num.ts';
+import { derived, num } from '../num.ts';
 import type { NumberOptions, Row } from '../num.ts';
 import { swatch } from '../family.ts';
+import { term } from '../glossary.ts';
+import { missing } from '../page.ts';
 import type { PageInput } from '../page.ts';
 import type { Mark } from '../charts.ts';
 
@@ -32,8 +34,11 @@ export function metrics(input: PageInput, quantities: readonly string[], where =
 /** Over all texts, without sampling parameters. */
 export const OVERALL = 'm.text IS NULL AND m.temperature IS NULL AND m.top_k IS NULL AND m.max_new_tokens IS NULL';
 
-/** A metric as a point of a figure, at x. */
-export const mark = (row: MetricRow, x: number): Mark => ({ format: row.format, family: row.family, x, y: row.value, low: row.low, high: row.high });
+/** A metric as a point of a figure, at x. Shares are drawn in percent, as they are printed. */
+export function mark(row: MetricRow, x: number): Mark {
+  const by = row.unit === 'share' ? 100 : 1;
+  return { format: row.format, family: row.family, x, y: row.value * by, low: row.low === null ? null : row.low * by, high: row.high === null ? null : row.high * by };
+}
 
 /** A format's name with its colour, linked to its page. */
 export const formatName = (row: { readonly format: string; readonly family: string }): Html =>
@@ -43,6 +48,28 @@ export const modelName = (model: string): Html => link(`models/${model}.html`, m
 /** Finds the row of a format (and model) among metrics. */
 export const find = (rows: readonly MetricRow[], wanted: Partial<MetricRow>): MetricRow | undefined =>
   rows.find((row) => Object.entries(wanted).every(([column, value]) => row[column] === value));
+
+/**
+ * What stands in the place of a comparison that is not there: the base itself, an alias, or a failure with its code.
+ * Needs the tables models and artifacts.
+ */
+export async function gaps(input: PageInput): Promise<(at: { readonly model: string; readonly format: string }) => Html> {
+  const bases = new Map((await models(input)).map((m) => [m.model, m.base_format]));
+  const aliases = await input.query<{ model: string; format: string; alias_of: string }>('SELECT model, format, alias_of FROM artifacts WHERE alias_of IS NOT NULL');
+  const aliasOf = new Map(aliases.map((a) => [`${a.model}/${a.format}`, a.alias_of]));
+  return ({ model, format }) => {
+    if (bases.get(model) === format) return html`<span class="missing">base</span>`;
+    const alias = aliasOf.get(`${model}/${format}`);
+    return alias === undefined ? missing(input.failed, { model, format }) : html`<span class="missing">${term('alias')} of ${alias}</span>`;
+  };
+}
+
+/** What the intervals of a figure are; or that there are none, and why. */
+export function intervalNote(rows: readonly MetricRow[]): Html {
+  if (rows.some((r) => r.low !== null)) return html`Lines and bands: intervals at ${lit('95 %', 'definition')}, over ${term('window', 'windows')} of text.`;
+  const first = rows.find((r) => r.clusters !== null);
+  return html`No intervals${first ? html`: ${num(first, 'metrics.clusters')} ${term('window', 'windows')} of text are too few for them` : ''}.`;
+}
 
 /** The number of rows of a table, linked to the derivations of the page and from there to the cell that wrote it. */
 export function rowCount(input: PageInput, table: string, n: number, what: string, options?: NumberOptions): Html {

@@ -2,10 +2,10 @@
 import type { CellProvenance } from '../../stages/dag/index.ts';
 import { escapeText, html, link, lit, trusted } from '../html.ts';
 import type { Html } from '../html.ts';
-import { derived } from '../num.ts';
+import { cellPath, derived } from '../num.ts';
 import type { Page } from '../page.ts';
 import { table } from '../table.ts';
-import { cellPath } from '../num.ts';
+import { utcMinute } from '../time.ts';
 
 interface StageNode { readonly stage: string; readonly determinism: string; readonly cells: readonly CellProvenance[]; readonly done: number; readonly durationMs: number; readonly depth: number; readonly from: ReadonlySet<string> }
 
@@ -14,7 +14,7 @@ export const dag: Page = {
   path: () => 'dag.html',
   tables: [],
   records: true,
-  async write({ records, tally }) {
+  async write({ records, failed }) {
     const stages = stageNodes(records);
     if (stages.length === 0) return { title: 'This run', body: html`<p class="lead">There are no records of this run.</p>` };
     const machines = [...new Set(records.flatMap((r) => (r.record ? [r.record.machine] : [])))].sort();
@@ -23,13 +23,13 @@ export const dag: Page = {
     return {
       title: 'This run',
       heading: html`How this report was computed`,
-      body: html`<p class="lead">${derived('cells', records.length, html`cells of all stages; the report's own pages are not counted.`, { as: 'count' })} cells in ${derived('stages', stages.length, html`stages listed below.`, { as: 'count' })} stages took ${seconds('total', total, html`the sum of the time of all cells, each its share of the task that computed it.`)} of work${tally.failed.length > 0 ? html`; ${derived('failed', tally.failed.length, html`cells listed under ${link('failures.html', 'failed and missing')}.`, { as: 'count' })} have ${link('failures.html', 'no result')}` : ''}.</p>
-<p>Computed on ${machines.map((m, i) => html`${i > 0 ? ', ' : ''}<code>${lit(m, 'name')}</code>`)}${dates.length > 0 ? html`, the oldest result at ${lit(dates[0]!, 'name')}, the newest at ${lit(dates.at(-1)!, 'name')}` : ''}. A result whose inputs and code did not change is kept, so dates differ.</p>
+      body: html`<p class="lead">${derived('cells', records.length, html`cells of all stages; the report's own pages are not counted.`, { as: 'count' })} cells in ${derived('stages', stages.length, html`stages listed below.`, { as: 'count' })} stages took ${seconds('total', total, html`the sum of the time of all cells, each its share of the task that computed it.`)} of work${failed.length > 0 ? html`; ${derived('failed', failed.length, html`cells listed under ${link('failures.html', 'failed and missing')}.`, { as: 'count' })} have ${link('failures.html', 'no result')}` : ''}.</p>
+<p>Computed on ${machines.map((m, i) => html`${i > 0 ? ', ' : ''}<code>${lit(m, 'name')}</code>`)}${dates.length > 0 ? html`, the oldest result at ${lit(utcMinute(dates[0]!), 'name')}, the newest at ${lit(utcMinute(dates.at(-1)!), 'name')}` : ''}. A result whose inputs and code did not change is kept, so dates differ.</p>
 <figure id="graph"><figcaption><span class="title">Data flows from left to right</span><span class="subtitle">One box for each stage, with its cells. An arrow: some cell of the right stage reads an output of the left one.</span></figcaption>
 <div class="box" tabindex="0" role="region" aria-label="Graph of stages">${trusted(drawing(stages))}</div></figure>
 ${stageTable(stages)}
 <h2>Cells</h2>
-${stages.map((s) => html`<details><summary>${s.stage}</summary><ul>${s.cells.map((c) => html`<li>${link(cellPath(c.cell), c.cell)}${c.record?.status === 'done' ? '' : html` <span class="missing">${c.failure?.code ?? 'no result'}</span>`}</li>`)}</ul></details>
+${stages.map((s) => html`<details><summary>${s.stage}</summary><ul class="links">${s.cells.map((c) => html`<li>${link(cellPath(c.cell), c.cell)}${c.record?.status === 'done' ? '' : html` <span class="missing">${c.failure?.code ?? 'no result'}</span>`}</li>`)}</ul></details>
 `)}`,
     };
   },
@@ -68,13 +68,13 @@ const seconds = (id: string, ms: number, how: Html): Html => (ms < 120_000 ? der
 function stageTable(stages: readonly StageNode[]): Html {
   return table({ rows: stages, sortable: true, columns: [
     { head: 'stage', cell: (s) => s.stage }, { head: 'class', cell: (s) => s.determinism },
-    { head: 'cells', cell: (s) => derived(`cells.${s.stage}`, s.cells.length, html`cells of ${s.stage}, counted from the records.`, { as: 'count' }) },
-    { head: 'with a result', cell: (s) => derived(`done.${s.stage}`, s.done, html`cells of ${s.stage} with a result.`, { as: 'count' }) },
-    { head: 'time', cell: (s) => seconds(s.stage, s.durationMs, html`the sum over the cells of ${s.stage}.`) },
+    { head: 'cells', end: true, cell: (s) => derived(`cells.${s.stage}`, s.cells.length, html`cells of ${s.stage}, counted from the records.`, { as: 'count' }) },
+    { head: 'with a result', end: true, cell: (s) => derived(`done.${s.stage}`, s.done, html`cells of ${s.stage} with a result.`, { as: 'count' }) },
+    { head: 'time', end: true, cell: (s) => seconds(s.stage, s.durationMs, html`the sum over the cells of ${s.stage}.`) },
   ] });
 }
 
-const BOX = { width: 128, height: 40, gapX: 44, gapY: 16 } as const;
+const BOX = { width: 118, height: 40, gapX: 36, gapY: 16 } as const;
 
 /** Stages in columns by depth; straight arrows. */
 function drawing(stages: readonly StageNode[]): string {
@@ -104,5 +104,5 @@ function drawing(stages: readonly StageNode[]): string {
       + `<text x="${x + 10}" y="${y + 31}" fill="var(--quiet)">${s.cells.length.toLocaleString('en-US')} ${s.cells.length === 1 ? 'cell' : 'cells'}${whole ? '' : `, ${(s.cells.length - s.done).toLocaleString('en-US')} missing`}</text>`;
   }
   const label = stages.map((s) => (s.from.size > 0 ? `${s.stage} reads ${[...s.from].join(', ')}` : s.stage)).join('; ');
-  return `<svg role="img" aria-label="${escapeText(label)}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" class="graph">${out}</svg>`;
+  return `<svg role="img" aria-label="${escapeText(label)}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" class="natural">${out}</svg>`;
 }

@@ -4,7 +4,7 @@ import type { Html } from '../html.ts';
 import { cellPath, derived } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
-import { KEYS } from '../tables.ts';
+import { KEYS, PACKED, csvName } from '../tables.ts';
 
 /** What a row of each table is. */
 const WHAT: { readonly [table: string]: string } = {
@@ -37,9 +37,9 @@ ${tables.map((t) => section(input, t))}`,
 function section(input: PageInput, { table, rows, columns }: { table: string; rows: number; columns: readonly { column_name: string; column_type: string }[] }): Html {
   const cell = input.tableCells.get(table);
   const written = cell ? html`, written by ${link(cellPath(cell), cell)}` : '';
-  return html`<section id="${table}"><h3>${table}</h3>
+  return html`<section id="${table}"><h2>${table}</h2>
 <p>One row is ${WHAT[table] ?? 'described in schema.sql'}. ${derived(`rows.${table}`, rows, html`rows of ${table}${written}.`, { as: 'count' })} rows${written}.${rows === 0 ? html` <span class="missing">Empty in this run.</span>` : ''}</p>
-<p class="note">${link(`data/${table}.parquet`, 'Parquet')} · ${link(`data/${table}.csv`, 'CSV')}</p>
+<p class="note">${link(`data/${table}.parquet`, 'Parquet')} · ${link(`data/${csvName(table)}`, PACKED.has(table) ? 'CSV, compressed' : 'CSV')}</p>
 <details><summary>Columns</summary><ul>${columns.map((c) => html`<li><code>${c.column_name}</code> <span class="quiet">${lit(c.column_type, 'name')}${KEYS[table]!.includes(c.column_name) ? ', part of the key' : ''}</span></li>`)}</ul></details></section>
 `;
 }

@@ -9,7 +9,7 @@ export const failures: Page = {
   name: 'failures',
   path: () => 'failures.html',
   tables: [],
-  async write({ tally: { failed } }) {
+  async write({ failed }) {
     const origins = failed.filter((f) => f.failure.code !== 'upstream-failed');
     const taken = failed.filter((f) => f.failure.code === 'upstream-failed');
     return {

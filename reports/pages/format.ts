@@ -10,9 +10,8 @@ import type { LayoutPart } from '../layout-drawing.ts';
 import { derived, num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
-import { missing } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, find, formats, metrics, modelName, models, nothing } from './common.ts';
+import { OVERALL, find, formats, gaps, metrics, modelName, models, nothing } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 
 interface TensorError extends Row { readonly model: string; readonly tensor: string; readonly layer: number; readonly kind: string; readonly relative_rms_error: number }
@@ -49,22 +48,24 @@ function lead(all: readonly ModelRow[], rows: readonly MetricRow[], name: string
 async function layout(input: PageInput, row: FormatRow): Promise<Html> {
   const parts = await input.query<Row & LayoutPart>(`SELECT * FROM layouts WHERE format = $format ORDER BY position`, { format: row.format });
   if (parts.length === 0) return nothing('the layout');
+  const counted = parts.filter((p) => p.per_weights > 0);
+  const byShape = (): Html => html`<span class="missing">by shape</span>`;
   const perWeight = (p: LayoutPart): number => p.bits / p.per_weights;
   return html`<h2>Layout</h2>
 <figure id="layout">${layoutDrawing(parts, lookOf(row.format, row.family).colour)}</figure>
 ${table({ rows: parts, columns: [
     { head: 'part', cell: (p) => p.part }, { head: 'what', cell: (p) => lit(p.what, 'name'), wide: true },
-    { head: 'bits', number: (p) => p, what: 'layouts.bits' }, { head: 'for so many weights', number: (p) => p, what: 'layouts.per_weights' },
-    { head: 'bits per weight', cell: (p) => derived(`bits.${p.part}`, perWeight(p), html`bits of ${p.part}, ${num(p, 'layouts.bits')}, over the weights that share them, ${num(p, 'layouts.per_weights')}.`, { decimals: 4 }) },
+    { head: 'bits', number: (p) => p, what: 'layouts.bits' }, { head: 'for so many weights', number: (p) => (p.per_weights === 0 ? undefined : p), what: 'layouts.per_weights', gap: byShape },
+    { head: 'bits per weight', end: true, cell: (p) => p.per_weights === 0 ? byShape() : derived(`bits.${p.part}`, perWeight(p), html`bits of ${p.part}, ${num(p, 'layouts.bits')}, over the weights that share them, ${num(p, 'layouts.per_weights')}.`, { decimals: 4 }) },
   ] })}
-<p>Together ${derived('bits.sum', parts.reduce((sum, p) => sum + perWeight(p), 0), html`the sum of the parts above.`, { decimals: 4 })} bits a weight in a long tensor. Short rows and last blocks that are not full add a little; what each model really stores is below.</p>`;
+<p>Together ${derived('bits.sum', counted.reduce((sum, p) => sum + perWeight(p), 0), html`the sum of the parts above that so many weights share.`, { decimals: 4 })} bits a weight in a long tensor${counted.length < parts.length ? ', and what a row or a tensor holds once' : ''}. Blocks that are not full add a little; what each model really stores is below.</p>`;
 }
 
 async function effects(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[], name: string): Promise<Html> {
-  const artifacts = await input.query<Row & { model: string; alias_of: string | null }>('SELECT * FROM artifacts WHERE format = $format', { format: name });
+  const artifacts = await input.query<Row & { model: string }>('SELECT * FROM artifacts WHERE format = $format', { format: name });
   const at = (quantity: string) => (m: ModelRow): MetricRow | undefined => find(rows, { quantity, model: m.model });
-  const artifact = (m: ModelRow): (Row & { alias_of: string | null }) | undefined => artifacts.find((a) => a.model === m.model);
-  const gap = (m: ModelRow): Html => { const a = artifact(m); return a?.alias_of ? html`<span class="missing">${term('alias')} of ${a.alias_of}</span>` : missing(input.tally, { model: m.model, format: name }); };
+  const artifact = (m: ModelRow): Row | undefined => artifacts.find((a) => a.model === m.model);
+  const why = await gaps(input), gap = (m: ModelRow): Html => why({ model: m.model, format: name });
   return html`<h2>What it does to each model</h2>
 ${table({ rows: all, columns: [
     { head: 'model', cell: (m) => modelName(m.model) },
@@ -91,7 +92,7 @@ async function errors(input: PageInput, all: readonly ModelRow[], row: FormatRow
 ${figure({
     id: 'errors', panels,
     title: html`Largest in ${worst.kind} of layer ${lit(worst.layer, 'ordinal')} of ${worst.model}`,
-    subtitle: html`Relative root-mean-square error of the decoded weights, by layer and kind of projection. Darker is larger; each model has its own scale.`,
+    subtitle: html`Relative root-mean-square error of the decoded weights, by layer and kind of projection. A stronger colour is larger; each model has its own scale.`,
     data: table({ rows, sortable: true, columns: [
       { head: 'tensor', cell: (r) => r.tensor }, { head: 'model', cell: (r) => modelName(r.model) },
       { head: 'relative rms error', number: (r) => r, what: 'tensor_errors.relative_rms_error' }, { head: 'largest error', number: (r) => r, what: 'tensor_errors.max_abs_error' }, { head: 'bytes', number: (r) => r, what: 'tensor_errors.bytes', options: { as: 'count' } },

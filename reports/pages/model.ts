@@ -6,9 +6,8 @@ import { term } from '../glossary.ts';
 import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
-import { missing } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, find, formatName, formats, mark, metrics, models, nothing } from './common.ts';
+import { OVERALL, find, formatName, formats, gaps, mark, metrics, models, nothing } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 
 export const model: Page = {
@@ -64,10 +63,10 @@ async function pictures(row: ModelRow, rows: readonly MetricRow[]): Promise<Html
 
 async function byFormat(input: PageInput, row: ModelRow, rows: readonly MetricRow[]): Promise<Html> {
   const listed = await formats(input);
-  const artifacts = await input.query<Row & { format: string; alias_of: string | null }>('SELECT * FROM artifacts WHERE model = $model', { model: row.model });
+  const artifacts = await input.query<Row & { format: string }>('SELECT * FROM artifacts WHERE model = $model', { model: row.model });
   const at = (quantity: string) => (f: FormatRow): MetricRow | undefined => find(rows, { quantity, format: f.format });
-  const artifact = (f: FormatRow) => artifacts.find((a) => a.format === f.format);
-  const gap = (f: FormatRow): Html => { const a = artifact(f); return a?.alias_of ? html`<span class="missing">${term('alias')} of ${a.alias_of}</span>` : missing(input.tally, { model: row.model, format: f.format }); };
+  const artifact = (f: FormatRow): Row | undefined => artifacts.find((a) => a.format === f.format);
+  const why = await gaps(input), gap = (f: FormatRow): Html => why({ model: row.model, format: f.format });
   return html`<h2>Under each format</h2>
 ${table({ rows: listed, columns: [
     { head: 'format', cell: formatName },
@@ -75,7 +74,7 @@ ${table({ rows: listed, columns: [
     { head: 'bytes, linear layers', number: artifact, what: 'artifacts.linear_bytes', options: { as: 'bytes' } },
     { head: 'perplexity', number: at('perplexity'), gap, best: 'low' },
     { head: 'ΔNLL, nats', number: at('delta_nll'), options: { signed: true } },
-    { head: 'KL, nats', number: at('kl_mean') },
+    { head: 'KL, nats', number: at('kl_mean'), gap },
     { head: 'same top token', number: at('top1_agreement') },
   ] })}`;
 }

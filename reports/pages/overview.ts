@@ -1,27 +1,27 @@
 /** The first page: the question, the answer in a few generated sentences, the figure that carries it, the claims in a line each. */
 import { figure, scatterPanel, sharedDomain } from '../charts.ts';
 import type { Panel } from '../charts.ts';
-import { html, link, list, lit } from '../html.ts';
+import { html, link, list } from '../html.ts';
 import type { Html } from '../html.ts';
 import { term } from '../glossary.ts';
 import { derived, num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
-import { missing } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, find, formatName, formats, mark, metrics, modelName, models, nothing, rowCount } from './common.ts';
+import { OVERALL, find, formatName, formats, gaps, intervalNote, mark, metrics, modelName, models, nothing, rowCount } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 
 export const overview: Page = {
   name: 'overview',
   path: () => 'index.html',
   tables: ['models', 'formats', 'metrics', 'claims', 'artifacts', 'texts', 'machines'],
+  counts: true,
   async write(input) {
     const rows = await metrics(input, ['bits_per_weight_linear', 'kl_mean', 'delta_nll', 'top1_agreement'], OVERALL);
     const all = await models(input);
     return {
       title: 'What quantization does to a language model',
-      heading: html`What do ${term('bits-per-weight', 'fewer bits a weight')} cost a language model, in what it predicts and writes?`,
+      heading: html`What do fewer bits a weight cost a language model, in what it predicts and writes?`,
       body: html`${answer(all, rows)}${await pareto(input, all, rows)}${await facts(input)}${await verdicts(input)}`,
     };
   },
@@ -37,7 +37,7 @@ function answer(all: readonly ModelRow[], rows: readonly MetricRow[]): Html {
   const sentences: Html[] = [];
   const nf4 = at('top1_agreement', 'nf4'), fp4 = at('top1_agreement', 'fp4');
   if (nf4 && fp4) {
-    sentences.push(html`On ${modelName(model.model)}, the largest model here, nf4 keeps ${num(nf4)} of the most likely next tokens and fp4 keeps ${num(fp4)}.`);
+    sentences.push(html`On ${modelName(model.model)}, the ${all.length > 1 ? 'largest' : 'only'} model here, nf4 keeps ${num(nf4)} of the most likely next tokens and fp4 keeps ${num(fp4)}.`);
   }
   const klNf4 = at('kl_mean', 'nf4'), klFp4 = at('kl_mean', 'fp4');
   if (klNf4 && klFp4) {
@@ -71,19 +71,18 @@ async function pareto(input: PageInput, all: readonly ModelRow[], rows: readonly
     const own = points.filter((r) => r.model === model.model).map((r) => mark(r, bits(r).value));
     if (own.length === 0) continue;
     panels.push(await scatterPanel(model.model, own, {
-      xLabel: 'bits per weight, linear layers', yLabel: 'KL divergence (nats per token)', yDomain, yLog: true, xDomain: [3.2, 18], xTicks: [4, 8, 16],
+      xLabel: 'bits per weight, linear layers', yLabel: 'KL divergence (nats per token)', yDomain, yLog: true, xDomain: [2.7, 20], xTicks: [4, 8, 16],
     }));
   }
   const listed = await formats(input);
   const data = all.flatMap((model) => listed.map((format) => ({ model: model.model, ...format })));
   const metric = (quantity: string) => (r: { model: string; format: string }) => find(rows, { quantity, model: r.model, format: r.format });
-  const gap = (r: { model: string; format: string }): Html => missing(input.tally, { model: r.model, format: r.format });
-  const largest = all.at(-1)!;
-  const order = points.filter((r) => r.model === largest.model).sort((a, b) => a.value - b.value).map((r) => r.format);
+  const gap = await gaps(input);
+  const order = points.filter((r) => r.model === all.at(-1)?.model).sort((a, b) => a.value - b.value).map((r) => r.format);
   return figure({
     id: 'pareto',
     title: order.length > 1 ? html`From least to most damage: ${list(order)}` : 'Damage against size',
-    subtitle: html`Mean ${term('kl', 'KL divergence')} from the base, logarithmic, against ${term('bits-per-weight', 'bits per weight')} of the linear layers. Lines: confidence intervals at ${lit('95 %', 'definition')}, over ${term('window', 'windows')} of text. The base itself is at zero by definition.`,
+    subtitle: html`Mean ${term('kl', 'KL divergence')} from the base, logarithmic, against ${term('bits-per-weight', 'bits per weight')} of the linear layers. ${intervalNote(points)} The base itself is at zero by definition.`,
     panels,
     data: table({
       columns: [
@@ -101,19 +100,19 @@ async function pareto(input: PageInput, all: readonly ModelRow[], rows: readonly
 
 async function facts(input: PageInput): Promise<Html> {
   const [counts] = await input.query<Row>(`SELECT (SELECT count(*) FROM models) AS models, (SELECT count(*) FROM formats) AS formats,
-    (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM metrics) AS metrics, (SELECT max(n) FROM metrics WHERE quantity = 'kl_mean') AS tokens,
-    (SELECT max(clusters) FROM metrics WHERE quantity = 'kl_mean') AS windows`);
+    (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM metrics) AS metrics`);
+  const scored = (await metrics(input, ['kl_mean'], OVERALL)).sort((a, b) => b.n - a.n)[0];
   const machines = await input.query<{ machine: string; cpu: string }>('SELECT machine, cpu FROM machines ORDER BY machine');
-  const cells = input.tally.stages.reduce((sum, s) => sum + s.cells, 0), failed = input.tally.failed.length;
+  const cells = input.counts.reduce((sum, s) => sum + s.cells, 0), failed = input.failed.length;
   const count = (name: string, tableName: string, what: string): Html => rowCount(input, tableName, Number(counts![name] ?? 0), what);
   return html`<dl class="facts">
 <div><dt>models</dt><dd>${count('models', 'models', 'models')}</dd></div>
 <div><dt>formats</dt><dd>${count('formats', 'formats', 'formats')}</dd></div>
-<div><dt>scored tokens a model</dt><dd>${count('tokens', 'metrics', 'scored tokens')}</dd></div>
-<div><dt>windows</dt><dd>${count('windows', 'metrics', 'windows')}</dd></div>
+${scored ? html`<div><dt>scored tokens a model</dt><dd>${num(scored, 'metrics.n')}</dd></div>` : ''}
+${scored && scored.clusters !== null ? html`<div><dt>in windows</dt><dd>${num(scored, 'metrics.clusters')}</dd></div>` : ''}
 <div><dt>numbers with their record</dt><dd>${count('metrics', 'metrics', 'metrics')}</dd></div>
-<div><dt>${term('cell', 'cells')}</dt><dd>${derived('cells', cells, html`Run points of this pipeline's stages, counted on ${link('dag.html', 'the page of this run')}.`, { as: 'count' })}</dd></div>
-<div><dt>${link('failures.html', 'without a result')}</dt><dd>${derived('failed', failed, html`Cells listed under ${link('failures.html', 'failed and missing')}.`, { as: 'count' })}</dd></div>
+<div><dt>cells</dt><dd>${derived('cells', cells, html`Run points of this pipeline's stages, counted on ${link('dag.html', 'the page of this run')}.`, { as: 'count' })}</dd></div>
+<div><dt>without a result</dt><dd>${derived('failed', failed, html`Cells listed under ${link('failures.html', 'failed and missing')}.`, { as: 'count' })}</dd></div>
 ${machines.length > 0 ? html`<div><dt>timed on</dt><dd>${machines.map((m, i) => html`${i > 0 ? ', ' : ''}${m.machine}`)}</dd></div>` : ''}
 </dl>`;
 }

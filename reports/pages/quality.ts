@@ -2,19 +2,18 @@
 import { dotPanel, figure, sharedDomain } from '../charts.ts';
 import type { Panel } from '../charts.ts';
 import { html, link, lit } from '../html.ts';
-import type { Html } from '../html.ts';
+import type { Content, Html } from '../html.ts';
 import { term } from '../glossary.ts';
 import { num } from '../num.ts';
 import type { NumberOptions } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
-import { missing } from '../page.ts';
 import { table } from '../table.ts';
 import type { TableColumn } from '../table.ts';
-import { OVERALL, find, formatName, formats, mark, metrics, modelName, models, nothing } from './common.ts';
+import { OVERALL, find, formatName, formats, gaps, intervalNote, mark, metrics, modelName, models, nothing } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 
 const PERCENTILES = ['kl_median', 'kl_p90', 'kl_p95', 'kl_p99', 'kl_p999', 'kl_max'] as const;
-const QUANTITIES = ['perplexity', 'delta_nll', 'ln_ppl_ratio', 'bits_per_byte', 'kl_mean', ...PERCENTILES, 'top1_agreement', 'right_to_wrong', 'wrong_to_right', 'delta_p_rms', 'entropy_shift'];
+const QUANTITIES = ['perplexity', 'delta_nll', 'bits_per_byte', 'kl_mean', ...PERCENTILES, 'top1_agreement', 'right_to_wrong', 'wrong_to_right'];
 
 export const quality: Page = {
   name: 'quality',
@@ -68,7 +67,7 @@ async function distance(all: readonly ModelRow[], rows: readonly MetricRow[]): P
   return figure({
     id: 'kl', data: dataTable(kl, 'KL divergence, nats'),
     title: largest.length > 1 ? html`${largest[0]!.format} stays nearest to the base, ${largest.at(-1)!.format} goes farthest` : 'Distance from the base',
-    subtitle: html`Mean ${term('kl')} of the next-token distribution, nats a token, logarithmic.`,
+    subtitle: html`Mean ${term('kl')} of the next-token distribution, nats a token, logarithmic. ${intervalNote(kl)}`,
     panels: await panels(all, kl, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'KL divergence (nats per token)', domain, log: true })),
   });
 }
@@ -76,10 +75,12 @@ async function distance(all: readonly ModelRow[], rows: readonly MetricRow[]): P
 async function loss(all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
   const delta = rows.filter((r) => r.quantity === 'delta_nll');
   const domain = sharedDomain(delta.map((r) => mark(r, 0)), { zero: true });
+  const bounded = delta.filter((r) => r.low !== null), most = [...delta].sort((a, b) => b.value - a.value)[0];
   const worse = new Set(delta.filter((r) => r.low !== null && r.low > 0).map((r) => r.format));
   return figure({
     id: 'loss', data: dataTable(delta, 'ΔNLL, nats', { signed: true }),
-    title: worse.size === 0 ? 'No format is measurably worse at predicting the text' : html`Measurably worse at predicting the text on some model: ${[...worse].map((f, i) => html`${i > 0 ? ', ' : ''}${f}`)}`,
+    title: bounded.length === 0 ? html`${most ? html`${most.format} raises the loss most` : 'Loss on the text'}, by these windows alone`
+      : worse.size === 0 ? 'No format is measurably worse at predicting the text' : html`Measurably worse at predicting the text on some model: ${[...worse].map((f, i) => html`${i > 0 ? ', ' : ''}${f}`)}`,
     subtitle: html`${term('delta-nll')} against the base, nats a token; right of zero is worse.`,
     panels: await panels(all, delta, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'ΔNLL (nats per token)', domain, zero: 0 })),
   });
@@ -91,25 +92,29 @@ async function tails(all: readonly ModelRow[], rows: readonly MetricRow[]): Prom
   const domain = sharedDomain(shown.map((r) => mark(r, 0)), { log: true });
   return figure({
     id: 'tails',
-    title: 'Most tokens barely change; a few change much',
-    subtitle: html`From left to right for each format: median, then the upper percentiles of ${term('kl')} over tokens that have an interval or a value here, the largest last. Logarithmic.`,
+    title: tailTitle(all, shown),
+    subtitle: html`From left to right for each format: the median of ${term('kl')} over tokens, its upper percentiles, its largest value. Logarithmic.`,
     panels: await panels(all, shown, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'KL divergence of a token (nats)', domain, log: true })),
     data: table({ columns: [{ head: 'model', cell: (r) => modelName(r.model) }, { head: 'format', cell: formatName }, { head: 'quantity', cell: (r) => r.quantity }, { head: 'nats', number: (r) => r }], rows: shown, sortable: true }),
   });
 }
 
+/** How far the largest model's median token and its upper percentile are apart, for the format with the largest mean. */
+function tailTitle(all: readonly ModelRow[], shown: readonly MetricRow[]): Content {
+  const own = shown.filter((r) => r.model === all.at(-1)?.model);
+  const high = own.filter((r) => r.quantity === 'kl_p99').sort((a, b) => b.value - a.value)[0];
+  const middle = high && find(own, { quantity: 'kl_median', format: high.format });
+  return middle ? html`In ${high.format} half of the tokens of ${high.model} move by less than ${num(middle, undefined, { bare: true })} nats, one in a hundred by more than ${num(high, undefined, { bare: true })}` : 'How unevenly tokens are hit';
+}
+
 async function everything(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
   const listed = await formats(input);
-  const aliases = new Map((await input.query<{ model: string; format: string; alias_of: string }>('SELECT model, format, alias_of FROM artifacts WHERE alias_of IS NOT NULL')).map((a) => [`${a.model} ${a.format}`, a.alias_of]));
+  const gap = await gaps(input);
   type Line = FormatRow & { model: string };
   const lines: Line[] = all.flatMap((model) => listed.map((format) => ({ ...format, model: model.model })));
   const at = (quantity: string) => (line: Line): MetricRow | undefined => find(rows, { quantity, model: line.model, format: line.format });
-  const gap = (line: Line): Html => {
-    const alias = aliases.get(`${line.model} ${line.format}`);
-    return alias ? html`<span class="missing">${term('alias')} of ${alias}</span>` : missing(input.tally, { model: line.model, format: line.format });
-  };
   const column = (quantity: string, head: string | Html, more: Partial<TableColumn<Line>> = {}): TableColumn<Line>[] =>
-    rows.some((r) => r.quantity === quantity) ? [{ head, number: at(quantity), gap: () => html`<span class="missing">–</span>`, ...more }] : [];
+    rows.some((r) => r.quantity === quantity) ? [{ head, number: at(quantity), gap: quantity === 'kl_mean' ? gap : () => html`<span class="missing">–</span>`, ...more }] : [];
   return html`${all.map((model) => html`<h3>${modelName(model.model)} <span class="quiet">${model.title}</span></h3>
 ${table({
     rows: lines.filter((line) => line.model === model.model),
@@ -117,14 +122,11 @@ ${table({
       { head: 'format', cell: formatName },
       ...column('perplexity', term('perplexity'), { gap, best: 'low' }),
       ...column('delta_nll', 'ΔNLL, nats', { options: { signed: true } }),
-      ...column('bits_per_byte', term('bits-per-byte')),
       ...column('kl_mean', 'KL, nats'),
       ...column('kl_p99', 'KL, 99th percentile'),
       ...column('top1_agreement', term('top-1-agreement')),
-      ...column('right_to_wrong', html`${term('flip', 'flips')} right to wrong`),
-      ...column('wrong_to_right', 'wrong to right'),
-      ...column('delta_p_rms', 'Δp, rms'),
-      ...column('entropy_shift', 'entropy shift, nats', { options: { signed: true } }),
+      ...column('right_to_wrong', html`${term('flip', 'flips')}, right to wrong`),
+      ...column('wrong_to_right', 'flips, wrong to right'),
     ],
   })}`)}<p class="note">All metrics, also by text and percentile: ${link('data.html#metrics', 'table metrics')}.</p>`;
 }

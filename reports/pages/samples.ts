@@ -4,7 +4,7 @@ import { Html, escapeText, html, link, lit } from '../html.ts';
 import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page } from '../page.ts';
-import { modelName, models, nothing } from './common.ts';
+import { modelName, models, nothing, plural } from './common.ts';
 
 interface Generation extends Row {
   readonly model: string; readonly format: string; readonly family: string; readonly prompt: string; readonly seed: number; readonly temperature: number; readonly top_k: number;
@@ -19,10 +19,12 @@ export const samples: Page = {
     const all = await models(input);
     // Greedy, and the temperature nearest to 0.8 from all tokens, first seed: what a reader would try first.
     const rows = await input.query<Generation>(`
-      WITH seeded AS (SELECT g.*, coalesce(f.family, 'other') AS family, coalesce(f.position, 1000) AS format_position FROM generations g LEFT JOIN formats f USING (format) WHERE seed = (SELECT min(seed) FROM generations)),
-      chosen AS (SELECT temperature, top_k FROM (SELECT DISTINCT temperature, top_k FROM seeded WHERE temperature > 0) ORDER BY abs(temperature - 0.8), temperature, top_k LIMIT 1)
-      SELECT * FROM seeded s WHERE temperature = 0 OR EXISTS (SELECT 1 FROM chosen c WHERE c.temperature = s.temperature AND c.top_k = s.top_k)
-      ORDER BY prompt, temperature, top_k, format_position, format`);
+      WITH chosen AS (
+        SELECT temperature, top_k, min(seed) AS seed FROM generations WHERE temperature > 0
+        GROUP BY temperature, top_k ORDER BY abs(temperature - 0.8), temperature, top_k LIMIT 1)
+      SELECT g.*, coalesce(f.family, 'other') AS family FROM generations g LEFT JOIN formats f USING (format)
+      WHERE g.temperature = 0 OR EXISTS (SELECT 1 FROM chosen c WHERE c.temperature = g.temperature AND c.top_k = g.top_k AND c.seed = g.seed)
+      ORDER BY prompt, temperature, top_k, coalesce(f.position, 1000), format`);
     if (rows.length === 0) return { title: 'Samples', body: nothing('written texts') };
     const present = [...all].reverse().filter((m) => rows.some((r) => r.model === m.model));
     return {
@@ -45,7 +47,7 @@ function lead(rows: readonly Generation[]): Html {
   if (parted.length === 0) return html`<p class="lead">In these samples no format wrote a token that its base did not.</p>`;
   const earliest = [...parted].sort((a, b) => a.first_difference! - b.first_difference!)[0]!;
   const latest = [...parted].sort((a, b) => b.first_difference! - a.first_difference!)[0]!;
-  return html`<p class="lead">With equal prompt and equal noise, ${earliest.format} on ${earliest.model} parts from its base after ${num(earliest, 'generations.first_difference')} tokens at the earliest; ${latest.format} on ${latest.model} keeps to it for ${num(latest, 'generations.first_difference')} at the latest, of those that part at all. Grey text is what the base wrote too; the first token unlike it is marked.</p>`;
+  return html`<p class="lead">With equal prompt and equal noise, ${earliest.format} on ${earliest.model} parts from its base after ${num(earliest, 'generations.first_difference')} ${plural(earliest.first_difference!, 'token')} at the earliest; ${latest.format} on ${latest.model} keeps to it for ${num(latest, 'generations.first_difference')} at the latest, of those that part at all. Grey text is what the base wrote too; the first token unlike it is marked.</p>`;
 }
 
 function prompts(rows: readonly Generation[], base: string): Html {
@@ -71,8 +73,9 @@ function sample(row: Generation, base: string): Html {
   const before = isBase ? [] : row.pieces.slice(0, at ?? row.pieces.length);
   const rest = isBase ? row.pieces : at === null ? [] : row.pieces.slice(at + 1);
   const note = isBase ? 'base' : at === null ? 'same as the base' : html`parts after ${num(row, 'generations.first_difference')}`;
+  // A line break would mark nothing visible; a text that ended where the base's went on marks the end.
   // Pieces may split a character: they are joined before they are escaped, but for the one that is marked.
-  const marked = isBase || at === null ? '' : `<mark>${escapeText(row.pieces[at] ?? '')}</mark>`;
+  const marked = isBase || at === null ? '' : `<mark>${escapeText((row.pieces[at] ?? '∅').replaceAll('\n', '↵\n'))}</mark>`;
   return html`<div class="sample ${lookOf(row.format, row.family).className}"><h4>${row.format} <span class="quiet">${note}</span></h4>${new Html([
     before.length > 0 ? `<span class="same">${escapeText(before.join(''))}</span>` : '', marked, escapeText(rest.join(''))])}</div>
 `;

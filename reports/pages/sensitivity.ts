@@ -7,7 +7,7 @@ import { term } from '../glossary.ts';
 import { num } from '../num.ts';
 import type { Page } from '../page.ts';
 import { table } from '../table.ts';
-import { formatName, mark, metrics, modelName, models, nothing } from './common.ts';
+import { formatName, intervalNote, mark, metrics, modelName, models, nothing } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 import { SAMPLED } from './sampled.ts';
 
@@ -26,13 +26,13 @@ export const sensitivity: Page = {
       body: html`${lead(all, closed)}
 <h2>Temperature, without sampling noise</h2>
 <p>At every scored position the sampler's distribution is known in closed form, so these figures hold no noise from drawing tokens; intervals come from the texts alone.</p>
-${await byTemperature(all, closed, { id: 'quality-shift', quantity: 'quality_shift', topK: 0, label: 'quality shift (nats)', zero: true, title: shiftTitle(all, closed), subtitle: html`${term('quality-shift', 'Quality shift')} E(T) by ${term('temperature')}, judged by the largest unquantized model; above zero the format is expected to write worse than the base.` })}
-${await byTemperature(all, closed, { id: 'total-variation', quantity: 'total_variation', topK: 0, label: 'total variation', zero: true, title: 'The distance itself follows the softmax, whatever the format', subtitle: html`${term('total-variation', 'Total variation')} between format and base by temperature, from all tokens. Its shape belongs to the softmax: it decides nothing about sensitivity.` })}
+${await byTemperature(all, closed, { id: 'quality-shift', quantity: 'quality_shift', topK: 0, label: 'quality shift (nats)', zero: true, title: shiftTitle(all, closed), subtitle: html`${term('quality-shift', 'Quality shift')} E(T) by ${term('temperature')}, judged by the largest unquantized model; above zero the format is expected to write worse than the base. ${intervalNote(closed)}` })}
+${await byTemperature(all, closed, { id: 'total-variation', quantity: 'total_variation', topK: 0, label: 'total variation (%)', zero: true, title: peakTitle(all, closed), subtitle: html`${term('total-variation', 'Total variation')} between format and base by temperature, from all tokens. Its shape over T is the softmax's own, much the same for any small change of the logits: by itself it decides nothing about sensitivity.` })}
 <h2>top_k</h2>
 ${await byTopK(all, closed)}
 <h2>Length: where texts part</h2>
 <p>Texts of format and base are drawn with common noise, so that they part only where the format made them. After the first different token their contexts differ, and only averages can be compared.</p>
-${await byTemperature(all, longest(sampled), { id: 'parting', quantity: SAMPLED.untilDifference, topK: 0, label: 'tokens until the texts part', zero: true, title: 'How long a quantized model writes what its base would', subtitle: html`${term('restricted-mean', 'Restricted mean')} of the number of tokens before the first difference, at the longest max_new_tokens, by temperature; from all tokens.` })}
+${await byTemperature(all, longest(sampled), { id: 'parting', quantity: SAMPLED.untilDifference, topK: 0, label: 'tokens until the texts part', zero: true, title: extremes(all, longest(sampled).filter((r) => r.quantity === SAMPLED.untilDifference), (most, least) => html`${most.format} writes ${num(most)} tokens as its base would at T = ${lit(most.temperature!, 'parameter')}, ${least.format} only ${num(least)} at T = ${lit(least.temperature!, 'parameter')}`), subtitle: html`${term('restricted-mean', 'Restricted mean')} of the number of tokens before the first difference, at the longest max_new_tokens, by temperature; from all tokens.` })}
 ${await byLength(all, sampled)}`,
     };
   },
@@ -53,7 +53,11 @@ function lead(all: readonly ModelRow[], rows: readonly MetricRow[]): Html {
     const low = shifts[0]!, high = shifts.at(-1)!;
     if (!widest || high.value - low.value > widest.high.value - widest.low.value) widest = { low, high };
   }
-  if (!widest || widest.low === widest.high) return html``;
+  if (!widest) return html`<p class="lead">This run has no temperature above zero at which quality was compared.</p>`;
+  if (widest.low === widest.high) {
+    const worst = [...own].sort((a, b) => b.value - a.value)[0]!;
+    return html`<p class="lead">At T = ${lit(worst.temperature!, 'parameter')}, the only temperature above zero of this run, ${worst.format} on ${modelName(model!)} is expected to write worse than the base by ${num(worst, undefined, { signed: true })} nats a token.</p>`;
+  }
   const { low, high } = widest;
   return html`<p class="lead">On ${modelName(model!)} the format whose quality depends most on temperature is ${low.format}: what it writes is expected to be worse than the base's by ${num(high, undefined, { signed: true })} nats a token at T = ${lit(high.temperature!, 'parameter')} and by ${num(low, undefined, { signed: true })} at T = ${lit(low.temperature!, 'parameter')}.</p>`;
 }
@@ -62,6 +66,29 @@ function shiftTitle(all: readonly ModelRow[], rows: readonly MetricRow[]): Conte
   const own = rows.filter((r) => r.quantity === 'quality_shift' && r.model === all.at(-1)?.model && r.top_k === 0);
   const worst = [...own].sort((a, b) => b.value - a.value)[0];
   return worst ? html`${worst.format} loses most, at T = ${lit(worst.temperature!, 'parameter')}` : 'Quality by temperature';
+}
+
+/** The largest value of the largest model, in words: where the distance peaks. */
+function peakTitle(all: readonly ModelRow[], rows: readonly MetricRow[]): Content {
+  const own = rows.filter((r) => r.quantity === 'total_variation' && r.model === all.at(-1)?.model && r.top_k === 0);
+  const peak = [...own].sort((a, b) => b.value - a.value)[0];
+  return peak ? html`On ${peak.model} the distance is largest in ${peak.format} at T = ${lit(peak.temperature!, 'parameter')}, ${num(peak)}` : 'Distance by temperature';
+}
+
+/** The most and the least of the largest model, all 4-bit formats and others together, the base left out. */
+function extremes(all: readonly ModelRow[], rows: readonly MetricRow[], say: (most: MetricRow, least: MetricRow) => Html): Content {
+  const own = rows.filter((r) => r.model === all.at(-1)?.model && (r.top_k ?? 0) === 0 && !isBase(all, r)).sort((a, b) => b.value - a.value);
+  return own.length < 2 ? 'Where texts part' : say(own[0]!, own.at(-1)!);
+}
+
+/** The effect of the smallest top_k where the distance from all tokens is largest. */
+function topKTitle(own: readonly MetricRow[], ks: readonly number[]): Content {
+  const full = own.filter((r) => r.top_k === 0).sort((a, b) => b.value - a.value);
+  for (const row of full) {
+    const cut = own.find((r) => r.format === row.format && r.temperature === row.temperature && r.top_k === ks.find((k) => k > 0));
+    if (cut) return html`On ${row.model}, ${row.format} at T = ${lit(row.temperature!, 'parameter')} is ${num(row)} from its base over all tokens, ${num(cut)} with top_k ${lit(cut.top_k!, 'parameter')}`;
+  }
+  return 'Distance under top_k';
 }
 
 interface Kind { readonly id: string; readonly quantity: string; readonly topK: number; readonly label: string; readonly title: Content; readonly subtitle: Content; readonly zero: boolean }
@@ -102,12 +129,13 @@ async function byTopK(all: readonly ModelRow[], rows: readonly MetricRow[]): Pro
   const yDomain = sharedDomain(own.map((r) => mark(r, 0)), { zero: true });
   const panels: Panel[] = [];
   for (const k of ks) {
-    panels.push(await linePanel(k === 0 ? 'all tokens' : `top_k ${k}`, own.filter((r) => r.top_k === k).map((r) => mark(r, r.temperature!)), { xLabel: 'temperature', yLabel: 'total variation', yDomain, zero: true }));
+    const panel = await linePanel(k === 0 ? 'all tokens' : `top_k ${k}`, own.filter((r) => r.top_k === k).map((r) => mark(r, r.temperature!)), { xLabel: 'temperature', yLabel: 'total variation (%)', yDomain, zero: true });
+    panels.push(k === 0 ? panel : { ...panel, title: html`top_k ${lit(k, 'parameter')}` });
   }
   const outside = rows.filter((r) => r.quantity === 'outside_mass' && r.model === model.model && r.top_k! > 0 && !isBase(all, r));
   return html`${figure({
     id: 'top-k', panels,
-    title: html`What cutting to the likeliest tokens changes on ${modelName(model.model)}`,
+    title: topKTitle(own, ks),
     subtitle: html`${term('total-variation', 'Total variation')} between format and base under ${term('top-k')} sampling, by temperature.`,
     data: table({
       columns: [
@@ -127,8 +155,8 @@ async function byLength(all: readonly ModelRow[], rows: readonly MetricRow[]): P
   const at = temperatures[0];
   if (at === undefined) return html``;
   return lines(all, same.filter((r) => r.temperature === at), {
-    id: 'length', label: 'share of texts equal to the base’s', zero: true,
-    title: 'The longer the text, the fewer stay the same',
+    id: 'length', label: 'texts equal to the base’s (%)', zero: true,
+    title: extremes(all, longest(same.filter((r) => r.temperature === at)), (most, least) => html`After ${lit(most.max_new_tokens!, 'parameter')} tokens ${num(most)} of the texts in ${most.format} are still the base's, and ${num(least)} in ${least.format}`),
     subtitle: html`Share of texts with no difference up to max_new_tokens, at T = ${lit(at, 'parameter')}, from all tokens.`,
   }, (r) => r.max_new_tokens!, 'max_new_tokens');
 }

@@ -9,10 +9,10 @@ import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { missing } from '../page.ts';
 import { table } from '../table.ts';
-import { find, formatName, formats, metrics, modelName, models, nothing } from './common.ts';
+import { find, formatName, formats, gaps, metrics, modelName, models, nothing } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 
-/** Engines whose speed says nothing about the formats: each format decodes to the same fp32 path. */
+/** Engines whose speed says nothing about the formats: without kernels for packed weights, they decode first. */
 const NO_VERDICT = new Set(['reference', 'wasm']);
 
 interface Sample extends Row { readonly model: string; readonly format: string; readonly family: string; readonly engine: string; readonly machine: string; readonly phase: string; readonly value: number; readonly median: number }
@@ -47,7 +47,7 @@ function lead(all: readonly ModelRow[], rows: readonly MetricRow[], engines: rea
   const small = rows.filter((r) => r.quantity === 'weight_bytes' && r.model === model?.model).sort((a, b) => a.value - b.value)[0];
   const size = base && small && small.format !== base.format ? html`The weights of ${modelName(model!.model)} take ${num(small)} in ${small.format} and ${num(base)} in ${base.format}. ` : html``;
   const caution = silent.length > 0
-    ? html`The timings are of the ${list(silent)} ${silent.length === 1 ? 'engine' : 'engines'}, where every format is decoded to fp32 before the product: they describe this run and give no verdict on the formats’ speed.`
+    ? html`The timings are of the ${silent.length === 1 ? 'engine' : 'engines'} ${list(silent)}, which decodes 4-bit weights before the product instead of using them as they are: they describe this run and give no verdict on the formats’ speed.`
     : html``;
   return html`<p class="lead">${size}${caution}</p>`;
 }
@@ -80,6 +80,7 @@ async function rates(input: PageInput, all: readonly ModelRow[], rows: readonly 
   const timed = rows.filter((r) => /_tokens_per_second$|_ratio/.test(r.quantity));
   if (timed.length === 0) return html``;
   const listed = await formats(input);
+  const gap = await gaps(input);
   const at = (quantity: string) => (line: { model: string; format: string }): MetricRow | undefined => find(rows, { quantity, model: line.model, format: line.format });
   const noise = rows.filter((r) => r.quantity.endsWith('aa_ratio'));
   return html`<h2>Rates</h2>
@@ -89,10 +90,10 @@ ${table({
     group: (line) => line.model,
     columns: [
       { head: 'format', cell: formatName },
-      { head: 'decode, tokens/s', number: at('decode_tokens_per_second'), gap: (l) => missing(input.tally, { model: l.model, format: l.format }) },
-      { head: 'ratio to base', number: at('decode_ratio_to_base') },
+      { head: 'decode, tokens/s', number: at('decode_tokens_per_second'), gap },
+      { head: 'ratio to base', number: at('decode_ratio_to_base'), gap },
       { head: 'prefill, tokens/s', number: at('prefill_tokens_per_second') },
-      { head: 'ratio to base', number: at('prefill_ratio_to_base') },
+      { head: 'ratio to base', number: at('prefill_ratio_to_base'), gap },
     ],
   })}
 ${noise.length > 0 ? html`<p>The machine's own noise, from the ${term('a-a-pair')}: a format timed twice in each block differs from itself by a factor of ${list(noise.map((r) => html`${num(r)} (${r.model}, ${r.quantity.startsWith('decode') ? 'decode' : 'prefill'})`))}.</p>` : ''}`;
@@ -110,7 +111,7 @@ ${table({
     group: (line) => line.model,
     columns: [
       { head: 'format', cell: formatName },
-      { head: 'linear layers', number: artifact, what: 'artifacts.linear_bytes', options: { as: 'bytes' }, gap: (l) => missing(input.tally, { model: l.model, format: l.format }) },
+      { head: 'linear layers', number: artifact, what: 'artifacts.linear_bytes', options: { as: 'bytes' }, gap: (l) => missing(input.failed, { model: l.model, format: l.format }) },
       { head: 'everything else', number: artifact, what: 'artifacts.other_bytes', options: { as: 'bytes' } },
       { head: 'bits per weight, linear', number: at('bits_per_weight_linear'), options: { decimals: 3 } },
       { head: 'whole model', number: at('bits_per_weight_model'), options: { decimals: 2 } },
@@ -124,9 +125,9 @@ async function machinesOf(input: PageInput): Promise<Html> {
   if (rows.length === 0) return html``;
   return html`<h2 id="machines">Machines</h2>
 ${table({ rows, columns: [
-    { head: 'label', cell: (m) => m.machine }, { head: 'processor', cell: (m) => m.cpu },
+    { head: 'label', cell: (m) => m.machine }, { head: 'processor', cell: (m) => lit(m.cpu, 'name') },
     { head: 'cores', number: (m) => m, what: 'machines.cores' }, { head: 'memory', number: (m) => m, what: 'machines.memory_bytes', options: { as: 'bytes' } },
-    { head: 'system', cell: (m) => m.os }, { head: 'Node', cell: (m) => lit(m.node, 'name') },
+    { head: 'system', cell: (m) => lit(m.os, 'name') }, { head: 'Node', cell: (m) => lit(m.node, 'name') },
   ] })}
 <p class="note">A measured number belongs to its machine. How speed was measured: ${link('method.html#speed', 'method')}.</p>`;
 }
