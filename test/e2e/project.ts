@@ -4,12 +4,12 @@
  * What git would carry is copied (a tarball without git works too); node_modules is linked, since `npm ci` is CI's to try.
  */
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createHash } from 'node:crypto';
+import { $ } from 'zx';
+import type { ProcessPromise } from 'zx';
 
 const source = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const left = new Set(['.git', 'node_modules', '.bitwidth', 'reports/site', 'test/fixtures']);
@@ -26,13 +26,16 @@ export class Project {
     symlinkSync(join(source, 'node_modules'), join(this.root, 'node_modules'));
   }
 
-  start(...args: string[]): ChildProcess {
-    return spawn(process.execPath, [join(this.root, 'bin/bitwidth.mjs'), ...args], { cwd: this.root, env: { ...process.env, NO_COLOR: '1' }, stdio: ['ignore', 'pipe', 'pipe'] });
+  /** Starts a command; its output can be read while it runs. */
+  start(...args: string[]): ProcessPromise {
+    return $({ cwd: this.root, nothrow: true, quiet: true, env: { ...process.env, NO_COLOR: '1' } })`node bin/bitwidth.mjs ${args}`;
   }
 
   /** Runs a command to its end; `--json` events are parsed. */
-  run(...args: string[]): Promise<Ended> {
-    return ended(this.start(...args));
+  async run(...args: string[]): Promise<Ended> {
+    const { exitCode, stdout, stderr } = await this.start(...args);
+    const events = stdout.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Event);
+    return { code: exitCode, stdout, stderr, events };
   }
 
   read(path: string): string { return readFileSync(join(this.root, path), 'utf8'); }
@@ -59,18 +62,4 @@ export class Project {
   sha256(path: string): string { return createHash('sha256').update(readFileSync(join(this.root, path))).digest('hex'); }
 
   remove(): void { rmSync(this.root, { recursive: true, force: true }); }
-}
-
-export function ended(child: ChildProcess): Promise<Ended> {
-  let stdout = '', stderr = '';
-  child.stdout!.on('data', (chunk: Buffer) => { stdout += chunk.toString(); });
-  child.stderr!.on('data', (chunk: Buffer) => { stderr += chunk.toString(); });
-  return new Promise((done, failed) => {
-    child.on('error', failed);
-    child.on('close', (code) => {
-      const events: Event[] = [];
-      for (const line of stdout.split('\n')) if (line.startsWith('{')) events.push(JSON.parse(line) as Event);
-      done({ code, stdout, stderr, events });
-    });
-  });
 }
