@@ -78,20 +78,32 @@ function body(item: CellProvenance, context: Context): Html {
   return html`${lead(item)}
 <h2>Compute it again</h2>
 <pre>npx bitwidth run ${shellWord(item.cell)}</pre>
+<p class="note">In a clone of the project after <code>npm ci</code>; what it needs is computed first. A result that is there already is kept.</p>
 ${numbers(item.cell, context)}
 <h2 id="inputs">Inputs</h2>
 ${inputs(item, context)}
-<h2 id="run">Run</h2>
+<h2 id="parameters">Parameters and outputs</h2>
 <dl class="facts-list">${parameters(item)}
 ${record ? html`<dt>key</dt><dd class="hash">${hash(record.key)}</dd>
-${Object.entries(record.outputs).map(([name, output]) => html`<dt>output ${name}</dt><dd><span class="hash">${hash(output.sha256)}</span>, ${own(output.bytes, 'bytes')}</dd>
-`)}<dt>finished</dt><dd>${literal(utcMinute(record.finishedAt))}</dd>
+${sorted(record.outputs).map(([name, output]) => html`<dt>output ${name}</dt><dd><span class="hash">${hash(output.sha256)}</span>, ${own(output.bytes, 'bytes')}</dd>
+`)}` : ''}</dl>
+${code(item)}${users(item.cell, context)}${thisRun(item, context)}`;
+}
+
+/** What belongs to this run and not to the result: marked, because it differs where the study is computed again. */
+function thisRun({ record, reasons }: CellProvenance, context: Context): Html {
+  if (!record && reasons.length === 0) return html``;
+  return html`<section class="measured"><h2 id="run">This run</h2>
+<p class="note">When, where and why it was computed: another run has other values here.</p>
+<dl class="facts-list">${record ? html`<dt>finished</dt><dd>${literal(utcMinute(record.finishedAt))}</dd>
 <dt>time</dt><dd>${own(record.durationMs, 'ms')}, its share of the task that computed it</dd>
 <dt>machine</dt><dd>${machine(record.machine, context)}</dd>
-${record.computedBy ? html`<dt>computed by</dt><dd>${Object.entries(record.computedBy).map(([name, value], i) => html`${i > 0 ? ', ' : ''}${name} ${literal(value)}`)}</dd>` : ''}` : ''}
-${item.reasons.length > 0 ? html`<dt>why it ran</dt><dd>${item.reasons.map((r) => html`${r.field}${r.before === undefined && r.after === undefined ? '' : html`: ${literal(r.before ?? 'nothing')} → ${literal(r.after ?? 'nothing')}`}<br>`)}</dd>` : ''}</dl>
-${code(item)}${users(item.cell, context)}`;
+${record.computedBy ? html`<dt>computed by</dt><dd>${sorted(record.computedBy).map(([name, value], i) => html`${i > 0 ? ', ' : ''}${name} ${literal(value)}`)}</dd>` : ''}` : ''}
+${reasons.length > 0 ? html`<dt>why it ran</dt><dd>${reasons.map((r) => html`${r.field}${r.before === undefined && r.after === undefined ? '' : html`: ${literal(r.before ?? 'nothing')} → ${literal(r.after ?? 'nothing')}`}<br>`)}</dd>` : ''}</dl></section>`;
 }
+
+/** Entries by name: the order in which outputs were committed is not part of a result. */
+const sorted = <T>(entries: { readonly [name: string]: T }): [string, T][] => Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1));
 
 /** The first sentence, from the record. */
 function lead(item: CellProvenance): Html {
@@ -116,9 +128,13 @@ const literal = (value: unknown): Html => lit(typeof value === 'string' ? value 
 const hash = (sha256: string): Html => lit(sha256, 'hash');
 
 function parameters(item: CellProvenance): Html {
-  return html`${Object.entries(item.params).map(([name, value]) => html`<dt>${name}</dt><dd>${literal(value)}</dd>
+  return html`${Object.entries(item.params).map(([name, value]) => html`<dt>${name}</dt><dd>${parameter(value)}</dd>
 `)}`;
 }
+
+/** A parameter that holds others is listed, one a line. */
+const parameter = (value: unknown): Html =>
+  value !== null && typeof value === 'object' && !Array.isArray(value) ? html`${Object.entries(value).map(([name, inner]) => html`${name}: ${literal(inner)}<br>`)}` : literal(value);
 
 function machine(label: string, context: Context): Html {
   const row = context.machines.get(label);
@@ -132,7 +148,7 @@ function inputs(item: CellProvenance, context: Context): Html {
   const lines = Object.entries(item.inputs).flatMap(([name, from]) => from.map((origin) => ({ name, ...origin })));
   if (lines.length === 0) return html`<p>None: it is made from its parameters and code alone.</p>`;
   return html`<div class="box"><table><thead><tr><th scope="col">input</th><th scope="col">from</th><th scope="col">sha256</th></tr></thead><tbody>
-${lines.slice(0, MOST_LINKS).map((line) => html`<tr><th scope="row">${literal(line.name)}</th><td>${origin(line, context)}</td><td class="hash">${line.sha256 ? hash(line.sha256.slice(0, 16)) : ''}</td></tr>
+${lines.slice(0, MOST_LINKS).map((line) => html`<tr><th scope="row">${literal(line.name)}</th><td class="wide">${origin(line, context)}</td><td class="hash">${hash((line.sha256 ?? String(context.sources.get(line.file ?? '')?.['sha256'] ?? '')).slice(0, 16))}</td></tr>
 `)}</tbody></table></div>${more(lines.length - MOST_LINKS, 'inputs')}`;
 }
 
@@ -144,7 +160,7 @@ function origin(from: { readonly cell?: string; readonly output?: string; readon
 }
 
 function code(item: CellProvenance): Html {
-  const files = Object.entries(item.code);
+  const files = sorted(item.code);
   if (files.length === 0) return html``;
   return html`<h2 id="code">Code</h2>
 <p>${item.record ? html`Identity <span class="hash">${hash(item.record.fields.code)}</span>: ` : ''}the files and packages whose code could change this result. Comments, formatting and types do not count.</p>

@@ -33,11 +33,26 @@ export function figure({ id, title, subtitle, panels, data }: FigureOptions): Ht
 export interface Mark { readonly format: string; readonly family: string; readonly x: number; readonly y: number; readonly low: number | null; readonly high: number | null }
 
 const WIDTH = 300;
-const FRAME = { marginTop: 24, marginRight: 48, marginBottom: 34, marginLeft: 50 } as const;
+const FRAME = { marginTop: 24, marginRight: 48, marginBottom: 34, marginLeft: 54 } as const;
 const plainTick = (value: number): string => String(Number(value.toPrecision(6))).replace('-', '−');
 
-/** Powers of ten that cover the values, for a logarithmic axis; with 3s in between when there are few. */
-export function logTicks(domain: readonly [number, number]): number[] {
+/** Width of a tick's label and the space around it, px: 11 px sans is some 6.4 px a digit. */
+const labelWidth = (tick: number): number => 6.4 * plainTick(tick).length + 6;
+
+/** Format for ticks at given places, px: where labels would touch, the ends keep theirs and those between stay bare. */
+export function roomyFormat(ticks: readonly number[], place: (tick: number) => number): (tick: number) => string {
+  const kept: number[] = [];
+  for (const tick of [...ticks.slice(-1), ...ticks.slice(0, -1)]) {
+    if (kept.every((other) => Math.abs(place(tick) - place(other)) >= (labelWidth(tick) + labelWidth(other)) / 2)) kept.push(tick);
+  }
+  return (tick) => (kept.includes(tick) ? plainTick(tick) : '');
+}
+
+/**
+ * Powers of ten that cover the values, for a logarithmic axis; with 3s in between when there are few. On a horizontal axis
+ * of `room` px, only every second or third power where labels would touch.
+ */
+export function logTicks(domain: readonly [number, number], room = Infinity): number[] {
   const ticks: number[] = [];
   for (let exponent = -12; exponent <= 12; exponent++) {
     for (const step of [1, 3]) {
@@ -46,7 +61,12 @@ export function logTicks(domain: readonly [number, number]): number[] {
     }
   }
   const decades = ticks.filter((t) => /^1/.test(t.toExponential()));
-  return decades.length >= 3 ? decades : ticks;
+  if (decades.length < 3) return ticks;
+  const decade = room / Math.log10(domain[1] / domain[0]);
+  for (let step = 1; ; step++) {
+    const some = decades.filter((t) => Number(t.toExponential().split('e')[1]) % step === 0);
+    if (some.length < 3 || some.every((t, i) => i === 0 || decade * step >= (labelWidth(t) + labelWidth(some[i - 1]!)) / 2)) return some;
+  }
 }
 
 /** The range that all panels of a figure share, widened a little. Empty input gives [0, 1]. */
@@ -87,6 +107,8 @@ interface Axes {
   readonly xLabel: string; readonly yLabel: string;
   readonly yDomain: readonly [number, number]; readonly yLog?: boolean; readonly zero?: boolean;
   readonly xTicks?: readonly number[];
+  /** Horizontal lines: the limits of a margin. */
+  readonly rules?: readonly number[];
 }
 
 /** Lines over a parameter, a band for each interval, the format's name at each line's end. */
@@ -96,6 +118,7 @@ export async function linePanel(title: string, marks: readonly Mark[], axes: Axe
   const height = 240;
   const y = Plot.scale({ y: { type: axes.yLog ? 'log' : 'linear', domain: [...axes.yDomain], range: [height - FRAME.marginBottom, FRAME.marginTop] } })!;
   const layers: Markish[] = axes.zero ? [Plot.ruleY([0], { stroke: 'var(--quiet)', strokeWidth: 0.75 })] : [];
+  if (axes.rules && axes.rules.length > 0) layers.push(Plot.ruleY([...axes.rules], { stroke: 'var(--quiet)', strokeWidth: 0.75, strokeDasharray: '1 3' }));
   const ends: { mark: Mark; at: number }[] = [];
   const xs = axes.xTicks ?? [...new Set(marks.map((m) => m.x))].sort((a, b) => a - b);
   for (const format of formats) {
@@ -108,7 +131,8 @@ export async function linePanel(title: string, marks: readonly Mark[], axes: Axe
     ends.push({ mark: own.at(-1)!, at: y.apply(own.at(-1)!.y) as number });
   }
   const places = spread(ends.map((e) => e.at), 11.5, FRAME.marginTop, height - FRAME.marginBottom);
-  const right = Math.max(...xs);
+  const left = Math.min(...xs), right = Math.max(...xs);
+  const tickFormat = roomyFormat(xs, (x) => ((x - left) / (right - left || 1)) * (WIDTH - FRAME.marginLeft - FRAME.marginRight));
   ends.forEach(({ mark }, i) => {
     layers.push(Plot.text([mark], {
       x: () => right, y: () => y.invert!(places[i]!), text: 'format', dx: 6, textAnchor: 'start', fill: lookOf(mark.format, mark.family).colour, fontWeight: 600,
@@ -116,7 +140,7 @@ export async function linePanel(title: string, marks: readonly Mark[], axes: Axe
   });
   return { title, svg: svg(`${title}: ${axes.yLabel} by ${axes.xLabel}, one line per format`, {
     width: WIDTH, height, ...FRAME,
-    x: { label: axes.xLabel, labelArrow: 'none', labelAnchor: 'center', ticks: [...xs], tickFormat: plainTick, domain: [Math.min(...xs), right] },
+    x: { label: axes.xLabel, labelArrow: 'none', labelAnchor: 'center', ticks: [...xs], tickFormat, domain: [left, right] },
     y: { label: axes.yLabel, labelArrow: 'none', domain: [...axes.yDomain], type: axes.yLog ? 'log' : 'linear', grid: true, tickFormat: plainTick, ...(axes.yLog ? { ticks: logTicks(axes.yDomain) } : { ticks: 5 }) },
     marks: layers,
   }) };
@@ -133,9 +157,15 @@ export async function scatterPanel(title: string, marks: readonly Mark[], axes: 
       layers.push(Plot.ruleX([mark], { x: 'x', y1: 'low', y2: 'high', stroke: look.colour, strokeWidth: 1.25 }));
     }
     layers.push(Plot.dot([mark], { x: 'x', y: 'y', fill: look.symbol === 'times' ? 'none' : look.colour, stroke: look.colour, symbol: look.symbol, r: 3.6 }));
-    // The lighter form of a pair sits left of the other: its label goes left.
-    const left = mark.format.endsWith('-dq');
-    layers.push(Plot.text([mark], { x: 'x', y: 'y', text: 'format', dx: left ? -8 : 8, textAnchor: left ? 'end' : 'start', fill: look.colour, fontWeight: 600 }));
+  }
+  // The lighter form of a pair sits left of the other: its label goes left. Labels of a side keep apart.
+  const y = Plot.scale({ y: { type: axes.yLog ? 'log' : 'linear', domain: [...axes.yDomain], range: [height - FRAME.marginBottom, FRAME.marginTop] } })!;
+  for (const left of [true, false]) {
+    const side = marks.filter((m) => m.format.endsWith('-dq') === left);
+    const places = spread(side.map((m) => y.apply(m.y) as number), 12.5, FRAME.marginTop, height - FRAME.marginBottom);
+    side.forEach((mark, i) => layers.push(Plot.text([mark], {
+      x: 'x', y: () => y.invert!(places[i]!), text: 'format', dx: left ? -8 : 8, textAnchor: left ? 'end' : 'start', fill: lookOf(mark.format, mark.family).colour, fontWeight: 600,
+    })));
   }
   return { title, svg: svg(`${title}: ${axes.yLabel} against ${axes.xLabel}, one point per format`, {
     width: WIDTH, height, ...FRAME,
@@ -152,6 +182,7 @@ const leftOf = (labels: readonly string[]): number => Math.max(54, 12 + 6.4 * Ma
 export async function dotPanel(title: string, marks: readonly Mark[], axes: { readonly label: string; readonly domain: readonly [number, number]; readonly log?: boolean; readonly zero?: number; readonly rules?: readonly number[] }): Promise<Panel> {
   const { Plot, svg } = await plotter();
   const formats = [...new Set(marks.map((m) => m.format))];
+  const width = WIDTH + Math.max(0, leftOf(formats) - 54);
   const rules = [...(axes.zero === undefined ? [] : [axes.zero]), ...(axes.rules ?? [])];
   const layers: Markish[] = rules.length === 0 ? [] : [Plot.ruleX(rules, { stroke: 'var(--quiet)', strokeWidth: 0.75 })];
   for (const mark of marks) {
@@ -160,8 +191,8 @@ export async function dotPanel(title: string, marks: readonly Mark[], axes: { re
     layers.push(Plot.dot([mark], { y: 'format', x: 'y', fill: look.symbol === 'times' ? 'none' : look.colour, stroke: look.colour, symbol: look.symbol, r: 3.4 }));
   }
   return { title, svg: svg(`${title}: ${axes.label}, one line per format`, {
-    width: WIDTH + Math.max(0, leftOf(formats) - 54), height: 46 + 22 * formats.length, marginTop: 6, marginBottom: 36, marginLeft: leftOf(formats), marginRight: 14,
-    x: { label: axes.label, labelArrow: 'none', labelAnchor: 'center', domain: [...axes.domain], grid: true, tickFormat: plainTick, type: axes.log ? 'log' : 'linear', ...(axes.log ? { ticks: logTicks(axes.domain) } : { ticks: 4 }) },
+    width, height: 46 + 22 * formats.length, marginTop: 6, marginBottom: 36, marginLeft: leftOf(formats), marginRight: 14,
+    x: { label: axes.label, labelArrow: 'none', labelAnchor: 'center', domain: [...axes.domain], grid: true, tickFormat: plainTick, type: axes.log ? 'log' : 'linear', ...(axes.log ? { ticks: logTicks(axes.domain, width - leftOf(formats) - 14) } : { ticks: 4 }) },
     y: { label: null, domain: formats, tickSize: 0 },
     marks: layers,
   }) };

@@ -1,6 +1,6 @@
 /**
  * The stage `exports`: every table as Parquet and CSV, in the order in which it was written, so that the files are the same
- * bytes each time; and all of them in one DuckDB file, whose bytes are not (its rows are).
+ * bytes each time; all of them in one DuckDB file, whose bytes are not (its rows are); and how large each file is.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -29,7 +29,10 @@ export const run: Run = async (cells, io) => {
       }
       const database = join(io.scratch, 'results.duckdb');
       await warehouse.execute(`ATTACH ${sqlText(database)} AS results; COPY FROM DATABASE memory TO results; DETACH results`);
-      await io.commit(cell.id, { files: { tree: files }, database: { tree: new Map([['data/results.duckdb', await readFile(database)]]) } });
+      const whole = await readFile(database);
+      // DuckDB fills its file in blocks: whole megabytes are what is the same each time.
+      const sizes = { ...Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.length])), 'data/results.duckdb': Math.max(1, Math.round(whole.length / 1e6)) * 1e6 };
+      await io.commit(cell.id, { files: { tree: files }, database: { tree: new Map([['data/results.duckdb', whole]]) }, sizes: JSON.stringify(sizes) });
     } finally {
       warehouse.close();
     }

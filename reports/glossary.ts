@@ -30,7 +30,7 @@ export const GLOSSARY: { readonly [key: string]: { readonly term: string; readon
   'top-1-agreement': { term: 'top-1 agreement', meaning: () => html`Share of positions where the most likely next token is the same under format and base.` },
   'total-variation': { term: 'total variation', meaning: () => html`Half the sum of absolute differences of two distributions: the largest difference in probability that any event can have, and the least chance that coupled draws differ.` },
   verdict: { term: 'verdict', meaning: () => html`What the study can say of a claim: supported, contradicted, inconclusive, true by construction, not testable here, or too noisy. Each holds for its scope only.` },
-  window: { term: 'window', meaning: () => html`A run of consecutive tokens scored together. Windows do not overlap, and every position but the first is scored.` },
+  window: { term: 'window', meaning: () => html`A run of consecutive tokens scored together. Windows do not overlap. Every position but the first is scored; those with fewer than ${lit('32', 'definition')} tokens of context count only in metrics whose name ends in _all.` },
 };
 
 /** A term of the glossary, linked on its first use on the page. Throws on an unknown key. */

@@ -26,7 +26,7 @@ const pageStage = stage({ name: 'page', title: 'Draw the pages of the report', d
 const runPageStage = stage({ ...pageStage, name: 'run-page', title: 'Draw the pages about this run', unstableOutputs: ['page'] });
 const tallyStage = stage({ name: 'tally', title: 'List the cells without a result', determinism: 'exact', module: 'reports/tally.ts', outputs: ['failed', 'counts'], where: 'in-process' });
 const cellPagesStage = stage({ name: 'cell-pages', title: 'Draw a page for each cell', determinism: 'exact', module: 'reports/cell-pages.ts', outputs: ['pages'], unstableOutputs: ['pages'] });
-const exportsStage = stage({ name: 'exports', title: 'Write the tables as DuckDB, Parquet and CSV', determinism: 'exact', module: 'reports/exports.ts', outputs: ['files', 'database'], unstableOutputs: ['database'] });
+const exportsStage = stage({ name: 'exports', title: 'Write the tables as DuckDB, Parquet and CSV', determinism: 'exact', module: 'reports/exports.ts', outputs: ['files', 'database', 'sizes'], unstableOutputs: ['database'] });
 const assetsStage = stage({ name: 'assets', title: 'Copy the style and the script', determinism: 'exact', module: 'reports/assets.ts', outputs: ['assets'], where: 'in-process' });
 
 /** Cells of the report, and the folder it is published to. */
@@ -39,19 +39,19 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
     return inputs;
   };
   const tally = cell(tallyStage, 'all', { inputs: { records: records(options.cells) } });
+  const exported = cell(exportsStage, 'tables', { inputs: of(options.tables.keys()), work: 10 });
   const pageCells = pages.flatMap((page) => {
     const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : [{}];
     return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
       params: { page: page.name, ...point },
-      inputs: { ...of(page.tables), failed: output(tally, 'failed'), ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}) },
+      inputs: { ...of(page.tables), failed: output(tally, 'failed'), ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([output(exported, 'sizes')]) } : {}) },
       uses: [`reports/pages/${page.name}.ts`], batch: 'pages',
     }));
   });
   const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), records: records(options.cells) }, work: options.cells.length / 100 });
-  const exported = cell(exportsStage, 'tables', { inputs: of(options.tables.keys()), work: 10 });
   const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js') } });
   return {
-    cells: [tally, ...pageCells, cellPages, exported, assets],
+    cells: [tally, exported, ...pageCells, cellPages, assets],
     exports: [{
       to: options.to ?? 'reports/site',
       from: [...pageCells.map((c) => output(c)), output(cellPages), output(exported, 'files'), output(exported, 'database'), output(assets)],

@@ -79,12 +79,15 @@ const grouped = (text: string): string => {
   return fraction === undefined ? digits : `${digits}.${fraction}`;
 };
 
-/** Decimals that a half-width allows: 0.0042 -> 3, 0.0012 -> 4, 12 -> 0. */
+/** Decimals that a half-width allows: 0.0042 -> 3, 0.0012 -> 4, 12 -> 0, 441 -> -2 (hundreds). */
 export function decimalsFor(halfWidth: number): number {
   if (!(halfWidth > 0) || !Number.isFinite(halfWidth)) return 3;
   const [digits, exponent] = halfWidth.toExponential(1).split('e') as [string, string];
-  return Math.max(0, -Number(exponent) + (digits.startsWith('1') ? 1 : 0));
+  return -Number(exponent) + (digits.startsWith('1') ? 1 : 0);
 }
+
+/** Like toFixed, also to tens and hundreds: decimals may be negative. */
+const fixed = (x: number, decimals: number): string => (decimals >= 0 ? x.toFixed(decimals) : (Math.round(x * 10 ** decimals) / 10 ** decimals).toFixed(0));
 
 /** Decimals that show three significant digits. */
 function decimalsOf(value: number): number {
@@ -127,13 +130,13 @@ export function formatNumber(bound: Pick<Bound, 'value' | 'low' | 'high' | 'unit
   }
   const half = low !== undefined && high !== undefined ? (high - low) / 2 : undefined;
   const decimals = options.decimals ?? (half !== undefined && half > 0 ? decimalsFor(half) : as === 'count' ? 0 : as === 'percent' ? Math.min(2, decimalsOf(value)) : decimalsOf(value));
-  const digits = (x: number): string => minus(grouped(x.toFixed(decimals).replace(/^-(0(?:\.0*)?)$/, '$1')));
+  const digits = (x: number): string => minus(grouped(fixed(x, decimals).replace(/^-(0(?:\.0*)?)$/, '$1')));
   const sign = options.signed && value > 0 && digits(value) !== digits(0) ? '+' : '';
   const out = { value: sign + digits(value), ...withUnit, ...(power === undefined ? {} : { power }) };
   if (options.bare || half === undefined || low === undefined || high === undefined || half === 0) return out;
   // Lopsided by more than a third of the half-width: the ± form would misplace the interval.
   const lopsided = Math.abs(high + low - 2 * value) / 2 > half / 3;
-  return lopsided ? { ...out, range: `[${digits(low)}, ${digits(high)}]` } : { ...out, plusMinus: half.toFixed(decimals) };
+  return lopsided ? { ...out, range: `[${digits(low)}, ${digits(high)}]` } : { ...out, plusMinus: grouped(fixed(half, decimals)) };
 }
 
 /** One line of text: '0.257 ± 0.004 nats'. */

@@ -21,6 +21,8 @@ export interface PageInput {
   readonly failed: readonly FailedCell[];
   /** Only for pages with `counts: true`. */
   readonly counts: readonly StageCount[];
+  /** Only for pages with `sizes: true`: file of the export -> bytes; empty where the export failed. */
+  readonly sizes: { readonly [file: string]: number };
   /** Only for pages with `records: true`. */
   readonly records: readonly CellProvenance[];
 }
@@ -33,6 +35,8 @@ export interface Page {
   readonly tables: readonly string[];
   /** Reads how many cells there are: redrawn whenever one is added. */
   readonly counts?: boolean;
+  /** Reads the sizes of the exported files. */
+  readonly sizes?: boolean;
   /** Reads the records of all cells. */
   readonly records?: boolean;
   /** Once for each format or model of the study. */

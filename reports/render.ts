@@ -1,7 +1,7 @@
 /** The stage `page`: draws the pages whose inputs changed, all in one task over one warehouse. */
 import type { CellProvenance, Run } from '../stages/dag/index.ts';
 import { writePage } from './layout.ts';
-import type { FailedCell, StageCount } from './page.ts';
+import type { FailedCell, PageInput, StageCount } from './page.ts';
 import { pages } from './pages.ts';
 import { readTables, tablesOf, text } from './task-tables.ts';
 import { openWarehouse } from './warehouse.ts';
@@ -19,12 +19,14 @@ export const run: Run = async (cells, io) => {
       if (!page) { await io.fail(cell.id, { code: 'bad-input', sentence: `there is no page "${String(cell.params['page'])}"`, hint: 'register it in reports/pages.ts' }); continue; }
       const failed = JSON.parse(text(await io.input(cell, 'failed'))) as readonly FailedCell[];
       const counts = page.counts ? JSON.parse(text(await io.input(cell, 'counts'))) as readonly StageCount[] : [];
+      const exported = cell.inputs['sizes']?.kind === 'gather' ? cell.inputs['sizes'].items[0] : undefined;
+      const sizes = exported && 'handle' in exported ? JSON.parse(text(await io.read(exported.handle))) as PageInput['sizes'] : {};
       const records: readonly CellProvenance[] = cell.inputs['records']?.kind === 'records' ? cell.inputs['records'].items : [];
       const path = page.path(cell.params);
       let markup: string | undefined;
       try {
         markup = writePage(path, await page.write({
-          params: cell.params, failed, counts, records,
+          params: cell.params, failed, counts, records, sizes,
           tableCells: new Map(tablesOf(cell).map(([table, item]) => [table, item.cell])),
           query: (sql, parameters) => warehouse.query(sql, parameters, page.tables),
         }));

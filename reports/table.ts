@@ -36,34 +36,27 @@ export interface TableOptions<T> {
 }
 
 const FIGURE_SPACE = '\u2007', PUNCTUATION_SPACE = '\u2008';
-const fraction = (text: string): string => /\.(\d+)/.exec(text)?.[1] ?? '';
-
-/** Blank space as wide as the digits that a text lacks to `digits` decimals. */
-function blanks(text: string, digits: number): string {
-  const own = fraction(text).length;
-  return own === digits ? '' : (own === 0 ? PUNCTUATION_SPACE : '') + FIGURE_SPACE.repeat(digits - own);
+/** Width of a text in halves of a digit's, near enough in any sans with tabular digits. */
+function halves(text: string): number {
+  let sum = 0;
+  for (const character of text) sum += /[\d⁰-⁹²³¹A-Za-z]/.test(character) ? 2 : /[±×−+]/.test(character) ? 2.6 : character === '%' ? 3 : /[[\]]/.test(character) ? 1.2 : 1;
+  return sum;
 }
 
+const blanks = (halves: number): string => FIGURE_SPACE.repeat(halves >> 1) + PUNCTUATION_SPACE.repeat(halves & 1);
+
 /**
- * Texts of a right-aligned column whose decimal points stand under one another: whatever is short to the right of the point
- * is made up with blanks of a digit's width at the end.
+ * Texts of a right-aligned column whose decimal points stand under one another: what is short to the right of the point is
+ * made up with blanks at the end.
  */
 function alignedTexts(cells: readonly (Formatted | undefined)[]): readonly { readonly shown: string; readonly blank: string }[] {
-  const shown = cells.filter((c) => c !== undefined);
-  const digits = Math.max(0, ...shown.map((c) => fraction(c.value).length));
-  const regular = shown.every((c) => c.range === undefined && c.power === undefined);
-  const whole = (text: string): number => text.split('.')[0]!.length;
-  const widest = Math.max(0, ...shown.map((c) => (c.plusMinus === undefined ? 0 : whole(c.plusMinus))));
-  const anyInterval = widest > 0;
-  return cells.map((c) => {
-    if (!c) return { shown: '', blank: '' };
-    const shown = formattedText(c);
-    if (!regular) return { shown, blank: '' };
-    const blank = blanks(c.value, digits);
-    if (!anyInterval) return { shown, blank };
-    if (c.plusMinus === undefined) return { shown, blank: blank + FIGURE_SPACE.repeat(3 + widest + (digits > 0 ? 1 + digits : 0)) };
-    return { shown, blank: blank + blank + FIGURE_SPACE.repeat(widest - whole(c.plusMinus)) };
+  const texts = cells.map((c) => {
+    if (!c) return { shown: '', tail: 0 };
+    const shown = formattedText(c), whole = c.value.split('.')[0]!;
+    return { shown, tail: halves(shown.slice(shown.indexOf(whole) + whole.length)) };
   });
+  const longest = Math.max(0, ...texts.map((t) => t.tail));
+  return texts.map(({ shown, tail }) => ({ shown, blank: shown === '' ? '' : blanks(Math.round(longest - tail)) }));
 }
 
 /** One unit for a column of bytes, with three digits for its largest. */
@@ -81,6 +74,8 @@ function numberColumn<T>(column: TableColumn<T>, rows: readonly T[]): Column {
   const texts = alignedTexts(bounds.map((b) => (b ? formatNumber(b, options) : undefined)));
   const values = bounds.flatMap((b) => (b ? [b.value] : []));
   const best = column.best === undefined || values.length < 2 ? undefined : column.best === 'low' ? Math.min(...values) : Math.max(...values);
+  // What reads the same ties: bold for a difference that the interval hides would mislead.
+  const bestText = texts[bounds.findIndex((b) => b?.value === best)]?.shown;
   return {
     head: html`<th scope="col" class="n">${column.head}</th>`,
     cells: rows.map((row, i) => {
@@ -88,7 +83,7 @@ function numberColumn<T>(column: TableColumn<T>, rows: readonly T[]): Column {
       if (!bound) return html`<td class="n">${column.gap ? column.gap(row) : html`<span class="missing">–</span>`}</td>`;
       const { shown: text, blank } = texts[i]!;
       const shown = numberLink(bound, escapeText(text));
-      return new Html([`<td class="n${bound.value === best ? ' best' : ''}" data-value="${bound.value}">`, ...shown.parts, `${blank}</td>`]);
+      return new Html([`<td class="n${best !== undefined && text === bestText ? ' best' : ''}" data-value="${bound.value}">`, ...shown.parts, `${blank}</td>`]);
     }),
   };
 }

@@ -1,5 +1,6 @@
 /** The claims of the source, each with how it was decided: statement, test, margin, effects, verdict with its scope. */
-import { dotPanel, figure, sharedDomain } from '../charts.ts';
+import { dotPanel, figure, linePanel, sharedDomain } from '../charts.ts';
+import type { Mark, Panel } from '../charts.ts';
 import { html, link, lit } from '../html.ts';
 import type { Html } from '../html.ts';
 import { term } from '../glossary.ts';
@@ -22,10 +23,11 @@ interface Effect extends Row {
 export const claims: Page = {
   name: 'claims',
   path: () => 'claims.html',
-  tables: ['claims', 'claim_effects', 'formats'],
+  tables: ['claims', 'claim_effects', 'formats', 'models'],
   async write(input) {
     const list = await input.query<Claim>('SELECT * FROM claims ORDER BY position, claim, version');
-    const effects = await input.query<Effect>(`SELECT e.*, coalesce(f.family, 'other') AS family FROM claim_effects e LEFT JOIN formats f USING (format) ORDER BY e.claim, e.position, e.part, e.model, e.format`);
+    const effects = await input.query<Effect>(`SELECT e.*, coalesce(f.family, 'other') AS family FROM claim_effects e LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
+      ORDER BY e.claim, e.position, e.part, m.parameters, e.model, f.position, e.format`);
     if (list.length === 0) return { title: 'Claims', body: nothing('claims') };
     return {
       title: 'Claims',
@@ -47,40 +49,68 @@ function lead(list: readonly Claim[]): Html {
 async function section(claim: Claim, effects: readonly Effect[]): Promise<Html> {
   const drawn = await picture(claim, effects);
   return html`<section id="${claim.claim}"><h2>${claim.title}</h2>
-<p><span class="verdict ${claim.verdict.replace(/\s+/g, '-')}">${claim.verdict}</span> <span class="quiet">in ${claim.scope}</span></p>
-${drawn ?? html`<p>${claim.sentence}</p>`}
-${effectTable(effects)}
+<p><span class="verdict ${claim.verdict.replace(/\s+/g, '-')}">${claim.verdict}</span> <span class="quiet">in ${claim.scope}. Margin: ${lit(claim.margin.replace(/\.$/, ''), 'parameter')}.</span></p>
+${drawn && short(claim) ? '' : html`<p>${claim.sentence}</p>`}
+${drawn ?? html`${effects.length <= MOST_ROWS ? effectTable(effects) : html`<details><summary>Estimates, with their intervals</summary>${effectTable(effects)}</details>`}`}
 <dl class="facts-list">
 <dt>the claim</dt><dd>${claim.statement}</dd>
 <dt>source</dt><dd>${claim.source}, ${lit(claim.version, 'name')}</dd>
 <dt>made decidable</dt><dd>${claim.operationalised}</dd>
 <dt>test</dt><dd>${claim.test}</dd>
-<dt>margin</dt><dd>${lit(claim.margin.replace(/\.$/, ''), 'parameter')}. ${claim.margin_reason}</dd>
+<dt>why that margin</dt><dd>${claim.margin_reason}</dd>
 <dt>would change it</dt><dd>${claim.would_change}</dd>
 <dt>decided by</dt><dd>${link(cellPath(claim.cell), claim.cell)}</dd></dl>
 ${claim.sql.trim() === '' ? '' : html`<details><summary>SQL of the point estimates</summary><pre>${lit(claim.sql, 'name')}</pre></details>`}</section>
 `;
 }
 
-const MOST_PANELS = 6;
-const label = (e: Effect): string => [e.model, e.format].filter((x) => x !== null).join(' ') || e.part;
+const MOST_PANELS = 6, MOST_ROWS = 8;
+/** Whether the sentence fits a figure's title. */
+const short = (claim: Claim): boolean => claim.sentence.length <= 120;
+/** A part that is one point of a curve over temperature: 'T 0.3: log ratio of total variation, fp4 / nf4'. */
+const PROFILE = /^T ([\d.]+): (.*)$/;
+const named = (part: string): string => part.replaceAll(' - ', ' − ');
 
 /** Effects with their margin: a panel for each part of the claim, because parts have units of their own. */
 async function picture(claim: Claim, effects: readonly Effect[]): Promise<Html | undefined> {
   const drawable = effects.filter((e) => e.low !== null && e.high !== null);
   const parts = [...new Set(drawable.map((e) => e.part))];
-  if (drawable.length < 2 || parts.length > MOST_PANELS) return undefined;
-  const panels = await Promise.all(parts.map((part) => {
-    const own = drawable.filter((e) => e.part === part);
-    const margins = [...new Set(own.flatMap((e) => [e.margin_low, e.margin_high]).filter((m) => m !== null))];
-    const marks = own.map((e) => ({ format: label(e), family: e.family, x: 0, y: e.value, low: e.low, high: e.high }));
-    const domain = sharedDomain([...marks, ...margins.map((m) => ({ format: '', family: '', x: 0, y: m, low: null, high: null }))]);
-    return dotPanel(part, marks, { label: own[0]!.unit, domain, rules: margins });
-  }));
+  const curves = drawable.every((e) => PROFILE.test(e.part));
+  if (drawable.length < 2 || (!curves && parts.length > MOST_PANELS)) return undefined;
   return figure({
-    id: `effects-${claim.claim}`, title: claim.sentence, panels,
-    subtitle: 'Effects with their intervals. Vertical lines: the margin.', data: effectTable(drawable),
+    id: `effects-${claim.claim}`, title: short(claim) ? claim.sentence : `${claim.title}: ${claim.verdict}`, data: effectTable(effects),
+    panels: curves ? await profiles(drawable) : await Promise.all(parts.map((part) => dots(part, drawable.filter((e) => e.part === part)))),
+    subtitle: html`Estimates with their intervals, whose levels are in the data below.${drawable.some((e) => e.margin_low !== null || e.margin_high !== null) ? ` ${curves ? 'Horizontal' : 'Vertical'} lines: the margin.` : ''}`,
   });
+}
+
+const marginsOf = (effects: readonly Effect[]): number[] => [...new Set(effects.flatMap((e) => [e.margin_low, e.margin_high]).filter((m) => m !== null))];
+const point = (e: Effect, format: string, x: number): Mark => ({ format, family: e.family, x, y: e.value, low: e.low, high: e.high });
+/** Marks and margins in one range. */
+const rangeOf = (effects: readonly Effect[], zero = false): [number, number] =>
+  sharedDomain([...effects.map((e) => point(e, '', 0)), ...marginsOf(effects).map((y) => ({ format: '', family: '', x: 0, y, low: null, high: null }))], { zero });
+
+function dots(part: string, own: readonly Effect[]): Promise<Panel> {
+  // A format that all rows share is in the part's name.
+  const oneFormat = new Set(own.map((e) => e.format)).size === 1;
+  const label = (e: Effect): string => [e.model, oneFormat ? null : e.format].filter((x) => x !== null).join(' ') || named(part);
+  return dotPanel(named(part), own.map((e) => point(e, label(e), 0)), { label: own[0]!.unit, domain: rangeOf(own), rules: marginsOf(own) });
+}
+
+/** Curves over temperature: a row of panels for each quantity, one for each model, with a shared scale. */
+async function profiles(effects: readonly Effect[]): Promise<Panel[]> {
+  const of = (e: Effect): string => PROFILE.exec(e.part)![2]!;
+  const panels: Panel[] = [];
+  // What is decided, which has a margin, before what is only shown.
+  const quantities = [...new Set([...effects].sort((a, b) => Number(b.margin_low !== null) - Number(a.margin_low !== null)).map(of))];
+  for (const quantity of quantities) {
+    const own = effects.filter((e) => of(e) === quantity);
+    for (const model of new Set(own.map((e) => e.model))) {
+      const marks = own.filter((e) => e.model === model).map((e) => point(e, e.format ?? '', Number(PROFILE.exec(e.part)![1])));
+      panels.push(await linePanel(`${model ?? 'all models'}: ${named(quantity)}`, marks, { xLabel: 'temperature', yLabel: own[0]!.unit, yDomain: rangeOf(own, true), zero: true, rules: marginsOf(own) }));
+    }
+  }
+  return panels;
 }
 
 const signed = (margin: number | null, infinite: string): string => (margin === null ? infinite : String(Number(margin.toPrecision(3))).replace('-', '−'));
@@ -89,8 +119,8 @@ function effectTable(effects: readonly Effect[]): Html {
   return table({
     rows: effects,
     columns: [
-      { head: 'part', cell: (e) => lit(e.part, 'name') },
-      { head: 'model', cell: (e) => e.model ?? 'all' },
+      { head: 'part', cell: (e) => lit(named(e.part), 'name') },
+      { head: 'model', cell: (e) => lit(e.model ?? 'all', 'name') },
       ...(effects.some((e) => e.format !== null) ? [{ head: 'format', cell: (e: Effect) => e.format ?? '' }] : []),
       { head: 'effect', number: (e) => e, what: 'claim_effects.value' },
       { head: 'unit', cell: (e) => lit(e.unit, 'name') },

@@ -34,10 +34,11 @@ export function metrics(input: PageInput, quantities: readonly string[], where =
 /** Over all texts, without sampling parameters. */
 export const OVERALL = 'm.text IS NULL AND m.temperature IS NULL AND m.top_k IS NULL AND m.max_new_tokens IS NULL';
 
-/** A metric as a point of a figure, at x. Shares are drawn in percent, as they are printed. */
+/** A metric as a point of a figure, at x. Shares are drawn in percent, as they are printed, their bands within 0 and 100. */
 export function mark(row: MetricRow, x: number): Mark {
-  const by = row.unit === 'share' ? 100 : 1;
-  return { format: row.format, family: row.family, x, y: row.value * by, low: row.low === null ? null : row.low * by, high: row.high === null ? null : row.high * by };
+  const share = row.unit === 'share';
+  const draw = (value: number): number => (share ? Math.min(100, Math.max(0, value * 100)) : value);
+  return { format: row.format, family: row.family, x, y: draw(row.value), low: row.low === null ? null : draw(row.low), high: row.high === null ? null : draw(row.high) };
 }
 
 /** A format's name with its colour, linked to its page. */

@@ -4,6 +4,7 @@ import type { Html } from '../html.ts';
 import { cellPath, derived } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
+import { table } from '../table.ts';
 import { KEYS, PACKED, csvName } from '../tables.ts';
 
 /** What a row of each table is. */
@@ -19,6 +20,7 @@ export const data: Page = {
   name: 'data',
   path: () => 'data.html',
   tables: Object.keys(KEYS),
+  sizes: true,
   async write(input) {
     const tables = await Promise.all(Object.keys(KEYS).map(async (table) => ({
       table, rows: Number((await input.query(`SELECT count(*) AS n FROM ${table}`))[0]!['n']),
@@ -28,18 +30,29 @@ export const data: Page = {
     return {
       title: 'Data',
       body: html`<p class="lead">Everything on this site is drawn from ${derived('tables', tables.length, html`tables of ${link('data/schema.sql', 'schema.sql')}.`, { as: 'count' })} tables with ${derived('rows', total, html`the sum of the rows of all tables.`, { as: 'count' })} rows, which you can download.</p>
-<p>All in one: ${link('data/results.duckdb', 'results.duckdb')}. What the columns mean: ${link('data/schema.sql', 'schema.sql')}. Parquet and CSV are the same bytes each time the study is made again; the DuckDB file holds the same rows.</p>
-${tables.map((t) => section(input, t))}`,
+<p>All in one: ${file(input, 'data/results.duckdb', 'results.duckdb')}. What the columns mean: ${link('data/schema.sql', 'schema.sql')}. Parquet and CSV are the same bytes each time the study is computed again; the DuckDB file holds the same rows.</p>
+${table({ rows: tables, rowId: (t) => t.table, columns: [
+        { head: 'table', cell: (t) => html`<code>${t.table}</code>` },
+        { head: 'one row is', cell: (t) => WHAT[t.table] ?? 'described in schema.sql', wide: true },
+        { head: 'rows', end: true, cell: (t) => derived(`rows.${t.table}`, t.rows, html`rows of ${t.table}${writer(input, t.table)}.`, { as: 'count' }) },
+        { head: 'Parquet', end: true, cell: (t) => file(input, `data/${t.table}.parquet`, 'Parquet') },
+        { head: 'CSV', end: true, cell: (t) => file(input, `data/${csvName(t.table)}`, PACKED.has(t.table) ? 'CSV, compressed' : 'CSV') },
+      ] })}
+<h2>Columns</h2>
+${tables.map((t) => html`<details><summary>${t.table}</summary><p>One row is ${WHAT[t.table] ?? 'described in schema.sql'}${writer(input, t.table)}.</p><ul>${t.columns.map((c) => html`<li><code>${c.column_name}</code> <span class="quiet">${lit(c.column_type, 'name')}${KEYS[t.table]!.includes(c.column_name) ? ', part of the key' : ''}</span></li>`)}</ul></details>
+`)}`,
     };
   },
 };
 
-function section(input: PageInput, { table, rows, columns }: { table: string; rows: number; columns: readonly { column_name: string; column_type: string }[] }): Html {
-  const cell = input.tableCells.get(table);
-  const written = cell ? html`, written by ${link(cellPath(cell), cell)}` : '';
-  return html`<section id="${table}"><h2>${table}</h2>
-<p>One row is ${WHAT[table] ?? 'described in schema.sql'}. ${derived(`rows.${table}`, rows, html`rows of ${table}${written}.`, { as: 'count' })} rows${written}.${rows === 0 ? html` <span class="missing">Empty in this run.</span>` : ''}</p>
-<p class="note">${link(`data/${table}.parquet`, 'Parquet')} · ${link(`data/${csvName(table)}`, PACKED.has(table) ? 'CSV, compressed' : 'CSV')}</p>
-<details><summary>Columns</summary><ul>${columns.map((c) => html`<li><code>${c.column_name}</code> <span class="quiet">${lit(c.column_type, 'name')}${KEYS[table]!.includes(c.column_name) ? ', part of the key' : ''}</span></li>`)}</ul></details></section>
-`;
+/** The cell that wrote a table. */
+function writer(input: PageInput, name: string): Html {
+  const cell = input.tableCells.get(name);
+  return cell ? html`, written by ${link(cellPath(cell), cell)}` : html``;
+}
+
+/** A download with its size, where the export is there. */
+function file(input: PageInput, path: string, name: string): Html {
+  const bytes = input.sizes[path];
+  return html`${link(path, name)}${bytes === undefined ? '' : html` <span class="quiet">${derived(`size.${path}`, bytes, html`size of ${path}.`, { as: 'bytes', ...(path.endsWith('.duckdb') ? { decimals: 0 } : {}) })}</span>`}`;
 }

@@ -73,9 +73,9 @@ ${table({ rows: all, columns: [
     { head: 'bits per weight', number: at('bits_per_weight_linear'), options: { decimals: 3 } },
     { head: 'whole model', number: at('bits_per_weight_model'), options: { decimals: 2 } },
     { head: 'KL divergence, nats', number: at('kl_mean'), gap },
-    { head: 'ΔNLL, nats', number: at('delta_nll'), options: { signed: true } },
-    { head: 'perplexity', number: at('perplexity') },
-    { head: 'same top token', number: at('top1_agreement') },
+    { head: 'ΔNLL, nats', number: at('delta_nll'), options: { signed: true }, gap },
+    { head: 'perplexity', number: at('perplexity'), gap },
+    { head: 'same top token', number: at('top1_agreement'), gap },
   ] })}`;
 }
 
@@ -85,9 +85,12 @@ async function errors(input: PageInput, all: readonly ModelRow[], row: FormatRow
   const panels: Panel[] = [];
   for (const model of all) {
     const own = rows.filter((r) => r.model === model.model);
-    if (own.length > 0) panels.push(await heatPanel(model.model, own.map((r) => ({ column: String(r.layer), row: r.kind, value: r.relative_rms_error })), lookOf(row.format, row.family).colour));
+    if (own.length === 0) continue;
+    const [low, high] = [own.reduce((a, b) => (b.relative_rms_error < a.relative_rms_error ? b : a)), own.reduce((a, b) => (b.relative_rms_error > a.relative_rms_error ? b : a))];
+    const panel = await heatPanel(model.model, own.map((r) => ({ column: String(r.layer), row: r.kind, value: r.relative_rms_error })), lookOf(row.format, row.family).colour);
+    panels.push({ ...panel, title: html`${model.model} <span class="quiet">pale ${num(low, 'tensor_errors.relative_rms_error')}, full ${num(high, 'tensor_errors.relative_rms_error')}</span>` });
   }
-  const worst = [...rows].sort((a, b) => b.relative_rms_error - a.relative_rms_error)[0]!;
+  const worst = rows.reduce((a, b) => (b.relative_rms_error > a.relative_rms_error ? b : a));
   return html`<h2>Error by layer</h2>
 ${figure({
     id: 'errors', panels,

@@ -72,21 +72,24 @@ ${table({ rows: listed, columns: [
     { head: 'format', cell: formatName },
     { head: 'bits per weight', number: at('bits_per_weight_linear'), options: { decimals: 3 } },
     { head: 'bytes, linear layers', number: artifact, what: 'artifacts.linear_bytes', options: { as: 'bytes' } },
-    { head: 'perplexity', number: at('perplexity'), gap, best: 'low' },
-    { head: 'ΔNLL, nats', number: at('delta_nll'), options: { signed: true } },
-    { head: 'KL, nats', number: at('kl_mean'), gap },
-    { head: 'same top token', number: at('top1_agreement') },
+    { head: 'perplexity', number: at('perplexity'), gap },
+    { head: 'ΔNLL, nats', number: at('delta_nll'), options: { signed: true }, gap },
+    { head: 'KL, nats', number: at('kl_mean'), gap, best: 'low' },
+    { head: 'same top token', number: at('top1_agreement'), gap, best: 'high' },
   ] })}`;
 }
 
 async function byText(input: PageInput, row: ModelRow): Promise<Html> {
   const rows = (await metrics(input, ['perplexity', 'kl_mean', 'delta_nll'], 'm.text IS NOT NULL AND m.temperature IS NULL')).filter((r) => r.model === row.model);
   if (rows.length === 0) return html``;
-  const lines = rows.filter((r) => r.quantity === 'perplexity');
+  // By text, then by format as the rows come.
+  const texts = [...new Set(rows.map((r) => r.text))].sort();
+  const lines = texts.flatMap((text) => rows.filter((r) => r.quantity === 'perplexity' && r.text === text));
+  const gap = (r: MetricRow): Html => html`<span class="missing">${r.format === row.base_format ? 'base' : '–'}</span>`;
   return html`<h2>By text</h2>
 ${table({ rows: lines, group: (r) => r.text ?? '', columns: [
     { head: 'format', cell: formatName }, { head: 'perplexity', number: (r) => r },
-    { head: 'ΔNLL, nats', number: (r) => find(rows, { quantity: 'delta_nll', format: r.format, text: r.text }), options: { signed: true } },
-    { head: 'KL, nats', number: (r) => find(rows, { quantity: 'kl_mean', format: r.format, text: r.text }) },
+    { head: 'ΔNLL, nats', number: (r) => find(rows, { quantity: 'delta_nll', format: r.format, text: r.text }), options: { signed: true }, gap },
+    { head: 'KL, nats', number: (r) => find(rows, { quantity: 'kl_mean', format: r.format, text: r.text }), gap },
   ] })}`;
 }

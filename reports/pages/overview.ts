@@ -1,7 +1,7 @@
 /** The first page: the question, the answer in a few generated sentences, the figure that carries it, the claims in a line each. */
 import { figure, scatterPanel, sharedDomain } from '../charts.ts';
 import type { Panel } from '../charts.ts';
-import { html, link, list } from '../html.ts';
+import { html, link, lit } from '../html.ts';
 import type { Html } from '../html.ts';
 import { term } from '../glossary.ts';
 import { derived, num } from '../num.ts';
@@ -27,38 +27,43 @@ export const overview: Page = {
   },
 };
 
-/** Two or three sentences, about the largest model that has both 4-bit forms or, without them, about whatever is there. */
+/** What a reader who has to choose wants first, about the largest model; then what these models cannot say. */
 function answer(all: readonly ModelRow[], rows: readonly MetricRow[]): Html {
   const model = [...all].reverse().find((m) => rows.some((r) => r.model === m.model && r.quantity === 'kl_mean' && r.value > 0));
   if (!model) return nothing('the quality of any format');
   const at = (quantity: string, format: string): MetricRow | undefined => find(rows, { quantity, format, model: model.model });
-  const kl = rows.filter((r) => r.quantity === 'kl_mean' && r.model === model.model && r.value > 0);
-  const smallest = [...kl].filter((r) => at('bits_per_weight_linear', r.format)).sort((a, b) => at('bits_per_weight_linear', a.format)!.value - at('bits_per_weight_linear', b.format)!.value || a.value - b.value)[0];
-  const sentences: Html[] = [];
-  const nf4 = at('top1_agreement', 'nf4'), fp4 = at('top1_agreement', 'fp4');
-  if (nf4 && fp4) {
-    sentences.push(html`On ${modelName(model.model)}, the ${all.length > 1 ? 'largest' : 'only'} model here, nf4 keeps ${num(nf4)} of the most likely next tokens and fp4 keeps ${num(fp4)}.`);
+  const own = (quantity: string): MetricRow[] => rows.filter((r) => r.quantity === quantity && r.model === model.model && r.format !== model.base_format);
+  const bits = (format: string): number => at('bits_per_weight_linear', format)?.value ?? Infinity;
+  const bitsOf = (format: string): Html => num(at('bits_per_weight_linear', format)!, undefined, { decimals: 2 });
+  const losses = own('delta_nll').filter((r) => bits(r.format) < Infinity);
+  const sentences: Html[] = [html`On ${modelName(model.model)}, the ${all.length > 1 ? 'largest' : 'only'} model here`];
+  // The smallest format whose loss cannot be told from the base's.
+  const free = losses.filter((r) => r.low !== null && r.high !== null && r.low <= 0 && r.high >= 0).sort((a, b) => bits(a.format) - bits(b.format))[0];
+  if (free) {
+    sentences.push(html`, ${free.format} with ${bitsOf(free.format)} bits a weight predicts the texts as well as the unquantized weights, as far as these texts can tell: its loss differs by ${num(free, undefined, { signed: true })} nats a token.`);
+  } else {
+    const best = own('kl_mean').filter((r) => r.value > 0).sort((a, b) => a.value - b.value)[0]!;
+    sentences.push(html`, ${best.format} stays closest to the unquantized weights, at a ${term('kl')} of ${num(best)} nats a token.`);
   }
-  const klNf4 = at('kl_mean', 'nf4'), klFp4 = at('kl_mean', 'fp4');
-  if (klNf4 && klFp4) {
-    sentences.push(html`${term('kl', 'KL divergence')} from the unquantized model is ${num(klNf4)} nats a token for nf4 and ${num(klFp4)} for fp4${ratio(klFp4, klNf4)}.`);
+  const klNf4 = at('kl_mean', 'nf4'), klFp4 = at('kl_mean', 'fp4'), topNf4 = at('top1_agreement', 'nf4'), topFp4 = at('top1_agreement', 'fp4');
+  if (klNf4 && klFp4 && topNf4 && topFp4) {
+    const [better, worse] = klNf4.value <= klFp4.value ? [klNf4, klFp4] : [klFp4, klNf4];
+    const [topBetter, topWorse] = better === klNf4 ? [topNf4, topFp4] : [topFp4, topNf4];
+    sentences.push(apart(better, worse)
+      ? html` Among 4-bit formats${better.low === null ? ', by these few windows alone,' : ''} ${better.format} does less damage than ${worse.format}: it keeps ${num(topBetter)} of the most likely next tokens, ${worse.format} ${num(topWorse)}, and its ${term('kl', 'KL divergence')} is ${num(better)} nats a token, ${worse.format}'s ${ratio(worse, better)} times that.`
+      : html` nf4 and fp4 keep ${num(topNf4)} and ${num(topFp4)} of the most likely next tokens; the intervals of their ${term('kl', 'KL divergence')}, ${num(klNf4)} and ${num(klFp4)} nats a token, overlap.`);
   }
-  const int8 = at('kl_mean', 'int8');
-  if (int8) sentences.push(html`int8 stays at ${num(int8)}.`);
-  if (smallest && at('delta_nll', smallest.format)) {
-    sentences.push(html`The fewest bits, ${num(at('bits_per_weight_linear', smallest.format)!, undefined, { decimals: 2 })} a weight with ${smallest.format}, change the loss by ${num(at('delta_nll', smallest.format)!, undefined, { signed: true })} nats a token.`);
-  }
-  if (sentences.length === 0) {
-    const best = [...kl].sort((a, b) => a.value - b.value)[0]!;
-    sentences.push(html`On ${modelName(model.model)}, ${best.format} stays closest to the unquantized model, at a ${term('kl')} of ${num(best)} nats a token.`);
-  }
-  return html`<p class="lead">${sentences.map((s, i) => html`${i > 0 ? ' ' : ''}${s}`)}</p>`;
+  const smallest = [...losses].sort((a, b) => bits(a.format) - bits(b.format) || a.value - b.value)[0];
+  if (smallest && smallest !== free) sentences.push(html` The fewest bits, ${bitsOf(smallest.format)} a weight with ${smallest.format}, change the loss by ${num(smallest, undefined, { signed: true })}.`);
+  return html`<p class="lead">${sentences}</p>
+<p>This holds for ${all.length === 1 ? 'one model of' : 'models of at most'} ${num(model, 'models.parameters', { as: 'count' })} parameters; it does not say what larger ones would do. Every number here links to the run that computed it, with its inputs and the command to compute it again.</p>`;
 }
 
-function ratio(larger: MetricRow, smaller: MetricRow): Html {
-  const by = larger.value / smaller.value;
-  return html`, ${derived(`kl-ratio.${larger.format}.${smaller.format}`, by, html`KL divergence of ${larger.format}, ${num(larger)}, over that of ${smaller.format}, ${num(smaller)}.`, { decimals: 1 })} times as much`;
-}
+/** Whether two intervals, or values where there are none, are disjoint. */
+const apart = (a: MetricRow, b: MetricRow): boolean => (a.high ?? a.value) < (b.low ?? b.value) || (b.high ?? b.value) < (a.low ?? a.value);
+
+const ratio = (larger: MetricRow, smaller: MetricRow): Html =>
+  derived(`kl-ratio.${larger.format}.${smaller.format}`, larger.value / smaller.value, html`KL divergence of ${larger.format}, ${num(larger)}, over that of ${smaller.format}, ${num(smaller)}. Its interval is under ${link('claims.html', 'claims')}.`, { decimals: 1 });
 
 async function pareto(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
   const points = rows.filter((r) => r.quantity === 'kl_mean' && r.value > 0 && find(rows, { quantity: 'bits_per_weight_linear', model: r.model, format: r.format }));
@@ -71,18 +76,20 @@ async function pareto(input: PageInput, all: readonly ModelRow[], rows: readonly
     const own = points.filter((r) => r.model === model.model).map((r) => mark(r, bits(r).value));
     if (own.length === 0) continue;
     panels.push(await scatterPanel(model.model, own, {
-      xLabel: 'bits per weight, linear layers', yLabel: 'KL divergence (nats per token)', yDomain, yLog: true, xDomain: [2.7, 20], xTicks: [4, 8, 16],
+      xLabel: 'bits per weight, linear layers', yLabel: 'KL divergence (nats per token)', yDomain, yLog: true, xDomain: [1.9, 18], xTicks: [4, 8, 16],
     }));
   }
   const listed = await formats(input);
   const data = all.flatMap((model) => listed.map((format) => ({ model: model.model, ...format })));
   const metric = (quantity: string) => (r: { model: string; format: string }) => find(rows, { quantity, model: r.model, format: r.format });
   const gap = await gaps(input);
-  const order = points.filter((r) => r.model === all.at(-1)?.model).sort((a, b) => a.value - b.value).map((r) => r.format);
+  const last = all.findLast((m) => points.some((r) => r.model === m.model))?.model ?? points.at(-1)!.model;
+  const bounded = points.some((r) => r.low !== null);
+  const order = points.filter((r) => r.model === last).sort((a, b) => a.value - b.value);
   return figure({
     id: 'pareto',
-    title: order.length > 1 ? html`From least to most damage: ${list(order)}` : 'Damage against size',
-    subtitle: html`Mean ${term('kl', 'KL divergence')} from the base, logarithmic, against ${term('bits-per-weight', 'bits per weight')} of the linear layers. ${intervalNote(points)} The base itself is at zero by definition.`,
+    title: order.length > 1 ? html`From least to most damage on ${lit(last, 'name')}: ${order.map((r, i) => html`${i === 0 ? '' : apart(order[i - 1]!, r) ? ', ' : ' ≈ '}${r.format}`)}` : 'Damage against size',
+    subtitle: html`Mean ${term('kl', 'KL divergence')} from the base, logarithmic, against ${term('bits-per-weight', 'bits per weight')} of the linear layers. ${intervalNote(points)}${bounded ? ' Where no line shows it is shorter than the mark. ≈: intervals overlap.' : ''} The base itself is at zero by definition.`,
     panels,
     data: table({
       columns: [
@@ -108,12 +115,12 @@ async function facts(input: PageInput): Promise<Html> {
   return html`<dl class="facts">
 <div><dt>models</dt><dd>${count('models', 'models', 'models')}</dd></div>
 <div><dt>formats</dt><dd>${count('formats', 'formats', 'formats')}</dd></div>
-${scored ? html`<div><dt>scored tokens a model</dt><dd>${num(scored, 'metrics.n')}</dd></div>` : ''}
-${scored && scored.clusters !== null ? html`<div><dt>in windows</dt><dd>${num(scored, 'metrics.clusters')}</dd></div>` : ''}
-<div><dt>numbers with their record</dt><dd>${count('metrics', 'metrics', 'metrics')}</dd></div>
+${scored ? html`<div><dt>scored tokens a model</dt><dd>${num(scored, 'metrics.n')}${scored.clusters === null ? '' : html` <span class="quiet">in ${num(scored, 'metrics.clusters')} windows</span>`}</dd></div>` : ''}
+<div><dt>metrics, traced</dt><dd>${count('metrics', 'metrics', 'metrics')}</dd></div>
 <div><dt>cells</dt><dd>${derived('cells', cells, html`Run points of this pipeline's stages, counted on ${link('dag.html', 'the page of this run')}.`, { as: 'count' })}</dd></div>
 <div><dt>without a result</dt><dd>${derived('failed', failed, html`Cells listed under ${link('failures.html', 'failed and missing')}.`, { as: 'count' })}</dd></div>
-${machines.length > 0 ? html`<div><dt>timed on</dt><dd>${machines.map((m, i) => html`${i > 0 ? ', ' : ''}${m.machine}`)}</dd></div>` : ''}
+${machines.length > 0 ? html`<div><dt>timed on</dt><dd>${machines.map((m, i) => html`${i > 0 ? ', ' : ''}${link('speed.html#machines', m.machine)}`)}</dd></div>` : ''}
+<div><dt>date of data</dt><dd>${link('dag.html', 'this run')}</dd></div>
 </dl>`;
 }
 

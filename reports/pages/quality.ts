@@ -1,7 +1,7 @@
 /** Quality: how far each format's next-token distribution is from the base's, and what that costs. */
 import { dotPanel, figure, sharedDomain } from '../charts.ts';
 import type { Panel } from '../charts.ts';
-import { html, link, lit } from '../html.ts';
+import { html, link, list, lit } from '../html.ts';
 import type { Content, Html } from '../html.ts';
 import { term } from '../glossary.ts';
 import { num } from '../num.ts';
@@ -67,7 +67,7 @@ async function distance(all: readonly ModelRow[], rows: readonly MetricRow[]): P
   return figure({
     id: 'kl', data: dataTable(kl, 'KL divergence, nats'),
     title: largest.length > 1 ? html`${largest[0]!.format} stays nearest to the base, ${largest.at(-1)!.format} goes farthest` : 'Distance from the base',
-    subtitle: html`Mean ${term('kl')} of the next-token distribution, nats a token, logarithmic. ${intervalNote(kl)}`,
+    subtitle: html`Mean ${term('kl')} of the next-token distribution, nats a token, logarithmic. ${intervalNote(kl)}${kl.some((r) => r.low !== null) ? ' Where no line shows it is shorter than the mark.' : ''}`,
     panels: await panels(all, kl, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'KL divergence (nats per token)', domain, log: true })),
   });
 }
@@ -81,7 +81,7 @@ async function loss(all: readonly ModelRow[], rows: readonly MetricRow[]): Promi
     id: 'loss', data: dataTable(delta, 'ΔNLL, nats', { signed: true }),
     title: bounded.length === 0 ? html`${most ? html`${most.format} raises the loss most` : 'Loss on the text'}, by these windows alone`
       : worse.size === 0 ? 'No format is measurably worse at predicting the text' : html`Measurably worse at predicting the text on some model: ${[...worse].map((f, i) => html`${i > 0 ? ', ' : ''}${f}`)}`,
-    subtitle: html`${term('delta-nll')} against the base, nats a token; right of zero is worse.`,
+    subtitle: html`${term('delta-nll')} against the base, nats a token; right of zero is worse. ${intervalNote(delta)}`,
     panels: await panels(all, delta, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'ΔNLL (nats per token)', domain, zero: 0 })),
   });
 }
@@ -93,7 +93,7 @@ async function tails(all: readonly ModelRow[], rows: readonly MetricRow[]): Prom
   return figure({
     id: 'tails',
     title: tailTitle(all, shown),
-    subtitle: html`From left to right for each format: the median of ${term('kl')} over tokens, its upper percentiles, its largest value. Logarithmic.`,
+    subtitle: html`From left to right for each format: ${term('kl')} of a token (${list(PERCENTILES.map((p) => (p === 'kl_median' || p === 'kl_max' ? p.slice(3) : lit(p === 'kl_p999' ? '99.9 %' : `${p.slice(4)} %`, 'definition'))))}). Logarithmic.`,
     panels: await panels(all, shown, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'KL divergence of a token (nats)', domain, log: true })),
     data: table({ columns: [{ head: 'model', cell: (r) => modelName(r.model) }, { head: 'format', cell: formatName }, { head: 'quantity', cell: (r) => r.quantity }, { head: 'nats', number: (r) => r }], rows: shown, sortable: true }),
   });
@@ -114,17 +114,17 @@ async function everything(input: PageInput, all: readonly ModelRow[], rows: read
   const lines: Line[] = all.flatMap((model) => listed.map((format) => ({ ...format, model: model.model })));
   const at = (quantity: string) => (line: Line): MetricRow | undefined => find(rows, { quantity, model: line.model, format: line.format });
   const column = (quantity: string, head: string | Html, more: Partial<TableColumn<Line>> = {}): TableColumn<Line>[] =>
-    rows.some((r) => r.quantity === quantity) ? [{ head, number: at(quantity), gap: quantity === 'kl_mean' ? gap : () => html`<span class="missing">–</span>`, ...more }] : [];
+    rows.some((r) => r.quantity === quantity) ? [{ head, number: at(quantity), gap, ...more }] : [];
   return html`${all.map((model) => html`<h3>${modelName(model.model)} <span class="quiet">${model.title}</span></h3>
 ${table({
     rows: lines.filter((line) => line.model === model.model),
     columns: [
       { head: 'format', cell: formatName },
-      ...column('perplexity', term('perplexity'), { gap, best: 'low' }),
+      ...column('perplexity', term('perplexity')),
       ...column('delta_nll', 'ΔNLL, nats', { options: { signed: true } }),
-      ...column('kl_mean', 'KL, nats'),
-      ...column('kl_p99', 'KL, 99th percentile'),
-      ...column('top1_agreement', term('top-1-agreement')),
+      ...column('kl_mean', 'KL, nats', { best: 'low' }),
+      ...column('kl_p99', 'KL, 99th percentile', { best: 'low' }),
+      ...column('top1_agreement', term('top-1-agreement'), { best: 'high' }),
       ...column('right_to_wrong', html`${term('flip', 'flips')}, right to wrong`),
       ...column('wrong_to_right', 'flips, wrong to right'),
     ],

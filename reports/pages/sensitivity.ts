@@ -27,16 +27,19 @@ export const sensitivity: Page = {
 <h2>Temperature, without sampling noise</h2>
 <p>At every scored position the sampler's distribution is known in closed form, so these figures hold no noise from drawing tokens; intervals come from the texts alone.</p>
 ${await byTemperature(all, closed, { id: 'quality-shift', quantity: 'quality_shift', topK: 0, label: 'quality shift (nats)', zero: true, title: shiftTitle(all, closed), subtitle: html`${term('quality-shift', 'Quality shift')} E(T) by ${term('temperature')}, judged by the largest unquantized model; above zero the format is expected to write worse than the base. ${intervalNote(closed)}` })}
-${await byTemperature(all, closed, { id: 'total-variation', quantity: 'total_variation', topK: 0, label: 'total variation (%)', zero: true, title: peakTitle(all, closed), subtitle: html`${term('total-variation', 'Total variation')} between format and base by temperature, from all tokens. Its shape over T is the softmax's own, much the same for any small change of the logits: by itself it decides nothing about sensitivity.` })}
+${await byTemperature(all, closed, { id: 'total-variation', quantity: 'total_variation', topK: 0, label: 'total variation (%)', zero: true, title: peakTitle(all, closed), subtitle: html`${term('total-variation', 'Total variation')} between format and base by temperature, from all tokens. Its shape over T is the softmax's own, much the same for any small change of the logits: by itself it decides nothing about sensitivity. ${intervalNote(closed)}` })}
 <h2>top_k</h2>
 ${await byTopK(all, closed)}
 <h2>Length: where texts part</h2>
 <p>Texts of format and base are drawn with common noise, so that they part only where the format made them. After the first different token their contexts differ, and only averages can be compared.</p>
-${await byTemperature(all, longest(sampled), { id: 'parting', quantity: SAMPLED.untilDifference, topK: 0, label: 'tokens until the texts part', zero: true, title: extremes(all, longest(sampled).filter((r) => r.quantity === SAMPLED.untilDifference), (most, least) => html`${most.format} writes ${num(most)} tokens as its base would at T = ${lit(most.temperature!, 'parameter')}, ${least.format} only ${num(least)} at T = ${lit(least.temperature!, 'parameter')}`), subtitle: html`${term('restricted-mean', 'Restricted mean')} of the number of tokens before the first difference, at the longest max_new_tokens, by temperature; from all tokens.` })}
+${await byTemperature(all, longest(sampled), { id: 'parting', quantity: SAMPLED.untilDifference, topK: 0, label: 'tokens until the texts part', zero: true, title: extremes(all, longest(sampled).filter((r) => r.quantity === SAMPLED.untilDifference), (most, least) => html`On ${most.model} ${most.format} writes ${num(most)} tokens as its base would at T = ${lit(most.temperature!, 'parameter')}, ${least.format} only ${num(least)} at T = ${lit(least.temperature!, 'parameter')}`), subtitle: html`${term('restricted-mean', 'Restricted mean')} of the number of tokens before the first difference, at the longest max_new_tokens, by temperature; from all tokens. ${promptNote(sampled.filter((r) => r.quantity === SAMPLED.untilDifference))}` })}
 ${await byLength(all, sampled)}`,
     };
   },
 };
+
+/** What the bands of written texts are: not those of the exact figures above. */
+const promptNote = (rows: readonly MetricRow[]): Html => (rows.some((r) => r.low !== null) ? html`Bands: intervals at ${lit('95 %', 'definition')} over prompts${rows.some((r) => r.low === null) ? '; none where too few prompts differ for one' : ''}.` : html`No intervals: too few prompts.`);
 
 const longest = (rows: readonly MetricRow[]): MetricRow[] => {
   const limit = Math.max(...rows.map((r) => r.max_new_tokens ?? 0));
@@ -65,7 +68,7 @@ function lead(all: readonly ModelRow[], rows: readonly MetricRow[]): Html {
 function shiftTitle(all: readonly ModelRow[], rows: readonly MetricRow[]): Content {
   const own = rows.filter((r) => r.quantity === 'quality_shift' && r.model === all.at(-1)?.model && r.top_k === 0);
   const worst = [...own].sort((a, b) => b.value - a.value)[0];
-  return worst ? html`${worst.format} loses most, at T = ${lit(worst.temperature!, 'parameter')}` : 'Quality by temperature';
+  return worst ? html`On ${worst.model} ${worst.format} loses most, ${num(worst)} nats at T = ${lit(worst.temperature!, 'parameter')}` : 'Quality by temperature';
 }
 
 /** The largest value of the largest model, in words: where the distance peaks. */
@@ -81,14 +84,16 @@ function extremes(all: readonly ModelRow[], rows: readonly MetricRow[], say: (mo
   return own.length < 2 ? 'Where texts part' : say(own[0]!, own.at(-1)!);
 }
 
-/** The effect of the smallest top_k where the distance from all tokens is largest. */
+/** The smallest top_k at the format and temperature where it changes the distance most. */
 function topKTitle(own: readonly MetricRow[], ks: readonly number[]): Content {
-  const full = own.filter((r) => r.top_k === 0).sort((a, b) => b.value - a.value);
-  for (const row of full) {
-    const cut = own.find((r) => r.format === row.format && r.temperature === row.temperature && r.top_k === ks.find((k) => k > 0));
-    if (cut) return html`On ${row.model}, ${row.format} at T = ${lit(row.temperature!, 'parameter')} is ${num(row)} from its base over all tokens, ${num(cut)} with top_k ${lit(cut.top_k!, 'parameter')}`;
-  }
-  return 'Distance under top_k';
+  const smallest = ks.find((k) => k > 0);
+  const pairs = own.filter((r) => r.top_k === 0).flatMap((row) => {
+    const cut = own.find((r) => r.format === row.format && r.temperature === row.temperature && r.top_k === smallest);
+    return cut ? [{ row, cut, change: Math.abs(cut.value - row.value) }] : [];
+  }).sort((a, b) => b.change - a.change);
+  if (!pairs[0]) return 'Distance under top_k';
+  const { row, cut } = pairs[0];
+  return html`On ${row.model} at T = ${lit(row.temperature!, 'parameter')}, ${row.format} is ${num(row)} from its base over all tokens, ${num(cut)} with top_k ${lit(cut.top_k!, 'parameter')}`;
 }
 
 interface Kind { readonly id: string; readonly quantity: string; readonly topK: number; readonly label: string; readonly title: Content; readonly subtitle: Content; readonly zero: boolean }
@@ -136,7 +141,7 @@ async function byTopK(all: readonly ModelRow[], rows: readonly MetricRow[]): Pro
   return html`${figure({
     id: 'top-k', panels,
     title: topKTitle(own, ks),
-    subtitle: html`${term('total-variation', 'Total variation')} between format and base under ${term('top-k')} sampling, by temperature.`,
+    subtitle: html`${term('total-variation', 'Total variation')} between format and base under ${term('top-k')} sampling, by temperature. ${intervalNote(own)}`,
     data: table({
       columns: [
         { head: 'format', cell: formatName }, { head: 'temperature', cell: (r) => lit(r.temperature!, 'parameter') }, { head: 'top_k', cell: (r) => lit(r.top_k!, 'parameter') },
@@ -156,7 +161,7 @@ async function byLength(all: readonly ModelRow[], rows: readonly MetricRow[]): P
   if (at === undefined) return html``;
   return lines(all, same.filter((r) => r.temperature === at), {
     id: 'length', label: 'texts equal to the base’s (%)', zero: true,
-    title: extremes(all, longest(same.filter((r) => r.temperature === at)), (most, least) => html`After ${lit(most.max_new_tokens!, 'parameter')} tokens ${num(most)} of the texts in ${most.format} are still the base's, and ${num(least)} in ${least.format}`),
-    subtitle: html`Share of texts with no difference up to max_new_tokens, at T = ${lit(at, 'parameter')}, from all tokens.`,
+    title: extremes(all, longest(same.filter((r) => r.temperature === at)), (most, least) => html`On ${most.model}, after ${lit(most.max_new_tokens!, 'parameter')} tokens ${num(most)} of the texts in ${most.format} are still the base's, and ${num(least)} in ${least.format}`),
+    subtitle: html`Share of texts with no difference up to max_new_tokens, at T = ${lit(at, 'parameter')}, from all tokens. ${promptNote(same)}`,
   }, (r) => r.max_new_tokens!, 'max_new_tokens');
 }

@@ -2,9 +2,9 @@
 import { figure, sharedDomain, stripPanel } from '../charts.ts';
 import type { Panel } from '../charts.ts';
 import { html, link, list, lit } from '../html.ts';
-import type { Html } from '../html.ts';
+import type { Content, Html } from '../html.ts';
 import { term } from '../glossary.ts';
-import { num } from '../num.ts';
+import { derived, num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { missing } from '../page.ts';
@@ -14,6 +14,9 @@ import type { MetricRow, ModelRow } from './common.ts';
 
 /** Engines whose speed says nothing about the formats: without kernels for packed weights, they decode first. */
 const NO_VERDICT = new Set(['reference', 'wasm']);
+
+/** How far from 1 the interval of an A/A ratio may reach. */
+const NOISE = 0.025;
 
 interface Sample extends Row { readonly model: string; readonly format: string; readonly family: string; readonly engine: string; readonly machine: string; readonly phase: string; readonly value: number; readonly median: number }
 
@@ -31,7 +34,7 @@ export const speed: Page = {
     return {
       title: 'Speed and memory',
       body: html`${lead(all, rows, engines)}
-${samples.length === 0 ? nothing('speed') : html`${await distributions(all, samples, 'decode')}${await distributions(all, samples, 'prefill')}`}
+${samples.length === 0 ? nothing('speed') : html`${await distributions(all, samples, rows, 'decode')}${await distributions(all, samples, rows, 'prefill')}`}
 ${await rates(input, all, rows)}
 <h2 id="memory">Memory</h2>
 ${await memory(input, all, rows)}
@@ -52,7 +55,16 @@ function lead(all: readonly ModelRow[], rows: readonly MetricRow[], engines: rea
   return html`<p class="lead">${size}${caution}</p>`;
 }
 
-async function distributions(all: readonly ModelRow[], samples: readonly Sample[], phase: 'decode' | 'prefill'): Promise<Html> {
+/** The fastest format of the largest model against its base, where the interval allows to name one. */
+function pace(all: readonly ModelRow[], rows: readonly MetricRow[], phase: 'decode' | 'prefill'): Content {
+  const doing = phase === 'decode' ? 'decodes' : 'reads a prompt';
+  const own = rows.filter((r) => r.quantity === `${phase}_ratio_to_base` && r.model === all.at(-1)?.model).sort((a, b) => b.value - a.value);
+  const fastest = own[0];
+  if (!fastest || fastest.low === null) return phase === 'decode' ? 'Decoding, one token after another' : 'Prefill, a prompt at once';
+  return fastest.low > 1 ? html`On ${fastest.model} ${fastest.format} ${doing} fastest, at ${num(fastest)} times its base's rate` : html`On ${fastest.model} no format ${doing} measurably faster than its base`;
+}
+
+async function distributions(all: readonly ModelRow[], samples: readonly Sample[], rows: readonly MetricRow[], phase: 'decode' | 'prefill'): Promise<Html> {
   const own = samples.filter((s) => s.phase === phase);
   if (own.length === 0) return html``;
   const panels: Panel[] = [];
@@ -66,8 +78,8 @@ async function distributions(all: readonly ModelRow[], samples: readonly Sample[
   }
   return figure({
     id: phase, panels,
-    title: phase === 'decode' ? 'Decoding, one token after another' : 'Prefill, a prompt at once',
-    subtitle: html`Tokens per second, one stroke for each timing, the median thicker. Blocks in random order; nothing was dropped. Scales differ between models.`,
+    title: pace(all, rows, phase),
+    subtitle: html`${phase === 'decode' ? 'Decoding, one token after another' : 'Prefill, a prompt at once'}: tokens per second, one stroke for each timing, the median thicker. Blocks in random order; nothing was dropped. Scales differ between models.`,
     data: table({
       columns: [{ head: 'model', cell: (s) => modelName(s.model) }, { head: 'format', cell: formatName }, { head: 'machine', cell: (s) => s.machine }, { head: 'block', cell: (s) => lit(Number(s['block']), 'ordinal') },
         { head: 'tokens', number: (s) => s, what: 'speed_samples.tokens' }, { head: 'ms', number: (s) => s, what: 'speed_samples.duration_ms', options: { decimals: 1 } }],
@@ -82,7 +94,8 @@ async function rates(input: PageInput, all: readonly ModelRow[], rows: readonly 
   const listed = await formats(input);
   const gap = await gaps(input);
   const at = (quantity: string) => (line: { model: string; format: string }): MetricRow | undefined => find(rows, { quantity, model: line.model, format: line.format });
-  const noise = rows.filter((r) => r.quantity.endsWith('aa_ratio'));
+  const noise = all.flatMap((m) => rows.filter((r) => r.model === m.model && r.quantity.endsWith('aa_ratio')));
+  const noisy = noise.filter((r) => r.low !== null && r.high !== null && (r.low < 1 - NOISE || r.high > 1 + NOISE));
   return html`<h2>Rates</h2>
 ${table({
     caption: 'Medians over blocks, with intervals; ratios are medians of paired ratios to the base within a block.',
@@ -92,15 +105,16 @@ ${table({
       { head: 'format', cell: formatName },
       { head: 'decode, tokens/s', number: at('decode_tokens_per_second'), gap },
       { head: 'ratio to base', number: at('decode_ratio_to_base'), gap },
-      { head: 'prefill, tokens/s', number: at('prefill_tokens_per_second') },
+      { head: 'prefill, tokens/s', number: at('prefill_tokens_per_second'), gap },
       { head: 'ratio to base', number: at('prefill_ratio_to_base'), gap },
     ],
   })}
-${noise.length > 0 ? html`<p>The machine's own noise, from the ${term('a-a-pair')}: a format timed twice in each block differs from itself by a factor of ${list(noise.map((r) => html`${num(r)} (${r.model}, ${r.quantity.startsWith('decode') ? 'decode' : 'prefill'})`))}.</p>` : ''}`;
+${noise.length > 0 ? html`<p>The machine's own noise, from the ${term('a-a-pair')}: a format timed twice in each block differs from itself by a factor of ${list(noise.map((r) => html`${num(r)} (${r.model}, ${r.quantity.startsWith('decode') ? 'decode' : 'prefill'})`))}.${noisy.length > 0 ? html` An interval that leaves ±${lit('2.5 %', 'definition')} means that a comparison there is too noisy for a verdict: ${derived('noisy', noisy.length, html`intervals of A/A ratios above that leave the limits.`, { as: 'count' })} of ${derived('pairs', noise.length, html`A/A ratios above.`, { as: 'count' })} do. Longer timings (speed.seconds in data/study.yaml) narrow them.` : ''}</p>` : ''}`;
 }
 
 async function memory(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
   const listed = await formats(input);
+  const gap = await gaps(input);
   const artifacts = await input.query<Row & { model: string; format: string; alias_of: string | null }>('SELECT * FROM artifacts');
   const at = (quantity: string) => (line: { model: string; format: string }): MetricRow | undefined => find(rows, { quantity, model: line.model, format: line.format });
   if (artifacts.length === 0) return nothing('stored bytes');
@@ -115,7 +129,7 @@ ${table({
       { head: 'everything else', number: artifact, what: 'artifacts.other_bytes', options: { as: 'bytes' } },
       { head: 'bits per weight, linear', number: at('bits_per_weight_linear'), options: { decimals: 3 } },
       { head: 'whole model', number: at('bits_per_weight_model'), options: { decimals: 2 } },
-      { head: 'held by the engine', number: at('held_bytes'), options: { as: 'bytes' } },
+      { head: 'held by the engine', number: at('held_bytes'), options: { as: 'bytes' }, gap },
     ],
   })}`;
 }

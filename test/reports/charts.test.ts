@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { linePanel, logTicks, sharedDomain, spread } from '../../reports/charts.ts';
+import { linePanel, logTicks, roomyFormat, sharedDomain, spread } from '../../reports/charts.ts';
 import { lookOf } from '../../reports/family.ts';
 
 const mark = (format: string, x: number, y: number, low: number | null = null, high: number | null = null) => ({ format, family: format.slice(0, 3), x, y, low, high });
@@ -18,6 +18,13 @@ test('labels at lines’ ends keep apart, in order, and inside the frame', () =>
 test('ticks of a logarithmic axis are plain powers of ten, with threes where there are few', () => {
   assert.equal(logTicks([0.0005, 0.2]), [0.001, 0.01, 0.1]);
   assert.equal(logTicks([0.002, 0.02]), [0.003, 0.01]);
+  assert.equal(logTicks([1e-6, 2], 230), [1e-6, 1e-4, 0.01, 1], 'fewer where labels would touch');
+});
+
+test('ticks whose labels would touch stay bare, the ends keep theirs', () => {
+  const ticks = [0, 0.1, 0.3, 0.5, 0.7, 0.8, 1, 1.3];
+  const format = roomyFormat(ticks, (t) => (t / 1.3) * 198);
+  assert.equal(ticks.map(format).filter((text) => text !== ''), ['0', '0.3', '0.5', '0.7', '1', '1.3']);
 });
 
 test('panels share a range that holds every interval, and zero for differences', () => {

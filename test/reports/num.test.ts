@@ -39,8 +39,10 @@ test('digits are as many as the interval allows', () => {
   assert.is(decimalsFor(0.0042), 3);
   assert.is(decimalsFor(0.0012), 4);
   assert.is(decimalsFor(12), 0);
+  assert.is(decimalsFor(441), -2);
+  assert.is(shown(7562, 6311, 7871), '7,600 [6,300, 7,900]');
   assert.is(shown(0.0024, 0.0012, 0.0036), '0.0024 ± 0.0012');
-  assert.is(shown(1234.4, 1174, 1294), '1,234 ± 60');
+  assert.is(shown(1234.4, 1174, 1294), '1,230 ± 60');
   assert.is(shown(-0.0312, -0.0352, -0.0272), '−0.031 ± 0.004');
   assert.is(shown(0.002, 0.001, 0.003, { signed: true }), '+0.0020 ± 0.0010');
   assert.is(shown(0.00001, -0.004, 0.00402, { signed: true }), '0.000 ± 0.004', 'no sign on what rounds to zero');

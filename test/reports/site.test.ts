@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { CellProvenance } from '../../stages/dag/index.ts';
 import { pages } from '../../reports/pages.ts';
 import { report } from '../../reports/index.ts';
 import { FORMATS, MODELS, artificialRecords, artificialRows } from './rows.ts';
@@ -77,6 +78,38 @@ test('built twice, the same bytes, but for the DuckDB file', async () => {
   for (const [path, bytes] of again.files) {
     if (path !== 'data/results.duckdb') assert.ok(Buffer.from(bytes).equals(Buffer.from(first.files.get(path)!)), path);
   }
+});
+
+test('a run with another history, machine and speed gives the same pages, but for what is marked as of this run', async () => {
+  const some = records.filter((r) => !r.cell.includes('10m') && !r.cell.includes('texts'));
+  const elsewhere = some.map((r): CellProvenance => ({
+    ...r, reasons: [{ field: 'never computed' }],
+    ...(r.record ? { record: { ...r.record, outputs: Object.fromEntries(Object.entries(r.record.outputs).reverse()), finishedAt: '2027-07-07T07:07:07+00:00', durationMs: 777.7, machine: 'm-777777', run: 'r7', computedBy: { engine: 'native', build: '777' } } } : {}),
+  }));
+  const stages = ['page', 'run-page', 'cell-pages', 'exports'];
+  const [first, again] = [await buildSite({ rows: small, records: some, stages }), await buildSite({ rows: small, records: elsewhere, stages })];
+  const same = (html: string): string => html.replace(/<section class="measured">[\s\S]*?<\/section>/, '');
+  let marked = 0;
+  for (const [path, html] of pagesOf(again)) {
+    if (path === 'dag.html') continue;
+    const before = htmlOf(first, path);
+    if (before !== html) marked++;
+    assert.is(same(html), same(before), path);
+  }
+  assert.is(marked, some.length, 'every cell page says where, when and why');
+  const run = (from: Site): string => htmlOf(from, 'dag.html').replace(/<p class="run-facts">[\s\S]*?<\/p>/, '').replace(/(#derived\.time[^>]*>|id="derived\.time[^>]*><b>)[^<]*/g, '$1');
+  assert.is(run(again), run(first), 'dag.html, but for dates, machines and times');
+});
+
+test('downloads are there, with their sizes', () => {
+  const html = htmlOf(site, 'data.html');
+  for (const table of Object.keys(rows)) assert.ok(html.includes(`id="${table}"`), table);
+  for (const [, path, shown] of html.matchAll(/<li id="derived\.size\.([^"]*)"><b>([^<]*)<\/b>/g)) {
+    const [value, unit] = shown!.split(' ') as [string, string];
+    const bytes = site.files.get(path!)!.length, power = { B: 1, kB: 1e3, MB: 1e6 }[unit]!;
+    assert.ok(Math.abs(Number(value) * power - bytes) <= (path!.endsWith('.duckdb') ? 1e6 : bytes * 0.006 + 1), `${path}: ${shown} for ${bytes}`);
+  }
+  assert.is([...html.matchAll(/<li id="derived\.size/g)].length, 2 * Object.keys(rows).length + 1);
 });
 
 test('a figure is an image with a label, its data in a table below', () => {

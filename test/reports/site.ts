@@ -46,7 +46,7 @@ export async function buildSite({ rows, records, lost = [], stages }: SiteOption
           if (ref.kind === 'file') inputs[name] = { kind: 'object', handle: put(await readFile(new URL(ref.path, ROOT))) };
           else if (ref.kind === 'records') inputs[name] = { kind: 'records', items: records };
           else if (ref.kind === 'output') inputs[name] = { kind: 'object', handle: outputs.get(`${ref.cell} ${ref.output}`)! };
-          else inputs[name] = { kind: 'gather', items: ref.of.map((of) => lost.includes(name.replace('table.', '')) ? { cell: of.cell, output: of.output, missing: { code: 'crashed', sentence: 'its process died' } } : { cell: of.cell, output: of.output, handle: outputs.get(`${of.cell} ${of.output}`)! }) };
+          else inputs[name] = { kind: 'gather', items: ref.of.map((of) => lost.includes(name.replace('table.', '')) || !outputs.has(`${of.cell} ${of.output}`) ? { cell: of.cell, output: of.output, missing: { code: 'crashed', sentence: 'its process died' } } : { cell: of.cell, output: of.output, handle: outputs.get(`${of.cell} ${of.output}`)! }) };
         }
         task.push({ id: cell.id, params: cell.params, inputs });
       }
