@@ -24,38 +24,58 @@ const ROWS_PER_STEP = 512;
 
 /** The new token ids of each prompt, at most maxNewTokens. Resets the session. */
 export async function generate(session: Session, options: GenerateOptions): Promise<Int32Array[]> {
-  const { prompts, maxNewTokens, endToken } = options;
-  checkSampling(options);
+  const [texts] = await generateAll(session, [options]);
+  return texts!;
+}
+
+/** As generate() for each request, all of them decoding as one batch: fewer, fuller steps. */
+export async function generateAll(session: Session, requests: readonly GenerateOptions[]): Promise<Int32Array[][]> {
+  const sequences = requests.map((request) => {
+    checkRequest(request);
+    return request.prompts.map(({ ids, key }): Sequence => ({ ids, key, request, text: [] }));
+  });
+  await decode(session, sequences.flat().filter(({ request }) => request.maxNewTokens > 0));
+  return sequences.map((own) => own.map(({ text }) => Int32Array.from(text)));
+}
+
+interface Sequence extends Prompt {
+  readonly request: GenerateOptions;
+  /** The new tokens so far. */
+  readonly text: number[];
+}
+
+function checkRequest(request: GenerateOptions): void {
+  const { prompts, maxNewTokens } = request;
+  checkSampling(request);
   if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 0)) throw new RangeError(`max_new_tokens is ${maxNewTokens}; it must be a whole number`);
   if (prompts.some(({ ids }) => ids.length === 0)) throw new RangeError('a prompt needs at least one token');
-  const texts: number[][] = prompts.map(() => []);
-  if (prompts.length === 0 || maxNewTokens === 0) return texts.map((ids) => Int32Array.from(ids));
+}
 
+async function decode(session: Session, sequences: readonly Sequence[]): Promise<void> {
+  if (sequences.length === 0) return;
   // The last new token is never fed, so it needs no position.
-  session.reset(prompts.length, Math.max(...prompts.map(({ ids }) => ids.length)) + maxNewTokens - 1);
+  session.reset(sequences.length, Math.max(...sequences.map(({ ids, request }) => ids.length + request.maxNewTokens - 1)));
   /** Adds the next token to the text of `slot`; whether it goes on after that. */
   const extend = (slot: number, logits: Float32Array): boolean => {
-    const { ids, key } = prompts[slot]!;
-    const text = texts[slot]!;
-    const token = sampleToken(logits, options, key, ids.length + text.length);
+    const { ids, key, request, text } = sequences[slot]!;
+    const token = sampleToken(logits, request, key, ids.length + text.length);
     text.push(token);
-    return token !== endToken && text.length < maxNewTokens;
+    return token !== request.endToken && text.length < request.maxNewTokens;
   };
 
   let active: number[] = [];
-  for (const rows of promptSteps(prompts)) {
+  for (const rows of promptSteps(sequences)) {
     const logits = await session.step(rows, Int32Array.from(rows.ends, ({ row }) => row));
     active = active.concat(rows.ends.flatMap(({ slot }, index) => (extend(slot, row(logits, index, session.shape.vocabulary)) ? [slot] : [])));
   }
   while (active.length > 0) {
     const logits = await session.step({
       slot: Int32Array.from(active),
-      position: Int32Array.from(active, (slot) => prompts[slot]!.ids.length + texts[slot]!.length - 1),
-      token: Int32Array.from(active, (slot) => texts[slot]!.at(-1)!),
+      position: Int32Array.from(active, (slot) => sequences[slot]!.ids.length + sequences[slot]!.text.length - 1),
+      token: Int32Array.from(active, (slot) => sequences[slot]!.text.at(-1)!),
     });
     active = active.filter((slot, index) => extend(slot, row(logits, index, session.shape.vocabulary)));
   }
-  return texts.map((ids) => Int32Array.from(ids));
 }
 
 function row(logits: Float32Array, index: number, vocabulary: number): Float32Array {

@@ -45,7 +45,7 @@ export function rotateHead(out: Float32Array, x: Float32Array, at: number, headD
 }
 
 /** First position that a query at `position` sees. A window of w sees itself and w - 1 before. 0: no window. */
-export function firstVisible(position: number, window: number): number {
+function firstVisible(position: number, window: number): number {
   return window > 0 ? Math.max(0, position - window + 1) : 0;
 }
 

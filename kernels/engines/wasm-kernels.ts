@@ -41,7 +41,7 @@ export interface WasmKernels {
 }
 
 /** A module and the first 12 hex digits of its sha256. */
-export interface CompiledKernels { readonly module: WebAssembly.Module; readonly sha256: string }
+interface CompiledKernels { readonly module: WebAssembly.Module; readonly sha256: string }
 
 let compiled: Promise<CompiledKernels> | undefined;
 
@@ -57,7 +57,7 @@ async function readBundled(): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /** Compiles bytes that came from elsewhere (a page has them embedded). */
-export async function compileKernels(bytes: Uint8Array<ArrayBuffer>): Promise<CompiledKernels> {
+async function compileKernels(bytes: Uint8Array<ArrayBuffer>): Promise<CompiledKernels> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   const sha256 = Array.from(digest.subarray(0, 6), (byte) => byte.toString(16).padStart(2, '0')).join('');
   return { module: await WebAssembly.compile(bytes), sha256 };

@@ -1,11 +1,12 @@
 /**
  * Writes texts: each prompt continued at one temperature, top_k and seed, under one format. Noise is common to all formats
- * (docs/arithmetic.md, Sampling), so texts part only where the formats' distributions make them. All prompts of a cell
+ * (docs/arithmetic.md, Sampling), so texts part only where the formats' distributions make them. Prompts and settings
  * decode as one batch; a shorter max_new_tokens is a beginning of the longest, which alone is written.
  */
-import { generate } from '../../kernels/generate.ts';
+import { generateAll } from '../../kernels/generate.ts';
 import { promptKeyOf } from '../../kernels/sampler.ts';
 import { openTokenizer } from '../../kernels/tokenizer.ts';
+import type { GenerateOptions, Tokenizer } from '../../kernels/index.ts';
 import { cell, output, stage } from '../dag/index.ts';
 import type { Cell, Run, TaskCell } from '../dag/index.ts';
 import { isGreedy, samplingPath } from './cell-ids.ts';
@@ -15,7 +16,7 @@ import type { StudyModel } from './config.ts';
 import { computedBy, studyEngine } from './engine.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { checkpointInputs, registerEntries } from './model-cells.ts';
-import { BadInput, guarded, listParam, numberParam, openedForAll, textParam } from './task-values.ts';
+import { BadInput, guarded, guardedTogether, listParam, numberParam, openedForAll, textParam } from './task-values.ts';
 import type { WrittenText } from './task-values.ts';
 
 export const generateStage = stage({
@@ -25,6 +26,9 @@ export const generateStage = stage({
   module: 'stages/quantization/generate.ts',
   outputs: ['texts'],
 });
+
+/** Sequences that decode together: enough to use a weight often once it is in the cache, few enough for their keys and values. */
+const SEQUENCES = 64;
 
 export interface GenerateSettings { readonly prompts: readonly Prompt[]; readonly newTokens: number; readonly sampling: Sampling }
 
@@ -65,35 +69,63 @@ export const run: Run = async (cells, io) => {
   });
   const endToken = checkpoint.config['eos_token_id'];
   try {
-    for (const [index, task] of cells.entries()) {
+    const requests = new Map<TaskCell, GenerateOptions>();
+    for (const task of cells) await guarded(io, task, async () => { requests.set(task, requestOf(task, tokenizer, session.shape.contextTokens, typeof endToken === 'number' ? endToken : undefined)); });
+    let done = 0;
+    for (const group of groupsOf([...requests.keys()])) {
       if (io.signal.aborted) return;
-      await guarded(io, task, async () => {
-        const prompts = promptsOf(task).map(({ name, text }) => ({ name, ids: tokenizer.encode(text) }));
-        const newTokens = numberParam(task, 'newTokens');
-        for (const { name, ids } of prompts) {
-          if (ids.length === 0) throw new BadInput(`the prompt ${name} has no tokens`);
-          if (ids.length + newTokens > session.shape.contextTokens) {
-            throw new BadInput(`the prompt ${name} has ${ids.length} tokens; with ${newTokens} new ones it leaves the model's context of ${session.shape.contextTokens}`, 'Lower max_new_tokens or shorten the prompt.');
-          }
+      await guardedTogether(io, group, async (tasks) => {
+        const written = await generateAll(session, tasks.map((task) => requests.get(task)!));
+        for (const [index, task] of tasks.entries()) {
+          await io.commit(task.id, { texts: JSON.stringify(textsOf(task, requests.get(task)!, written[index]!, tokenizer)) }, computedBy(engine));
         }
-        const written = await generate(session, {
-          prompts: prompts.map(({ ids }) => ({ ids, key: promptKeyOf(ids) })),
-          temperature: numberParam(task, 'temperature'), topK: numberParam(task, 'topK'), seed: numberParam(task, 'seed'),
-          maxNewTokens: newTokens,
-          ...(typeof endToken === 'number' ? { endToken } : {}),
-        });
-        const texts = prompts.map(({ name, ids: promptIds }, place): WrittenText => {
-          const ids = written[place] as Int32Array;
-          return { prompt: name, promptIds: [...promptIds], ids: [...ids], text: tokenizer.decode(ids), pieces: tokenizer.pieces(ids) };
-        });
-        await io.commit(task.id, { texts: JSON.stringify(texts) }, computedBy(engine));
       });
-      io.progress(index + 1, cells.length, 'settings');
+      io.progress(done += group.length, requests.size, 'settings');
     }
   } finally {
     session.dispose();
   }
 };
+
+/** Throws BadInput where a prompt cannot be continued. */
+function requestOf(task: TaskCell, tokenizer: Tokenizer, contextTokens: number, endToken: number | undefined): GenerateOptions {
+  const maxNewTokens = numberParam(task, 'newTokens');
+  const prompts = promptsOf(task).map(({ name, text }) => {
+    const ids = tokenizer.encode(text);
+    if (ids.length === 0) throw new BadInput(`the prompt ${name} has no tokens`);
+    if (ids.length + maxNewTokens > contextTokens) {
+      throw new BadInput(`the prompt ${name} has ${ids.length} tokens; with ${maxNewTokens} new ones it leaves the model's context of ${contextTokens}`, 'Lower max_new_tokens or shorten the prompt.');
+    }
+    return { ids, key: promptKeyOf(ids) };
+  });
+  return {
+    prompts, maxNewTokens, temperature: numberParam(task, 'temperature'), topK: numberParam(task, 'topK'), seed: numberParam(task, 'seed'),
+    ...(endToken === undefined ? {} : { endToken }),
+  };
+}
+
+/** Cells that decode together: as many as have SEQUENCES in all, at least one. */
+function groupsOf(cells: readonly TaskCell[]): TaskCell[][] {
+  const groups: TaskCell[][] = [];
+  let room = 0;
+  for (const task of cells) {
+    const sequences = promptsOf(task).length;
+    if (sequences > room) {
+      groups.push([]);
+      room = SEQUENCES;
+    }
+    groups.at(-1)!.push(task);
+    room -= sequences;
+  }
+  return groups;
+}
+
+function textsOf(task: TaskCell, { prompts }: GenerateOptions, written: readonly Int32Array[], tokenizer: Tokenizer): WrittenText[] {
+  return promptsOf(task).map(({ name }, place) => {
+    const ids = written[place]!;
+    return { prompt: name, promptIds: [...prompts[place]!.ids], ids: [...ids], text: tokenizer.decode(ids), pieces: tokenizer.pieces(ids) };
+  });
+}
 
 function promptsOf(task: TaskCell): readonly { readonly name: string; readonly text: string }[] {
   return listParam(task, 'prompts') as readonly { readonly name: string; readonly text: string }[];

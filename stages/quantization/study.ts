@@ -80,7 +80,7 @@ function modelCells(
   const newTokens = config.maxNewTokens.at(-1) as number;
   const written = new Map(computed.map((format) => [format, samplings(config).map((sampling) =>
     generateCell(model, format, { prompts: config.prompts, newTokens, sampling }, fetched, artifactOf(format)))]));
-  const judged = new Map([...written].map(([format, cells]) => [format, cells.map((cell) => judgeCell(cell, judge, { writer: fetched, judge: judgeFetched }))]));
+  const judged = new Map([...written].map(([format, cells]) => [format, cells.map((cell) => judgeCell(cell, model, judge, { writer: fetched, judge: judgeFetched }))]));
 
   const [firstText] = tokens.values();
   if (firstText === undefined) throw new Error('the study has no text');

@@ -6,8 +6,8 @@ import { exp64, log64 } from '../../kernels/float64.ts';
 import { fidelityClusters } from './score-clusters.ts';
 import type { FidelityClusters } from './score-clusters.ts';
 import type { FidelityScores } from './score-output.ts';
+import { percentileInterval } from './statistics/bootstrap.ts';
 import { mean } from './statistics/estimate.ts';
-
 import { sortedQuantile, weightedQuantiles } from './statistics/quantile.ts';
 import { resamples } from './statistics/resample.ts';
 import { LEAST_CLUSTERS_FOR_INTERVAL, INTERVAL_LEVEL } from './summarize-rows.ts';
@@ -66,10 +66,7 @@ function details(list: MetricList, place: RowPlace, scored: FidelityClusters): v
   const again = clusters < LEAST_CLUSTERS_FOR_INTERVAL ? [] : resamples(clusters).slice(0, PERCENTILE_RESAMPLES)
     .map((times) => weightedQuantiles(scored.klAscending, scored.klCluster, times, levels));
   stated.forEach(([quantity, level], i) => {
-    const resampled = Float64Array.from(again, (quantiles) => quantiles[i]!).sort();
-    const tail = (1 - INTERVAL_LEVEL) / 2;
-    const bounds = resampled.length === 0 ? undefined : { low: sortedQuantile(resampled, tail), high: sortedQuantile(resampled, 1 - tail) };
-    list.add(place, quantity, 'nats', sortedQuantile(scored.klAscending, level), { n: tokens, clusters }, bounds);
+    list.add(place, quantity, 'nats', sortedQuantile(scored.klAscending, level), { n: tokens, clusters }, percentileInterval(again.map((quantiles) => quantiles[i]!), INTERVAL_LEVEL));
   });
   // A maximum grows with the sample: no interval.
   list.add(place, 'kl_max', 'nats', scored.klAscending.at(-1) ?? NaN, { n: tokens, clusters });

@@ -5,8 +5,9 @@
  */
 import { firstDifference } from './statistics/first-difference.ts';
 import { distinctTwoGrams, repeatedFourGrams } from './statistics/ngrams.ts';
-import { mean } from './statistics/estimate.ts';
-import { sortedQuantile } from './statistics/quantile.ts';
+import { percentileInterval } from './statistics/bootstrap.ts';
+import type { Interval } from './statistics/bootstrap.ts';
+import { mean, once } from './statistics/estimate.ts';
 import { resamples } from './statistics/resample.ts';
 import { restrictedMean, survival } from './statistics/survival.ts';
 import type { Observed } from './statistics/survival.ts';
@@ -22,6 +23,8 @@ export interface SeedTexts {
   readonly judgedBase: readonly JudgedText[];
 }
 
+const RESAMPLES_OF_PROMPTS = 999;
+
 interface Case { readonly prompt: string; readonly ids: readonly number[]; readonly base: readonly number[]; readonly nll: readonly number[]; readonly nllBase: readonly number[] }
 
 export function summarizeTexts(list: MetricList, place: RowPlace, isBase: boolean, seeds: readonly SeedTexts[], lengths: readonly number[]): void {
@@ -29,6 +32,9 @@ export function summarizeTexts(list: MetricList, place: RowPlace, isBase: boolea
     ({ prompt, ids, base: base[i]!.ids, nll: judged[i]!.nll, nllBase: judgedBase[i]!.nll })));
   const prompts = [...new Set(cases.map(({ prompt }) => prompt))];
   const cluster = cases.map(({ prompt }) => prompts.indexOf(prompt));
+  /** Between percentiles: prompts are few and many of these quantities shares, so that a resample's own standard error means little. */
+  const overPrompts = (statistic: (times: ArrayLike<number>) => number): Interval | undefined => prompts.length < LEAST_CLUSTERS_FOR_INTERVAL ? undefined
+    : percentileInterval(resamples(prompts.length).slice(0, RESAMPLES_OF_PROMPTS).map(statistic), INTERVAL_LEVEL);
 
   for (const limit of lengths) {
     const at = { ...place, max_new_tokens: limit };
@@ -45,7 +51,8 @@ export function summarizeTexts(list: MetricList, place: RowPlace, isBase: boolea
         sums[cluster[i]!] = sums[cluster[i]!]! + counted[0];
         sizes[cluster[i]!] = sizes[cluster[i]!]! + counted[1];
       });
-      list.estimate(at, quantity, unit, n, mean(sums, sizes));
+      if (n === 0) return list.omit(quantity, 'there is nothing to average over');
+      list.add(at, quantity, unit, mean(sums, sizes).estimate(once(prompts.length)).value, { n, clusters: prompts.length }, overPrompts((times) => mean(sums, sizes).estimate(times).value));
     };
     const one = (value: number | undefined): readonly [number, number] | undefined => value === undefined ? undefined : [value, 1];
 
@@ -56,21 +63,14 @@ export function summarizeTexts(list: MetricList, place: RowPlace, isBase: boolea
     if (isBase) continue;
     add('same_as_base', 'share', ({ ids, base }) => [firstDifference(base, ids) === null ? 1 : 0, 1]);
     add('judge_nll_shift', 'nats', ({ nll, nllBase }) => nll.length === 0 || nllBase.length === 0 ? undefined : [total(nll) / nll.length - total(nllBase) / nllBase.length, 1]);
-    untilDifference(list, at, cut.map(({ ids, base }): Observed => {
+    // Kaplan-Meier, because an equal text that ended by itself was not watched up to the limit.
+    const observed = cut.map(({ ids, base }): Observed => {
       const time = firstDifference(base, ids);
       return time === null ? { time: ids.length, event: false } : { time, event: true };
-    }), cluster, prompts.length, limit);
+    });
+    list.add(at, 'tokens_until_difference', 'tokens', restrictedMean(survival(observed, limit)), { n: observed.length, clusters: prompts.length },
+      overPrompts((times) => restrictedMean(survival(observed, limit, cluster.map((prompt) => times[prompt]!)))));
   }
-}
-
-/** Kaplan-Meier, because an equal text that ended by itself was not watched up to the limit. The interval is that of resampled prompts. */
-function untilDifference(list: MetricList, place: RowPlace, observed: readonly Observed[], cluster: readonly number[], clusters: number, limit: number): void {
-  const again = clusters < LEAST_CLUSTERS_FOR_INTERVAL ? [] : resamples(clusters).slice(0, 999)
-    .map((times) => restrictedMean(survival(observed, limit, cluster.map((prompt) => times[prompt]!))));
-  const resampled = Float64Array.from(again).sort();
-  const tail = (1 - INTERVAL_LEVEL) / 2;
-  const bounds = resampled.length === 0 ? undefined : { low: sortedQuantile(resampled, tail), high: sortedQuantile(resampled, 1 - tail) };
-  list.add(place, 'tokens_until_difference', 'tokens', restrictedMean(survival(observed, limit)), { n: observed.length, clusters }, bounds);
 }
 
 const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

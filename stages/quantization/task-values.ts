@@ -33,6 +33,19 @@ export async function guarded(io: TaskIo, cell: TaskCell, work: () => Promise<vo
   }
 }
 
+/**
+ * Does the work of several cells at once. Where it fails as expected, it does not say for which of them: each is tried alone, so that the
+ * guilty one fails and no other. The work must commit nothing before all is done that may fail.
+ */
+export async function guardedTogether(io: TaskIo, cells: readonly TaskCell[], work: (cells: readonly TaskCell[]) => Promise<void>): Promise<void> {
+  try {
+    await work(cells);
+  } catch (error) {
+    if (expectedFailure(error) === undefined) throw error;
+    for (const cell of cells) await guarded(io, cell, () => work([cell]));
+  }
+}
+
 /** Opens what all cells of a task need: an expected failure is that of all of them. */
 export async function openedForAll<T>(open: () => Promise<T>): Promise<T> {
   try {

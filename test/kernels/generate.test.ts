@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { generate, promptKeyOf } from '../../kernels/index.ts';
+import { generate, generateAll, promptKeyOf } from '../../kernels/index.ts';
 import type { GenerateOptions, Prompt, Session } from '../../kernels/index.ts';
 import { bundledCheckpoint, bundledJson, sessionOf, someTokens, tinyCheckpoint } from './test-models.ts';
 
@@ -29,6 +29,18 @@ test('a prompt twice, and many prompts that take more than one step to read', as
   const batch = await texts(session, { prompts: [...long, long[1]!], maxNewTokens: 6 });
   assert.is(batch[5], batch[1]);
   for (const [i, prompt] of long.entries()) assert.is((await texts(session, { prompts: [prompt], maxNewTokens: 6 }))[0], batch[i]);
+  session.dispose();
+});
+
+test('requests that decode together give what each gives alone', async () => {
+  const session = sessionOf(tinyCheckpoint('llama'), 'nf4');
+  const requests: GenerateOptions[] = [
+    { prompts, ...sampled }, { prompts: prompts.slice(1, 3), ...sampled, temperature: 0, maxNewTokens: 31 }, { prompts, ...sampled, topK: 5, seed: 8 },
+    { prompts, ...sampled, maxNewTokens: 0 }, { prompts: [], ...sampled },
+  ];
+  const together = await generateAll(session, requests);
+  for (const [i, request] of requests.entries()) assert.equal(together[i], await generate(session, request));
+  assert.equal(together.map((own) => own.map((ids) => ids.length)), [[20, 20, 20, 20], [31, 31], [20, 20, 20, 20], [0, 0, 0, 0], []]);
   session.dispose();
 });
 

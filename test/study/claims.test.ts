@@ -3,6 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Evidence } from '../../stages/quantization/claims/evidence.ts';
 import type { ClaimModel, Gatherings, Timings } from '../../stages/quantization/claims/evidence.ts';
+import { listed } from '../../stages/quantization/claims/combine.ts';
+import type { Part } from '../../stages/quantization/claims/combine.ts';
 import type { Claim, Judgement } from '../../stages/quantization/claims/types.ts';
 import { claims } from '../../stages/quantization/claims.ts';
 import { claimCells } from '../../stages/quantization/claims-cells.ts';
@@ -59,7 +61,7 @@ test('a, quality: effects are the estimates, with the margins they were held aga
   const { effects, scope, sentence } = judged('a-quality', { fidelity: pair({ rise: 0.02, kl: 0.01 }, { rise: 0.04, kl: 0.018 }) });
   const [ratio, difference] = effects;
   assert.ok(Math.abs(ratio!.value - 1.8) < 0.05 && ratio!.low! < ratio!.value && ratio!.value < ratio!.high!);
-  assert.equal([ratio!.marginLow, ratio!.marginHigh, ratio!.level], [0.8, 1.25, 0.9]);
+  assert.equal([ratio!.marginLow, ratio!.marginHigh, ratio!.level], [0.8, 1.25, 0.95]); // one of two parts that may contradict: 1 - 2 * 0.05 / 2
   assert.ok(Math.abs(difference!.value - 0.02) < 0.001);
   assert.is(scope, '1 model of at most 1.1 M parameters, 1 text, 30 windows');
   assert.is(sentence, 'They differ by more than a margin on m.');
@@ -85,9 +87,16 @@ test('f: below the margin, above it, open', () => {
   assert.is(mixed.sentence, 'The loss is below the margin for int8 on m; it is above the margin for fp4 on m.');
 });
 
+test('a sentence puts formats that fare alike on the same models together', () => {
+  const words = { supported: 'yes for', contradicted: 'no for', inconclusive: 'open for' };
+  const part = (format: string, model: string, decision: 'supported' | 'inconclusive'): Part => ({ format, model, decision });
+  assert.is(listed([part('int8', 'm', 'supported'), part('int8', 'n', 'supported'), part('nf4', 'm', 'inconclusive'), part('nf4', 'n', 'supported'),
+    part('fp4', 'm', 'inconclusive'), part('fp4', 'n', 'supported')], words), 'yes for int8 on m and n, and nf4 and fp4 on n; open for nf4 and fp4 on m');
+});
+
 test('b: a shape that differs, the same shape at another level, an unclear one', () => {
   const profile = (format: string, shifts: readonly number[], spread = 0.0005): ReturnType<typeof madeSampling>[] =>
-    shifts.map((shift, i) => madeSampling({ model: 'm', format, seed: 10 * i + format.length }, [0.3, 0.7, 1][i]!, shift, { spread }));
+    shifts.map((shift, i) => madeSampling({ model: 'm', format, seed: 10 * i + (format === 'nf4' ? 0 : 5) }, [0.3, 0.7, 1][i]!, shift, { spread }));
   const nf4 = profile('nf4', [0.01, 0.02, 0.03]);
   assert.is(judged('b', { sampling: [...nf4, ...profile('fp4', [0.01, 0.03, 0.06])] }).verdict, 'supported');
   assert.is(judged('b', { sampling: [...nf4, ...profile('fp4', [0.05, 0.06, 0.07])] }).verdict, 'contradicted');
@@ -112,6 +121,7 @@ test('c1: beyond the null, within it, no change worth the name', () => {
   assert.is(judged('c1', cold(0.01)).verdict, 'supported');
   assert.is(judged('c1', cold(0.01, [0.001, 0.02])).verdict, 'inconclusive');
   assert.is(judged('c1', cold(0.001)).verdict, 'contradicted');
+  assert.is(judged('c1', cold(0.00199)).verdict, 'inconclusive');
   const { effects } = judged('c1', cold(0.01));
   assert.equal(effects.map(({ part }) => part.split(':')[0]), [
     'largest change of the quality shift, from T 0.1 to T 0.5', 'that change less int8\'s', 'that change less bf16\'s', 'largest change under noise of equal size',

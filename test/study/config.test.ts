@@ -92,15 +92,15 @@ test('numbers keep to their bounds', async () => {
   assert.is(await answer('temperatures', 'temperatures: [10.5]', 16), 'temperature 10.5 is out of range; allowed are 0 to 10');
   assert.is(await answer('temperatures', 'temperatures: [0.12345]', 16), 'temperature 0.12345 has more than four decimals');
   assert.is(await answer('temperatures', 'temperatures: [0.7, 0.70]', 21), '"0.7" stands in temperatures a second time; keep one');
-  assert.is(await answer('temperatures', 'temperatures: [warm]', 16), 'temperature must be a number, not the text "warm"');
-  assert.is(await answer('top_k', 'top_k: [2048]', 9), 'top_k 2048 is out of range; allowed are 0 to 2047');
+  assert.is(await answer('temperatures', 'temperatures: [warm]', 16), 'temperature must be a number from 0 to 10, not the text "warm"');
+  assert.is(await answer('top_k', 'top_k: [2048]', 9), 'top_k 2048 is out of range; allowed are 0 to 2047 (below the smallest vocabulary of the models)');
   assert.is(await answer('top_k', 'top_k: [1.5]', 9), 'top_k 1.5 must be a whole number from 0 to 2047');
-  assert.is(await answer('window_tokens', 'window_tokens: 513', 16), 'window_tokens 513 is out of range; allowed are 2 to 512');
+  assert.is(await answer('window_tokens', 'window_tokens: 513', 16), 'window_tokens 513 is out of range; allowed are 2 to 512 (the shortest context of the models)');
   assert.is(await answer('windows_per_text', 'windows_per_text: 0', 19), 'windows_per_text 0 is out of range; allowed are 1 to 10000');
-  assert.is(await answer('max_new_tokens', 'max_new_tokens: [512]', 18), 'max_new_tokens 512 is out of range; allowed are 1 to 511');
+  assert.is(await answer('max_new_tokens', 'max_new_tokens: [512]', 18), 'max_new_tokens 512 is out of range; allowed are 1 to 511 (below the shortest context of the models)');
   assert.is(await answer('seeds', 'seeds: [9007199254740993]', 9), '"9007199254740993" is too large to be read exactly; at most 9007199254740991');
   for (const [line, shown] of [['seeds: [012]', '012'], ['seeds: [0x10]', '0x10'], ['seeds: [+1]', '+1'], ['seeds: [.inf]', '.inf']] as const) {
-    assert.is(await answer('seeds', line, 9), `"${shown}" is not a plain decimal number; write it without leading zeros, signs or bases`);
+    assert.is(await answer('seeds', line, 9), `"${shown}" is not a plain decimal number; write digits, such as 12, 0.7 or 1e-3`);
   }
 });
 
@@ -141,15 +141,55 @@ test('a model is a bundled one or a folder of the project', async () => {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'models/mine', name), text);
   };
   const config = readFileSync(join(root, 'data/models/novel-1m/config.json'), 'utf8');
-  const files = { 'config.json': config, 'model.safetensors': '', 'tokenizer.json': '{}' };
+  const tokenizer = readFileSync(join(root, 'data/models/novel-1m/tokenizer.json'), 'utf8');
+  const files = { 'config.json': config, 'model.safetensors': '', 'tokenizer.json': tokenizer };
   const mine = (await from('local:models/mine', (folder) => place(folder, files))).models[1];
   assert.equal(mine?.files, { config: { path: 'models/mine/config.json' }, weights: { path: 'models/mine/model.safetensors' }, tokenizer: { path: 'models/mine/tokenizer.json' } });
 
+  assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'tokenizer.json': '{}' })), /^data\/study\.yaml:\d+:8 novel-10m cannot judge mine, which has another tokenizer; .*take mine out/);
   assert.match(await whyNot('local:models/mine', (folder) => place(folder, { 'config.json': config })), /lacks model\.safetensors and tokenizer\.json/);
   assert.match(await whyNot('local:models/mine', (folder) => place(folder, { 'config.json': config, 'model.safetensors.index.json': '{}' })), /in several files, which cannot be read yet/);
   assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'config.json': '{' })), /mine cannot be used: models\/mine\/config\.json is not valid JSON/);
   assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'config.json': config.replace('"llama"', '"mamba"') })), /unknown model_type "mamba"; known are llama/);
   assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'config.json': config.replace('float16', 'int4') })), /torch_dtype; types are float32, float16, bfloat16/);
+});
+
+test('what is written out is among what is scored', async () => {
+  const changed = original.replace('temperatures: [0, 0.3, 0.7, 1.0]', 'temperatures: [0, 0.35]').replace('  top_k: [0]\n\n# Speed', '  top_k: [20]\n\n# Speed');
+  const sentences = (await refused(changed)).map((line) => line.replace(/^data\/study\.yaml:\d+:\d+ /, ''));
+  assert.equal(sentences, [
+    '0.35 of generate.temperatures is not among temperatures, which are 0, 0.1, 0.3, 0.5, 0.7, 0.8, 1, 1.3; add it there, or take it out here',
+    '20 of generate.top_k is not among top_k, which are 0, 40; add it there, or take it out here',
+  ]);
+});
+
+test('a file that is missing, a folder, or not UTF-8 is answered with its place', async () => {
+  const instead = (file: string, put: (path: string) => void) => refused(original, { more: (folder) => { rmSync(join(folder, file)); put(join(folder, file)); } });
+  assert.equal(await instead(STUDY_FILE, () => {}), ['data/study.yaml:1:1 the file is missing; restore it from the repository']);
+  assert.equal(await instead(SOURCES_FILE, () => {}), ['data/sources.yaml:1:1 the file is missing; restore it from the repository']);
+  assert.equal(await instead(PROMPTS_FILE, (path) => mkdirSync(path)), ['data/prompts.yaml:1:1 this is no file; put the file here']);
+  const binary = Buffer.from(original.replace('\ntitle: W', '\ntitle: \u0001'));
+  for (const bytes of [Buffer.from(binary).fill(0xe9, binary.indexOf(1), binary.indexOf(1) + 1), binary]) {
+    const [line, ...more] = await instead(STUDY_FILE, (path) => writeFileSync(path, bytes));
+    assert.equal(more, []);
+    assert.is(line, `data/study.yaml:${original.split('\n').findIndex((one) => one.startsWith('title:')) + 1}:8 is not plain text in UTF-8; save it as UTF-8`);
+  }
+  assert.match((await instead(STUDY_FILE, (path) => writeFileSync(path, Buffer.from(`\ufeff${original}`, 'utf16le'))))[0]!, /^data\/study\.yaml:1:1 is not plain text in UTF-8/);
+  assert.is((await read(`\ufeff${original.replaceAll('\n', '\r\n')}`)).models.length, 3, 'a byte order mark and CRLF are no mistake');
+});
+
+test('of YAML that cannot be parsed the first mistake is told, with what to do', async () => {
+  const why = async (from: string, to: string): Promise<string> => {
+    const lines = await refused(original.replace(from, to));
+    assert.is(lines.length, 1, lines.join('\n'));
+    return lines[0]!.replace(/^data\/study\.yaml:\d+:\d+ /, '');
+  };
+  assert.is(await why('  blocks: 6', '\tblocks: 6'), 'a tab cannot indent in YAML; use spaces');
+  assert.match(await why('  blocks: 6', '   blocks: 6'), /^is not valid YAML: .*keys of one block begin at the same column/);
+  assert.match(await why('top_k: [0, 40]', 'top_k: [0, 40'), /brackets are closed$/);
+  assert.is(await why('seeds: [1, 2]', 'seeds: !!set [1]'), 'tags (tag:yaml.org,2002:set) are not allowed; write the plain value');
+  assert.is(await why('seeds: [1, 2]', 'seeds: !own [1]'), 'tags (!own) are not allowed; write the plain value');
+  assert.is(await why('engine: auto', 'engine: auto\n---\nx: 1'), 'a second document begins here; keep one and take out the line ---');
 });
 
 test('hostile YAML is refused with a sentence', async () => {

@@ -54,9 +54,11 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
     const open = new Map([...needed].map((id) => [id, byId.get(id) as Cell]));
     while (open.size > 0) {
       const ready = [...open.values()].filter((cell) => refsOf(cell).every((ref) => !open.has(ref.cell)));
-      const [next] = ready;
+      const batchOf = (from: readonly Cell[], cell: Cell): Cell[] => from.filter((other) => other.stage === cell.stage && (other.batch ?? other.id) === (cell.batch ?? cell.id));
+      // A batch waits for its last cell, unless nothing else is ready.
+      const next = ready.find((cell) => batchOf([...open.values()], cell).every((other) => ready.includes(other))) ?? ready[0];
       if (next === undefined) throw new Error('the cells form a cycle');
-      const batch = ready.filter((cell) => cell.stage === next.stage && (cell.batch ?? cell.id) === (next.batch ?? next.id));
+      const batch = batchOf(ready, next);
       tasks.push(batch.map(({ id }) => id));
       const runnable = batch.filter((cell) => {
         const missing = Object.values(cell.inputs).find((input) => input.kind === 'output' && !handles.has(`${input.cell} ${input.output}`));

@@ -9,14 +9,13 @@ import { scoreCells } from '../../stages/quantization/score-cells.ts';
 import { readFidelity, readJson, samplingWindowRows, tokenScoreRows, windowRows } from '../../stages/quantization/score-output.ts';
 import type { NullScores, SamplingScores } from '../../stages/quantization/score-output.ts';
 import { run } from '../../stages/quantization/score.ts';
-import { MemoryTask, artifactOf } from './score-task.ts';
+import { MemoryTask, artifactOf, fixture } from './score-task.ts';
 import type { Bytes } from './score-task.ts';
 
 const WINDOWS = 2;
 const WINDOW_TOKENS = 72;
 const VOCABULARY = 128;
 
-const fixture = (model: string, name: string): Bytes => new Uint8Array(readFileSync(new URL(`../fixtures/bitsandbytes/models/${model}/${name}`, import.meta.url)));
 const model = { config: fixture('llama', 'config.json'), weights: fixture('llama', 'model.safetensors') };
 const judge = { config: fixture('llama_tied', 'config.json'), weights: fixture('llama_tied', 'model.safetensors') };
 const ids = Array.from({ length: WINDOWS * WINDOW_TOKENS + 9 }, (_, i) => (threefry2x32(1, 2, i, 0)[0] >>> 0) % VOCABULARY);

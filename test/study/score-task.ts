@@ -1,9 +1,13 @@
 /** A task of the score stage without the machinery: its cells' inputs are bytes in memory, its commits are kept. */
+import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { architectureOf, formatNamed, openCheckpoint, quantizeModel } from '../../kernels/index.ts';
 import type { Cell, Failure, InputHandle, OutputValue, Sha256, TaskCell, TaskInput, TaskIo } from '../../stages/dag/index.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A file of one of the tiny models. */
+export const fixture = (model: string, name: string): Bytes => new Uint8Array(readFileSync(new URL(`../fixtures/bitsandbytes/models/${model}/${name}`, import.meta.url)));
 
 export class MemoryTask {
   readonly committed = new Map<string, Readonly<Record<string, OutputValue>>>();

@@ -3,8 +3,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { threefry2x32 } from '../../kernels/index.ts';
 import { band } from '../../stages/quantization/statistics/band.ts';
-import { bootstrap, interval, pLess, pMore } from '../../stages/quantization/statistics/bootstrap.ts';
+import { bootstrap, interval, pLess, pMore, percentileInterval } from '../../stages/quantization/statistics/bootstrap.ts';
+import type { Bootstrapped } from '../../stages/quantization/statistics/bootstrap.ts';
 import { decide } from '../../stages/quantization/statistics/decide.ts';
+import type { Decided, Margin } from '../../stages/quantization/statistics/decide.ts';
 import { logRatio, mean, once } from '../../stages/quantization/statistics/estimate.ts';
 import { firstDifference } from '../../stages/quantization/statistics/first-difference.ts';
 import { holm } from '../../stages/quantization/statistics/holm.ts';
@@ -76,6 +78,21 @@ test('p-values and intervals tell the same story', () => {
   const { low, high } = interval(done, 0.9)!;
   assert.ok(pLess(done, high + 1e-9) <= 0.0505 && pLess(done, high - 1e-2) > 0.05);
   assert.ok(pMore(done, low - 1e-9) <= 0.0505 && pMore(done, low + 1e-2) > 0.05);
+});
+
+test('percentiles of resampled values: the middle share, and none where they are all the same or not all numbers', () => {
+  const values = Array.from({ length: 1000 }, (_, i) => (i * 379) % 1000); // 0 .. 999 in disorder
+  assert.equal(percentileInterval(values, 0.9), { low: 49, high: 949 });
+  assert.is(percentileInterval([3, 3, 3], 0.9), undefined);
+  assert.is(percentileInterval([1, NaN, 3], 0.9), undefined);
+  assert.is(percentileInterval([], 0.9), undefined);
+});
+
+test('a spread of rounding alone counts as none', () => {
+  // Shares that are equal but for their last bit, as sums of decimals are.
+  const sums = [0.1 + 0.2, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3];
+  assert.is(mean(sums, ones(8)).estimate(once(8)).standardError, 0);
+  assert.is(interval(bootstrap(mean([...sums.slice(0, 7), 0.5], ones(8))), 0.95), undefined);
 });
 
 test('no spread gives no interval', () => {
@@ -155,16 +172,27 @@ test('where texts part', () => {
 const around = (value: number, spread: number, clusters = 40): ReturnType<typeof bootstrap> =>
   bootstrap(mean(skewed(3, clusters).map((x, _, all) => value + spread * (x - all.reduce((a, b) => a + b, 0) / all.length)), ones(clusters)));
 
+const decideOne = (models: readonly Bootstrapped[], margin: Margin): Decided[] => decide([{ models, margin }])[0]!;
+
 test('equivalence: inside, outside, open, too few', () => {
   const margin = { low: -1, high: 1 };
-  assert.equal(decide([around(0, 1), around(3, 1), around(1, 1)], margin).map(({ decision }) => decision), ['supported', 'contradicted', 'inconclusive']);
-  assert.is(decide([around(0, 1, 29)], margin)[0]!.decision, 'inconclusive');
-  assert.is(decide([around(0, 1, 30)], margin)[0]!.decision, 'supported');
-  assert.is(decide([around(0.9, 1)], { high: 1 })[0]!.level, 0.9);
+  assert.equal(decideOne([around(0, 1), around(3, 1), around(1, 1)], margin).map(({ decision }) => decision), ['supported', 'contradicted', 'inconclusive']);
+  assert.is(decideOne([around(0, 1, 29)], margin)[0]!.decision, 'inconclusive');
+  assert.is(decideOne([around(0, 1, 30)], margin)[0]!.decision, 'supported');
+  assert.is(decideOne([around(0.9, 1)], { high: 1 })[0]!.level, 0.9);
+});
+
+test('one exception contradicts, so contradiction is corrected across all parts, support across models only', () => {
+  const outside = Array.from({ length: 60 }, (_, i) => around(1 + i / 100, 1)).find((one) => pMore(one, 1) > 0.026 && pMore(one, 1) <= 0.05)!;
+  assert.ok(outside, 'a borderline case');
+  const margin = { high: 1 };
+  assert.is(decideOne([outside], margin)[0]!.decision, 'contradicted');
+  const [[first], [second]] = decide([{ models: [outside], margin }, { models: [around(0, 1)], margin }]) as [Decided[], Decided[]];
+  assert.equal([first!.decision, second!.decision, second!.level], ['inconclusive', 'supported', 0.9]);
 });
 
 test('an open question says how many clusters would decide it', () => {
-  const [open] = decide([around(0.95, 1)], { low: -1, high: 1 });
+  const [open] = decideOne([around(0.95, 1)], { low: -1, high: 1 });
   assert.is(open!.decision, 'inconclusive');
   const half = (open!.interval!.high - open!.interval!.low) / 2;
   assert.is(open!.neededClusters, Math.ceil(40 * (half / 0.05) ** 2));
@@ -174,8 +202,8 @@ test('Holm makes each of several models harder to decide', () => {
   // An estimate whose one-sided p-value is between 0.05 / 3 and 0.05 passes alone, but not first among three.
   const alone = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9].map((value) => around(value, 1)).find((one) => pLess(one, 1) > 0.017 && pLess(one, 1) <= 0.05)!;
   assert.ok(alone, 'a borderline case');
-  assert.is(decide([alone], { high: 1 })[0]!.decision, 'supported');
-  assert.is(decide([alone, around(1.2, 5), around(1.1, 5)], { high: 1 })[0]!.decision, 'inconclusive');
+  assert.is(decideOne([alone], { high: 1 })[0]!.decision, 'supported');
+  assert.is(decideOne([alone, around(1.2, 5), around(1.1, 5)], { high: 1 })[0]!.decision, 'inconclusive');
 });
 
 test.run();

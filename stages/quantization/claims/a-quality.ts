@@ -1,5 +1,6 @@
 import { bootstrap } from '../statistics/bootstrap.ts';
 import { decide } from '../statistics/decide.ts';
+import type { Decided } from '../statistics/decide.ts';
 import { logRatio, mean } from '../statistics/estimate.ts';
 import { exp64 } from '../../../kernels/float64.ts';
 import { allOf, combined, listed, sentence } from './combine.ts';
@@ -16,7 +17,7 @@ export const aQuality: Claim = {
   version: 'first version',
   statement: 'nf4 and fp4 are equally proficient in the quality of what the models write.',
   operationalised: 'Two quantities of the same positions under both formats: the ratio of their mean KL divergence from the base, and the difference of their mean NLL. Both must lie within the margin.',
-  test: 'Two one-sided tests at 5 % for each quantity (bootstrap-t clustered by window), Holm across models.',
+  test: 'Two one-sided tests at 5 % for each quantity (bootstrap-t clustered by window), Holm across models, for a contradiction across models and quantities.',
   margin: 'KL ratio fp4 / nf4 within 0.8 to 1.25; NLL difference within 0.01 nat.',
   marginReason: '0.8 to 1.25 are the customary bounds of equivalence for a ratio; 0.01 nat is one percent of perplexity. Written before the first result.',
   sql: `SELECT model,
@@ -35,8 +36,7 @@ ORDER BY model`,
     });
     const ratios = pairs.map(({ nf4, fp4 }) => bootstrap(logRatio(fp4.kl, nf4.kl, log)));
     const differences = pairs.map(({ nf4, fp4 }) => bootstrap(mean(fp4.nll.map((nll, c) => nll - nf4.nll[c]!), nf4.size)));
-    const byRatio = decide(ratios, { low: log(RATIO.low), high: log(RATIO.high) });
-    const byNll = decide(differences, NLL);
+    const [byRatio, byNll] = decide([{ models: ratios, margin: { low: log(RATIO.low), high: log(RATIO.high) } }, { models: differences, margin: NLL }]) as [Decided[], Decided[]];
     const parts = pairs.map(({ model }, i) => ({ model, decision: allOf([byRatio[i]!.decision, byNll[i]!.decision]) }));
     const effects = pairs.flatMap(({ model, nf4 }, i): Effect[] => {
       const common = { model, format: 'fp4', n: nf4.tokens, clusters: nf4.clusters };

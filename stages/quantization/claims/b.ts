@@ -1,5 +1,6 @@
 import { band } from '../statistics/band.ts';
 import { bootstrap, interval, pLess, pMore } from '../statistics/bootstrap.ts';
+import type { Interval } from '../statistics/bootstrap.ts';
 import { ALPHA, LEAST_CLUSTERS } from '../statistics/decide.ts';
 import type { Decision } from '../statistics/decide.ts';
 import { logRatio, mean } from '../statistics/estimate.ts';
@@ -9,6 +10,8 @@ import { log } from './evidence.ts';
 import type { Claim, Effect } from './types.ts';
 
 const MARGIN = 0.002;
+
+const beyond = (own: Interval | undefined): string => own !== undefined && (own.low > MARGIN || own.high < -MARGIN) ? 'beyond the margin' : 'not beyond the margin';
 
 export const b: Claim = {
   id: 'b',
@@ -59,7 +62,7 @@ ORDER BY model, temperature`,
         const common = { model, format: 'fp4', n: tokens, clusters };
         effects.push({
           ...common, part: `T ${t}: quality shift fp4 - nf4, less its mean over T`, value: curve?.values[k] ?? 0, ...intervals?.[k], level,
-          marginLow: -MARGIN, marginHigh: MARGIN, unit: 'nats', verdict: decision,
+          marginLow: -MARGIN, marginHigh: MARGIN, unit: 'nats', verdict: beyond(intervals?.[k]),
         });
         effects.push({ ...common, part: `T ${t}: log ratio of total variation, fp4 / nf4`, value: ratios[k]!.value, ...interval(ratios[k]!, 0.95), level: 0.95, unit: 'log ratio', verdict: 'shown' });
       });
@@ -68,7 +71,7 @@ ORDER BY model, temperature`,
     return {
       verdict: combined(parts),
       sentence: parts.length === 0 ? 'The study has not scored nf4 and fp4 at two temperatures above 0.'
-        : sentence(listed(parts, { supported: 'the profiles differ in shape on', contradicted: 'they have the same shape within the margin on', inconclusive: 'the windows do not decide for' })),
+        : sentence(listed(parts, { supported: 'less their means, the profiles differ by more than the margin (which a larger error alone can do) on', contradicted: 'they are alike within the margin on', inconclusive: 'the windows do not decide for' })),
       wouldChange: 'A simultaneous band that leaves the margin at some temperature on every model would support it; one that stays inside at all temperatures on a model contradicts it there.',
       scope: evidence.scope(),
       effects,

@@ -17,13 +17,22 @@ export function allOf(decisions: readonly Decision[]): Decision {
   return decisions.every((decision) => decision === 'supported') ? 'supported' : 'inconclusive';
 }
 
-/** 'holds for novel-10m; fails for novel-1m, novel-4m; is open for ...'. `words`: how to say each. */
+/** 'holds for nf4 and fp4 on novel-4m; fails for int8 on novel-1m'. `words`: how to say each. Formats decided alike on the same models stand together. */
 export function listed(parts: readonly Part[], words: { readonly [decision in Decision]: string }): string {
-  const name = ({ model, format }: Part): string => format === undefined ? model : `${format} on ${model}`;
   return (['supported', 'contradicted', 'inconclusive'] as const).flatMap((decision) => {
-    const names = parts.filter((part) => part.decision === decision).map(name);
-    return names.length === 0 ? [] : [`${words[decision]} ${enumerated(names)}`];
+    const own = parts.filter((part) => part.decision === decision);
+    return own.length === 0 ? [] : [`${words[decision]} ${places(own)}`];
   }).join('; ');
+}
+
+function places(parts: readonly Part[]): string {
+  const formats = [...new Set(parts.map(({ format }) => format))];
+  const byModels = new Map<string, string[]>();
+  for (const format of formats) {
+    const models = enumerated(parts.filter((part) => part.format === format).map(({ model }) => model));
+    byModels.set(models, [...byModels.get(models) ?? [], ...format === undefined ? [] : [format]]);
+  }
+  return [...byModels].map(([models, own]) => own.length === 0 ? models : `${enumerated(own)} on ${models}`).join(', and ');
 }
 
 /** 'a, b and c'. */

@@ -10,12 +10,12 @@ import type { Effect } from './types.ts';
 const NOISE = { low: 0.975, high: 1.025 };
 /** Engines whose speed says something about formats. The others are there for their bits. */
 const FAST_ENGINES = ['native', 'fast'];
-export const PHASES = ['prefill', 'decode'] as const;
+const PHASES = ['prefill', 'decode'] as const;
 
-export interface Ratio { readonly value: number; readonly bounds: Interval | undefined; readonly blocks: number }
+interface Ratio { readonly value: number; readonly bounds: Interval | undefined; readonly blocks: number }
 
 /** Speed of `format` over that of `other`: the median of the blocks' paired ratios with its 95 % interval. */
-export function speedRatio(timings: Timings, phase: string, format: string, other: string, pair = 'A'): Ratio | undefined {
+function speedRatio(timings: Timings, phase: string, format: string, other: string, pair = 'A'): Ratio | undefined {
   const logs = pairedLogRatios(rates(timings, format, phase, pair), rates(timings, other, phase));
   if (logs.length === 0) return undefined;
   const bounds = medianInterval(logs, 0.95);

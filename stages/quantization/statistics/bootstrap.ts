@@ -40,6 +40,18 @@ export function interval({ value, standardError, t }: Bootstrapped, level: numbe
   return standardError > 0 && Number.isFinite(low) && Number.isFinite(high) ? { low, high } : undefined;
 }
 
+/**
+ * The interval between percentiles of resampled values, for what has no simple standard error or too few clusters for one (Efron and
+ * Tibshirani, ch. 13). Undefined where the resamples are all the same or some could not be computed.
+ */
+export function percentileInterval(resampled: readonly number[], level: number): Interval | undefined {
+  if (resampled.length === 0 || !resampled.every(Number.isFinite)) return undefined;
+  const ascending = Float64Array.from(resampled).sort();
+  const tail = (1 - level) / 2;
+  const [low, high] = [sortedQuantile(ascending, tail), sortedQuantile(ascending, 1 - tail)];
+  return low < high ? { low, high } : undefined;
+}
+
 /** p-value of "the quantity is at least `bound`" against "it is less": small where the estimate lies clearly below. */
 export function pLess({ value, standardError, t }: Bootstrapped, bound: number): number {
   const observed = (value - bound) / standardError;

@@ -7,6 +7,7 @@
 import { interval, pLess, pMore } from './bootstrap.ts';
 import type { Bootstrapped, Interval } from './bootstrap.ts';
 import { holm } from './holm.ts';
+import type { Corrected } from './holm.ts';
 
 export const ALPHA = 0.05;
 /** Fewer clusters give no verdict. */
@@ -28,21 +29,29 @@ export interface Decided {
   readonly neededClusters: number | undefined;
 }
 
+/** A quantity or format of a claim, estimated on each model. */
+export interface Part { readonly models: readonly Bootstrapped[]; readonly margin: Margin }
+
 /**
- * Decides "inside the margin" for each of several models: supported where the estimate lies inside beyond doubt, contradicted where it
- * lies outside beyond doubt, else (and with fewer than LEAST_CLUSTERS) inconclusive.
+ * Decides "inside the margin" for each part and model: supported where the estimate lies inside beyond doubt, contradicted where it
+ * lies outside beyond doubt, else (and with fewer than LEAST_CLUSTERS) inconclusive. All parts must hold, so support is corrected across
+ * models only; one exception contradicts, so contradiction is corrected across everything that could be one.
  */
-export function decide(models: readonly Bootstrapped[], margin: Margin): Decided[] {
-  const inside = holm(models.map((model) => pInside(model, margin)), ALPHA);
-  const outside = holm(models.map((model) => pOutside(model, margin)), ALPHA);
-  return models.map((model, i) => {
-    const enough = model.clusters >= LEAST_CLUSTERS && model.standardError > 0;
-    const decision: Decision = !enough ? 'inconclusive' : inside[i]!.rejected ? 'supported' : outside[i]!.rejected ? 'contradicted' : 'inconclusive';
-    const { alpha } = decision === 'contradicted' ? outside[i]! : inside[i]!;
-    const level = 1 - 2 * alpha;
-    const own = interval(model, level);
-    return { decision, level, interval: own, neededClusters: decision === 'inconclusive' && own ? needed(model, own, margin) : undefined };
+export function decide(parts: readonly Part[]): Decided[][] {
+  const outside = holm(parts.flatMap(({ models, margin }) => models.map((model) => pOutside(model, margin))), ALPHA);
+  let next = 0;
+  return parts.map(({ models, margin }) => {
+    const inside = holm(models.map((model) => pInside(model, margin)), ALPHA);
+    return models.map((model, i) => decided(model, margin, inside[i]!, outside[next++]!));
   });
+}
+
+function decided(model: Bootstrapped, margin: Margin, inside: Corrected, outside: Corrected): Decided {
+  const enough = model.clusters >= LEAST_CLUSTERS && model.standardError > 0;
+  const decision: Decision = !enough ? 'inconclusive' : inside.rejected ? 'supported' : outside.rejected ? 'contradicted' : 'inconclusive';
+  const level = 1 - 2 * (decision === 'contradicted' ? outside : inside).alpha;
+  const own = interval(model, level);
+  return { decision, level, interval: own, neededClusters: decision === 'inconclusive' && own ? needed(model, own, margin) : undefined };
 }
 
 /** p-value of "not inside the margin": the larger of the two one-sided tests. */

@@ -7,6 +7,9 @@
 
 export interface Estimate { readonly value: number; readonly standardError: number }
 
+/** A spread this small beside the value is rounding: it counts as none, or a resample's t would be boundless. */
+const ROUNDING = 1e-12;
+
 export interface Estimator {
   readonly clusters: number;
   estimate(times: ArrayLike<number>): Estimate;
@@ -21,7 +24,7 @@ export function mean(sums: ArrayLike<number>, sizes: ArrayLike<number>): Estimat
       const value = total / size;
       let squares = 0;
       for (let c = 0; c < sums.length; c++) squares += times[c]! * (sums[c]! - value * sizes[c]!) * (sums[c]! - value * sizes[c]!);
-      return { value, standardError: Math.sqrt(squares * drawn / (drawn - 1)) / size };
+      return { value, standardError: spread(Math.sqrt(squares * drawn / (drawn - 1)) / size, value) };
     },
   };
 }
@@ -34,9 +37,13 @@ export function logRatio(a: ArrayLike<number>, b: ArrayLike<number>, log: (x: nu
       const [above, below, drawn] = totals(times, a, b);
       let squares = 0;
       for (let c = 0; c < a.length; c++) squares += times[c]! * (a[c]! / above - b[c]! / below) * (a[c]! / above - b[c]! / below);
-      return { value: log(above) - log(below), standardError: Math.sqrt(squares * drawn / (drawn - 1)) };
+      return { value: log(above) - log(below), standardError: spread(Math.sqrt(squares * drawn / (drawn - 1)), 1) };
     },
   };
+}
+
+function spread(standardError: number, scale: number): number {
+  return standardError <= ROUNDING * Math.abs(scale) ? 0 : standardError;
 }
 
 function totals(times: ArrayLike<number>, a: ArrayLike<number>, b: ArrayLike<number>): [number, number, number] {

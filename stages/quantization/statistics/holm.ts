@@ -3,10 +3,13 @@
  * alpha / m, the next against alpha / (m - 1), until one fails; it and all larger ones are not rejected.
  */
 
-/** Per p-value, in the order given: whether its hypothesis is rejected, and the alpha that it was held against. */
-export function holm(pValues: readonly number[], alpha: number): { readonly rejected: boolean; readonly alpha: number }[] {
+/** Whether a hypothesis is rejected, and the alpha that its p-value was held against. */
+export interface Corrected { readonly rejected: boolean; readonly alpha: number }
+
+/** In the order of the p-values given. */
+export function holm(pValues: readonly number[], alpha: number): Corrected[] {
   const order = pValues.map((_, i) => i).sort((a, b) => pValues[a]! - pValues[b]! || a - b);
-  const decided = new Array<{ rejected: boolean; alpha: number }>(pValues.length);
+  const decided = new Array<Corrected>(pValues.length);
   let stoppedAt: number | undefined;
   order.forEach((i, step) => {
     const own = stoppedAt ?? alpha / (pValues.length - step);
