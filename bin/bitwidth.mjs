@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /**
- * The command: finds the project (the nearest folder upward that holds pipeline.ts) and runs its pipeline from a bundle that is
- * built once for each state of the sources, because compiling TypeScript at every start costs more than a run that finds nothing to do.
+ * The command: finds the project (the nearest folder upward that holds pipeline.ts and package.json) and runs its pipeline from a
+ * bundle that is built once for each state of the sources, because compiling TypeScript at every start costs more than a run that
+ * finds nothing to do.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -18,7 +19,12 @@ process.stdout.on('error', (error) => {
 });
 
 const root = projectRoot(process.cwd());
-if (root === undefined) fail('there is no pipeline.ts in this folder or in one above it; run bitwidth inside a project');
+if (root === undefined) fail('there is no pipeline.ts with a package.json beside it in this folder or in one above it; run bitwidth inside a project');
+
+if (process.argv[2] === '--version') {
+  process.stdout.write(`${JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version ?? 'unknown'}\n`);
+  process.exit();
+}
 
 const { currentBuild } = await import('./build.mjs');
 try {
@@ -30,12 +36,14 @@ try {
 } catch (error) {
   // By name: the bundle holds its own copy of the class.
   if (error instanceof Error && error.name === 'ConfigurationError') fail(error.message);
+  const missing = error?.code === 'ERR_MODULE_NOT_FOUND' ? /^Cannot find package '([^']+)'/.exec(error.message)?.[1] : undefined;
+  if (missing !== undefined) fail(`the package ${missing} is not installed; run "npm ci" in the project`);
   throw error;
 }
 
 function projectRoot(from) {
   for (let folder = from; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'pipeline.ts'))) return folder;
+    if (existsSync(join(folder, 'pipeline.ts')) && existsSync(join(folder, 'package.json'))) return folder;
     if (dirname(folder) === folder) return undefined;
   }
 }

@@ -63,6 +63,7 @@ export async function commandLine(source: PipelineSource, argv: readonly string[
 async function commandNamed(name: string): Promise<Command> {
   const entry = Object.hasOwn(REGISTER, name) ? REGISTER[name] : undefined;
   if (entry !== undefined) return (await entry.load()).default;
+  if (name.startsWith('-')) throw new ConfigurationError(`"${name}" stands before the command; the order is: bitwidth <command> [options]. Commands are ${Object.keys(REGISTER).join(', ')}, help.`);
   const near = closest(name, Object.keys(REGISTER));
   throw new ConfigurationError(`unknown command "${name}"; ${near === undefined ? '' : `did you mean "${near}"? `}Commands are ${Object.keys(REGISTER).join(', ')}, help.`);
 }
@@ -79,7 +80,7 @@ function readOptions(name: string, command: Command, flags: { readonly [name: st
   }
   const { min, max } = command.positionals;
   if (parsed.positionals.length < min || parsed.positionals.length > max) {
-    throw new ConfigurationError(`${name}: ${parsed.positionals.length < min ? 'something is missing' : `"${parsed.positionals[max]}" is one argument too many`}\nusage: ${command.usage}`);
+    throw new ConfigurationError(`${name}: ${parsed.positionals.length < min ? 'say which one' : `"${parsed.positionals[max]}" is one argument too many`}\nusage: ${command.usage}`);
   }
   return { values: parsed.values as { [option: string]: string | boolean | undefined }, positionals: parsed.positionals };
 }

@@ -4,7 +4,7 @@
  */
 import { canonicalJson } from './canonical.ts';
 import { keyOf, partsHash } from './key.ts';
-import { reasonsFor } from './reasons.ts';
+import { nearest, reasonsFor } from './reasons.ts';
 import type { Ground } from './ground.ts';
 import type { Cell, CellRecord, Failure, FailureCode, InputRef, KeyFields, Reason, Sha256, Stage } from './types.ts';
 
@@ -54,11 +54,13 @@ export function decide(cell: Cell, ground: Ground, outcomeOf: (cell: string) => 
     }
     return run([{ field: `failed last time: ${failed.failure.code}` }]);
   }
-  const last = ground.store.newestOfCell(cell.id);
-  if (last?.key === key) return run([{ field: `output missing or damaged: ${ground.store.missingOutputs(last).join(', ')}` }]);
+  const own = ground.store.recordsOfCell(cell.id);
+  const same = own.find((record) => record.key === key && record.status === 'done');
+  if (same !== undefined) return run([{ field: `output missing or damaged: ${ground.store.missingOutputs(same).join(', ')}` }]);
+  const earlier = own.filter((record) => record.key !== key);
+  if (earlier.length === 0) return run([{ field: 'never computed' }]);
   const changedCells = Object.fromEntries(Object.entries(cell.inputs).map(([name, input]) => [name, changedAmong(input, options)]));
-  const reasons = reasonsFor({ fields, closure: code.files, changedCells }, last, last === undefined ? undefined : ground.store.closure(last.fields.code));
-  return run(reasons.length > 0 ? reasons : [{ field: 'never computed' }]);
+  return run(nearest(earlier.map((record) => reasonsFor({ fields, closure: code.files, changedCells }, record, ground.store.closure(record.fields.code)))));
 }
 
 /** The records that count for a key: all machines' of a measured cell, else the newest. */

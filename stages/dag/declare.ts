@@ -2,6 +2,7 @@
  * How a pipeline is written down: small, pure constructors. They check what can be seen from one declaration alone; `pipeline()`
  * checks what needs all of them.
  */
+import { unsafePath } from './paths.ts';
 import type { Cell, FileRef, GatherRef, InputRef, Json, OutputRef, RecordsRef, Stage } from './types.ts';
 
 /** What is declared, or typed on the command line, is wrong. The message is for the person who wrote it; exit code 2. */
@@ -18,21 +19,6 @@ const STAGE_NAME = /^[a-z][a-z0-9-]*$/;
 const FIELD_NAME = /^[A-Za-z][A-Za-z0-9_.-]*$/;
 const SEGMENT = /^[A-Za-z0-9._+=-]+$/;
 const MAX_ID_CHARACTERS = 200;
-
-/**
- * Why a path cannot be used, or undefined when it can: relative to the project's root, '/' between plain segments, no '.' or
- * '..' segment, no control character, at most 400 characters.
- */
-export function unsafePath(path: unknown): string | undefined {
-  if (typeof path !== 'string' || path === '') return 'is empty';
-  if (path.length > 400) return 'is longer than 400 characters';
-  if (path.startsWith('/') || /^[A-Za-z]:/.test(path)) return 'is absolute';
-  if (/[\u0000-\u001f\u007f\\]/.test(path)) return 'has a control character or a backslash';
-  for (const segment of path.split('/')) {
-    if (segment === '' || segment === '.' || segment === '..') return `has the segment "${segment}"`;
-  }
-  return undefined;
-}
 
 /** Declares a stage. Throws ConfigurationError naming the stage and the field. */
 export function stage(declaration: Stage): Stage {

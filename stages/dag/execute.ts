@@ -113,7 +113,10 @@ class Run {
 
   report(durationMs: number): RunResult {
     const interrupted = this.#interrupts > 0;
-    const failures = [...this.#outcomes].flatMap(([cell, outcome]) => outcome.kind === 'failed' && outcome.origin === cell ? [{ cell, outcome }] : []);
+    const failures = this.#options.selection.cells.flatMap(({ id }) => {
+      const outcome = this.#outcomes.get(id);
+      return outcome?.kind === 'failed' && outcome.origin === id ? [{ cell: id, outcome }] : [];
+    });
     const counts = this.#counts();
     const failed = counts.failed > 0 || this.#incomplete;
     const complete = !interrupted && this.#exportsSelected().length > 0;

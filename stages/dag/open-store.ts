@@ -95,11 +95,16 @@ class DiskStore implements Store {
   }
 
   failed(key: Sha256): CellRecord | undefined {
-    return this.#index.ofKey(key).find(record => record.status === 'failed');
+    const newest = this.#index.ofKey(key)[0];
+    return newest?.status === 'failed' ? newest : undefined;
   }
 
   newestOfCell(cell: string): CellRecord | undefined {
-    return this.#index.newestOfCell(cell);
+    return this.#index.ofCell(cell)[0];
+  }
+
+  recordsOfCell(cell: string): readonly CellRecord[] {
+    return this.#index.ofCell(cell);
   }
 
   missingOutputs(record: CellRecord): readonly string[] {

@@ -7,7 +7,7 @@ import type { ObjectPlaces } from './objects.ts';
 import { sha256 } from './sha256.ts';
 import { LOOSE_BYTES } from './store.ts';
 import type { OutputBytes, OutputContent } from './store.ts';
-import { encodeManifest, treePathFault } from './trees.ts';
+import { encodeManifest } from './trees.ts';
 import type { OutputRecord, Sha256 } from './types.ts';
 
 export class OutputWriter {
@@ -26,11 +26,7 @@ export class OutputWriter {
   async put(content: OutputContent): Promise<OutputRecord> {
     if (!('tree' in content)) return this.#putBytes(content);
     const files = new Map<string, OutputRecord>();
-    for (const [path, bytes] of content.tree) {
-      const fault = treePathFault(path);
-      if (fault !== undefined) throw new TypeError(`tree path ${JSON.stringify(path)} ${fault}`);
-      files.set(path, await this.#putBytes(bytes));
-    }
+    for (const [path, bytes] of content.tree) files.set(path, await this.#putBytes(bytes));
     return { ...(await this.#putBytes(encodeManifest(files))), tree: true };
   }
 

@@ -1,6 +1,7 @@
 /** A whole pipeline: checked once when it is declared, so that everything after it may trust what it reads. */
 import { isAbsolute } from 'node:path';
-import { cellsOf, ConfigurationError, unsafePath } from './declare.ts';
+import { cellsOf, ConfigurationError } from './declare.ts';
+import { unsafePath } from './paths.ts';
 import { closest } from './words.ts';
 import type { Cell, OutputRef, Pipeline, Stage } from './types.ts';
 

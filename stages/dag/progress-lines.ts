@@ -1,6 +1,5 @@
 /** Progress as plain lines, for files and for people who read them: what failed at once, each stage when it is through. */
 import { inWords, settledOf, summaryLines, Tally } from './tally.ts';
-import { duration } from './words.ts';
 import type { Progress } from './progress.ts';
 
 /** A long stage shows that it lives so often. */
@@ -20,13 +19,13 @@ export function lineProgress(print: (line: string) => void): Progress {
     taskEnded: () => undefined,
     cell(cell, outcome, status) {
       const stage = tally.cell(cell, outcome, status);
-      if (status === 'failed' && outcome.kind === 'failed') say(`failed: ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);
+      if (status === 'failed' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(`failed: ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);
       const settled = settledOf(stage);
       if (settled === stage.cells) {
         if (stage.byStatus.ran + stage.byStatus.failed > 0) say(`${stage.name}: ${inWords(stage)}`);
       } else if (status === 'ran' && performance.now() - lastMs > SIGN_OF_LIFE_MS) {
-        const leftMs = tally.timeLeftMs();
-        say(`${stage.name}: ${settled} of ${stage.cells} cells${leftMs === undefined ? '' : `, about ${duration(leftMs)} left`}`);
+        const left = tally.timeLeft();
+        say(`${stage.name}: ${settled} of ${stage.cells} cells${left === undefined ? '' : `, ${left}`}`);
       }
     },
     warn: (sentence) => say(sentence),

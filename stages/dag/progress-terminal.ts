@@ -1,7 +1,6 @@
 /** Progress on a terminal of at least MIN_COLUMNS: a line for each stage that has begun, redrawn in place, and the time left. */
 import type { WriteStream } from 'node:tty';
 import { inWords, settledOf, summaryLines, Tally } from './tally.ts';
-import { duration } from './words.ts';
 import type { StageTally } from './tally.ts';
 import type { Progress } from './progress.ts';
 
@@ -19,17 +18,21 @@ export function terminalProgress(out: WriteStream): Progress {
   let drawn = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  const erase = (): void => {
-    if (drawn > 0) out.write(`\u001b[${drawn}A\u001b[0J`);
+  /** Puts these lines over what is drawn. Each is cleared as it is written: erasing all first flickers, and fills the history of tmux. */
+  const write = (lines: readonly string[]): void => {
+    out.write(`${drawn > 0 ? `\u001b[${drawn}A` : ''}${lines.map((line) => `${line}\u001b[K\n`).join('')}\u001b[0J`);
     drawn = 0;
   };
   const draw = (): void => {
     timer = undefined;
-    erase();
-    const lines = [...tally.stages.values()].filter(({ name }) => begun.has(name)).map(stageLine);
-    const leftMs = tally.timeLeftMs();
-    if (lines.length > 0 && leftMs !== undefined && leftMs > 1000) lines.push(paint(2, `about ${duration(leftMs)} left`));
-    for (const line of lines) out.write(`${line}\n`);
+    const stages = [...tally.stages.values()].filter(({ name }) => begun.has(name));
+    // What has scrolled off the top cannot be redrawn: a low window shows the stages that are not through.
+    const room = (out.rows ?? 24) - 2;
+    const shown = stages.length <= room ? stages : stages.filter((stage) => settledOf(stage) < stage.cells).slice(0, Math.max(1, room));
+    const lines = shown.map(stageLine);
+    const left = tally.timeLeft();
+    if (lines.length > 0 && left !== undefined) lines.push(paint(2, left));
+    write(lines);
     drawn = lines.length;
   };
   const stageLine = (stage: StageTally): string => {
@@ -44,8 +47,7 @@ export function terminalProgress(out: WriteStream): Progress {
   };
   const later = (): void => { timer ??= setTimeout(draw, REDRAW_MS); };
   const say = (line: string): void => {
-    erase();
-    out.write(`${line}\n`);
+    write([line]);
     later();
   };
   return {
@@ -64,7 +66,7 @@ export function terminalProgress(out: WriteStream): Progress {
     },
     cell(cell, outcome, status) {
       tally.cell(cell, outcome, status);
-      if (status === 'failed' && outcome.kind === 'failed') say(`${paint(31, 'failed')} ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);
+      if (status === 'failed' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(`${paint(31, 'failed')} ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);
       else if (begun.size > 0) later();
     },
     warn: (sentence) => say(paint(33, sentence)),
@@ -72,8 +74,7 @@ export function terminalProgress(out: WriteStream): Progress {
     done(end) {
       clearTimeout(timer);
       timer = undefined;
-      erase();
-      for (const line of summaryLines(tally, end)) out.write(`${line}\n`);
+      write(summaryLines(tally, end));
     },
   };
 }

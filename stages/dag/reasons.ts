@@ -1,4 +1,7 @@
-/** Why a cell has to run: its key compared, field by field, with the newest record of the same cell. */
+/**
+ * Why a cell has to run: its key compared, field by field, with the earlier records of the same cell. The nearest of them tells
+ * the reason: after a setting was tried and taken back, that is the state before, not the one that was tried.
+ */
 import { canonicalJson } from './canonical.ts';
 import type { CellRecord, Json, KeyFields, Reason } from './types.ts';
 
@@ -12,10 +15,8 @@ export interface Comparison {
   readonly changedCells: { readonly [input: string]: readonly string[] };
 }
 
-/** `last`: the newest record of the cell under any key, and its closure. Never empty unless the keys are equal. */
-export function reasonsFor(now: Comparison, last: CellRecord | undefined, lastClosure: Closure): readonly Reason[] {
-  if (last === undefined) return [{ field: 'never computed' }];
-  const before = last.fields;
+/** What differs from a record of the cell under another key, given the closure of that one. Empty only where the keys are equal. */
+export function reasonsFor(now: Comparison, { fields: before }: CellRecord, closureBefore: Closure): readonly Reason[] {
   const reasons: Reason[] = [];
   if (before.stage !== now.fields.stage) reasons.push({ field: 'stage', before: before.stage, after: now.fields.stage });
   compare('params', before.params, now.fields.params, reasons);
@@ -25,9 +26,14 @@ export function reasonsFor(now: Comparison, last: CellRecord | undefined, lastCl
     const what = old === undefined ? 'added' : current === undefined ? 'removed' : 'changed';
     reasons.push({ field: `input ${name} ${what}${someOf(now.changedCells[name] ?? [])}` });
   }
-  if (before.code !== now.fields.code) reasons.push(...codeReasons(lastClosure, now.closure));
+  if (before.code !== now.fields.code) reasons.push(...codeReasons(closureBefore, now.closure));
   compare('facts', before.facts, now.fields.facts, reasons);
   return reasons;
+}
+
+/** The shortest of several lists of reasons, the first of equals. */
+export function nearest(lists: readonly (readonly Reason[])[]): readonly Reason[] {
+  return lists.reduce((shortest, list) => list.length < shortest.length ? list : shortest);
 }
 
 /** One line: 'params.temperature 0.7 -> 0.8', 'code kernels/formats/nf4.ts changed', 'never computed'. */

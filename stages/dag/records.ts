@@ -30,7 +30,7 @@ export interface ObjectSink {
 export class LogIndex {
   readonly #objects: ObjectSink;
   readonly #byKey = new Map<Sha256, CellRecord[]>();
-  readonly #newestOfCell = new Map<string, CellRecord>();
+  readonly #ofCell = new Map<string, CellRecord[]>();
   readonly #records: CellRecord[] = [];
   readonly #runs = new Map<string, RunSummary>();
   readonly #closures = new Map<string, Files>();
@@ -74,13 +74,14 @@ export class LogIndex {
     return this.#byKey.get(key) ?? [];
   }
 
-  newestOfCell(cell: string): CellRecord | undefined {
-    return this.#newestOfCell.get(cell);
+  /** Records of a cell under any key, newest first. */
+  ofCell(cell: string): readonly CellRecord[] {
+    return this.#ofCell.get(cell) ?? [];
   }
 
   /** The newest record of each cell. */
-  newest(): Iterable<CellRecord> {
-    return this.#newestOfCell.values();
+  newest(): readonly CellRecord[] {
+    return Array.from(this.#ofCell.values(), ([newest]) => newest!);
   }
 
   records(): readonly CellRecord[] {
@@ -109,14 +110,8 @@ export class LogIndex {
 
   #addRecord(record: CellRecord): void {
     this.#records.push(record);
-    const ofKey = this.#byKey.get(record.key);
-    if (ofKey === undefined) this.#byKey.set(record.key, [record]);
-    else {
-      ofKey.unshift(record);
-      ofKey.sort((a, b) => byTime(b, a));
-    }
-    const newest = this.#newestOfCell.get(record.cell);
-    if (newest === undefined || byTime(newest, record) <= 0) this.#newestOfCell.set(record.cell, record);
+    addNewestFirst(this.#byKey, record.key, record);
+    addNewestFirst(this.#ofCell, record.cell, record);
   }
 
   #parsePending(): void {
@@ -131,6 +126,16 @@ export class LogIndex {
         else of.push(body);
       }
     }
+  }
+}
+
+/** Of equal times the one that was read later comes first. */
+function addNewestFirst<K>(lists: Map<K, CellRecord[]>, name: K, record: CellRecord): void {
+  const list = lists.get(name);
+  if (list === undefined) lists.set(name, [record]);
+  else {
+    list.unshift(record);
+    list.sort((a, b) => byTime(b, a));
   }
 }
 

@@ -1,8 +1,8 @@
 /** Runs a task's module and holds it to its contract: the same code in this process and in a worker. */
 import { mkdirSync } from 'node:fs';
-import { unsafePath } from './declare.ts';
 import { DamagedObject } from './errors.ts';
 import { readObject } from './objects.ts';
+import { unsafePath } from './paths.ts';
 import type { Task, TaskEnd } from './executor.ts';
 import type { Failure, FailureCode, InputHandle, OutputValue, Run, TaskIo } from './types.ts';
 

@@ -11,6 +11,8 @@ import { alone, halves, retryLater } from './follow-up.ts';
 import { moduleUrl } from './modules.ts';
 import { taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
+import { timestamp } from './timestamp.ts';
+import { count } from './words.ts';
 import type { Outcome } from './decide.ts';
 import type { Executor, RunningTask, TaskEnd } from './executor.ts';
 import type { FollowUp } from './follow-up.ts';
@@ -234,6 +236,7 @@ export class TaskRunner {
         if (rest.length > 1 && end.failure.code !== 'not-available') return [...retried, ...halves(stage, rest)];
         return [...retried, ...await failAll(end.failure)];
       case 'crashed':
+        if (rest.length > 1 || rest[0]!.diedAlone === undefined) this.#progress.warn(`${stage.name}: ${end.sentence}; ${count(rest.length, 'cell')} of it will be tried again`);
         if (rest.length > 1) return [...retried, ...halves(stage, rest)];
         if (rest[0]!.diedAlone === undefined) return [...retried, alone(stage, rest[0]!)];
         return [...retried, ...await failAll({ code: 'crashed', sentence: end.sentence })];
@@ -246,7 +249,7 @@ export class TaskRunner {
     const earlier = cell.stage.determinism === 'exact' ? store.done(key) : undefined;
     const last = store.newestOfCell(cell.id);
     try {
-      const record = await store.commit({ cell: cell.id, key, fields, status: 'done', ...(computedBy === undefined ? {} : { computedBy }), durationMs: rounded(durationMs), finishedAt: now() }, outputs);
+      const record = await store.commit({ cell: cell.id, key, fields, status: 'done', ...(computedBy === undefined ? {} : { computedBy }), durationMs: rounded(durationMs), finishedAt: timestamp() }, outputs);
       if (earlier !== undefined) this.#warnOfDifference(pending, earlier, record);
       const records = cell.stage.determinism === 'measured' ? store.donePerMachine(key) : [record];
       this.#events.settled(pending, { kind: 'done', records }, cell.stage.outputs.some((name) => last?.outputs[name]?.sha256 !== record.outputs[name]?.sha256));
@@ -259,7 +262,7 @@ export class TaskRunner {
   async #fail(pending: Pending, failure: Failure, durationMs: number): Promise<void> {
     const { cell, key, fields } = pending;
     try {
-      const record = await this.#ground.store.commit({ cell: cell.id, key, fields, status: 'failed', failure, durationMs: rounded(durationMs), finishedAt: now() }, {});
+      const record = await this.#ground.store.commit({ cell: cell.id, key, fields, status: 'failed', failure, durationMs: rounded(durationMs), finishedAt: timestamp() }, {});
       this.#events.settled(pending, { kind: 'failed', failure, origin: cell.id, record }, true);
     } catch (error) {
       this.#couldNotKeep(pending, error);
@@ -303,8 +306,4 @@ function sizeOf(outputs: { readonly [name: string]: OutputContent }): number {
 /** Microseconds are noise. */
 function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;
-}
-
-function now(): string {
-  return new Date().toISOString().replace('Z', '+00:00');
 }

@@ -23,6 +23,8 @@
  *   leases/, holders/       who is computing what now (leases.ts)
  *   cache/                  facts about files and normalised code; its loss costs time only
  *   scratch/                working folders of live tasks
+ *   logs/<run>/<task>.log   what tasks wrote to their output (task-log.ts)
+ *   build/                  the compiled program (bin/build.mjs); no part of the store, it only lives here
  */
 import type { FileFacts } from './facts.ts';
 import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Sha256, TreeHandle } from './types.ts';
@@ -128,10 +130,12 @@ export interface Store {
   done(key: Sha256): CellRecord | undefined;
   /** All present `done` records of a key, the newest of each machine, ordered by machine label. For `measured` cells. */
   donePerMachine(key: Sha256): readonly CellRecord[];
-  /** Newest `failed` record with this key. */
+  /** The newest record with this key, if it is a `failed` one. */
   failed(key: Sha256): CellRecord | undefined;
-  /** Newest record of a cell id under any key, present or not: what a reason compares with. */
+  /** Newest record of a cell id under any key, present or not. */
   newestOfCell(cell: string): CellRecord | undefined;
+  /** Every record of a cell id under any key, newest first, present or not: what a reason compares with. */
+  recordsOfCell(cell: string): readonly CellRecord[];
   /** Names of a record's outputs that are not (all) in the store. Empty: it counts. Sizes are compared, bytes are not hashed. */
   missingOutputs(record: CellRecord): readonly string[];
   /** Every record, oldest first, present or not. */

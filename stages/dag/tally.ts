@@ -1,8 +1,9 @@
 /** Counts of a run by stage, for whoever shows them: how far it is, how long it may take, how it ended. */
+import { failureLines } from './failure-lines.ts';
 import { count, duration, grouped } from './words.ts';
 import type { Outcome } from './decide.ts';
 import type { CellStatus, RunEnd } from './progress.ts';
-import type { Cell } from './types.ts';
+import type { Cell, Failure } from './types.ts';
 
 export interface StageTally {
   readonly name: string;
@@ -18,12 +19,14 @@ export interface StageTally {
 export class Tally {
   readonly stages = new Map<string, StageTally>();
   readonly #settled = new Set<string>();
+  readonly #told = new Set<string>();
   jobs = 1;
 
   /** Counts afresh. */
   start(cells: readonly Cell[], jobs: number): void {
     this.stages.clear();
     this.#settled.clear();
+    this.#told.clear();
     this.jobs = jobs;
     for (const { stage, work } of cells) {
       let tally = this.stages.get(stage.name);
@@ -49,16 +52,27 @@ export class Tally {
     return tally;
   }
 
-  /** Estimated time until all is done, ms; undefined before anything is known. Stages of which nothing ran yet are left out. */
-  timeLeftMs(): number | undefined {
+  /** False when another cell failed with the same words: a full disk fails all of them, and is told of once. */
+  isNews({ code, sentence }: Failure): boolean {
+    const words = `${code} ${sentence}`;
+    const isNew = !this.#told.has(words);
+    this.#told.add(words);
+    return isNew;
+  }
+
+  /** Estimated time until all is done: 'about 3 min 20 s left', 'at least ...' while of some stage nothing ran yet. */
+  timeLeft(): string | undefined {
     let total = 0;
     let known = false;
+    let all = true;
     for (const { computedMs, computedWork, workLeft } of this.stages.values()) {
-      if (computedWork === 0) continue;
-      known = true;
-      total += computedMs / computedWork * workLeft / this.jobs;
+      if (computedWork === 0) all &&= workLeft === 0;
+      else {
+        known = true;
+        total += computedMs / computedWork * workLeft / this.jobs;
+      }
     }
-    return known ? total : undefined;
+    return known && total > 1000 ? `${all ? 'about' : 'at least'} ${duration(total)} left` : undefined;
   }
 }
 
@@ -76,8 +90,6 @@ export function inWords({ byStatus: { ran, cached, failed, remembered, skipped }
   return parts.join(', ');
 }
 
-const MAX_FAILURES_SHOWN = 10;
-
 /** The end of a run in plain lines: a table of the stages unless nothing was computed, failures, and the closing sentences. */
 export function summaryLines(tally: Tally, { counts, durationMs, interrupted, failures, closing }: RunEnd): readonly string[] {
   const lines: string[] = [];
@@ -86,11 +98,7 @@ export function summaryLines(tally: Tally, { counts, durationMs, interrupted, fa
     const width = Math.max(...rows.map(({ name }) => name.length), 0);
     for (const row of rows) lines.push(`  ${row.name.padEnd(width)}  ${inWords(row)}${row.computedMs > 0 ? `, ${duration(row.computedMs)}` : ''}`);
   }
-  for (const { cell, outcome } of failures.slice(0, MAX_FAILURES_SHOWN)) {
-    lines.push(`failed: ${cell} (${outcome.failure.code}): ${outcome.failure.sentence}`);
-    if (outcome.failure.hint !== undefined) lines.push(`        ${outcome.failure.hint}`);
-  }
-  if (failures.length > MAX_FAILURES_SHOWN) lines.push(`and ${count(failures.length - MAX_FAILURES_SHOWN, 'more failure')}; "status" lists them`);
+  lines.push(...failureLines(failures.map(({ cell, outcome: { failure } }) => ({ cell, failure })), 10));
   if (failures.some(({ outcome }) => outcome.record !== undefined && ['bad-input', 'not-finite', 'stage-threw'].includes(outcome.failure.code))) {
     lines.push('These are not tried again until their input or code changes, or with --retry-failed.');
   }

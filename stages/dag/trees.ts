@@ -1,21 +1,13 @@
 /** Tree outputs: an object that lists its files, canonical JSON of path -> { bytes, sha256 }. */
 import { canonicalJson } from './canonical.ts';
+import { unsafePath } from './paths.ts';
 import { isSha256 } from './sha256.ts';
 import type { OutputRecord } from './types.ts';
-
-/** Why a path may not stand in a tree; undefined if it may. Trees are mirrored into folders, so a path must stay inside. */
-export function treePathFault(path: string): string | undefined {
-  if (path === '') return 'is empty';
-  if (path.length > 1024) return 'is longer than 1024 characters';
-  if (/[\0-\x1f\x7f\\]/.test(path)) return 'holds a backslash or a control character';
-  if (path.split('/').some(segment => segment === '' || segment === '.' || segment === '..')) return "holds an empty segment, '.' or '..'";
-  return undefined;
-}
 
 /** The manifest's bytes. Throws TypeError for a path that may not stand in a tree, or a file that is also a folder. */
 export function encodeManifest(files: ReadonlyMap<string, OutputRecord>): Uint8Array {
   for (const path of files.keys()) {
-    const fault = treePathFault(path);
+    const fault = unsafePath(path);
     if (fault !== undefined) throw new TypeError(`tree path ${JSON.stringify(path)} ${fault}`);
     for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
       if (files.has(path.slice(0, at))) throw new TypeError(`tree path ${JSON.stringify(path)} lies in ${JSON.stringify(path.slice(0, at))}, which is a file`);
@@ -37,7 +29,7 @@ export function decodeManifest(bytes: Uint8Array): ReadonlyMap<string, OutputRec
   const files = new Map<string, OutputRecord>();
   for (const [path, entry] of Object.entries(value as { readonly [path: string]: Partial<OutputRecord> | null })) {
     const { sha256, bytes: size } = entry ?? {};
-    if (treePathFault(path) !== undefined || typeof sha256 !== 'string' || !isSha256(sha256) || !Number.isSafeInteger(size) || (size as number) < 0) return undefined;
+    if (unsafePath(path) !== undefined || typeof sha256 !== 'string' || !isSha256(sha256) || !Number.isSafeInteger(size) || (size as number) < 0) return undefined;
     files.set(path, { sha256, bytes: size as number });
   }
   return files;

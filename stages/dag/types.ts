@@ -128,7 +128,7 @@ export interface TaskCell {
 export type OutputValue = Uint8Array | string | { readonly tree: ReadonlyMap<string, Uint8Array | string> };
 
 export interface TaskIo {
-  /** Reads and hashes; throws DamagedInput when the bytes are not what the handle says. */
+  /** Reads and hashes; throws DamagedObject when the bytes are not what the handle says. */
   read(handle: InputHandle): Promise<Uint8Array<ArrayBuffer>>;
   /** The single object of an input by name. Throws when that input is a gather or records. */
   input(cell: TaskCell, name: string): Promise<Uint8Array<ArrayBuffer>>;
@@ -170,7 +170,7 @@ export interface Failure {
 
 // ---- records ----
 
-/** One field of a key, kept so that a change can be named: 'params.temperature', 'input.weights', 'code kernels/half.ts'. */
+/** One field of a key, kept so that a change can be named: 'params.temperature', 'input weights', 'code kernels/half.ts'. */
 export interface KeyFields {
   readonly stage: string;
   readonly params: { readonly [name: string]: Json };

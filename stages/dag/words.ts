@@ -1,4 +1,4 @@
-/** Words for people: the nearest known name, counts with their noun, durations and sizes. */
+/** Words for people: the nearest known name, counts with their noun, durations. */
 
 /** The known word that is most likely meant, or undefined when none is near (edit distance above a third of its length, and above 1). */
 export function closest(wanted: string, known: Iterable<string>): string | undefined {
@@ -12,14 +12,17 @@ export function closest(wanted: string, known: Iterable<string>): string | undef
   return best;
 }
 
-/** Levenshtein's distance: insertions, deletions and substitutions, by one row of the table. */
+/** Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours, by the last two rows of the table. */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  let above: readonly number[] = [];
+  let row: readonly number[] = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? above[j - 2]! + 1 : Infinity;
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1), swapped));
     }
+    above = row;
     row = next;
   }
   return row[b.length]!;
@@ -43,13 +46,4 @@ export function duration(ms: number): string {
   const whole = Math.round(seconds);
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
   return `${Math.floor(whole / 3600)} h ${String(Math.floor(whole % 3600 / 60)).padStart(2, '0')} min`;
-}
-
-/** '512 B', '1.2 MB' (powers of 1000). */
-export function size(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let unit = 0;
-  let value = bytes;
-  while (value >= 999.5 && unit < units.length - 1) { value /= 1000; unit++; }
-  return unit === 0 ? `${value} B` : `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }

@@ -42,16 +42,16 @@ export class Reader {
   required(map: LocatedMap | undefined, key: string, what: string): Located | undefined {
     if (map === undefined) return undefined;
     const entry = map.entries.get(key);
-    if (entry === undefined) return this.wrong(map.at, `${what} lacks the key ${quoted(key)}`);
+    if (entry === undefined) return this.wrong(map.at, `${what} lacks the key ${quoted(key)}; add it`);
     return entry.value;
   }
 
   /** Text of 1 to `maxCharacters` characters, on one line. */
   text(value: Located | undefined, what: string, maxCharacters = 400): string | undefined {
     if (value === undefined || value.kind === 'unreadable') return undefined;
-    if (value.kind !== 'scalar' || typeof value.value !== 'string') return this.wrong(value.at, `${what} must be text, not ${described(value)}`);
+    if (value.kind !== 'scalar' || typeof value.value !== 'string') return this.wrong(value.at, `${what} must be text, not ${described(value)}${value.kind === 'scalar' && value.value !== null ? '; put it in quotes' : ''}`);
     const text = value.value;
-    if (text.trim() === '') return this.wrong(value.at, `${what} is empty`);
+    if (text.trim() === '') return this.wrong(value.at, `${what} is empty; write some text`);
     if (text.length > maxCharacters) return this.wrong(value.at, `${what} has ${text.length} characters; at most ${maxCharacters} are allowed`);
     // Control and bidirectional characters would let a name show as another one.
     if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/.test(text)) {
@@ -60,18 +60,19 @@ export class Reader {
     return text;
   }
 
-  /** A number within bounds, both allowed. */
-  number(value: Located | undefined, what: string, low: number, high: number): number | undefined {
+  /** A number within bounds, both allowed. `because`: where the upper one comes from, if it is not the same for every study. */
+  number(value: Located | undefined, what: string, low: number, high: number, because?: string): number | undefined {
     if (value === undefined || value.kind === 'unreadable') return undefined;
-    if (value.kind !== 'scalar' || typeof value.value !== 'number') return this.wrong(value.at, `${what} must be a number, not ${described(value)}`);
+    const allowed = `${low} to ${high}${because === undefined ? '' : ` (${because})`}`;
+    if (value.kind !== 'scalar' || typeof value.value !== 'number') return this.wrong(value.at, `${what} must be a number from ${allowed}, not ${described(value)}`);
     const number = value.value;
-    if (!(number >= low && number <= high)) return this.wrong(value.at, `${what} ${number} is out of range; allowed are ${low} to ${high}`);
+    if (!(number >= low && number <= high)) return this.wrong(value.at, `${what} ${number} is out of range; allowed are ${allowed}`);
     return Object.is(number, -0) ? 0 : number;
   }
 
   /** A whole number within bounds, both allowed. */
-  integer(value: Located | undefined, what: string, low: number, high: number): number | undefined {
-    const number = this.number(value, what, low, high);
+  integer(value: Located | undefined, what: string, low: number, high: number, because?: string): number | undefined {
+    const number = this.number(value, what, low, high, because);
     if (number === undefined || value === undefined) return undefined;
     if (!Number.isSafeInteger(number)) return this.wrong(value.at, `${what} ${number} must be a whole number from ${low} to ${high}`);
     return number;

@@ -3,6 +3,7 @@
  * anything runs, because the cells depend on them (the base format, the architecture's file, the bounds of windows).
  * The stages hold the checkpoint itself to these facts.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { architectureNamed } from '../../kernels/models.ts';
@@ -47,12 +48,21 @@ export function modelFiles(files: ReadonlyMap<string, SourceFile>): ModelFiles |
 /** The files of a folder of the project (path from its root). A sentence when it holds no model that can be read. */
 export function localModelFiles(root: string, folder: string): ModelFiles | string {
   const isFile = (name: string): boolean => statSync(join(root, folder, name), { throwIfNoEntry: false })?.isFile() ?? false;
-  if (statSync(join(root, folder), { throwIfNoEntry: false })?.isDirectory() !== true) return `is not a folder of the project`;
+  if (statSync(join(root, folder), { throwIfNoEntry: false })?.isDirectory() !== true) return 'is not a folder of the project; give the path from its root of a folder with config.json, model.safetensors and tokenizer.json';
   if (!isFile('model.safetensors') && isFile('model.safetensors.index.json')) {
     return 'holds a checkpoint in several files, which cannot be read yet; merge it into one model.safetensors';
   }
   const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
   return modelFiles(new Map(names.filter(isFile).map((name) => [name, { path: `${folder}/${name}` }])));
+}
+
+/** What a file's bytes are: as pinned, else as they are now; undefined when it cannot be read (the stage that needs it says so). */
+export function fileSha256(root: string, { path, sha256 }: SourceFile): string | undefined {
+  try {
+    return sha256 ?? createHash('sha256').update(readFileSync(join(root, path))).digest('hex');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads the facts from config.json. A sentence when it cannot be used. */

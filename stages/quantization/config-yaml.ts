@@ -7,6 +7,7 @@
  * over 1 MB, nesting over 32 levels.
  */
 
+import { isUtf8 } from 'node:buffer';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -55,15 +56,11 @@ const START: Position = { line: 1, column: 1 };
 
 /**
  * Reads a YAML file of the project. Mistakes go to `problems`; undefined when there is nothing usable. `file` is its path from
- * the root, used in messages. Throws the file system's error when it cannot be read.
+ * the root, used in messages.
  */
 export async function readYaml(root: string, file: string, problems: Problems): Promise<Located | undefined> {
-  const { size } = statSync(join(root, file));
-  if (size > MAX_BYTES) {
-    problems.add(file, START, `the file has ${size} bytes; at most ${MAX_BYTES} are read`);
-    return undefined;
-  }
-  const text = readFileSync(join(root, file), 'utf8');
+  const text = readText(root, file, problems);
+  if (text === undefined) return undefined;
   const tooDeep = nestingBeyond(text);
   if (tooDeep !== undefined) {
     problems.add(file, tooDeep, `nested too deeply; at most ${MAX_DEPTH} levels are read`);
@@ -83,9 +80,9 @@ export async function readYaml(root: string, file: string, problems: Problems): 
     problems.add(file, START, `cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
-  for (const issue of [...document.errors, ...document.warnings]) {
-    const sentence = issue.code === 'DUPLICATE_KEY' ? 'this key stands here a second time; keep one' : `is not valid YAML: ${firstLine(issue.message)}`;
-    problems.add(file, positionOf(issue.pos[0]), sentence);
+  // What comes behind the first error is mostly its consequence, but for keys. Warnings are about tags, which are refused below.
+  for (const [i, { code, pos, message }] of document.errors.entries()) {
+    if (i === 0 || code === 'DUPLICATE_KEY') problems.add(file, positionOf(pos[0]), ADVICE[code] ?? `is not valid YAML: ${firstLine(message)}`);
   }
   if (document.errors.length > 0) return undefined;
 
@@ -99,6 +96,7 @@ export async function readYaml(root: string, file: string, problems: Problems): 
     if (depth > MAX_DEPTH) return unreadable(`nested too deeply; at most ${MAX_DEPTH} levels are read`);
     const { anchor, tag } = (node ?? {}) as { anchor?: string; tag?: string };
     if (anchor !== undefined) return unreadable('anchors (&name) are not allowed; write the value out');
+    if (tag !== undefined) return unreadable(`tags (${tag}) are not allowed; write the plain value`);
     if (isMap(node)) {
       const entries = new Map<string, { keyAt: Position; value: Located }>();
       for (const pair of node.items) {
@@ -115,10 +113,9 @@ export async function readYaml(root: string, file: string, problems: Problems): 
     if (isSeq(node)) return { kind: 'list', at, items: node.items.map((item) => convert(item, depth + 1)) };
     if (node === null || isScalar(node)) {
       const value: unknown = node === null ? null : node.value;
-      if (tag !== undefined) return unreadable(`tags (${tag}) are not allowed; write the plain value`);
       if (typeof value === 'number') {
         const source = (node as { source?: string }).source ?? String(value);
-        if (!PLAIN_NUMBER.test(source)) return unreadable(`${quoted(source)} is not a plain decimal number; write it without leading zeros, signs or bases`);
+        if (!PLAIN_NUMBER.test(source)) return unreadable(`${quoted(source)} is not a plain decimal number; write digits, such as 12, 0.7 or 1e-3`);
         if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
           return unreadable(`${quoted(source)} is too large to be read exactly; at most ${Number.MAX_SAFE_INTEGER}`);
         }
@@ -130,6 +127,35 @@ export async function readYaml(root: string, file: string, problems: Problems): 
     return unreadable('aliases (*name) are not allowed; write the value out');
   };
   return convert(document.contents, 0);
+}
+
+/** The parser's codes of mistakes about which more can be said than its own sentence. */
+const ADVICE: { readonly [code: string]: string } = {
+  DUPLICATE_KEY: 'this key stands here a second time; keep one',
+  TAB_AS_INDENT: 'a tab cannot indent in YAML; use spaces',
+  MULTIPLE_DOCS: 'a second document begins here; keep one and take out the line ---',
+  BAD_INDENT: 'is not valid YAML: the indentation differs from that of its neighbours; keys of one block begin at the same column, and brackets are closed',
+  TAG_RESOLVE_FAILED: 'tags (!name) are not allowed; write the plain value',
+};
+
+/** The file's text; undefined, with a problem, when there is none that can be read. */
+function readText(root: string, file: string, problems: Problems): string | undefined {
+  const wrong = (sentence: string, at = START): undefined => problems.add(file, at, sentence) as undefined;
+  let bytes: Buffer;
+  try {
+    const stat = statSync(join(root, file));
+    if (!stat.isFile()) return wrong('this is no file; put the file here');
+    if (stat.size > MAX_BYTES) return wrong(`the file has ${stat.size} bytes; at most ${MAX_BYTES} are read`);
+    bytes = readFileSync(join(root, file));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return wrong(code === 'ENOENT' ? 'the file is missing; restore it from the repository' : `the file cannot be read (${code ?? 'unknown reason'})`);
+  }
+  const text = bytes.toString('utf8');
+  const fault = isUtf8(bytes) ? text.search(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/) : text.indexOf('\ufffd');
+  if (fault < 0) return text;
+  const before = text.slice(0, fault).split('\n');
+  return wrong('is not plain text in UTF-8; save it as UTF-8', { line: before.length, column: before.at(-1)!.length + 1 });
 }
 
 /** Text as it can be shown in a message: quoted, bounded, control and bidirectional characters escaped. */

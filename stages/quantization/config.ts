@@ -8,7 +8,7 @@ import { engines } from '../../kernels/engines.ts';
 import { formats } from '../../kernels/formats.ts';
 import { ConfigurationError } from '../dag/index.ts';
 import { Reader } from './config-fields.ts';
-import { localModelFiles, modelFacts, modelFiles } from './config-model.ts';
+import { fileSha256, localModelFiles, modelFacts, modelFiles } from './config-model.ts';
 import { NAME, NAME_RULE, readPrompts, readSources, relativePath } from './config-sources.ts';
 import { Problems, quoted, readYaml } from './config-yaml.ts';
 import type { ModelFacts, ModelFiles } from './config-model.ts';
@@ -60,6 +60,7 @@ export const KEYS = [
   'max_new_tokens', 'seeds', 'generate', 'speed', 'engine',
 ] as const;
 const MAX_ITEMS = 64;
+const CONTEXT = 'the shortest context of the models';
 const MAX_SEED = 2 ** 31 - 1;
 
 /**
@@ -68,9 +69,11 @@ const MAX_SEED = 2 ** 31 - 1;
  */
 export async function readStudy(root: string, options: { readonly quick?: boolean } = {}): Promise<StudyConfig> {
   const problems = new Problems();
-  const study = await yamlFile(root, STUDY_FILE, problems);
-  const sources = readSources(await yamlFile(root, SOURCES_FILE, problems), SOURCES_FILE, problems);
-  const prompts = readPrompts(await yamlFile(root, PROMPTS_FILE, problems), PROMPTS_FILE, problems, sources.texts);
+  const [study, sourcesYaml, promptsYaml] = [await readYaml(root, STUDY_FILE, problems), await readYaml(root, SOURCES_FILE, problems), await readYaml(root, PROMPTS_FILE, problems)];
+  // Without one of them the others would only be told that they name what does not exist.
+  if (study === undefined || sourcesYaml === undefined || promptsYaml === undefined) throw new ConfigurationError(problems.lines().join('\n'));
+  const sources = readSources(sourcesYaml, SOURCES_FILE, problems);
+  const prompts = readPrompts(promptsYaml, PROMPTS_FILE, problems, sources.texts);
   const reader = new Reader(STUDY_FILE, problems);
   const top = reader.map(study, 'the study', [...KEYS, 'quick']);
   const known: Known = { root, sources, prompts };
@@ -82,7 +85,7 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
   const quick = top === undefined || overrides === undefined ? undefined
     : readSettings(reader, { ...top, entries: new Map([...top.entries, ...overrides.entries]) }, known);
   if (options.quick === true && top !== undefined && quickBlock === undefined) {
-    reader.wrong(top.at, 'the study has no quick: block, which says what --quick leaves out');
+    reader.wrong(top.at, 'the study has no quick: block, which says what --quick computes instead; add it, or leave --quick out');
   }
   if (problems.found.length > 0) throw new ConfigurationError(problems.lines().join('\n'));
   const chosen = options.quick === true ? quick : whole;
@@ -91,12 +94,6 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
 }
 
 interface Known { readonly root: string; readonly sources: Sources; readonly prompts: ReadonlyMap<string, Prompt> }
-
-function yamlFile(root: string, file: string, problems: Problems): Promise<Located | undefined> {
-  return readYaml(root, file, problems).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === undefined ? error : new ConfigurationError(`${file} cannot be read (${error.code})`);
-  });
-}
 
 function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfig | undefined {
   const { sources } = known;
@@ -108,27 +105,27 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfi
 
   const title = reader.text(need('title'), 'title');
   const models = reader.list(need('models'), 'models', MAX_ITEMS, (item) => readModel(reader, item, known), (model) => model.name);
-  const judge = readJudge(reader, need('judge'), need('models'), models);
+  const judge = readJudge(reader, need('judge'), need('models'), models, known.root);
   const formatNames = formats.map((format) => format.name);
   const chosenFormats = reader.list(need('formats'), 'formats', MAX_ITEMS, (item) => reader.choice(item, 'format', 'formats', formatNames));
   const texts = names('texts', 'text', sources.texts);
   const windowsPerText = reader.integer(need('windows_per_text'), 'windows_per_text', 1, 10_000);
   const context = Math.min(...(models ?? []).map((model) => model.shape.contextTokens), 2 ** 20);
-  const windowTokens = reader.integer(need('window_tokens'), 'window_tokens', 2, context);
+  const windowTokens = reader.integer(need('window_tokens'), 'window_tokens', 2, context, CONTEXT);
   const numbers = (value: Located | undefined, what: string, read: (item: Located) => number | undefined): number[] | undefined =>
     reader.list(value, what, MAX_ITEMS, read);
   const temperature = (item: Located): number | undefined => readTemperature(reader, item);
   const temperatures = numbers(need('temperatures'), 'temperatures', temperature);
   const vocabulary = Math.min(...(models ?? []).map((model) => model.shape.vocabulary), 2 ** 20);
-  const topK = (item: Located): number | undefined => reader.integer(item, 'top_k', 0, vocabulary - 1);
+  const topK = (item: Located): number | undefined => reader.integer(item, 'top_k', 0, vocabulary - 1, 'below the smallest vocabulary of the models');
   const topKs = numbers(need('top_k'), 'top_k', topK);
   const prompts = names('prompts', 'prompt', known.prompts);
-  const maxNewTokens = numbers(need('max_new_tokens'), 'max_new_tokens', (item) => reader.integer(item, 'max_new_tokens', 1, context - 1));
+  const maxNewTokens = numbers(need('max_new_tokens'), 'max_new_tokens', (item) => reader.integer(item, 'max_new_tokens', 1, context - 1, `below ${CONTEXT}`));
   const seeds = numbers(need('seeds'), 'seeds', (item) => reader.integer(item, 'seed', 0, MAX_SEED));
 
   const generateMap = reader.map(need('generate'), 'generate', ['temperatures', 'top_k']);
-  const generateTemperatures = numbers(reader.required(generateMap, 'temperatures', 'generate'), 'generate.temperatures', temperature);
-  const generateTopKs = numbers(reader.required(generateMap, 'top_k', 'generate'), 'generate.top_k', topK);
+  const generateTemperatures = readChosen(reader, reader.required(generateMap, 'temperatures', 'generate'), 'temperatures', whole(need('temperatures'), temperatures), temperature);
+  const generateTopKs = readChosen(reader, reader.required(generateMap, 'top_k', 'generate'), 'top_k', whole(need('top_k'), topKs), topK);
   const speed = readSpeed(reader, need('speed'), context);
   const engine = reader.choice(need('engine'), 'engine', 'engines', ['auto', ...engines.map(({ name }) => name)]);
 
@@ -146,9 +143,30 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfi
 }
 
 /** One of the study's models. Not looked up while a model is wrong: its mistake comes first. */
-function readJudge(reader: Reader, value: Located | undefined, list: Located | undefined, models: readonly StudyModel[] | undefined): string | undefined {
-  if (models === undefined || list?.kind !== 'list' || models.length < list.items.length) return reader.text(value, 'judge', 64);
-  return reader.choice(value, 'judge', 'models of this study', models.map(({ name }) => name));
+function readJudge(reader: Reader, value: Located | undefined, list: Located | undefined, models: readonly StudyModel[] | undefined, root: string): string | undefined {
+  const candidates = whole(list, models);
+  if (value === undefined || candidates === undefined) return reader.text(value, 'judge', 64);
+  const name = reader.choice(value, 'judge', 'models of this study', candidates.map((model) => model.name));
+  const judge = candidates.find((model) => model.name === name);
+  if (judge === undefined) return undefined;
+  const own = fileSha256(root, judge.files.tokenizer);
+  const other = candidates.find(({ files }) => fileSha256(root, files.tokenizer) !== own);
+  if (other === undefined) return name;
+  return reader.wrong(value.at, `${judge.name} cannot judge ${other.name}, which has another tokenizer; the models of a study share their judge's: take ${other.name} out, into a study of its own`);
+}
+
+/** What was read of a list, if all of it could be: a mistake in it comes before whatever follows from it. */
+function whole<T>(list: Located | undefined, read: readonly T[] | undefined): readonly T[] | undefined {
+  return list?.kind === 'list' && read?.length === list.items.length ? read : undefined;
+}
+
+/** Settings of `generate` are among those that are scored, so that each text has its sampler's figures beside it. */
+function readChosen(reader: Reader, value: Located | undefined, key: string, among: readonly number[] | undefined, read: (item: Located) => number | undefined): number[] | undefined {
+  return reader.list(value, `generate.${key}`, MAX_ITEMS, (item) => {
+    const chosen = read(item);
+    if (chosen === undefined || among === undefined || among.includes(chosen)) return chosen;
+    return reader.wrong(item.at, `${chosen} of generate.${key} is not among ${key}, which are ${among.join(', ')}; add it there, or take it out here`);
+  });
 }
 
 /** 0 to 10, at most four decimals, so that it reads the same in cell ids, tables and links. */

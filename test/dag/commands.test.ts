@@ -1,5 +1,5 @@
 /** The commands that look without running, and what the command line answers to mistakes. */
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cell, file, gather, output, stage } from '../../stages/dag/index.ts';
@@ -8,11 +8,13 @@ import { Project } from './project.ts';
 const split = stage({ name: 'split', title: 'Split the text', determinism: 'exact', module: 'split.ts', outputs: ['words'], where: 'in-process' });
 const tally = stage({ name: 'tally', title: 'Count the words', determinism: 'exact', module: 'tally.ts', outputs: ['lines'], where: 'in-process' });
 
-const test = suite<{ project: Project; factor: number }>('dag: commands');
+const test = suite<{ project: Project; factor: number; twin: boolean }>('dag: commands');
 test.before.each((context) => {
   context.factor = 1;
+  context.twin = false;
   context.project = new Project('words', () => {
     const splits = [2, 3, 4].map((n) => cell(split, String(n), { params: { characters: n, factor: context.factor }, inputs: { text: file('text.txt') } }));
+    if (context.twin) splits.push(cell(split, 'twin', { params: { characters: 2, factor: context.factor }, inputs: { text: file('text.txt') } }));
     return { name: 'words', cells: [...splits, cell(tally, 'all', { inputs: { words: gather(splits.map((one) => output(one))) } })] };
   });
   context.project.write('text.txt', 'one three five');
@@ -33,6 +35,14 @@ test('status counts by stage', async ({ project }) => {
   project.write('text.txt', 'two');
   assert.equal(await counts(), { split: { ...none, 'out of date': 3 }, tally: { ...none, waiting: 1 } });
   assert.match((await project.command('status')).lines[0]!, /^stage +up to date +out of date +waiting$/);
+});
+
+test('status tells of a log that was damaged', async ({ project }) => {
+  await project.run();
+  const [segment] = readdirSync(project.path('.bitwidth/records'));
+  const path = project.path('.bitwidth/records', segment!);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"cell":"split:2"', '"cell":"split:9"'));
+  assert.match((await project.command('status')).lines.at(-1)!, /^1 line of the log cannot be trusted and is ignored/);
 });
 
 test('plan names the causes, and run then does as planned', async (context) => {
@@ -62,6 +72,35 @@ test('why tells the stored reason of the last time, and what would happen now', 
   project.write('text.txt', 'other');
   assert.equal((await project.command('why', 'split:2')).lines.slice(3), ['  now: would be computed, because:', '    input text changed (text.txt)']);
   assert.match((await project.command('why', 'tally')).lines.at(-1)!, /now: depends on what is computed before \(split:2, split:3, split:4\)/);
+});
+
+test('a setting tried and taken back: its old result is used again, and a later reason is told from there', async (context) => {
+  const { project } = context;
+  await project.run();
+  context.factor = 2;
+  await project.run();
+  context.factor = 1;
+  assert.match((await project.command('why', 'split:2')).lines.at(-1)!, /^  now: up to date: parameters, inputs and code are again those of \d{4}-.* UTC; that result is used$/);
+  project.write('text.txt', 'four');
+  assert.equal((await project.command('why', 'split:2')).lines.slice(-2), ['  now: would be computed, because:', '    input text changed (text.txt)']);
+});
+
+test('equal work under two ids is explained', async (context) => {
+  const { project } = context;
+  context.twin = true;
+  await project.run();
+  const told = await Promise.all(['split:2', 'split:twin'].map(async (id) => (await project.command('why', id)).lines));
+  const [other] = told.filter((lines) => lines.includes('  was never computed'));
+  assert.match(other!.at(-1)!, /^  now: up to date: the same work as split:(2|twin), which was computed$/);
+});
+
+test('one cause that fails many cells is told once', async ({ project }) => {
+  rmSync(project.path('text.txt'));
+  const { lines } = await project.command('run');
+  const sentence = 'the file text.txt (input text) is missing or cannot be read';
+  assert.is(lines.filter((line) => line.includes(sentence)).length, 2, 'when it happens, and at the end');
+  assert.ok(lines.includes(`failed: split:2 and 2 more (bad-input): ${sentence}`));
+  assert.ok((await project.command('status')).lines.includes(`failed: split:2 and 2 more (bad-input): ${sentence}`));
 });
 
 test('graph as text and as a drawing', async ({ project }) => {
@@ -97,7 +136,9 @@ for (const [argv, complaint] of [
   [['run', '--jobs', 'many'], /^--jobs is "many"; it must be a whole number from 1 to 1024$/],
   [['run', 'splitt'], /^"splitt" names no cell; did you mean "split"\?/],
   [['run', 'split:9*'], /^"split:9\*" names no cell\nA target is a stage \(split, tally\), a cell, or a pattern/],
-  [['why'], /^why: something is missing\nusage: bitwidth why <cell\|stage>$/],
+  [['--json', 'run'], /^"--json" stands before the command/],
+  [['rnu'], /^unknown command "rnu"; did you mean "run"\?/],
+  [['why'], /^why: say which one\nusage: bitwidth why <cell\|stage>$/],
   [['why', 'a', 'b'], /^why: "b" is one argument too many/],
 ] as const) {
   test(`exit code 2: ${argv.join(' ')}`, async ({ project }) => {

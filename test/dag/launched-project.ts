@@ -18,13 +18,17 @@ export class LaunchedProject {
     cpSync(join(REPOSITORY, 'stages/dag'), this.path('stages/dag'), { recursive: true });
     cpSync(join(REPOSITORY, 'bin'), this.path('bin'), { recursive: true });
     for (const file of ['package.json', 'package-lock.json']) cpSync(join(REPOSITORY, file), this.path(file));
-    symlinkSync(join(REPOSITORY, 'node_modules'), this.path('node_modules'));
+    this.installPackages();
     this.edit('pipeline.ts', (text) => text.replace('../../../../stages/dag/', './stages/dag/'));
     this.settings({});
   }
 
   settings(change: { readonly names?: readonly string[]; readonly slowMs?: number; readonly computeMs?: number; readonly wrong?: string }): void {
     writeFileSync(this.path('settings.json'), JSON.stringify({ names: ['ada', 'grace'], slowMs: 0, computeMs: 0, ...change }));
+  }
+
+  installPackages(): void {
+    symlinkSync(join(REPOSITORY, 'node_modules'), this.path('node_modules'));
   }
 
   path(...parts: string[]): string {
@@ -64,10 +68,12 @@ export class LaunchedProject {
   }
 }
 
+/** False for a zombie, too: it ended, and only waits for whoever has inherited it to notice. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    const stat = process.platform === 'linux' ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '';
+    return !/\) [ZX] /.test(stat);
   } catch {
     return false;
   }

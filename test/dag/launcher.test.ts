@@ -1,5 +1,5 @@
 /** The launcher: bundles once for each state of the sources, and a bundle behaves as its sources do. */
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, unlinkSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LaunchedProject } from './launched-project.ts';
@@ -18,6 +18,30 @@ test('builds once, runs from anywhere below, workers and assets included', async
   const again = await project.start(['run', '--json'], project.path('deep/er')).end;
   assert.match(again.out, /"ran":0,"cached":3/);
   assert.is(project.builds().length, 1);
+});
+
+test('a folder with a pipeline.ts of its own below the project is no project', async ({ project }) => {
+  const { code, out, err } = await project.start(['status'], project.path('stages/dag')).end;
+  assert.is(code, 0, err);
+  assert.match(out, /up to date/);
+  assert.not.ok(existsSync(project.path('stages/dag/.bitwidth')));
+});
+
+test('--version is the project\'s', async ({ project }) => {
+  const { version } = JSON.parse(readFileSync(project.path('package.json'), 'utf8')) as { version: string };
+  assert.is((await project.run('--version')).out, `${version}\n`);
+});
+
+test('a package that is not installed is named, with what to do', async ({ project }) => {
+  unlinkSync(project.path('node_modules'));
+  try {
+    project.edit('stages/greet.ts', (text) => `${text}\n// changed: its form has to be found again\n`);
+    const { code, err } = await project.run('status');
+    assert.is(code, 2);
+    assert.match(err, /^the package \S+ is not installed; run "npm ci" in the project\n$/);
+  } finally {
+    project.installPackages();
+  }
 });
 
 test('no absolute path is baked into a build', ({ project }) => {

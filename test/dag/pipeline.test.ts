@@ -2,7 +2,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cell, ConfigurationError, file, gather, output, pipeline, records, stage } from '../../stages/dag/index.ts';
-import { graphOf, graphSvg } from '../../stages/dag/graph.ts';
+import { graphOf } from '../../stages/dag/graph.ts';
+import { graphSvg } from '../../stages/dag/graph-svg.ts';
 import { topological } from '../../stages/dag/pipeline.ts';
 import type { Cell, Stage } from '../../stages/dag/index.ts';
 
@@ -79,6 +80,26 @@ test('a graph of stages counts cells, and its drawing is safe', () => {
   assert.is(svg.match(/<path /g)?.length, 2);
   assert.not.match(svg, /<script>/);
   assert.match(svg, /aria-label="a &quot;title&quot;/);
+});
+
+test('a graph of stages follows the data, also where some cells of a late stage read nothing', () => {
+  const [early, middle, late] = ['early', 'middle', 'late'].map((name) => make(name)) as [Stage, Stage, Stage];
+  const first = cell(early, 'x');
+  const second = cell(middle, 'x', { inputs: { of: output(first) } });
+  const nodes = graphOf([cell(late, 'alone'), first, second, cell(late, 'x', { inputs: { of: gather([output(first), output(second)]) } })], 'stages');
+  assert.equal(nodes.map(({ name, reads }) => [name, reads]), [['early', []], ['middle', ['early']], ['late', ['early', 'middle']]]);
+  const svg = graphSvg(nodes, 'x');
+  assert.equal(svg.match(/<rect x="\d+"/g), ['<rect x="20"', '<rect x="240"', '<rect x="460"'], 'three columns');
+  assert.is(svg.match(/<path /g)?.length, 2, 'early to late is implied');
+  assert.match(svg, /<title>late reads early, middle<\/title>/);
+});
+
+test('stages that read from each other are drawn with both lines', () => {
+  const one = cell(a, '1');
+  const two = cell(make('c'), '1', { inputs: { of: output(one) } });
+  const nodes = graphOf([one, two, cell(a, '2', { inputs: { of: output(two) } })], 'stages');
+  assert.equal(nodes.map(({ name }) => name), ['a', 'c']);
+  assert.is(graphSvg(nodes, 'x').match(/<path /g)?.length, 2);
 });
 
 test.run();

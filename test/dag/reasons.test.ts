@@ -1,7 +1,7 @@
 /** Reasons name what changed, field by field. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { reasonsFor, reasonText } from '../../stages/dag/reasons.ts';
+import { nearest, reasonsFor, reasonText } from '../../stages/dag/reasons.ts';
 import type { CellRecord, KeyFields, Sha256 } from '../../stages/dag/index.ts';
 
 const test = suite('dag: reasons');
@@ -12,8 +12,9 @@ const record = (of: KeyFields): CellRecord => ({ cell: 'score:x', key: HASH('0')
 const told = (now: Partial<KeyFields>, code: { readonly [file: string]: string } = closure, changedCells: { readonly [input: string]: readonly string[] } = {}): readonly string[] =>
   reasonsFor({ fields: { ...fields, ...now }, closure: code, changedCells }, record(fields), closure).map(reasonText);
 
-test('never computed', () => {
-  assert.equal(reasonsFor({ fields, closure, changedCells: {} }, undefined, undefined), [{ field: 'never computed' }]);
+test('the nearest earlier state tells the reason, of equals the first', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map((field) => ({ field }));
+  assert.equal(nearest([[a!, b!], [c!], [b!]]), [c]);
 });
 
 test('equal fields: none', () => {

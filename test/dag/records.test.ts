@@ -113,6 +113,9 @@ test('of several records the newest counts: by cell under any key, by key and ma
   const machines = store.donePerMachine(key('x'));
   assert.equal(machines.map(record => record.machine), ['another', 'one']);
   assert.equal(await Promise.all(machines.map(record => read(record.outputs))), ['there', 'new']);
+  assert.equal(store.recordsOfCell('work:x').map(({ finishedAt }) => finishedAt), [4, 3, 2, 1, 0].map(at));
+  await withStore(folder, again => again.commit(draft('x', { finishedAt: at(5) }), { out: Buffer.from('well') }));
+  assert.is(openStore({ folder }).failed(key('x')), undefined, 'it went well since');
 }));
 
 test('a run that commits nothing writes no segment, and opening a store writes nothing', () => inFolder(async folder => {

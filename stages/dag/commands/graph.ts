@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { EXIT } from '../command.ts';
 import { ConfigurationError } from '../declare.ts';
-import { graphOf, graphSvg } from '../graph.ts';
+import { graphOf } from '../graph.ts';
+import { graphSvg } from '../graph-svg.ts';
 import { select } from '../selection.ts';
 import { count } from '../words.ts';
 import type { Command } from '../command.ts';

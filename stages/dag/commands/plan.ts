@@ -8,7 +8,7 @@ import { select } from '../selection.ts';
 import { count, duration, grouped } from '../words.ts';
 import type { Command } from '../command.ts';
 import type { Forecast } from '../preview.ts';
-import type { Cell } from '../types.ts';
+import type { Cell, Reason } from '../types.ts';
 
 const plan: Command = {
   usage: 'bitwidth plan [target ...]',
@@ -52,11 +52,17 @@ function listed(todo: readonly Todo[]): readonly string[] {
   });
 }
 
+const FOLLOWS = 'follows what is computed before';
+
+function shortly([first, ...others]: readonly Reason[]): string {
+  return `${reasonText(first!)}${others.length === 0 ? '' : `, and ${count(others.length, 'other reason')}`}`;
+}
+
 function byCause(todo: readonly Todo[], cells: number): readonly string[] {
   if (todo.length === 0) return [`Nothing to compute: all ${count(cells, 'cell')} are up to date or known to fail.`];
   const groups = new Map<string, { readonly stages: Set<string>; cells: number; ms: number; unknown: number }>();
   for (const { cell, forecast, ms } of todo) {
-    const cause = forecast.kind === 'follows' ? 'follows what is computed before' : forecast.kind === 'run' ? reasonText(forecast.reasons[0]!) : '';
+    const cause = forecast.kind === 'run' ? shortly(forecast.reasons) : FOLLOWS;
     const group = groups.get(cause) ?? { stages: new Set(), cells: 0, ms: 0, unknown: 0 };
     group.stages.add(cell.stage.name);
     group.cells++;
@@ -64,7 +70,8 @@ function byCause(todo: readonly Todo[], cells: number): readonly string[] {
     else group.ms += ms;
     groups.set(cause, group);
   }
-  const lines = [...groups].sort(([, a], [, b]) => b.ms - a.ms || b.cells - a.cells).map(([cause, group]) =>
+  const ordered = [...groups].sort(([nameA, a], [nameB, b]) => Number(nameA === FOLLOWS) - Number(nameB === FOLLOWS) || b.ms - a.ms || b.cells - a.cells);
+  const lines = ordered.map(([cause, group]) =>
     `  ${count(group.cells, 'cell').padStart(14)}  ${(group.unknown === group.cells ? 'time unknown' : duration(group.ms)).padStart(12)}  ${cause} (${[...group.stages].join(', ')})`);
   const ms = [...groups.values()].reduce((sum, group) => sum + group.ms, 0);
   const unknown = [...groups.values()].reduce((sum, group) => sum + group.unknown, 0);

@@ -1,5 +1,6 @@
 /** `why`: the stored reason of the last time, and what would happen now. */
 import { EXIT } from '../command.ts';
+import { representative } from '../decide.ts';
 import { openStoreOf, readGround } from '../ground.ts';
 import { preview } from '../preview.ts';
 import { reasonText } from '../reasons.ts';
@@ -8,6 +9,7 @@ import { count, duration } from '../words.ts';
 import type { Command } from '../command.ts';
 import type { Forecast } from '../preview.ts';
 import type { Store } from '../store.ts';
+import type { CellRecord } from '../types.ts';
 
 /** More cells than this are told by what they have in common. */
 const EACH = 10;
@@ -24,8 +26,8 @@ const why: Command = {
     try {
       const { cells } = select(pipeline, [target]);
       const forecasts = preview(cells, await readGround(pipeline, store, cells));
-      const lines = found.length <= EACH ? found.flatMap(({ id }) => [id, ...lastTime(id, store), ...now(forecasts.get(id)!)])
-        : [`${target}: ${count(found.length, 'cell')}`, ...inCommon(found.map(({ id }) => [...lastTime(id, store, false), ...now(forecasts.get(id)!)].join('\n')))];
+      const lines = found.length <= EACH ? found.flatMap(({ id }) => [id, ...lastTime(id, store), ...now(id, forecasts.get(id)!, store)])
+        : [`${target}: ${count(found.length, 'cell')}`, ...inCommon(found.map(({ id }) => [...lastTime(id, store, false), ...now(id, forecasts.get(id)!, store, false)].join('\n')))];
       for (const line of lines) print(line);
       return EXIT.done;
     } finally {
@@ -40,19 +42,29 @@ function lastTime(cell: string, store: Store, withTimes = true): readonly string
   if (record === undefined) return ['  was never computed'];
   const decision = store.decisions(cell).findLast(({ key }) => key === record.key);
   const what = record.status === 'done' ? 'computed' : `failed (${record.failure?.code ?? 'unknown'})`;
-  const when = withTimes ? ` ${record.finishedAt.slice(0, 19).replace('T', ' ')} UTC, ${duration(record.durationMs)}, machine ${record.machine}` : '';
+  const when = withTimes ? ` ${timeOf(record)}, ${duration(record.durationMs)}, on ${record.machine}` : '';
   const lines = [`  last ${what}${when}${decision === undefined ? '' : ', because:'}`, ...(decision?.reasons ?? []).map((reason) => `    ${reasonText(reason)}`)];
   if (record.failure !== undefined) lines.push(`  it failed with: ${record.failure.sentence}`);
   return lines;
 }
 
-function now(forecast: Forecast): readonly string[] {
+function now(cell: string, forecast: Forecast, store: Store, withTimes = true): readonly string[] {
   switch (forecast.kind) {
-    case 'done': return ['  now: up to date'];
+    case 'done': {
+      const used = representative(forecast.records, store.machine);
+      // Equal work under two ids is computed once, and what was computed under an earlier setting counts again when that returns.
+      if (used.cell !== cell) return [`  now: up to date: the same work as ${used.cell}, which was computed`];
+      if (used.key !== store.newestOfCell(cell)?.key) return [`  now: up to date: parameters, inputs and code are again those of ${withTimes ? timeOf(used) : 'an earlier time'}; that result is used`];
+      return ['  now: up to date'];
+    }
     case 'failed': return [`  now: not run: ${forecast.failure.sentence}`, ...(forecast.record === undefined ? [] : ['    tried again when its input or code changes, or with --retry-failed'])];
     case 'follows': return [`  now: depends on what is computed before (${forecast.producers.slice(0, 3).join(', ')}${forecast.producers.length > 3 ? ` and ${forecast.producers.length - 3} more` : ''})`];
     case 'run': return ['  now: would be computed, because:', ...forecast.reasons.map((reason) => `    ${reasonText(reason)}`)];
   }
+}
+
+function timeOf({ finishedAt }: CellRecord): string {
+  return `${finishedAt.slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 function inCommon(texts: readonly string[]): readonly string[] {
