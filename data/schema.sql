@@ -66,11 +66,22 @@ CREATE TABLE sampling_windows (          -- the sampler's distribution at (tempe
   cell VARCHAR NOT NULL
 );
 
-CREATE TABLE metrics (                   -- every aggregate that a page shows: quantity x parameters -> value with its interval
-  quantity VARCHAR NOT NULL,             -- perplexity, delta_nll, kl_mean, kl_p99, top1_agreement, total_variation, quality_shift, ...
+CREATE TABLE metrics (                   -- aggregates without a sampling setting: quantity x parameters -> value with its interval
+  quantity VARCHAR NOT NULL,             -- perplexity, delta_nll, kl_mean, kl_p99, top1_agreement, weight_bytes, decode_tokens_per_second, ...
   model VARCHAR NOT NULL, format VARCHAR NOT NULL,
   text VARCHAR,                          -- null: all texts of the study
   temperature DOUBLE, top_k INTEGER, max_new_tokens INTEGER,
+  value DOUBLE NOT NULL, low DOUBLE, high DOUBLE,                   -- 95 % interval where one is defined
+  unit VARCHAR NOT NULL, n BIGINT NOT NULL, clusters INTEGER,       -- n tokens (or texts), of so many windows (or prompts)
+  exact BOOLEAN NOT NULL,                -- false: measured on a machine
+  cell VARCHAR NOT NULL
+);
+
+CREATE TABLE sweep_metrics (             -- the same at one setting of the sampler; apart, so that a temperature more leaves metrics as it is
+  quantity VARCHAR NOT NULL,             -- total_variation, quality_shift, tokens_until_difference, judge_nll_shift, ...
+  model VARCHAR NOT NULL, format VARCHAR NOT NULL,
+  text VARCHAR,                          -- null: all texts of the study
+  temperature DOUBLE NOT NULL, top_k INTEGER NOT NULL, max_new_tokens INTEGER,
   value DOUBLE NOT NULL, low DOUBLE, high DOUBLE,                   -- 95 % interval where one is defined
   unit VARCHAR NOT NULL, n BIGINT NOT NULL, clusters INTEGER,       -- n tokens (or texts), of so many windows (or prompts)
   exact BOOLEAN NOT NULL,                -- false: measured on a machine

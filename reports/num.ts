@@ -42,11 +42,14 @@ const asNumber = (value: unknown): number | undefined =>
 const idText = (value: unknown): string => String(value).replace(/[^\w.+=-]/g, '-');
 const ID_PREFIX: { readonly [column: string]: string } = { temperature: 'T', top_k: 'k', max_new_tokens: 'n', seed: 's', window: 'w', block: 'b', position: 'p' };
 
+/** One quantity at one setting stands in one of these only, so that the id needs no table. */
+const METRICS: ReadonlySet<string> = new Set(['metrics', 'sweep_metrics']);
+
 /** The id of a number: `kl_mean.novel-4m.nf4`, `quality_shift.novel-4m.nf4.T0.7.k0`, `artifacts.linear_bytes.novel-4m.nf4`. */
 export function numberId(row: Row, table: string, column: string): string {
   const keys = KEYS[table];
   if (!keys) throw new TypeError(`num: unknown table "${table}"; tables are ${Object.keys(KEYS).join(', ')}`);
-  const parts: string[] = table !== 'metrics' ? [table, column] : column === 'value' ? [] : [column];
+  const parts: string[] = !METRICS.has(table) ? [table, column] : column === 'value' ? [] : [column];
   for (const key of keys) {
     if (!(key in row)) throw new TypeError(`num: a row of ${table} came without "${key}"; select the columns that identify it: ${keys.join(', ')}`);
     if (row[key] !== null) parts.push((ID_PREFIX[key] ?? '') + idText(row[key]));

@@ -3,6 +3,8 @@
 /** One column as declared: name, DuckDB type. */
 export interface Column { readonly name: string; readonly type: string }
 
+const METRIC_KEYS = ['quantity', 'model', 'format', 'text', 'temperature', 'top_k', 'max_new_tokens'];
+
 /** Columns that identify a row: the id of a number on the site is made of these, so they never include a run. */
 export const KEYS: { readonly [table: string]: readonly string[] } = {
   models: ['model'],
@@ -14,7 +16,8 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
   windows: ['model', 'format', 'text', 'window'],
   token_scores: ['model', 'format', 'text', 'window', 'position'],
   sampling_windows: ['model', 'format', 'text', 'window', 'temperature', 'top_k'],
-  metrics: ['quantity', 'model', 'format', 'text', 'temperature', 'top_k', 'max_new_tokens'],
+  metrics: METRIC_KEYS,
+  sweep_metrics: METRIC_KEYS,
   generations: ['model', 'format', 'prompt', 'seed', 'temperature', 'top_k'],
   speed_samples: ['model', 'format', 'engine', 'machine', 'phase', 'pair', 'block'],
   machines: ['machine'],

@@ -24,15 +24,15 @@ export const models = (input: PageInput): Promise<ModelRow[]> => input.query<Mod
 export const formats = (input: PageInput): Promise<FormatRow[]> => input.query<FormatRow>('SELECT * FROM formats ORDER BY position');
 
 /** Metrics of these quantities with their format's family, in the study's order of formats. `where` is further SQL over m. */
-export function metrics(input: PageInput, quantities: readonly string[], where = 'true'): Promise<MetricRow[]> {
+export function metrics(input: PageInput, quantities: readonly string[], where = 'true', from: 'metrics' | 'sweep_metrics' = 'metrics'): Promise<MetricRow[]> {
   const names = quantities.map((q) => `'${q}'`).join(', ');
   return input.query<MetricRow>(`SELECT m.*, coalesce(f.family, 'other') AS family
-    FROM metrics m LEFT JOIN formats f USING (format)
+    FROM ${from} m LEFT JOIN formats f USING (format)
     WHERE m.quantity IN (${names}) AND (${where})
     ORDER BY coalesce(f.position, 1000), m.format, m.model, m.quantity, m.temperature NULLS FIRST, m.top_k NULLS FIRST, m.max_new_tokens NULLS FIRST`);
 }
-/** Over all texts, without sampling parameters. */
-export const OVERALL = 'm.text IS NULL AND m.temperature IS NULL AND m.top_k IS NULL AND m.max_new_tokens IS NULL';
+/** Over all texts. */
+export const OVERALL = 'm.text IS NULL';
 
 /** A metric as a point of a figure, at x. Shares are drawn in percent, as they are printed, their bands within 0 and 100. */
 export function mark(row: MetricRow, x: number): Mark {

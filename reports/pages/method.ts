@@ -10,7 +10,7 @@ import { OVERALL, metrics, models, rowCount } from './common.ts';
 export const method: Page = {
   name: 'method',
   path: () => 'method.html',
-  tables: ['models', 'formats', 'texts', 'metrics', 'sources', 'windows', 'generations'],
+  tables: ['models', 'formats', 'texts', 'metrics', 'sweep_metrics', 'sources', 'windows', 'generations'],
   async write(input) {
     const all = await models(input);
     const texts = await input.query<Row & { title: string; author: string; year: number }>('SELECT * FROM texts ORDER BY text');
@@ -18,7 +18,7 @@ export const method: Page = {
     const [counts] = await input.query<Row>(`SELECT (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM models) AS models, (SELECT count(*) FROM generations) AS generations`);
     const scored = (await metrics(input, ['kl_mean'], OVERALL))[0];
     const judge = all.find((m) => m.is_judge);
-    const points = await input.query<{ temperature: number; top_k: number }>('SELECT DISTINCT temperature, top_k FROM metrics WHERE temperature IS NOT NULL AND top_k IS NOT NULL ORDER BY temperature, top_k');
+    const points = await input.query<{ temperature: number; top_k: number }>('SELECT DISTINCT temperature, top_k FROM sweep_metrics ORDER BY temperature, top_k');
     const temperatures = [...new Set(points.map((p) => p.temperature))], ks = [...new Set(points.map((p) => p.top_k))];
     return {
       title: 'Method',

@@ -80,7 +80,7 @@ ${table({ rows: listed, columns: [
 }
 
 async function byText(input: PageInput, row: ModelRow): Promise<Html> {
-  const rows = (await metrics(input, ['perplexity', 'kl_mean', 'delta_nll'], 'm.text IS NOT NULL AND m.temperature IS NULL')).filter((r) => r.model === row.model);
+  const rows = (await metrics(input, ['perplexity', 'kl_mean', 'delta_nll'], 'm.text IS NOT NULL')).filter((r) => r.model === row.model);
   if (rows.length === 0) return html``;
   // By text, then by format as the rows come.
   const texts = [...new Set(rows.map((r) => r.text))].sort();

@@ -14,7 +14,7 @@ import type { MetricRow, ModelRow } from './common.ts';
 export const overview: Page = {
   name: 'overview',
   path: () => 'index.html',
-  tables: ['models', 'formats', 'metrics', 'claims', 'artifacts', 'texts', 'machines'],
+  tables: ['models', 'formats', 'metrics', 'sweep_metrics', 'claims', 'artifacts', 'texts', 'machines'],
   counts: true,
   async write(input) {
     const rows = await metrics(input, ['bits_per_weight_linear', 'kl_mean', 'delta_nll', 'top1_agreement'], OVERALL);
@@ -107,7 +107,7 @@ async function pareto(input: PageInput, all: readonly ModelRow[], rows: readonly
 
 async function facts(input: PageInput): Promise<Html> {
   const [counts] = await input.query<Row>(`SELECT (SELECT count(*) FROM models) AS models, (SELECT count(*) FROM formats) AS formats,
-    (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM metrics) AS metrics`);
+    (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM metrics) + (SELECT count(*) FROM sweep_metrics) AS metrics`);
   const scored = (await metrics(input, ['kl_mean'], OVERALL)).sort((a, b) => b.n - a.n)[0];
   const machines = await input.query<{ machine: string; cpu: string }>('SELECT machine, cpu FROM machines ORDER BY machine');
   const cells = input.counts.reduce((sum, s) => sum + s.cells, 0), failed = input.failed.length;
@@ -116,7 +116,7 @@ async function facts(input: PageInput): Promise<Html> {
 <div><dt>models</dt><dd>${count('models', 'models', 'models')}</dd></div>
 <div><dt>formats</dt><dd>${count('formats', 'formats', 'formats')}</dd></div>
 ${scored ? html`<div><dt>scored tokens a model</dt><dd>${num(scored, 'metrics.n')}${scored.clusters === null ? '' : html` <span class="quiet">in ${num(scored, 'metrics.clusters')} windows</span>`}</dd></div>` : ''}
-<div><dt>metrics, traced</dt><dd>${count('metrics', 'metrics', 'metrics')}</dd></div>
+<div><dt>metrics, traced</dt><dd>${derived('metrics', Number(counts!['metrics']), html`Rows of ${link('data.html#metrics', 'metrics')} and ${link('data.html#sweep_metrics', 'sweep_metrics')}.`, { as: 'count' })}</dd></div>
 <div><dt>cells</dt><dd>${derived('cells', cells, html`Run points of this pipeline's stages, counted on ${link('dag.html', 'the page of this run')}.`, { as: 'count' })}</dd></div>
 <div><dt>without a result</dt><dd>${derived('failed', failed, html`Cells listed under ${link('failures.html', 'failed and missing')}.`, { as: 'count' })}</dd></div>
 ${machines.length > 0 ? html`<div><dt>timed on</dt><dd>${machines.map((m, i) => html`${i > 0 ? ', ' : ''}${link('speed.html#machines', m.machine)}`)}</dd></div>` : ''}

@@ -7,18 +7,18 @@ import { term } from '../glossary.ts';
 import { num } from '../num.ts';
 import type { Page } from '../page.ts';
 import { table } from '../table.ts';
-import { formatName, intervalNote, mark, metrics, modelName, models, nothing } from './common.ts';
+import { OVERALL, formatName, intervalNote, mark, metrics, modelName, models, nothing } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 import { SAMPLED } from './sampled.ts';
 
 export const sensitivity: Page = {
   name: 'sensitivity',
   path: () => 'sensitivity.html',
-  tables: ['models', 'formats', 'metrics'],
+  tables: ['models', 'formats', 'sweep_metrics'],
   async write(input) {
     const all = await models(input);
-    const closed = await metrics(input, ['quality_shift', 'total_variation', 'outside_mass', 'base_entropy'], 'm.temperature IS NOT NULL AND m.text IS NULL');
-    const sampled = await metrics(input, [SAMPLED.untilDifference, SAMPLED.same, SAMPLED.judgeNll], 'm.temperature IS NOT NULL AND m.text IS NULL');
+    const closed = await metrics(input, ['quality_shift', 'total_variation', 'outside_mass', 'base_entropy'], OVERALL, 'sweep_metrics');
+    const sampled = await metrics(input, [SAMPLED.untilDifference, SAMPLED.same, SAMPLED.judgeNll], OVERALL, 'sweep_metrics');
     if (closed.length === 0 && sampled.length === 0) return { title: 'Sensitivity', body: nothing('temperature, top_k or length') };
     return {
       title: 'Sensitivity',

@@ -39,7 +39,8 @@ export function study(config: StudyConfig): Study {
   const models = config.models.map((model) => modelCells(config, model, fetched, tokens));
   const summarized = models.flatMap((own) => summarizeCells(own, { maxNewTokens: config.maxNewTokens }));
   const claimed = claimCells(models, studyFormats(config));
-  const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: summarized.map((cell) => output(cell, 'metrics')), claims: claimed.map((cell) => output(cell, 'claim')) });
+  const metricsOf = (sweep: boolean): OutputRef[] => summarized.filter(({ params }) => ('temperature' in params) === sweep).map((cell) => output(cell, 'metrics'));
+  const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: metricsOf(false), sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')) });
   return {
     cells: [
       ...fetched.values(),

@@ -18,6 +18,7 @@ export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => Asyn
   ['token_scores', tokenRows],
   ['sampling_windows', samplingRows],
   ['metrics', metricRows],
+  ['sweep_metrics', metricRows],
   ['generations', generationRows],
   ['speed_samples', speedRows],
   ['machines', machineRows],

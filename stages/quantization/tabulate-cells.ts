@@ -17,7 +17,7 @@ export const tabulateStage = stage({
 });
 
 /** tabulate:<table>, for every table. */
-export function tabulateCells(config: StudyConfig, models: readonly ModelCells[], results: { readonly metrics: readonly OutputRef[]; readonly claims: readonly OutputRef[] }): { readonly cells: Cell[]; readonly tables: ReadonlyMap<string, OutputRef> } {
+export function tabulateCells(config: StudyConfig, models: readonly ModelCells[], results: { readonly metrics: readonly OutputRef[]; readonly sweepMetrics: readonly OutputRef[]; readonly claims: readonly OutputRef[] }): { readonly cells: Cell[]; readonly tables: ReadonlyMap<string, OutputRef> } {
   const table = (name: string, from: readonly OutputRef[] | undefined, params: { readonly [name: string]: Json } = {}, uses: readonly string[] = []): Cell =>
     cell(tabulateStage, name, { params: { table: name, ...params }, inputs: from === undefined ? {} : { [GATHERED]: gather(from) }, uses });
 
@@ -47,6 +47,7 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
     table('token_scores', scored('fidelity')),
     table('sampling_windows', scored('sampling')),
     table('metrics', results.metrics),
+    table('sweep_metrics', results.sweepMetrics),
     table('generations', models.flatMap(({ written }) => [...written.values()].flat().map((from) => output(from))), {
       prompts: config.prompts.map(({ name, text }) => ({ name, text })),
       bases: Object.fromEntries(models.map(({ model }) => [model.name, model.baseFormat])),

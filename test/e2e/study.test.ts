@@ -88,6 +88,8 @@ test('a temperature more runs the new cells, claims, tables and pages; a tempera
   const ran = studyCells(more);
   assert.ok(ran.some((cell) => cell.startsWith('score:')), 'new score cells ran');
   for (const cell of ran) assert.match(cell, /T0\.9|^claims:|^tabulate:/, `${cell} had no reason to run`);
+  const pages = cellsThatRan(more).filter((cell) => cell.startsWith('page:'));
+  for (const page of pages) assert.match(page, /^page:(overview|sensitivity|claims|method|data)$/, `${page} shows no temperature`);
   const why = await project.run('why', '--quick', ran.find((cell) => cell.startsWith('tabulate:'))!);
   assert.is(why.code, 0, why.stderr);
   assert.match(why.stdout, /T0\.9|changed/);
@@ -101,8 +103,14 @@ test('a comment, a reformat, an edit of the machinery, a new page: no cell of th
   project.write('stages/quantization/score.ts', `/* another */\n${score}`);
   project.write('stages/dag/words.ts', `${dag}\nexport const unused = 1;\n`);
   project.write('reports/num.ts', `${num}\nexport const unused = 1;\n`);
+  // CONTRIBUTING, "Add a page": a file and a line.
+  const glossary = project.read('reports/pages/glossary.ts'), register = project.read('reports/pages.ts');
+  project.write('reports/pages/another.ts', glossary.replace('export const glossary', 'export const another').replace("name: 'glossary'", "name: 'another'").replace("'glossary.html'", "'another.html'"));
+  project.write('reports/pages.ts', register.replace('export const pages', "import { another } from './pages/another.ts';\n\nexport const pages").replace('failures, glossary,', 'failures, glossary, another,'));
   const it = check(await quick());
   assert.equal(studyCells(it), []);
+  assert.ok(existsSync(join(site, 'another.html')));
+  project.write('reports/pages.ts', register);
   project.write('kernels/formats/nf4.ts', nf4);
   project.write('stages/quantization/score.ts', score);
   project.write('stages/dag/words.ts', dag);

@@ -26,7 +26,7 @@ function sequence(): () => number {
 export function artificialRows(): { [table: string]: Rows } {
   const next = sequence();
   const t: { [table: string]: Rows } = {
-    models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], generations: [],
+    models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], sweep_metrics: [], generations: [],
     speed_samples: [], machines: [], claims: [], claim_effects: [], sources: [],
   };
   MODELS.forEach((model, i) => t['models']!.push({
@@ -52,7 +52,7 @@ export function artificialRows(): { [table: string]: Rows } {
       if (ALIASES.has(format)) continue;
       const cell = `summarize:${model}/${format}`;
       const metric = (quantity: string, value: number, half: number | null, unit: string, more: { [column: string]: Value } = {}): void => {
-        t['metrics']!.push({ quantity, model, format, text: null, temperature: null, top_k: null, max_new_tokens: null, value, low: half === null ? null : value - half, high: half === null ? null : value + half, unit, n: 15330, clusters: 30, exact: true, cell, ...more });
+        t['temperature' in more ? 'sweep_metrics' : 'metrics']!.push({ quantity, model, format, text: null, temperature: null, top_k: null, max_new_tokens: null, value, low: half === null ? null : value - half, high: half === null ? null : value + half, unit, n: 15330, clusters: 30, exact: true, cell, ...more });
       };
       const kl = DAMAGE[format]! * scale * (0.95 + 0.1 * next());
       metric('bits_per_weight_linear', BITS[format]!, null, 'bits');
