@@ -22,38 +22,30 @@ export function temporaryName(): string {
 
 /** Writes `folder/name` from pieces, read-only, durably. An existing file of that name is replaced. Throws StoreUnwritable. */
 export async function writeDurably(folder: string, name: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const temporary = `${folder}/${temporaryName()}`;
-  await wrapErrors(async () => {
-    try {
-      const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o444);
-      try {
-        await writeAll(file, pieces);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, `${folder}/${name}`);
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined);
-      throw error;
-    }
-    await syncFolder(folder);
-  });
+  await place(folder, name, (temporary) => open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o444), (file) => writeAll(file, pieces));
 }
 
 /** Moves a finished file to `folder/name`, read-only, durably; copies where it lies on another disk. Throws StoreUnwritable. */
 export async function adoptDurably(path: string, folder: string, name: string): Promise<void> {
+  const adopt = async (temporary: string): Promise<FileHandle> => {
+    await rename(path, temporary).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EXDEV') throw error;
+      await copyFile(path, temporary, constants.COPYFILE_EXCL);
+      await rm(path);
+    });
+    return open(temporary, 'r');
+  };
+  await place(folder, name, adopt, (file) => file.chmod(0o444));
+}
+
+/** The discipline of every write: a temporary name, fill, sync, rename, sync of the folder. What fails leaves nothing behind. */
+async function place(folder: string, name: string, openAt: (temporary: string) => Promise<FileHandle>, fill: (file: FileHandle) => Promise<void>): Promise<void> {
   await wrapErrors(async () => {
     const temporary = `${folder}/${temporaryName()}`;
     try {
-      await rename(path, temporary).catch(async (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EXDEV') throw error;
-        await copyFile(path, temporary, constants.COPYFILE_EXCL);
-        await rm(path);
-      });
-      const file = await open(temporary, 'r');
+      const file = await openAt(temporary);
       try {
-        await file.chmod(0o444);
+        await fill(file);
         await file.sync();
       } finally {
         await file.close();
