@@ -43,7 +43,7 @@ function lead(list: readonly Claim[]): Html {
     const n = list.filter((c) => c.verdict === verdict).length;
     return html`${i === 0 ? '' : i === verdicts.length - 1 ? ' and ' : ', '}${derived(`verdict.${verdict.replace(/\s/g, '-')}`, n, html`claims with the verdict “${verdict}”.`, { as: 'count' })} ${n === 1 ? 'is' : 'are'} ${verdict === 'by construction' ? 'true by construction' : verdict}`;
   })}.</p>
-<p>A ${term('verdict')} holds for its scope only. Margins were written down before the results; “alike” is an ${term('equivalence')}, not the absence of a difference.</p>`;
+<p>A ${term('verdict')} holds for its scope only. Each margin says when it was set; “alike” is an ${term('equivalence')}, not the absence of a difference.</p>`;
 }
 
 async function section(claim: Claim, effects: readonly Effect[]): Promise<Html> {

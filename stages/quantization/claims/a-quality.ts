@@ -1,5 +1,6 @@
 import { bootstrap } from '../statistics/bootstrap.ts';
 import { decide } from '../statistics/decide.ts';
+import { PLANNED } from './planned.ts';
 import type { Decided } from '../statistics/decide.ts';
 import { logRatio, mean } from '../statistics/estimate.ts';
 import { exp64 } from '../../../kernels/float64.ts';
@@ -19,7 +20,7 @@ export const aQuality: Claim = {
   operationalised: 'Two quantities of the same positions under both formats: the ratio of their mean KL divergence from the base, and the difference of their mean NLL. Both must lie within the margin.',
   test: 'Two one-sided tests at 5 % for each quantity (bootstrap-t clustered by window), Holm across models, for a contradiction across models and quantities.',
   margin: 'KL ratio fp4 / nf4 within 0.8 to 1.25; NLL difference within 0.01 nat.',
-  marginReason: '0.8 to 1.25 are the customary bounds of equivalence for a ratio; 0.01 nat is one percent of perplexity. Written before the first result.',
+  marginReason: `0.8 to 1.25 are the customary bounds of equivalence for a ratio; 0.01 nat is one percent of perplexity. ${PLANNED}`,
   sql: `SELECT model,
   sum(kl) FILTER (format = 'fp4') / sum(kl) FILTER (format = 'nf4') AS kl_ratio,
   (sum(nll) FILTER (format = 'fp4') - sum(nll) FILTER (format = 'nf4')) / count(*) FILTER (format = 'nf4') AS nll_difference

@@ -1,5 +1,6 @@
 import { band } from '../statistics/band.ts';
 import { bootstrap, interval, pLess, pMore } from '../statistics/bootstrap.ts';
+import { PLANNED } from './planned.ts';
 import type { Interval } from '../statistics/bootstrap.ts';
 import { ALPHA, LEAST_CLUSTERS } from '../statistics/decide.ts';
 import type { Decision } from '../statistics/decide.ts';
@@ -21,7 +22,7 @@ export const b: Claim = {
   operationalised: 'The profile of the quality shift over temperature, less its mean over temperature, differs between the two formats. A larger error alone also makes profiles differ: where size is all, the log ratio of total variation, shown beside it, is the same at every temperature.',
   test: 'Simultaneous band over all temperatures above 0 (largest |t| of the bootstrap, paired, clustered by window) against the margin, Holm across models.',
   margin: '0.002 nat at any temperature.',
-  marginReason: 'A fifth of the margin of claim a: a shape must be visible well below what counts as a difference in level. Written before the first result.',
+  marginReason: `A fifth of the margin of claim a: a shape must be visible well below what counts as a difference in level. ${PLANNED}`,
   sql: `WITH shift AS (
   SELECT model, temperature,
     sum(quality_shift) FILTER (format = 'fp4') / sum(scored_tokens) FILTER (format = 'fp4')

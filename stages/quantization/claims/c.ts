@@ -135,7 +135,7 @@ function claim(range: Range): Claim {
     operationalised: `Sensitivity is the largest change of the quality shift between two temperatures from ${range.low} to ${range.high}. It must exceed that of int8 and bf16, and that of noise on the base's logits with the same mean KL divergence.`,
     test: 'One-sided bootstrap-t of the paired difference to each finer format at 5 %, Holm across models; for a contradiction every pair of temperatures below 0.002 nat, Holm across models and formats; and above all draws of the null (at every 16th position, which widens their band).',
     margin: 'Larger than in the finer formats, and above every draw of the null; a change below 0.002 nat counts as none.',
-    marginReason: 'Any damage changes with temperature: only what noise of the same size does not do belongs to 4-bit formats. Written before the first result.',
+    marginReason: 'Any damage changes with temperature: only what noise of the same size does not do belongs to 4-bit formats. To exceed the finer formats and the null was set before the first result, in the plan of the study; what counts as no change was settled after a first look at results.',
     sql: `WITH shift AS (
   SELECT model, format, temperature, sum(quality_shift) / sum(scored_tokens) AS shift
   FROM sampling_windows

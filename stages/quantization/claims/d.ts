@@ -1,4 +1,4 @@
-import { STACK_SENTENCE, engineScope, speedEffects, speedSql } from './speed.ts';
+import { SPEED_RULE, STACK_SENTENCE, engineScope, speedEffects, speedSql } from './speed.ts';
 import type { Claim } from './types.ts';
 
 export const d: Claim = {
@@ -7,11 +7,9 @@ export const d: Claim = {
   version: 'first version',
   statement: 'Inference with int8 (LLM.int8()) is significantly slower.',
   operationalised: 'For the source\'s stack: its own timing, as a peer. For our engine: speed of int8 over that of the base in the same blocks.',
-  test: 'Median of paired log ratios with a 95 % interval from order statistics; an A/A pair in each block shows the noise.',
+  ...SPEED_RULE,
   margin: 'A ratio below 1. No verdict when the A/A interval leaves 0.975 to 1.025, or from an engine that is not built for speed.',
-  marginReason: 'Speed belongs to a stack: another kernel may turn the order round. Written before the first result.',
   sql: speedSql("r.format = 'int8' AND o.format = m.base_format"),
-  needs: ['timings'],
   decide: (evidence) => ({
     verdict: 'not testable here',
     sentence: STACK_SENTENCE,

@@ -1,5 +1,5 @@
 /** Claims e and e2: that an unquantized 16-bit type is the fastest. */
-import { STACK_SENTENCE, engineScope, speedEffects, speedSql } from './speed.ts';
+import { SPEED_RULE, STACK_SENTENCE, engineScope, speedEffects, speedSql } from './speed.ts';
 import type { Claim } from './types.ts';
 
 function claim(id: string, version: string, fastest: 'fp16' | 'bf16', name: string): Claim {
@@ -9,11 +9,9 @@ function claim(id: string, version: string, fastest: 'fp16' | 'bf16', name: stri
     version,
     statement: `Unquantized ${name} models give the fastest inference at every size.`,
     operationalised: `For the source's stack: its own timing, as a peer. For our engine: speed of ${fastest} over that of every other format in the same blocks.`,
-    test: 'Median of paired log ratios with a 95 % interval from order statistics; an A/A pair in each block shows the noise.',
+    ...SPEED_RULE,
     margin: 'A ratio of at least 1 against every format. No verdict when the A/A interval leaves 0.975 to 1.025, or from an engine that is not built for speed.',
-    marginReason: 'Speed belongs to a stack: another kernel may turn the order round. Written before the first result.',
     sql: speedSql(`r.format = '${fastest}' AND o.format <> '${fastest}'`),
-    needs: ['timings'],
     decide: (evidence) => ({
       verdict: 'not testable here',
       sentence: STACK_SENTENCE,

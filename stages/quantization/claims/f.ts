@@ -2,6 +2,7 @@ import { bootstrap } from '../statistics/bootstrap.ts';
 import { decide } from '../statistics/decide.ts';
 import { mean } from '../statistics/estimate.ts';
 import { combined, listed, sentence } from './combine.ts';
+import { PLANNED } from './planned.ts';
 import type { Part } from './combine.ts';
 import type { Claim, Effect } from './types.ts';
 
@@ -16,7 +17,7 @@ export const f: Claim = {
   operationalised: 'The mean NLL of the texts rises by at most the margin, for int8 and every 4-bit format. Mean KL divergence is reported as fidelity and not decided on.',
   test: 'One-sided non-inferiority at 5 % (bootstrap-t of the paired difference, clustered by window); all formats must pass, Holm across models, for a contradiction across models and formats.',
   margin: 'Mean NLL higher by at most ln 1.02 = 0.0198 nat: perplexity higher by at most 2 %.',
-  marginReason: 'Two percent of perplexity is small beside what separates models of neighbouring sizes. Written before the first result.',
+  marginReason: `Two percent of perplexity is small beside what separates models of neighbouring sizes. ${PLANNED}`,
   sql: `SELECT model, format, (sum(nll) - sum(nll_base)) / count(*) AS nll_difference
 FROM token_scores
 WHERE position >= 32 AND format IN ('int8', 'nf4', 'fp4', 'nf4-dq', 'fp4-dq')

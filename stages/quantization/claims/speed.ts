@@ -3,6 +3,7 @@ import { exp64 } from '../../../kernels/float64.ts';
 import type { Interval } from '../statistics/bootstrap.ts';
 import { median, medianInterval } from '../statistics/median.ts';
 import { pairedLogRatios, rates } from '../summarize-speed.ts';
+import { PLANNED } from './planned.ts';
 import type { Evidence, Timings } from './evidence.ts';
 import type { Effect } from './types.ts';
 
@@ -73,5 +74,12 @@ WHERE ${condition}
 GROUP BY r.model, r.phase, r.format, o.format
 ORDER BY r.model, r.phase, r.format, o.format`;
 }
+
+/** What every claim about speed says of how it is decided. */
+export const SPEED_RULE = {
+  test: 'Median of paired log ratios with a 95 % interval from order statistics; an A/A pair in each block shows the noise.',
+  marginReason: `Speed belongs to a stack: another kernel may turn the order round. ${PLANNED}`,
+  needs: ['timings'],
+} as const;
 
 export const STACK_SENTENCE = 'The source speaks of its own stack, transformers with bitsandbytes on a GPU, which did not run here; our timings are shown, not decided on.';
