@@ -7,6 +7,7 @@
 import { reference } from './engines/reference.ts';
 import { wasm } from './engines/wasm.ts';
 import type { Ops } from './ops.ts';
+import type { Statistics } from './statistics.ts';
 
 export { EngineUnfit } from './selftest.ts';
 
@@ -16,6 +17,8 @@ export interface EngineInstance {
   /** Identifies the code that computes: a hash of the binary and the CPU features it uses. Goes into records. */
   readonly build: string;
   readonly ops: Ops;
+  /** Of the logits that `ops` computes. May hold memory, which is freed with the instance. */
+  readonly statistics: Statistics;
 }
 
 export interface Engine {

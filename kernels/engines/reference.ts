@@ -13,6 +13,7 @@ import type { Int8Weights, QuantizedRow } from '../int8-rows.ts';
 import { NotFinite } from '../ops.ts';
 import type { Activation, AttentionShape, KvCache, MemoryUse, Ops, Rotary, Rows, Vector, Weight } from '../ops.ts';
 import { attendRow, layerNormRow, rmsNormRow, rotateHead } from '../row-ops.ts';
+import { referenceStatistics } from '../statistics/reference.ts';
 
 const { fround } = Math;
 
@@ -255,6 +256,6 @@ export const reference: Engine = {
     return undefined;
   },
   async open() {
-    return { name: 'reference', canonical: true, build: `typescript-${ARITHMETIC_VERSION}`, ops: new ReferenceOps() };
+    return { name: 'reference', canonical: true, build: `typescript-${ARITHMETIC_VERSION}`, ops: new ReferenceOps(), statistics: referenceStatistics };
   },
 };

@@ -3,6 +3,7 @@
  */
 import type { Engine } from '../engines.ts';
 import { selfTest } from '../selftest.ts';
+import { referenceStatistics } from '../statistics/reference.ts';
 import { bundledKernels, instantiate } from './wasm-kernels.ts';
 import { WasmOps } from './wasm-ops.ts';
 
@@ -26,7 +27,7 @@ export const wasm: Engine = {
     const { module, sha256 } = await bundledKernels();
     tested ??= testOnce(module);
     await tested;
-    return { name: 'wasm', canonical: true, build: `wasm-${sha256}`, ops: new WasmOps(instantiate(module)) };
+    return { name: 'wasm', canonical: true, build: `wasm-${sha256}`, ops: new WasmOps(instantiate(module)), statistics: referenceStatistics };
   },
 };
 

@@ -1,6 +1,7 @@
 /** What a task of the score stage takes in: the text, the judge, the points of the grid, the cells of each format. */
 import { openSession } from '../../kernels/session.ts';
 import type { Rows, Session } from '../../kernels/index.ts';
+import type { SamplingPoint } from '../../kernels/statistics.ts';
 import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { settingPath } from './cell-ids.ts';
 import { studyEngine } from './engine.ts';
@@ -8,7 +9,6 @@ import { taskCheckpoint } from './loaded-model.ts';
 import { pointOf } from './score-lane.ts';
 import type { WindowedText } from './score-lane.ts';
 import { CONTEXT_TOKENS } from './score-output.ts';
-import type { SamplingPoint } from './score-sampling.ts';
 import { BadInput, jsonInput, numberParam, textParam } from './task-values.ts';
 import type { TokenizedText } from './task-values.ts';
 

@@ -1,11 +1,11 @@
 /**
- * Softmax statistics of one row of logits: fp32 in, float64 throughout, sums in token-id order (docs/arithmetic.md, "Scores").
+ * Softmax of one row of logits: fp32 in, float64 throughout, sums in token-id order (docs/arithmetic.md, "Scores").
  *
- * The exponential takes most of the score stage's time, so it has one of its own: e^x = 2^k * 2^(j/256) * e^r with n the integer
+ * The exponential takes most of the time, so it has one of its own: e^x = 2^k * 2^(j/256) * e^r with n the integer
  * nearest to x * 256 / ln 2, k = n >> 8, j = n & 255, |r| <= ln 2 / 512. The Taylor polynomial of degree 4 leaves r^5 / 120 < 4e-17;
  * with the table's rounding the result is within 2 ulp of e^x. Only +, -, x and table lookups: the same bits everywhere.
  */
-import { exp64, log64 } from '../../kernels/float64.ts';
+import { exp64, log64 } from '../float64.ts';
 
 const STEPS = 369.3299304675746; // 256 / ln 2
 /** ln 2 / 256 in two parts; the first has 33 significant bits, so that its product with n < 2^20 is exact. */
