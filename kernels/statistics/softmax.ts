@@ -17,7 +17,8 @@ const ROUNDER = 6755399441055744;
 /** e^x counts as 0 below this: it would be smaller than the smallest normal number. */
 const FLUSH = -708;
 
-const FRACTIONS = Float64Array.from({ length: 256 }, (_, j) => exp64((j * Math.LN2) / 256));
+/** 2^(j / 256). Compiled implementations take this table, so that they have its bits. */
+export const FRACTIONS = Float64Array.from({ length: 256 }, (_, j) => exp64((j * Math.LN2) / 256));
 const LOWEST = -1022;
 const POWERS = new Float64Array(1 - LOWEST);
 for (let k = 0, power = 1; k >= LOWEST; k--, power /= 2) POWERS[k - LOWEST] = power;
