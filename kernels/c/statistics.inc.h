@@ -57,7 +57,13 @@ typedef float singles_anywhere __attribute__((vector_size(4 * LANES), may_alias,
 
 INLINE reals all(double x) { return x - (reals){}; }
 
-INLINE reals widened(singles x) { return __builtin_convertvector(x, reals); }
+INLINE reals widened(singles x) {
+#if LANES == 8
+  return (reals)_mm512_cvtps_pd((__m256)x);
+#else
+  return __builtin_convertvector(x, reals);
+#endif
+}
 
 INLINE singles narrowed(reals x) { return __builtin_convertvector(x, singles); }
 
@@ -87,6 +93,18 @@ INLINE reals rooted(reals x) {
 
 /* Lanes of `yes` where the mask's bits are set, else of `no`. */
 INLINE reals chosen(longs mask, reals yes, reals no) { return (reals)(((longs)yes & mask) | ((longs)no & ~mask)); }
+
+INLINE ints chosen_ints(ints mask, ints yes, ints no) { return (yes & mask) | (no & ~mask); }
+
+INLINE int any(ints mask) {
+#if LANES == 8
+  return _mm256_movemask_ps((__m256)mask);
+#elif LANES == 4
+  return _mm_movemask_ps((__m128)mask);
+#else
+  return mask[0] | mask[1];
+#endif
+}
 
 #define STEPS 369.3299304675746
 #define ROUNDER 6755399441055744.0
@@ -165,14 +183,36 @@ static void interleave(const float *logits, size_t vocabulary, struct block bloc
   }
 }
 
-/* The first of the largest. */
-static singles largest(const singles *z, size_t vocabulary) {
-  singles most = z[0];
-  for (size_t v = 1; v < vocabulary; v++) {
-    ints more = z[v] > most;
-    most = (singles)(((ints)z[v] & more) | ((ints)most & ~more));
+/* Each lane's largest value, and its first place. Two halves, because a comparison waits for the one before. */
+INLINE singles largest(const singles *z, size_t vocabulary, ints *place) {
+  size_t half = vocabulary / 2;
+  singles early = z[0], late = z[half];
+  ints early_place = {}, late_place = (int32_t)half - (ints){};
+  for (size_t v = 1; v < vocabulary - half; v++) {
+    if (v < half) {
+      ints more = z[v] > early;
+      early = (singles)chosen_ints(more, (ints)z[v], (ints)early);
+      early_place = chosen_ints(more, (int32_t)v - (ints){}, early_place);
+    }
+    ints more = z[half + v] > late;
+    late = (singles)chosen_ints(more, (ints)z[half + v], (ints)late);
+    late_place = chosen_ints(more, (int32_t)(half + v) - (ints){}, late_place);
   }
-  return most;
+  ints more = late > early;
+  *place = chosen_ints(more, late_place, early_place);
+  return (singles)chosen_ints(more, (ints)late, (ints)early);
+}
+
+INLINE reals largest_value(const singles *z, size_t vocabulary) {
+  singles most[4] = {z[0], z[0], z[0], z[0]};
+  size_t whole = vocabulary & ~(size_t)3;
+  for (size_t v = 0; v < whole; v += 4) {
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++) most[i] = (singles)chosen_ints(z[v + i] > most[i], (ints)z[v + i], (ints)most[i]);
+  }
+  for (size_t v = whole; v < vocabulary; v++) most[0] = (singles)chosen_ints(z[v] > most[0], (ints)z[v], (ints)most[0]);
+  for (size_t i = 1; i < 4; i++) most[0] = (singles)chosen_ints(most[i] > most[0], (ints)most[i], (ints)most[0]);
+  return widened(most[0]);
 }
 
 /* Sum of e^(z - max); `e` keeps the terms, or is NULL. */
@@ -192,7 +232,7 @@ static int log_sum_exp(const double *fractions, size_t vocabulary, size_t rows, 
   for (size_t first = 0; first < rows; first += LANES) {
     struct block block = block_at(first, rows);
     interleave(logits, vocabulary, block, z);
-    reals max = widened(largest(z, vocabulary));
+    reals max = largest_value(z, vocabulary);
     reals result = max + logarithm(summed(fractions, z, vocabulary, max, NULL));
     for (size_t lane = 0; lane < block.rows; lane++) lse[first + lane] = result[lane];
   }
@@ -202,28 +242,21 @@ static int log_sum_exp(const double *fractions, size_t vocabulary, size_t rows, 
 
 /* ---- Fidelity -------------------------------------------------------------------------------------------------------------------- */
 
-static size_t position_of(const float *row, float value) {
-  size_t v = 0;
-  while (row[v] != value) v++;
-  return v;
-}
-
 /* Columns that the base and a format have alike. */
-static void write_scores(const struct bw_fidelity *t, const struct bw_row_scores *to, struct block block, singles max, reals lse, reals entropy) {
+static void write_scores(const struct bw_fidelity *t, const struct bw_row_scores *to, struct block block, ints top, reals lse, reals entropy) {
   for (size_t lane = 0; lane < block.rows; lane++) {
     size_t i = block.first + lane;
-    const float *row = to->logits + i * t->vocabulary;
-    to->nll[i] = lse[lane] - row[t->tokens[i]];
+    to->nll[i] = lse[lane] - to->logits[i * t->vocabulary + (size_t)t->tokens[i]];
     to->entropy[i] = entropy[lane];
-    to->top1[i] = (int32_t)position_of(row, max[lane]);
+    to->top1[i] = top[lane];
   }
 }
 
 static void fidelity_block(const struct bw_fidelity *t, struct block block, singles *base, singles *z, reals *p, reals *q) {
   size_t n = t->vocabulary;
   interleave(t->base.logits, n, block, base);
-  singles base_max = largest(base, n);
-  reals max = widened(base_max);
+  ints base_top;
+  reals max = widened(largest(base, n, &base_top));
   reals sum = summed(t->fractions, base, n, max, p);
   reals inverse = 1 / sum;
   reals below = all(0);
@@ -233,17 +266,17 @@ static void fidelity_block(const struct bw_fidelity *t, struct block block, sing
   }
   reals log_sum = logarithm(sum);
   reals base_lse = max + log_sum;
-  write_scores(t, &t->base, block, base_max, base_lse, log_sum + below);
+  write_scores(t, &t->base, block, base_top, base_lse, log_sum + below);
   for (size_t f = 0; f < t->formats; f++) {
     const struct bw_row_scores *format = &t->format[f];
     if (format->logits == t->base.logits) {
-      write_scores(t, format, block, base_max, base_lse, log_sum + below);
+      write_scores(t, format, block, base_top, base_lse, log_sum + below);
       for (size_t lane = 0; lane < block.rows; lane++) format->kl[block.first + lane] = 0;
       continue;
     }
     interleave(format->logits, n, block, z);
-    singles format_max = largest(z, n);
-    reals max = widened(format_max);
+    ints top;
+    reals max = widened(largest(z, n, &top));
     reals sum = summed(t->fractions, z, n, max, q);
     reals log_sum = logarithm(sum);
     reals lse = max + log_sum;
@@ -255,7 +288,7 @@ static void fidelity_block(const struct bw_fidelity *t, struct block block, sing
       below += q[v] * inverse * (max - own);
       kl += p[v] * (widened(base[v]) - own + shift);
     }
-    write_scores(t, format, block, format_max, lse, log_sum + below);
+    write_scores(t, format, block, top, lse, log_sum + below);
     for (size_t lane = 0; lane < block.rows; lane++) format->kl[block.first + lane] = kl[lane];
   }
 }
@@ -281,14 +314,14 @@ struct divided {
 };
 
 static void divide(const double *fractions, size_t vocabulary, struct divided *base) {
-  reals max = widened(largest(base->z, vocabulary));
+  reals max = largest_value(base->z, vocabulary);
   reals sum = summed(fractions, base->z, vocabulary, max, base->p);
   for (size_t v = 0; v < vocabulary; v++) base->p[v] /= sum;
   base->lse = max + logarithm(sum);
 }
 
 static reals divergence(const double *fractions, size_t vocabulary, const struct divided *base, const singles *z) {
-  reals max = widened(largest(z, vocabulary));
+  reals max = largest_value(z, vocabulary);
   reals shift = max + logarithm(summed(fractions, z, vocabulary, max, NULL)) - base->lse;
   reals kl = all(0);
   for (size_t v = 0; v < vocabulary; v++) kl += base->p[v] * (widened(base->z[v]) - widened(z[v]) + shift);
@@ -331,9 +364,7 @@ INLINE void threefry(const uint32_t keys[2], words *a, words *b) {
 }
 
 /* u = (r + 0.5) / 2^32 */
-INLINE reals uniform(words r) {
-  return (__builtin_convertvector(__builtin_convertvector(r, longs), reals) + 0.5) / 4294967296.0;
-}
+INLINE reals uniform(words r) { return (__builtin_convertvector(r, reals) + 0.5) / 4294967296.0; }
 
 /* Two polynomials of degree 7, highest power first. */
 INLINE void polynomials(const double *above, const double *below, reals r, reals *a, reals *b) {
@@ -370,47 +401,46 @@ static reals tail_quantile(reals u) {
   return chosen(lower, -x, x);
 }
 
-/* Places in the noise whose u lies in a tail, until there are enough for all lanes. */
-struct tails {
-  size_t count;
-  uint32_t place[2 * LANES];
-};
-
-static void flush_tails(double *noise, struct tails *tails) {
-  reals u = all(0.5);
-  size_t count = tails->count < LANES ? tails->count : LANES;
-  for (size_t i = 0; i < count; i++) u[i] = noise[tails->place[i]];
-  reals x = tail_quantile(u);
-  for (size_t i = 0; i < count; i++) noise[tails->place[i]] = x[i];
-  tails->count -= count;
-  memmove(tails->place, tails->place + count, tails->count * sizeof *tails->place);
-}
-
-INLINE void put_noise(reals *noise, size_t v, words r, struct tails *tails) {
+/* Writes the noise at v, or u where it lies in a tail; places of the latter are added to `tails`, whose number is returned. */
+INLINE size_t put_noise(reals *noise, size_t v, words r, uint32_t *tails, size_t count) {
   reals u = uniform(r);
   reals q = u - 0.5;
   longs central = (q >= -0.425) & (q <= 0.425);
   noise[v] = chosen(central, central_quantile(q), u);
-#pragma GCC unroll 8
+#if LANES == 8
+  __mmask8 outside = (__mmask8)~_mm512_movepi64_mask((__m512i)central);
+  __m256i places = _mm256_add_epi32(_mm256_set1_epi32((int)v * LANES), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  _mm256_mask_compressstoreu_epi32(tails + count, outside, places);
+  return count + (size_t)__builtin_popcount(outside);
+#else
+#pragma GCC unroll 4
   for (uint32_t lane = 0; lane < LANES; lane++) {
-    tails->place[tails->count] = (uint32_t)v * LANES + lane;
-    tails->count += (size_t)(central[lane] + 1);
+    tails[count] = (uint32_t)v * LANES + lane;
+    count += (size_t)(central[lane] + 1);
   }
-  if (tails->count >= LANES) flush_tails((double *)noise, tails);
+  return count;
+#endif
 }
 
-/* N(0, 1) values of the block's rows, [token][LANES]. */
-static void make_noise(const struct bw_noise *t, struct block block, reals *noise) {
+/* N(0, 1) values of the block's rows, [token][LANES]. `tails` has room for as many places, and LANES more. */
+static void make_noise(const struct bw_noise *t, struct block block, reals *noise, uint32_t *tails) {
   words counters;
   for (size_t lane = 0; lane < LANES; lane++) counters[lane] = (uint32_t)t->counters[block.first + (lane < block.rows ? lane : block.rows - 1)];
-  struct tails tails = {.count = 0};
+  size_t count = 0;
   for (size_t v = 0; v < t->vocabulary; v += 2) {
     words a = counters, b = (uint32_t)(v >> 1) - (words){};
     threefry(t->keys, &a, &b);
-    put_noise(noise, v, a, &tails);
-    if (v + 1 < t->vocabulary) put_noise(noise, v + 1, b, &tails);
+    count = put_noise(noise, v, a, tails, count);
+    if (v + 1 < t->vocabulary) count = put_noise(noise, v + 1, b, tails, count);
   }
-  if (tails.count > 0) flush_tails((double *)noise, &tails);
+  double *each = (double *)noise;
+  for (size_t i = 0; i < count; i += LANES) {
+    size_t some = count - i < LANES ? count - i : LANES;
+    reals u = all(0.25);
+    for (size_t lane = 0; lane < some; lane++) u[lane] = each[tails[i + lane]];
+    reals x = tail_quantile(u);
+    for (size_t lane = 0; lane < some; lane++) each[tails[i + lane]] = x[lane];
+  }
 }
 
 static void add_noise(const singles *base, const reals *noise, double sigma, size_t vocabulary, singles *z) {
@@ -422,19 +452,20 @@ static int noise_kl(const struct bw_noise *t, double *kl) {
   struct divided base = {.z = scratch(n, sizeof *base.z), .p = scratch(n, sizeof *base.p)};
   singles *z = scratch(n, sizeof *z);
   reals *noise = scratch(n, sizeof *noise);
-  int missing = !base.z || !base.p || !z || !noise;
+  uint32_t *tails = scratch(n + 1, LANES * sizeof *tails);
+  int missing = !base.z || !base.p || !z || !noise || !tails;
   for (size_t first = 0; !missing && first < t->rows; first += LANES) {
     struct block block = block_at(first, t->rows);
     interleave(t->base, n, block, base.z);
     divide(t->fractions, n, &base);
-    make_noise(t, block, noise);
+    make_noise(t, block, noise, tails);
     for (size_t s = 0; s < t->sigmas; s++) {
       add_noise(base.z, noise, t->sigma[s], n, z);
       reals result = divergence(t->fractions, n, &base, z);
       for (size_t lane = 0; lane < block.rows; lane++) kl[s * t->rows + first + lane] = result[lane];
     }
   }
-  free(base.z), free(base.p), free(z), free(noise);
+  free(base.z), free(base.p), free(z), free(noise), free(tails);
   return missing ? BW_STATISTICS_NO_MEMORY : 0;
 }
 
@@ -453,22 +484,23 @@ static int noise_quality(const struct bw_noise *t, const float *weights, size_t 
   size_t n = t->vocabulary;
   singles *base = scratch(n, sizeof *base), *w = scratch(n, sizeof *w), *z = scratch(n, sizeof *z);
   reals *noise = scratch(n, sizeof *noise);
-  int missing = !base || !w || !z || !noise;
+  uint32_t *tails = scratch(n + 1, LANES * sizeof *tails);
+  int missing = !base || !w || !z || !noise || !tails;
   for (size_t first = 0; !missing && first < t->rows; first += LANES) {
     struct block block = block_at(first, t->rows);
     interleave(t->base, n, block, base);
     interleave(weights, n, block, w);
-    make_noise(t, block, noise);
+    make_noise(t, block, noise, tails);
     for (size_t s = 0; s < t->sigmas; s++) {
       add_noise(base, noise, t->sigma[s], n, z);
-      reals max = widened(largest(z, n));
+      reals max = largest_value(z, n);
       for (size_t k = 0; k < temperatures; k++) {
         reals result = softmax_mean(t->fractions, z, w, n, max, 1 / temperature[k]);
         for (size_t lane = 0; lane < block.rows; lane++) quality[(s * temperatures + k) * t->rows + first + lane] = result[lane];
       }
     }
   }
-  free(base), free(w), free(z), free(noise);
+  free(base), free(w), free(z), free(noise), free(tails);
   return missing ? BW_STATISTICS_NO_MEMORY : 0;
 }
 
@@ -506,38 +538,81 @@ struct ranked {
   int32_t *ids, *rank;
 };
 
-static void select_top(const float *z, size_t vocabulary, size_t k, int32_t *ids) {
-  size_t held = 0;
-  float threshold = 0;
-  for (size_t v = 0; v < vocabulary; v++) {
-    if (held == k && !(z[v] > threshold)) continue;
-    size_t low = 0, high = held;
-    while (low < high) { /* first place whose logit is smaller */
-      size_t middle = (low + high) / 2;
-      if (z[ids[middle]] >= z[v]) low = middle + 1;
-      else high = middle;
+/* Adds token v to the `held` best so far, of which at most k are kept: of equal logits the lower ids come first. */
+INLINE size_t insert(const float *z, int32_t *ids, size_t held, size_t k, int32_t v) {
+  size_t i = held;
+  if (held == k) {
+    int32_t last = ids[k - 1];
+    if (z[v] < z[last] || (z[v] == z[last] && v > last)) return held;
+    i = k - 1;
+  }
+  while (i > 0 && (z[v] > z[ids[i - 1]] || (z[v] == z[ids[i - 1]] && v < ids[i - 1]))) {
+    ids[i] = ids[i - 1];
+    i--;
+  }
+  ids[i] = v;
+  return held < k ? held + 1 : k;
+}
+
+/*
+ * The row's candidates. Those of the base are tried first, where there is a base: they are mostly this row's, in nearly its order, and
+ * what is below the least of them is not among the k largest.
+ */
+static void select_top(struct ranked *row, const struct ranked *base, size_t vocabulary, size_t k) {
+  const float *z = row->z;
+  size_t held = 0, v = 0;
+  if (base) {
+    for (size_t i = 0; i < k; i++) held = insert(z, row->ids, held, k, base->ids[i]);
+  } else {
+    for (; v < k; v++) held = insert(z, row->ids, held, k, (int32_t)v);
+  }
+  for (; v + LANES <= vocabulary; v += LANES) {
+    if (!any(*(const singles_anywhere *)(z + v) >= z[row->ids[k - 1]])) continue;
+    for (size_t i = v; i < v + LANES; i++) {
+      if (!base || base->rank[i] == INT32_MAX) held = insert(z, row->ids, held, k, (int32_t)i);
     }
-    size_t end = held < k ? held++ : k - 1;
-    memmove(ids + low + 1, ids + low, (end - low) * sizeof *ids);
-    ids[low] = (int32_t)v;
-    threshold = z[ids[held - 1]];
+  }
+  for (; v < vocabulary; v++) {
+    if (!base || base->rank[v] == INT32_MAX) held = insert(z, row->ids, held, k, (int32_t)v);
   }
 }
 
-static void rank_row(struct ranked *row, const float *z, size_t vocabulary, size_t largest_k) {
+/* The first place of the largest value. */
+static size_t largest_place(const float *z, size_t vocabulary) {
+  size_t top = 0, v = 0;
+  if (vocabulary >= LANES) {
+    singles most = *(const singles_anywhere *)z;
+    ints place = {}, at = {};
+    for (v = LANES; v + LANES <= vocabulary; v += LANES) {
+      singles here = *(const singles_anywhere *)(z + v);
+      at += LANES;
+      ints more = here > most;
+      most = (singles)chosen_ints(more, (ints)here, (ints)most);
+      place = chosen_ints(more, at, place);
+    }
+    top = (size_t)place[0];
+    for (size_t lane = 1; lane < LANES; lane++) {
+      size_t other = (size_t)place[lane] + lane;
+      if (most[lane] > z[top] || (most[lane] == z[top] && other < top)) top = other;
+    }
+  }
+  for (; v < vocabulary; v++) {
+    if (z[v] > z[top]) top = v;
+  }
+  return top;
+}
+
+static void rank_row(struct ranked *row, const struct ranked *base, const float *z, size_t vocabulary, size_t largest_k) {
   if (row->z) {
     for (size_t i = 0; i < largest_k; i++) row->rank[row->ids[i]] = INT32_MAX;
   }
   row->z = z;
   if (largest_k > 0) {
-    select_top(z, vocabulary, largest_k, row->ids);
+    select_top(row, base, vocabulary, largest_k);
     for (size_t i = 0; i < largest_k; i++) row->rank[row->ids[i]] = (int32_t)i;
     row->top = (size_t)row->ids[0];
   } else {
-    row->top = 0;
-    for (size_t v = 1; v < vocabulary; v++) {
-      if (z[v] > z[row->top]) row->top = v;
-    }
+    row->top = largest_place(z, vocabulary);
   }
   row->max = z[row->top];
 }
@@ -662,7 +737,7 @@ static void sample_row(const struct bw_sampling *t, struct sampling_room *room, 
   const float *judge = t->judge + i * n;
   double *surprisal = room->surprisal;
   for (size_t v = 0; v < n; v++) surprisal[v] = room->judge_lse[i] - judge[v];
-  rank_row(base, t->base + i * n, n, room->largest_k);
+  rank_row(base, NULL, t->base + i * n, n, room->largest_k);
   for (size_t g = 0; g < room->groups; g++) {
     struct group *group = &room->group[g];
     if (group->top_k) candidate_probabilities(t, group, base, group->p);
@@ -674,7 +749,7 @@ static void sample_row(const struct bw_sampling *t, struct sampling_room *room, 
   for (size_t f = 0; f < t->formats; f++) {
     const struct bw_format_sums *into = &t->format[f];
     if (into->logits == t->base) continue;
-    rank_row(format, into->logits + i * n, n, room->largest_k);
+    rank_row(format, base, into->logits + i * n, n, room->largest_k);
     for (size_t g = 0; g < room->groups; g++) {
       const struct group *group = &room->group[g];
       if (group->top_k) among_candidates(t, group, base, format, room->q, into);
