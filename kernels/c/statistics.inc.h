@@ -47,6 +47,7 @@
 
 typedef double reals __attribute__((vector_size(8 * LANES), may_alias));
 typedef int64_t longs __attribute__((vector_size(8 * LANES), may_alias));
+typedef uint64_t ulongs __attribute__((vector_size(8 * LANES), may_alias));
 typedef float singles __attribute__((vector_size(4 * LANES), may_alias));
 typedef int32_t ints __attribute__((vector_size(4 * LANES), may_alias));
 typedef uint32_t words __attribute__((vector_size(4 * LANES), may_alias));
@@ -120,8 +121,8 @@ INLINE reals exponential(const double *fractions, reals x) {
   reals r = x - nearest * STEP_HIGH - nearest * STEP_LOW;
   reals tail = r * (1 + r * (0.5 + r * (0.16666666666666666 + r * 0.041666666666666664)));
   reals head = gathered(fractions, (longs)sum);
-  longs e = (longs)(head + head * tail) + (((longs)sum & ~255LL) << 44);
-  return (reals)(e & (x >= FLUSH));
+  ulongs e = (ulongs)(head + head * tail) + (((ulongs)sum & ~255ULL) << 44);
+  return (reals)((longs)e & (x >= FLUSH));
 }
 
 #define LN2_HIGH 6.93147180369123816490e-1
@@ -131,7 +132,7 @@ INLINE reals exponential(const double *fractions, reals x) {
 INLINE reals logarithm(reals x) {
   longs exponent = ((longs)x - (0x3fe6a09eLL << 32)) >> 52;
   reals k = __builtin_convertvector(exponent, reals);
-  reals f = (reals)((longs)x - (exponent << 52)) - 1;
+  reals f = (reals)((ulongs)x - ((ulongs)exponent << 52)) - 1;
   reals s = f / (2 + f);
   reals z = s * s;
   reals r = 2 * z * (1.0 / 3 + z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11 + z * (1.0 / 13 + z * (1.0 / 15 + z * (1.0 / 17
