@@ -17,7 +17,7 @@ export interface EngineInstance {
   /** Identifies the code that computes: a hash of the binary and the CPU features it uses. Goes into records. */
   readonly build: string;
   readonly ops: Ops;
-  /** Of the logits that `ops` computes. May hold memory, which is freed with the instance. */
+  /** Of the logits that `ops` computes. Instances of one engine may share them: nothing is kept between calls. */
   readonly statistics: Statistics;
 }
 

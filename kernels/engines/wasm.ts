@@ -3,15 +3,17 @@
  */
 import type { Engine } from '../engines.ts';
 import { selfTest } from '../selftest.ts';
-import { referenceStatistics } from '../statistics/reference.ts';
+import type { Statistics } from '../statistics.ts';
+import { statisticsSelfTest } from '../statistics/selftest.ts';
+import { instantiateStatistics, wasmStatistics } from '../statistics/wasm.ts';
 import { bundledKernels, instantiate } from './wasm-kernels.ts';
 import { WasmOps } from './wasm-ops.ts';
 
 /** A module whose one function is i8x16.popcnt(i8x16.splat(0)): valid only where 128-bit vectors are. */
 const VECTOR_PROBE = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
 
-/** The self-test of this process, once it has begun. */
-let tested: Promise<void> | undefined;
+/** The self-test of this process, once it has begun; and the statistics, which hold no state between calls: one instance serves all. */
+let tested: Promise<Statistics> | undefined;
 
 export const wasm: Engine = {
   name: 'wasm',
@@ -26,13 +28,16 @@ export const wasm: Engine = {
   async open() {
     const { module, sha256 } = await bundledKernels();
     tested ??= testOnce(module);
-    await tested;
-    return { name: 'wasm', canonical: true, build: `wasm-${sha256}`, ops: new WasmOps(instantiate(module)), statistics: referenceStatistics };
+    const statistics = await tested;
+    return { name: 'wasm', canonical: true, build: `wasm-${sha256}`, ops: new WasmOps(instantiate(module)), statistics };
   },
 };
 
 /** All cases share an instance, so that each finds memory as the one before left it. */
-async function testOnce(module: WebAssembly.Module): Promise<void> {
+async function testOnce(module: WebAssembly.Module): Promise<Statistics> {
   const kernels = instantiate(module);
   await selfTest('wasm', () => new WasmOps(kernels));
+  const statistics = wasmStatistics(instantiateStatistics(module));
+  statisticsSelfTest('wasm', statistics);
+  return statistics;
 }

@@ -55,18 +55,21 @@ export const GRID: readonly SamplingPoint[] = [
 
 /** `start`: milliseconds. `full`: a second or two. */
 export function statisticsCases(extent: 'start' | 'full'): StatisticsCase[] {
-  const cases: StatisticsCase[] = [];
   // Fewer rows than lanes, and ragged blocks of them; odd vocabularies.
-  const shapes = extent === 'start' ? [[3, 33], [9, 70]] : [[1, 1], [2, 2], [1, 5], [3, 7], [4, 64], [7, 130], [8, 33], [9, 257], [17, 70], [33, 19], [5, 2051]];
-  const kinds = extent === 'start' ? ['plain', 'tied', 'extreme'] : Object.keys(KINDS);
-  for (const [rows, vocabulary] of shapes as [number, number][]) for (const kind of kinds) cases.push(...casesOf(rows, vocabulary, kind));
-  return cases;
+  if (extent === 'start') return [...casesOf(9, 37, 'plain'), ...casesOf(3, 70, 'tied'), ...casesOf(2, 21, 'extreme')];
+  const shapes: readonly (readonly [number, number])[] = [[1, 1], [2, 2], [1, 5], [3, 7], [4, 64], [7, 130], [8, 33], [9, 257], [17, 70], [33, 19], [5, 2051]];
+  return shapes.flatMap(([rows, vocabulary]) => Object.keys(KINDS).flatMap((kind) => casesOf(rows, vocabulary, kind)));
 }
 
 function casesOf(rows: number, vocabulary: number, kind: string): StatisticsCase[] {
   const size = rows * vocabulary;
-  const of = (seed: number): Float32Array => KINDS[kind]!(testValues(seed, size));
   const what = `${kind}, ${rows} rows of ${vocabulary}`;
+  const given = new Map<number, Float32Array>();
+  const of = (seed: number): Float32Array => {
+    const values = given.get(seed) ?? KINDS[kind]!(testValues(seed, size));
+    given.set(seed, values);
+    return values;
+  };
   const noise: NoiseRows = { vocabulary, base: of(1), counters: Int32Array.from({ length: rows }, (_, i) => 7 * i + 1), keys: [4294967295, -5] };
   const sigmas = Float64Array.of(0, 0.01, 3.7);
   return [

@@ -7,15 +7,15 @@
  */
 import { exp64, log64 } from '../float64.ts';
 
-const STEPS = 369.3299304675746; // 256 / ln 2
+export const STEPS = 369.3299304675746; // 256 / ln 2
 /** ln 2 / 256 in two parts; the first has 33 significant bits, so that its product with n < 2^20 is exact. */
-const STEP_HIGH = Math.round((Math.LN2 / 256) * 2199023255552) / 2199023255552;
+export const STEP_HIGH = Math.round((Math.LN2 / 256) * 2199023255552) / 2199023255552;
 /** What float64 loses of ln 2 is 2.319046813846299e-17. */
-const STEP_LOW = Math.LN2 / 256 - STEP_HIGH + 2.319046813846299e-17 / 256;
+export const STEP_LOW = Math.LN2 / 256 - STEP_HIGH + 2.319046813846299e-17 / 256;
 /** Adding and taking away 1.5 * 2^52 rounds a number of modest size to the nearest integer. */
-const ROUNDER = 6755399441055744;
+export const ROUNDER = 6755399441055744;
 /** e^x counts as 0 below this: it would be smaller than the smallest normal number. */
-const FLUSH = -708;
+export const FLUSH = -708;
 
 /** 2^(j / 256). Compiled implementations take this table, so that they have its bits. */
 export const FRACTIONS = Float64Array.from({ length: 256 }, (_, j) => exp64((j * Math.LN2) / 256));

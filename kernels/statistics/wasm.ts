@@ -5,7 +5,7 @@
 import { Arena, LinearMemory } from '../engines/wasm-memory.ts';
 import { checked } from '../statistics.ts';
 import type { BaseSums, FormatSums, NoiseRows, RowScores, SamplingPoint, Statistics, SummedRows } from '../statistics.ts';
-import { FRACTIONS } from './softmax.ts';
+import { FLUSH, FRACTIONS, ROUNDER, STEP_HIGH, STEP_LOW, STEPS } from './softmax.ts';
 
 /** Addresses are bytes in linear memory; kernels/wasm/assembly/statistics.ts says what each does. */
 export interface WasmStatisticsKernels {
@@ -32,6 +32,14 @@ export interface WasmStatisticsKernels {
 /** The first page is never handed out. */
 const RESERVED_BYTES = 65536;
 const RANK_OUTSIDE = 0x7fffffff;
+
+/** In the order that `exponential` takes them. */
+const CONSTANTS = [STEPS, ROUNDER, STEP_HIGH, STEP_LOW, 1 / 6, 1 / 24, 0.5, 1, FLUSH];
+
+/** An instance for statistics alone: what an engine's ops hold in theirs is none of it. */
+export function instantiateStatistics(module: WebAssembly.Module): WasmStatisticsKernels {
+  return new WebAssembly.Instance(module).exports as unknown as WasmStatisticsKernels;
+}
 
 export function wasmStatistics(kernels: WasmStatisticsKernels): Statistics {
   const machine = new Machine(kernels);
@@ -108,8 +116,9 @@ class Machine {
     this.kernels = kernels;
     this.#memory = new LinearMemory(kernels.memory, RESERVED_BYTES);
     this.#arena = new Arena(this.#memory);
-    this.fractions = this.#memory.take(FRACTIONS.byteLength);
-    new Float64Array(kernels.memory.buffer, this.fractions, FRACTIONS.length).set(FRACTIONS);
+    const table = Float64Array.of(...FRACTIONS, ...CONSTANTS.flatMap((constant) => [constant, constant]));
+    this.fractions = this.#memory.take(table.byteLength);
+    new Float64Array(kernels.memory.buffer, this.fractions, table.length).set(table);
   }
 
   /** Gives all memory of the call before back. */

@@ -23,21 +23,29 @@ function logits(z: usize): v128 { return f64x2.promote_low_f32x4(v128.load64_zer
 @inline
 function fraction(fractions: usize, index: i32): usize { return fractions + ((<usize>(index & 255)) << 3); }
 
+/**
+ * Constant i of those that follow the table: softmax.ts's, each twice. Loading one is cheaper than what engines make of a constant in
+ * the code, which is moved through a general register every time.
+ */
+// @ts-ignore: decorator
+@inline
+function constant(fractions: usize, i: usize): v128 { return v128.load(fractions + (i << 4), 2048); }
+
 /** e^x for x <= 0, 0 below -708: softmax.ts says how. The rounded number's low bits are n; 2^(n >> 8) is added to the exponent. */
 // @ts-ignore: decorator
 @inline
 function exponential(fractions: usize, x: v128): v128 {
-  const sum: v128 = f64x2.add(f64x2.mul(x, all(369.3299304675746)), all(6755399441055744));
-  const nearest: v128 = f64x2.sub(sum, all(6755399441055744));
-  const r: v128 = f64x2.sub(f64x2.sub(x, f64x2.mul(nearest, all(0.0027076061742263846))), f64x2.mul(nearest, all(-1.6409824502660487e-13)));
-  let tail: v128 = f64x2.add(all(0.16666666666666666), f64x2.mul(r, all(0.041666666666666664)));
-  tail = f64x2.add(all(0.5), f64x2.mul(r, tail));
-  tail = f64x2.add(all(1), f64x2.mul(r, tail));
+  const sum: v128 = f64x2.add(f64x2.mul(x, constant(fractions, 0)), constant(fractions, 1));
+  const nearest: v128 = f64x2.sub(sum, constant(fractions, 1));
+  const r: v128 = f64x2.sub(f64x2.sub(x, f64x2.mul(nearest, constant(fractions, 2))), f64x2.mul(nearest, constant(fractions, 3)));
+  let tail: v128 = f64x2.add(constant(fractions, 4), f64x2.mul(r, constant(fractions, 5)));
+  tail = f64x2.add(constant(fractions, 6), f64x2.mul(r, tail));
+  tail = f64x2.add(constant(fractions, 7), f64x2.mul(r, tail));
   tail = f64x2.mul(r, tail);
   let head: v128 = v128.load64_zero(fraction(fractions, i32x4.extract_lane(sum, 0)));
   head = v128.load_lane<u64>(fraction(fractions, i32x4.extract_lane(sum, 2)), head, 1);
-  const e: v128 = i64x2.add(f64x2.add(head, f64x2.mul(head, tail)), i64x2.shl(v128.and(sum, i64x2.splat(~255)), 44));
-  return v128.and(e, f64x2.ge(x, all(-708)));
+  const e: v128 = i64x2.add(f64x2.add(head, f64x2.mul(head, tail)), i64x2.shl(i64x2.shr_u(sum, 8), 52));
+  return v128.and(e, f64x2.ge(x, constant(fractions, 8)));
 }
 
 // @ts-ignore: decorator
