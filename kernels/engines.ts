@@ -5,6 +5,7 @@
  * self-test on this machine before it may call itself so. Choosing is never silent: the caller is told which engine and why.
  */
 import { reference } from './engines/reference.ts';
+import { native } from './engines/native.ts';
 import { wasm } from './engines/wasm.ts';
 import type { Ops } from './ops.ts';
 
@@ -30,7 +31,7 @@ export interface Engine {
   open(): Promise<EngineInstance>;
 }
 
-export const engines: readonly Engine[] = [reference, wasm];
+export const engines: readonly Engine[] = [reference, wasm, native];
 
 export interface OpenedEngine {
   readonly instance: EngineInstance;
