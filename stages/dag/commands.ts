@@ -94,8 +94,8 @@ function optionProblem(error: Error & { code?: string }, known: readonly string[
 
 function overview(flags: { readonly [name: string]: string }): string {
   const lines = ['usage: bitwidth <command> [options]', '', 'Commands:'];
-  for (const [name, { summary }] of Object.entries(REGISTER)) lines.push(`  ${name.padEnd(8)} ${summary}`);
-  lines.push('  help     Show this, or "help <command>" for one command');
+  for (const [name, { summary }] of Object.entries(REGISTER)) lines.push(`  ${name.padEnd(9)} ${summary}`);
+  lines.push('  help      Show this, or "help <command>" for one command');
   for (const [flag, summary] of Object.entries(flags)) lines.push('', `Every command takes --${flag}: ${summary}`);
   lines.push('', 'Exit codes: 0 done, 1 something failed, 2 the configuration or the command is wrong, 3 a comparison found a difference, 130 interrupted');
   return lines.join('\n');
