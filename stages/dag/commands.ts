@@ -14,6 +14,8 @@ const REGISTER: { readonly [name: string]: Entry } = {
   status: { summary: 'Show what is up to date, out of date, missing and failed', load: () => import('./commands/status.ts') },
   plan: { summary: 'Show what a run would compute, why, and how long it would take', load: () => import('./commands/plan.ts') },
   why: { summary: 'Explain why a cell ran, and what would happen to it now', load: () => import('./commands/why.ts') },
+  reproduce: { summary: 'Compute results once more and compare them, bit for bit', load: () => import('./commands/reproduce.ts') },
+  doctor: { summary: 'Show what is there, what is missing, and what does not work', load: () => import('./commands/doctor.ts') },
   graph: { summary: 'Draw the stages and what flows between them', load: () => import('./commands/graph.ts') },
 };
 
