@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, pipeline } from './stages/dag/index.ts';
-import { ENGINE_VARIABLE, readStudy, study } from './stages/quantization/index.ts';
+import { ENGINE_VARIABLE, readRevoked, readStudy, study } from './stages/quantization/index.ts';
 import type { Pipeline } from './stages/dag/index.ts';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
@@ -29,6 +29,7 @@ const boundaries = {
 /** The pipeline of the study as it stands in the files; `quick`: of its `quick:` block. */
 export async function studyPipeline({ quick }: { readonly quick: boolean }): Promise<Pipeline> {
   const config = await readStudy(root, { quick });
+  const revoked = await readRevoked(root);
   // Which exact engine computes is no part of any key: it reaches the stages' processes beside the tasks.
   process.env[ENGINE_VARIABLE] = config.engine;
   const { cells, tables, formats } = study(config);
@@ -40,6 +41,10 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }): Pro
     boundaries,
     exports: site.exports,
     closing: ['The report: reports/site/index.html'],
+    revoked,
+    // Few commands ask: what these need is loaded then.
+    variation: async (computedBy) => (await import('./stages/quantization/other-engine.ts')).otherEngine(computedBy),
+    doctor: async () => [await (await import('./stages/quantization/doctor.ts')).engineChecks()],
   });
 }
 
