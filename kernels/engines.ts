@@ -9,7 +9,9 @@ import { native } from './engines/native.ts';
 import { wasm } from './engines/wasm.ts';
 import type { Ops } from './ops.ts';
 
+export { hasNativeLibrary, noNativeLibrary, useNativeLibrary } from './engines/native-library.ts';
 export { EngineUnfit } from './selftest.ts';
+export { THREADS_VARIABLE } from './threads.ts';
 
 export interface EngineInstance {
   readonly name: string;

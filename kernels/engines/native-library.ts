@@ -54,6 +54,11 @@ export function useNativeLibrary(file: string): string | undefined {
   }
 }
 
+/** True once a library is loaded. */
+export function hasNativeLibrary(): boolean {
+  return library !== undefined;
+}
+
 /** There is no library, for this reason. */
 export function noNativeLibrary(reason: string): void {
   if (library === undefined) why = reason;

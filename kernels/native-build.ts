@@ -50,8 +50,15 @@ export class NativeBuildError extends Error {
 
 const INSTALL = 'Install a C compiler (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install).';
 
+/** Every file of kernels/c that a build reads. */
+export const NATIVE_SOURCES: readonly string[] = [
+  ...COMMON, 'plain.c', 'instruction-sets.c', 'avx512.c', 'avx2.c', 'neon.c',
+  'bitwidth.h', 'device.h', 'memory.h', 'pool.h', 'program.h', 'weights.h',
+  'attention.inc.h', 'execute.inc.h', 'functions.inc.h', 'int8.inc.h', 'linear.inc.h', 'rows.inc.h', 'sample.inc.h',
+];
+
 /** Folder of the C sources. */
-export const SOURCES = fileURLToPath(new URL('../c/', import.meta.url));
+export const SOURCES = join(dirname(fileURLToPath(import.meta.url)), 'c');
 
 /** The compiler that would be used: $CC, or the first of cc, gcc and clang that answers. Undefined when there is none. */
 export async function findCompiler(): Promise<Compiler | undefined> {
