@@ -5,11 +5,14 @@
  * self-test on this machine before it may call itself so. Choosing is never silent: the caller is told which engine and why.
  */
 import { reference } from './engines/reference.ts';
+import { native } from './engines/native.ts';
 import { wasm } from './engines/wasm.ts';
 import type { Ops } from './ops.ts';
 import type { Statistics } from './statistics.ts';
 
+export { hasNativeLibrary, noNativeLibrary, useNativeLibrary } from './engines/native-library.ts';
 export { EngineUnfit } from './selftest.ts';
+export { THREADS_VARIABLE } from './threads.ts';
 
 export interface EngineInstance {
   readonly name: string;
@@ -33,7 +36,7 @@ export interface Engine {
   open(): Promise<EngineInstance>;
 }
 
-export const engines: readonly Engine[] = [reference, wasm];
+export const engines: readonly Engine[] = [reference, wasm, native];
 
 export interface OpenedEngine {
   readonly instance: EngineInstance;

@@ -31,6 +31,22 @@ export interface EncodedTensor {
   readonly parts: { readonly [name: string]: Part };
 }
 
+/**
+ * What every format of 4-bit codes with a scale per block comes down to: w[i] = fl32(table[code i] * scales[floor(i / blockSize)]), over the
+ * flat tensor. One fused kernel serves them all.
+ */
+export interface TableCodes {
+  /** Two per byte, the even element in the high nibble. */
+  readonly codes: Uint8Array;
+  /** One per block, fp32; computed where the format stores them otherwise (`expanded`). */
+  readonly scales: Float32Array;
+  readonly expanded: boolean;
+  /** Value of each code, 16 of them, fp32. */
+  readonly table: Float32Array;
+  /** Elements of a block. */
+  readonly blockSize: number;
+}
+
 export interface FormatOptions {
   /** Elements that share one absmax: 32 .. 4096, a power of two. Default 64. 4-bit formats only. */
   readonly blockSize?: number;
@@ -74,6 +90,8 @@ export interface Format {
   encode(tensor: PlainTensor, options?: FormatOptions): EncodedTensor;
   /** The fp32 values that every engine computes with. Length: product of shape. Throws when parts do not fit the shape. */
   decode(encoded: EncodedTensor): Float32Array;
+  /** The tensor as codes of a table, where it is one: what decode() would give, not yet multiplied. */
+  tableCodes?(encoded: EncodedTensor): TableCodes;
 }
 
 /** Every format, families together. */

@@ -2,7 +2,8 @@
  * Continuing prompts. All prompts of a call decode as one batch; since a row never depends on its neighbours, the result of
  * each is that of a call of its own.
  */
-import { checkSampling, sampleToken } from './sampler.ts';
+import type { Draws } from './ops.ts';
+import { checkSampling } from './sampler.ts';
 import type { Sampling } from './sampler.ts';
 import type { Session } from './session.ts';
 
@@ -55,31 +56,39 @@ async function decode(session: Session, sequences: readonly Sequence[]): Promise
   if (sequences.length === 0) return;
   // The last new token is never fed, so it needs no position.
   session.reset(sequences.length, Math.max(...sequences.map(({ ids, request }) => ids.length + request.maxNewTokens - 1)));
-  /** Adds the next token to the text of `slot`; whether it goes on after that. */
-  const extend = (slot: number, logits: Float32Array): boolean => {
-    const { ids, key, request, text } = sequences[slot]!;
-    const token = sampleToken(logits, request, key, ids.length + text.length);
+  /** What the next tokens of these slots are drawn with. */
+  const drawsOf = (slots: readonly number[]): Draws => {
+    const of = slots.map((slot) => sequences[slot]!);
+    return {
+      temperature: Float32Array.from(of, ({ request }) => request.temperature),
+      topK: Int32Array.from(of, ({ request }) => request.topK),
+      promptKey: Int32Array.from(of, ({ key }) => key),
+      seed: Int32Array.from(of, ({ request }) => request.seed),
+      position: Int32Array.from(of, ({ ids, text }) => ids.length + text.length),
+    };
+  };
+  /** Adds a token to the text of `slot`; whether it goes on after that. */
+  const extend = (slot: number, token: number): boolean => {
+    const { request, text } = sequences[slot]!;
     text.push(token);
     return token !== request.endToken && text.length < request.maxNewTokens;
   };
 
-  let active: number[] = [];
+  const active: number[] = [];
   for (const rows of promptSteps(sequences)) {
-    const logits = await session.step(rows, Int32Array.from(rows.ends, ({ row }) => row));
-    active = active.concat(rows.ends.flatMap(({ slot }, index) => (extend(slot, row(logits, index, session.shape.vocabulary)) ? [slot] : [])));
+    const slots = rows.ends.map(({ slot }) => slot);
+    const tokens = await session.draw(rows, drawsOf(slots), Int32Array.from(rows.ends, ({ row }) => row));
+    slots.forEach((slot, index) => { if (extend(slot, tokens[index]!)) active.push(slot); });
   }
-  while (active.length > 0) {
-    const logits = await session.step({
-      slot: Int32Array.from(active),
-      position: Int32Array.from(active, (slot) => sequences[slot]!.ids.length + sequences[slot]!.text.length - 1),
-      token: Int32Array.from(active, (slot) => sequences[slot]!.text.at(-1)!),
-    });
-    active = active.filter((slot, index) => extend(slot, row(logits, index, session.shape.vocabulary)));
+  let slots: readonly number[] = active;
+  while (slots.length > 0) {
+    const tokens = await session.draw({
+      slot: Int32Array.from(slots),
+      position: Int32Array.from(slots, (slot) => sequences[slot]!.ids.length + sequences[slot]!.text.length - 1),
+      token: Int32Array.from(slots, (slot) => sequences[slot]!.text.at(-1)!),
+    }, drawsOf(slots));
+    slots = slots.filter((slot, index) => extend(slot, tokens[index]!));
   }
-}
-
-function row(logits: Float32Array, index: number, vocabulary: number): Float32Array {
-  return logits.subarray(index * vocabulary, (index + 1) * vocabulary);
 }
 
 interface PromptStep {

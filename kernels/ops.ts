@@ -31,6 +31,19 @@ export interface Rows {
   readonly token: Int32Array;
 }
 
+/** What a token is drawn with (sampler.ts), one of each for a row of logits. */
+export interface Draws {
+  /** fp32; 0: greedy. */
+  readonly temperature: Float32Array;
+  /** 0: all tokens. */
+  readonly topK: Int32Array;
+  /** The bits of 32-bit numbers. */
+  readonly promptKey: Int32Array;
+  readonly seed: Int32Array;
+  /** Absolute position of the new token. */
+  readonly position: Int32Array;
+}
+
 export interface AttentionShape { readonly heads: number; readonly kvHeads: number; readonly headDim: number; /** keys older than this many positions are masked; 0: no window */ readonly window: number }
 
 /** Bytes held: weights in their own format (and vectors), weights held as decoded fp32 copies, tables, keys and values, activations of the step. */
@@ -73,6 +86,9 @@ export interface Ops {
   take(x: Activation, rows: Int32Array): Activation;
   /** Copies an activation out: [rows * cols]. Checks it is finite; throws NotFinite naming `what` otherwise. */
   read(x: Activation, what: string): Promise<Float32Array<ArrayBuffer>>;
+
+  /** Draws one token for each row of logits, as sampler.ts states it, and copies out these alone. Checks the logits as read() does. */
+  sample(logits: Activation, draws: Draws, what: string): Promise<Int32Array<ArrayBuffer>>;
 
   /** Bytes that the engine holds now, exactly counted. */
   memory(): MemoryUse;

@@ -73,7 +73,7 @@ export function testValues(seed: number, length: number, scale = 1): Float32Arra
 export function opCases(extent: 'start' | 'full'): OpCase[] {
   const full = extent === 'full';
   return [
-    ...linearCases(full), ...embedCases(), ...normCases(full), ...rotateCases(), ...attentionCases(full), ...elementCases(), takeCase(), ...notFiniteCases(),
+    ...linearCases(full), ...embedCases(), ...normCases(full), ...rotateCases(), ...attentionCases(full), ...elementCases(), takeCase(), sampleCase(), ...notFiniteCases(),
   ];
 }
 
@@ -215,6 +215,27 @@ function takeCase(): OpCase {
   };
 }
 
+/** Greedy, all candidates and few, with ties, zeros of both signs and more rows than threads. */
+function sampleCase(): OpCase {
+  return {
+    name: 'sample',
+    async run(ops) {
+      const [rows, vocabulary] = [12, 201];
+      const values = testValues(80, rows * vocabulary).map((value, i) => (i % 3 === 0 ? Math.round(value * 4) / 4 : value));
+      values.fill(0, 3 * vocabulary, 4 * vocabulary);
+      const logits = input(ops, rows, vocabulary, values);
+      const tokens = await ops.sample(logits, {
+        temperature: Float32Array.from({ length: rows }, (_, row) => [0, 0.7, 1, 1.3, 0.1, 2][row % 6]!),
+        topK: Int32Array.from({ length: rows }, (_, row) => [0, 0, 1, 40, 7, vocabulary][row % 6]!),
+        promptKey: Int32Array.from({ length: rows }, (_, row) => Math.imul(row + 1, 0x9e3779b1)),
+        seed: Int32Array.from({ length: rows }, (_, row) => row >> 1),
+        position: Int32Array.from({ length: rows }, (_, row) => 3 * row),
+      }, 'sample');
+      return Float32Array.from(tokens);
+    },
+  };
+}
+
 /** read() must notice an infinity and a NaN anywhere, and int8 an activation beyond fp16: 1 where it does. */
 function notFiniteCases(): OpCase[] {
   const large = 3e38;
@@ -229,6 +250,8 @@ function notFiniteCases(): OpCase[] {
       const invalid = ops.siluMul(ops.linear(x, table(ops, 'fp32', 13, 13, new Float32Array(169).fill(-large))), infinite);
       const answers = [];
       for (const activation of [x, infinite, invalid]) answers.push(await refused(() => ops.read(activation, 'test')));
+      const draws = { temperature: new Float32Array(3).fill(1), topK: new Int32Array(3), promptKey: new Int32Array(3), seed: new Int32Array(3), position: new Int32Array(3) };
+      answers.push(await refused(() => ops.sample(infinite, draws, 'test')));
       return Float32Array.from(answers);
     },
   }));

@@ -8,7 +8,7 @@ import type { EncodedTensor } from './formats.ts';
 import { architectureNamed } from './models.ts';
 import type { ModelShape, TensorSource } from './models.ts';
 import { NotFinite } from './ops.ts';
-import type { KvCache, MemoryUse, Rows } from './ops.ts';
+import type { Activation, Draws, KvCache, MemoryUse, Rows } from './ops.ts';
 import type { Statistics } from './statistics.ts';
 import { traced } from './trace.ts';
 import type { Trace } from './trace.ts';
@@ -29,6 +29,8 @@ export interface Session {
    * result was the first not to be finite.
    */
   step(rows: Rows, wanted?: Int32Array): Promise<Float32Array<ArrayBuffer>>;
+  /** As step(), but draws the next token of each wanted row where the logits are: `draws` has one entry for each. */
+  draw(rows: Rows, draws: Draws, wanted?: Int32Array): Promise<Int32Array<ArrayBuffer>>;
   memory(): MemoryUse;
   /** Gives the engine's memory back. The engine instance is spent. */
   dispose(): void;
@@ -67,6 +69,16 @@ export function openSession(options: SessionOptions): Session {
   let cache: KvCache | undefined;
   /** Tokens fed so far, by slot. */
   let fed = new Int32Array(0);
+  const forward = async <T>(rows: Rows, wanted: Int32Array | undefined, take: (logits: Activation) => Promise<T>): Promise<T> => {
+    if (cache === undefined) throw new Error('reset(slots, positions) must come before the first step');
+    checkRows(rows, fed, cache.positions, shape.vocabulary);
+    try {
+      return await take(network.forward(rows, cache, wanted));
+    } catch (error) {
+      if (error instanceof NotFinite) await trace.findNotFinite();
+      throw error;
+    }
+  };
   return {
     architecture: architecture.name,
     shape,
@@ -84,16 +96,8 @@ export function openSession(options: SessionOptions): Session {
       fed = new Int32Array(slots);
     },
 
-    async step(rows, wanted) {
-      if (cache === undefined) throw new Error('reset(slots, positions) must come before the first step');
-      checkRows(rows, fed, cache.positions, shape.vocabulary);
-      try {
-        return await engine.ops.read(network.forward(rows, cache, wanted), 'logits');
-      } catch (error) {
-        if (error instanceof NotFinite) await trace.findNotFinite();
-        throw error;
-      }
-    },
+    step: (rows, wanted) => forward(rows, wanted, (logits) => engine.ops.read(logits, 'logits')),
+    draw: (rows, draws, wanted) => forward(rows, wanted, (logits) => engine.ops.sample(logits, draws, 'logits')),
 
     memory: () => engine.ops.memory(),
     dispose: () => engine.ops.dispose(),

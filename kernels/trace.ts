@@ -47,7 +47,7 @@ export function traced(engine: Ops): Trace {
       },
       embed: record('embed'), rmsNorm: record('rmsNorm'), layerNorm: record('layerNorm'), linear: record('linear'), rotate: record('rotate'),
       attention: record('attention'), siluMul: record('siluMul'), gelu: record('gelu'), add: record('add'), take: record('take'),
-      read: bind('read'), memory: bind('memory'), dispose: bind('dispose'),
+      read: bind('read'), sample: bind('sample'), memory: bind('memory'), dispose: bind('dispose'),
     },
     name(held, name) {
       names.set(held, name);

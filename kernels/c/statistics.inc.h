@@ -1,6 +1,6 @@
 /*
  * Statistics of rows of logits (statistics.h), for one instruction set: included by a file that is compiled with that set's flags and
- * -ffp-contract=off. Defines `static const struct bw_statistics bw_statistics_table`.
+ * -ffp-contract=off. Defines BW_STATISTICS_TABLE, the initial value of that set's struct bw_statistics.
  *
  * The loop that all of this replaces (kernels/statistics/softmax.ts), for one row and one temperature:
  *
@@ -774,4 +774,4 @@ static int sampling(const struct bw_sampling *t) {
   return missing ? BW_STATISTICS_NO_MEMORY : 0;
 }
 
-static const struct bw_statistics bw_statistics_table = {BW_STATISTICS_NAME, log_sum_exp, fidelity, sampling, row_kl, noise_kl, noise_quality};
+#define BW_STATISTICS_TABLE {BW_STATISTICS_NAME, log_sum_exp, fidelity, sampling, row_kl, noise_kl, noise_quality}

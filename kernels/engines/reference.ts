@@ -11,7 +11,8 @@ import { geluErf, geluTanh, silu } from '../functions.ts';
 import { int8Output, quantizeRow } from '../int8-rows.ts';
 import type { Int8Weights, QuantizedRow } from '../int8-rows.ts';
 import { NotFinite } from '../ops.ts';
-import type { Activation, AttentionShape, KvCache, MemoryUse, Ops, Rotary, Rows, Vector, Weight } from '../ops.ts';
+import type { Activation, AttentionShape, Draws, KvCache, MemoryUse, Ops, Rotary, Rows, Vector, Weight } from '../ops.ts';
+import { sampleToken } from '../sampler.ts';
 import { attendRow, layerNormRow, rmsNormRow, rotateHead } from '../row-ops.ts';
 import { referenceStatistics } from '../statistics/reference.ts';
 
@@ -198,6 +199,14 @@ export class ReferenceOps implements Ops {
     const bad = values.reduce((count, value) => (Number.isFinite(value) ? count : count + 1), 0);
     if (bad > 0) throw new NotFinite(what, bad);
     return values;
+  }
+
+  async sample(logits: Activation, draws: Draws, what: string): Promise<Int32Array<ArrayBuffer>> {
+    const values = await this.read(logits, what);
+    return Int32Array.from({ length: logits.rows }, (_, row) => {
+      const sampling = { temperature: draws.temperature[row]!, topK: draws.topK[row]!, seed: draws.seed[row]! };
+      return sampleToken(values.subarray(row * logits.cols, (row + 1) * logits.cols), sampling, draws.promptKey[row]!, draws.position[row]!);
+    });
   }
 
   memory(): MemoryUse {

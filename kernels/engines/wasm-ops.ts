@@ -7,7 +7,8 @@
 import { DOT_BLOCK } from '../arithmetic.ts';
 import type { EncodedTensor, Format } from '../formats.ts';
 import { NotFinite } from '../ops.ts';
-import type { Activation, AttentionShape, KvCache, MemoryUse, Ops, Rotary, Rows, Vector, Weight } from '../ops.ts';
+import type { Activation, AttentionShape, Draws, KvCache, MemoryUse, Ops, Rotary, Rows, Vector, Weight } from '../ops.ts';
+import { sampleToken } from '../sampler.ts';
 import { blocksOf, strideOf, WasmHeap } from './wasm-heap.ts';
 import type { WasmKernels } from './wasm-kernels.ts';
 import { int8Weight } from './wasm-int8.ts';
@@ -192,6 +193,14 @@ export class WasmOps implements Ops {
     const values = new Float32Array(x.rows * x.cols);
     for (let row = 0; row < x.rows; row++) values.set(padded.subarray(row * stride / 4, row * stride / 4 + x.cols), row * x.cols);
     return values;
+  }
+
+  async sample(logits: Activation, draws: Draws, what: string): Promise<Int32Array<ArrayBuffer>> {
+    const values = await this.read(logits, what);
+    return Int32Array.from({ length: logits.rows }, (_, row) => {
+      const sampling = { temperature: draws.temperature[row]!, topK: draws.topK[row]!, seed: draws.seed[row]! };
+      return sampleToken(values.subarray(row * logits.cols, (row + 1) * logits.cols), sampling, draws.promptKey[row]!, draws.position[row]!);
+    });
   }
 
   memory(): MemoryUse {

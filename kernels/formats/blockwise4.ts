@@ -5,7 +5,8 @@
  * magnitude (absmax, fp32) and, per element, the index of the table entry nearest to x / absmax. Byte i holds element 2i in
  * its high nibble and 2i + 1 in its low one.
  */
-import type { FormatOptions } from '../formats.ts';
+import type { FormatOptions, TableCodes } from '../formats.ts';
+import { elementsOf } from './parts.ts';
 
 /** bitsandbytes' default, in elements. */
 export const DEFAULT_BLOCK_SIZE = 64;
@@ -90,12 +91,13 @@ function slotOf(scaled: number, bounds: Float32Array): number {
   return slot;
 }
 
-/** table[code] * absmax of its block, rounded to fp32, for `elements` elements. */
-export function decodeBlocks(codes: Uint8Array, absmax: Float32Array, table: CodeTable, blockSize: number, elements: number): Float32Array<ArrayBuffer> {
+/** table[code] * scale of its block, rounded to fp32, for all elements of the shape. */
+export function decodeTableCodes({ codes, scales, table, blockSize }: TableCodes, shape: readonly number[]): Float32Array<ArrayBuffer> {
+  const elements = elementsOf(shape);
   const values = new Float32Array(elements);
   const scaled = new Float32Array(16);
-  for (let block = 0; block < absmax.length; block++) {
-    for (let code = 0; code < 16; code++) scaled[code] = table.values[code]! * absmax[block]!;
+  for (let block = 0; block < scales.length; block++) {
+    for (let code = 0; code < 16; code++) scaled[code] = table[code]! * scales[block]!;
     const begin = block * blockSize;
     const end = Math.min(begin + blockSize, elements);
     for (let i = begin; i < end; i += 2) {

@@ -2,9 +2,9 @@
  * The 4-bit formats whose absmax values are quantized too ("double quantization", arXiv 2305.14314, section 3): the mean is taken
  * off, and what remains is stored in 8-bit codes of the dynamic map with one fp32 scale per 256 blocks.
  */
-import type { Format } from '../formats.ts';
+import type { EncodedTensor, Format, TableCodes } from '../formats.ts';
 import { NotFinite } from '../ops.ts';
-import { blockSizeFrom, blockSizeOf, blocksOf, decodeBlocks, DEFAULT_BLOCK_SIZE, encodeBlocks, type CodeTable } from './blockwise4.ts';
+import { blockSizeFrom, blockSizeOf, blocksOf, decodeTableCodes, DEFAULT_BLOCK_SIZE, encodeBlocks, type CodeTable } from './blockwise4.ts';
 import { decodeDynamic, encodeDynamic } from './dynamic-map.ts';
 import { checkedValues, elementsOf, partLength, partOf } from './parts.ts';
 
@@ -39,19 +39,22 @@ export function double4(plain: 'nf4' | 'fp4', title: string, table: CodeTable, r
       return { name: tensor.name, format: name, shape: tensor.shape, parts };
     },
 
-    decode(encoded) {
-      const elements = elementsOf(encoded.shape);
-      const codes = partOf(encoded, 'codes', Uint8Array, Math.ceil(elements / 2));
-      const blockSize = blockSizeOf(encoded.name, elements, partLength(encoded, 'absmax_codes'));
-      const blocks = blocksOf(elements, blockSize);
-      const absmaxCodes = partOf(encoded, 'absmax_codes', Uint8Array, blocks);
-      const scales = partOf(encoded, 'absmax_scales', Float32Array, blocksOf(blocks, NESTED_BLOCK_SIZE));
-      const offset = partOf(encoded, 'absmax_offset', Float32Array, 1)[0]!;
-      const absmax = decodeDynamic(absmaxCodes, scales, NESTED_BLOCK_SIZE);
-      for (let i = 0; i < absmax.length; i++) absmax[i]! += offset;
-      return decodeBlocks(codes, absmax, table, blockSize, elements);
-    },
+    decode: (encoded) => decodeTableCodes(partsOf(encoded, table), encoded.shape),
+    tableCodes: (encoded) => partsOf(encoded, table),
   };
+}
+
+function partsOf(encoded: EncodedTensor, { values }: CodeTable): TableCodes {
+  const elements = elementsOf(encoded.shape);
+  const codes = partOf(encoded, 'codes', Uint8Array, Math.ceil(elements / 2));
+  const blockSize = blockSizeOf(encoded.name, elements, partLength(encoded, 'absmax_codes'));
+  const blocks = blocksOf(elements, blockSize);
+  const absmaxCodes = partOf(encoded, 'absmax_codes', Uint8Array, blocks);
+  const nested = partOf(encoded, 'absmax_scales', Float32Array, blocksOf(blocks, NESTED_BLOCK_SIZE));
+  const offset = partOf(encoded, 'absmax_offset', Float32Array, 1)[0]!;
+  const scales = decodeDynamic(absmaxCodes, nested, NESTED_BLOCK_SIZE);
+  for (let i = 0; i < scales.length; i++) scales[i]! += offset;
+  return { codes, scales, expanded: true, table: values, blockSize };
 }
 
 /** The sum in float64 and in index order, rounded to fp32 once, then one fp32 division. No value: 0. */

@@ -1,6 +1,6 @@
 /** The 4-bit formats with one fp32 absmax per block, given their table. */
-import type { Format } from '../formats.ts';
-import { blockSizeFrom, blockSizeOf, blocksOf, decodeBlocks, DEFAULT_BLOCK_SIZE, encodeBlocks, type CodeTable } from './blockwise4.ts';
+import type { EncodedTensor, Format, TableCodes } from '../formats.ts';
+import { blockSizeFrom, blockSizeOf, blocksOf, decodeTableCodes, DEFAULT_BLOCK_SIZE, encodeBlocks, type CodeTable } from './blockwise4.ts';
 import { checkedValues, elementsOf, partLength, partOf } from './parts.ts';
 
 /** The format `name`, whose largest error is `relativeError` of a block's absmax. */
@@ -23,12 +23,15 @@ export function plain4(name: 'nf4' | 'fp4', title: string, table: CodeTable, rel
       return { name: tensor.name, format: name, shape: tensor.shape, parts: { codes, absmax } };
     },
 
-    decode(encoded) {
-      const elements = elementsOf(encoded.shape);
-      const codes = partOf(encoded, 'codes', Uint8Array, Math.ceil(elements / 2));
-      const blockSize = blockSizeOf(encoded.name, elements, partLength(encoded, 'absmax'));
-      const absmax = partOf(encoded, 'absmax', Float32Array, blocksOf(elements, blockSize));
-      return decodeBlocks(codes, absmax, table, blockSize, elements);
-    },
+    decode: (encoded) => decodeTableCodes(partsOf(encoded, table), encoded.shape),
+    tableCodes: (encoded) => partsOf(encoded, table),
   };
+}
+
+function partsOf(encoded: EncodedTensor, { values }: CodeTable): TableCodes {
+  const elements = elementsOf(encoded.shape);
+  const codes = partOf(encoded, 'codes', Uint8Array, Math.ceil(elements / 2));
+  const blockSize = blockSizeOf(encoded.name, elements, partLength(encoded, 'absmax'));
+  const scales = partOf(encoded, 'absmax', Float32Array, blocksOf(elements, blockSize));
+  return { codes, scales, expanded: false, table: values, blockSize };
 }

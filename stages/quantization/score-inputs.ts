@@ -37,7 +37,7 @@ export async function judgeSession(io: TaskIo, cell: TaskCell, base: Session, op
   if (!sameObject(cell, 'tokens', 'judgeTokens')) throw new BadInput('the judge cuts this text into other tokens than the model it judges', 'Choose a judge with the same tokenizer.');
   if (sameObject(cell, 'weights', 'judgeWeights') && sameObject(cell, 'config', 'judgeConfig')) return base;
   const checkpoint = await taskCheckpoint(io, cell, { config: 'judgeConfig', weights: 'judgeWeights' });
-  const session = opened(openSession({ checkpoint, format: checkpoint.baseFormat, engine: await studyEngine({ exact: true }) }));
+  const session = opened(openSession({ checkpoint, format: checkpoint.baseFormat, engine: await studyEngine(io, cell, { exact: true }) }));
   if (session.shape.vocabulary !== base.shape.vocabulary) throw new BadInput(`the judge's vocabulary has ${session.shape.vocabulary} tokens, this model's ${base.shape.vocabulary}`, 'Choose a judge with the same tokenizer.');
   return session;
 }

@@ -57,7 +57,7 @@ async function openTask(cells: readonly TaskCell[], open: OpenCells, io: TaskIo,
   const first = cells[0]!;
   const text = await windowedText(io, first);
   const checkpoint = await taskCheckpoint(io, first);
-  const base = opened(openSession({ checkpoint, format: checkpoint.baseFormat, engine: await studyEngine({ exact: true }) }));
+  const base = opened(openSession({ checkpoint, format: checkpoint.baseFormat, engine: await studyEngine(io, first, { exact: true }) }));
   const { vocabulary, contextTokens } = base.shape;
   if (text.windowTokens > contextTokens) throw new BadInput(`windows of ${text.windowTokens} tokens do not fit the model's context of ${contextTokens}`, 'Lower window_tokens in data/study.yaml.');
   const judged = cells.filter((cell) => cell.inputs['judgeWeights'] !== undefined);
@@ -71,7 +71,7 @@ async function openTask(cells: readonly TaskCell[], open: OpenCells, io: TaskIo,
   const lanes: Lane[] = [];
   for (const [format, own] of byFormat(open.of(cells))) {
     const lane = await open.attempt(own, async () => {
-      const session = format === checkpoint.baseFormat ? base : opened(await taskSession(io, own[0]!, checkpoint, format, await studyEngine({ exact: true })));
+      const session = format === checkpoint.baseFormat ? base : opened(await taskSession(io, own[0]!, checkpoint, format, await studyEngine(io, own[0]!, { exact: true })));
       return new Lane(session, own, points, text, nulls?.sample.count ?? 0);
     });
     if (lane) lanes.push(lane);

@@ -1,0 +1,11 @@
+/* Memory in whole lines, zeroed; large pieces on large pages where the system has them. */
+#ifndef BW_MEMORY_H
+#define BW_MEMORY_H
+#include <stddef.h>
+
+/* Bytes that bw_take(bytes) holds. */
+static inline size_t bw_held(size_t bytes) { return (bytes + 63) / 64 * 64; }
+/* Null when there is none. */
+void *bw_take(size_t bytes);
+void bw_give(void *memory);
+#endif

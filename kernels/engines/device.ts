@@ -1,0 +1,24 @@
+/** What runs recorded programs: holds weights, tables and caches under handles, and a workspace for activations. */
+import type { MemoryUse } from '../ops.ts';
+import type { Family } from './families.ts';
+import type { Program, Refusal } from './program.ts';
+
+export interface Device {
+  // ---- what it holds, under handles; each counts into memory() ----
+  weight(weight: Family): number;
+  vector(values: Float32Array): number;
+  /** cos and sin [positions, halfDim]. */
+  rotary(cos: Float32Array, sin: Float32Array, positions: number, halfDim: number): number;
+  kvCache(layers: number, slots: number, positions: number, kvHeads: number, headDim: number): number;
+  freeCache(handle: number): void;
+
+  /** Runs all ops. The first refusal in program order, if any; the results of that op are +0 then. */
+  run(program: Program): Refusal | undefined;
+  /** Copies an activation out of the workspace, [rows * cols]; `notFinite` counts its infinities and NaNs. */
+  floats(line: number, rows: number, cols: number): { readonly values: Float32Array<ArrayBuffer>; readonly notFinite: number };
+  /** Copies the tokens of a `sample` op out. */
+  integers(line: number, count: number): Int32Array<ArrayBuffer>;
+
+  memory(): MemoryUse;
+  dispose(): void;
+}

@@ -1,0 +1,75 @@
+/** The built library in this process: loaded once, from a file that somebody names; never built or looked for on import. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { StatisticsExports } from '../statistics/native.ts';
+
+/** A device of the library; opaque. */
+export type NativeHandle = object;
+
+/** What kernels/c/node.c exports. */
+export interface NativeFunctions {
+  open(instructionSet: string, threads: number): NativeHandle;
+  close(device: NativeHandle): void;
+  /** Of the library and of this processor, best first. */
+  instructionSets(): string[];
+  fp32(device: NativeHandle, values: Float32Array, out: number, inFeatures: number, copied: boolean): number;
+  bits16(device: NativeHandle, bits: Uint16Array, out: number, inFeatures: number, isBf16: boolean): number;
+  table4(device: NativeHandle, codes: Uint8Array, scales: Float32Array, table: Float32Array, blockSize: number, out: number, inFeatures: number, expanded: boolean): number;
+  int8(device: NativeHandle, codes: Int8Array, scales: Float32Array, out: number, inFeatures: number): number;
+  vector(device: NativeHandle, values: Float32Array, length: number): number;
+  rotary(device: NativeHandle, cos: Float32Array, sin: Float32Array, positions: number, half: number): number;
+  cache(device: NativeHandle, layers: number, slots: number, positions: number, kvHeads: number, headDim: number): number;
+  freeCache(device: NativeHandle, handle: number): void;
+  /** -1, or the first refusal as op * 2^32 + count. */
+  run(device: NativeHandle, words: Int32Array, ops: number, lists: Int32Array, listLength: number, lines: number): number;
+  /** How many values are not finite. */
+  floats(device: NativeHandle, line: number, rows: number, cols: number, values: Float32Array): number;
+  integers(device: NativeHandle, line: number, count: number, values: Int32Array): void;
+  memory(device: NativeHandle, bytes: Float64Array): void;
+  /** Row statistics in that instruction set. */
+  statistics(instructionSet: string): StatisticsExports;
+}
+
+export interface NativeLibrary {
+  readonly functions: NativeFunctions;
+  /** First 12 hex digits of the file's sha256. */
+  readonly sha256: string;
+}
+
+/** Names the library's file where nobody called useNativeLibrary: for plain scripts, tests and benches. */
+export const LIBRARY_VARIABLE = 'BITWIDTH_NATIVE_LIBRARY';
+
+let library: NativeLibrary | undefined;
+let why: string | undefined;
+
+/** Loads the library in `file` for this process; the file may be removed afterwards. Why it cannot be used, or undefined. */
+export function useNativeLibrary(file: string): string | undefined {
+  if (library !== undefined) return undefined;
+  try {
+    const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12);
+    const module: { exports: unknown } = { exports: {} };
+    process.dlopen(module as NodeJS.Module, file, constants.dlopen.RTLD_NOW);
+    library = { functions: module.exports as NativeFunctions, sha256 };
+    return (why = undefined);
+  } catch (error) {
+    return (why = `its library cannot be loaded: ${(error as Error).message.split('\n')[0]}`);
+  }
+}
+
+/** True once a library is loaded. */
+export function hasNativeLibrary(): boolean {
+  return library !== undefined;
+}
+
+/** There is no library, for this reason. */
+export function noNativeLibrary(reason: string): void {
+  if (library === undefined) why = reason;
+}
+
+/** The library, or why there is none. */
+export function nativeLibrary(): NativeLibrary | string {
+  const named = process.env[LIBRARY_VARIABLE];
+  if (library === undefined && why === undefined && named) useNativeLibrary(named);
+  return library ?? why ?? 'its library is not built yet; "npx bitwidth run" builds it, a script calls buildNative() and useNativeLibrary()';
+}

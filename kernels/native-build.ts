@@ -1,0 +1,150 @@
+/**
+ * Building the native library: the C of kernels/c with the machine's own compiler, no build system. Each instruction set's file is compiled
+ * with its flags; one that this compiler cannot compile is left out and named, all others must compile.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What is in the library whatever the processor. The N-API glue, the device, the threads. */
+const COMMON = ['node.c', 'device.c', 'pool.c', 'memory.c', 'weights.c', 'statistics-node.c'];
+
+/** Compiled for each instruction set, and once for any processor ('plain'). */
+const filesOf = (set: string): string[] => [`${set}.c`, `statistics-${set}.c`];
+
+/** Files by instruction set, best first, and what a compiler must be told to compile them. */
+const INSTRUCTION_SETS: { readonly [arch: string]: readonly { readonly name: string; readonly flags: readonly string[] }[] } = {
+  x64: [
+    { name: 'avx512', flags: ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni', '-mf16c', '-mavx2'] },
+    { name: 'avx2', flags: ['-mavx2', '-mf16c'] },
+  ],
+  arm64: [{ name: 'neon', flags: [] }],
+};
+
+/**
+ * -ffp-contract=off and no -ffast-math: every product and every sum is rounded by itself, in the order written (docs/arithmetic.md).
+ * -z nodelete: helper threads outlive the environment of Node that loaded the library.
+ */
+const FLAGS = ['-std=c11', '-O3', '-fPIC', '-ffp-contract=off', '-fno-math-errno', '-fno-strict-aliasing', '-fvisibility=hidden', '-pthread'];
+
+/** A compiler, and what it says of itself. */
+export interface Compiler { readonly command: string; readonly version: string }
+
+export interface NativeBuild {
+  readonly compiler: Compiler;
+  /** Instruction sets in the library, best first; 'plain' is always there. */
+  readonly instructionSets: readonly string[];
+  /** Those left out, with the first line of what the compiler said. */
+  readonly leftOut: readonly { readonly name: string; readonly why: string }[];
+}
+
+/** No library can be built here. The message says what happened; `hint` what would help. */
+export class NativeBuildError extends Error {
+  readonly hint: string;
+  constructor(message: string, hint: string) {
+    super(message);
+    this.name = 'NativeBuildError';
+    this.hint = hint;
+  }
+}
+
+const INSTALL = 'Install a C compiler (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install).';
+
+/** Every file of kernels/c that a build reads. */
+export const NATIVE_SOURCES: readonly string[] = [
+  ...COMMON, 'instruction-sets.c', ...['plain', 'avx512', 'avx2', 'neon'].flatMap(filesOf),
+  'bitwidth.h', 'device.h', 'memory.h', 'pool.h', 'program.h', 'weights.h',
+  'attention.inc.h', 'execute.inc.h', 'functions.inc.h', 'int8.inc.h', 'linear.inc.h', 'rows.inc.h', 'sample.inc.h', 'statistics.h', 'statistics-node.h', 'statistics.inc.h',
+];
+
+/** Folder of the C sources. */
+export const SOURCES = join(dirname(fileURLToPath(import.meta.url)), 'c');
+
+/** The compiler that would be used: $CC, or the first of cc, gcc and clang that answers. Undefined when there is none. */
+export async function findCompiler(): Promise<Compiler | undefined> {
+  const wanted = process.env['CC'];
+  for (const command of wanted ? [wanted] : ['cc', 'gcc', 'clang']) {
+    const { output, error } = await run(command, ['--version']);
+    if (error === undefined) return { command, version: output.split('\n')[0]!.trim() };
+  }
+  return undefined;
+}
+
+/** What goes into a build besides the sources and the compiler: part of a cell's key. */
+export function buildFlags(arch: string = process.arch): { readonly [file: string]: readonly string[] } {
+  return Object.fromEntries([['*', FLAGS], ...(INSTRUCTION_SETS[arch] ?? []).map(({ name, flags }) => [name, flags] as const)]);
+}
+
+/** Builds the library as `outFile`. Throws NativeBuildError; leaves no half-written file. */
+export async function buildNative(outFile: string, sources: string = SOURCES): Promise<NativeBuild> {
+  const compiler = await findCompiler();
+  if (compiler === undefined) {
+    const wanted = process.env['CC'];
+    throw new NativeBuildError(wanted ? `the C compiler ${JSON.stringify(wanted)} of the variable CC does not run` : 'there is no C compiler (cc, gcc or clang)', wanted ? 'Correct CC, or unset it.' : INSTALL);
+  }
+  if (process.platform !== 'linux' && process.platform !== 'darwin') throw new NativeBuildError(`native code is not built on ${process.platform}`, 'Use Linux or macOS; on Windows, WSL.');
+  const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include');
+  const folder = await mkdtemp(join(tmpdir(), 'bitwidth-native-'));
+  try {
+    const compile = async (name: string, flags: readonly string[]): Promise<string | undefined> => {
+      const { error } = await run(compiler.command, [...FLAGS, ...flags, '-I', headers, '-c', join(sources, name), '-o', join(folder, `${name}.o`)]);
+      return error;
+    };
+    const sets = INSTRUCTION_SETS[process.arch] ?? [];
+    const compiled = await Promise.all([
+      ...sets.flatMap(({ name, flags }) => filesOf(name).map(async (file) => ({ name, error: await compile(file, flags) }))),
+      ...[...COMMON, ...filesOf('plain')].map(async (file) => ({ name: file, error: await compile(file, []) })),
+    ]);
+    const without = sets.filter(({ name }) => compiled.some((one) => one.name === name && one.error !== undefined));
+    const broken = compiled.find(({ name, error }) => error !== undefined && !sets.some((set) => set.name === name));
+    if (broken) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot compile ${broken.name}: ${firstLine(broken.error!)}`, INSTALL);
+    const error = await compile('instruction-sets.c', without.map(({ name }) => `-DBW_WITHOUT_${name.toUpperCase()}`));
+    if (error !== undefined) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot compile instruction-sets.c: ${firstLine(error)}`, INSTALL);
+    const objects = [...COMMON, ...filesOf('plain'), 'instruction-sets.c', ...sets.filter((set) => !without.includes(set)).flatMap(({ name }) => filesOf(name))].sort();
+    const library = join(folder, 'native.node');
+    const platform = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : ['-Wl,-z,nodelete', '-Wl,--build-id=none'];
+    const linked = await run(compiler.command, ['-shared', '-pthread', ...platform, ...objects.map((name) => join(folder, `${name}.o`)), '-o', library]);
+    if (linked.error !== undefined) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot link the library: ${firstLine(linked.error)}`, INSTALL);
+    await moveTo(library, outFile);
+    return {
+      compiler,
+      instructionSets: [...sets.filter((set) => !without.includes(set)).map(({ name }) => name), 'plain'],
+      leftOut: without.map(({ name }) => ({ name, why: firstLine(compiled.find((one) => one.name === name && one.error !== undefined)!.error!) })),
+    };
+  } catch (error) {
+    if (error instanceof NativeBuildError) throw error;
+    throw new NativeBuildError(`the native library cannot be built: ${(error as Error).message}`, 'Make the folder for temporary files writable.');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function moveTo(from: string, to: string): Promise<void> {
+  const { copyFile } = await import('node:fs/promises');
+  const beside = `${to}.${process.pid}`;
+  try {
+    await copyFile(from, beside);
+    await rename(beside, to);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw new NativeBuildError(`the native library cannot be written to ${to}: ${(error as Error).message.split(',')[0]}`, 'Make that folder writable, or free some space.');
+  }
+}
+
+/** The first line that names an error; compilers begin with where they are. */
+function firstLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  return (lines.find((line) => /error|not found|cannot/i.test(line)) ?? lines[0] ?? 'it said nothing').slice(0, 300);
+}
+
+/** Runs a program without a shell. `error`: what went wrong, undefined when nothing did. */
+function run(command: string, args: readonly string[]): Promise<{ readonly output: string; readonly error: string | undefined }> {
+  return new Promise((resolve) => {
+    execFile(command, args, { timeout: 300_000, maxBuffer: 1 << 24, env: { ...process.env, LC_ALL: 'C' } }, (error, stdout, stderr) => {
+      resolve({ output: stdout, error: error === null ? undefined : stderr.trim() || error.message });
+    });
+  });
+}
