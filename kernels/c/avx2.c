@@ -12,7 +12,6 @@
 #define FEW_ROWS 4
 #define TILE_ROWS 1
 #define TILE_OUTPUTS 8
-#define PREFETCH_BYTES 4096
 #define INT8_ROWS 4
 #define PREFETCH_BYTES 2048
 
