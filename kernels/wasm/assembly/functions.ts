@@ -79,3 +79,26 @@ export function geluErf(x: v128): v128 {
   const q: v128 = f32x4.mul(exp(f32x4.mul(f32x4.mul(f32x4.splat(-0.5), a), a)), p);
   return f32x4.mul(x, v128.bitselect(q, f32x4.sub(f32x4.splat(1), q), f32x4.lt(x, f32x4.splat(0))));
 }
+
+/** ln x for normal positive x; the bits of sqrt(1/2) centre the mantissa. */
+// @ts-ignore: decorator
+@inline
+export function log(x: v128): v128 {
+  const exponent: v128 = i32x4.shr_s(i32x4.sub(x, bits(0x3f3504f3)), 23);
+  const f: v128 = f32x4.sub(i32x4.sub(x, i32x4.shl(exponent, 23)), f32x4.splat(1));
+  const z: v128 = f32x4.mul(f, f);
+  let p: v128 = f32x4.splat(7.0376836292e-2);
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(-1.151461031e-1));
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(1.167699874e-1));
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(-1.2420140846e-1));
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(1.4249322787e-1));
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(-1.6668057665e-1));
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(2.0000714765e-1));
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(-2.4999993993e-1));
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(3.3333331174e-1));
+  const n: v128 = f32x4.convert_i32x4_s(exponent);
+  let y: v128 = f32x4.mul(f32x4.mul(p, f), z);
+  y = f32x4.add(y, f32x4.mul(n, bits(0xb95e8083)));
+  y = f32x4.sub(y, f32x4.mul(f32x4.splat(0.5), z));
+  return f32x4.add(f32x4.add(f, y), f32x4.mul(n, bits(0x3f318000)));
+}
