@@ -10,6 +10,7 @@ export interface WasmKernels {
   packHalves(x: number, first: number, rows: number, blocks: number, packed: number): void;
   packCodes4(x: number, first: number, rows: number, blocks: number, packed: number): void;
   packCodes(x: number, first: number, rows: number, blocks: number, packed: number): void;
+  moveExponents(packed: number, bytes: number): void;
   quantizeRow(x: number, blocks: number, row: number): void;
   sequenceBytes(positions: number, kvHeads: number, dim: number): number;
   countNotFinite(x: number, rows: number, columns: number, stride: number): number;

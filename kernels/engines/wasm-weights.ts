@@ -3,7 +3,6 @@
  * width of their format.
  */
 import { DOT_BLOCK } from '../arithmetic.ts';
-import { countNotFinite } from '../finite.ts';
 import type { TableCodes } from '../formats.ts';
 import { fromFp16 } from '../half.ts';
 import type { Family } from './families.ts';
@@ -14,6 +13,9 @@ import type { Purpose, WasmHeap } from './wasm-heap.ts';
 const PANEL = 4;
 
 const KIND = { fp32: 1, fp16: 2, bf16: 3, table4: 4, int8: 5 } as const;
+
+/** fp16 from 128 in magnitude, which no weight of a model at work has, do not fit the layout: a tensor with one is decoded. */
+const FP16_LIMIT = 0x5800;
 
 /** Where the values of pairs of 4-bit codes are; made once for each table of values. */
 export type PairTables = Map<string, number>;
@@ -38,10 +40,12 @@ export function loadWeight(heap: WasmHeap, tables: PairTables, family: Family): 
     case 'fp16':
     case 'bf16': {
       const { kind, bits } = family;
-      // The kernel widens finite fp16 only.
-      if (kind === 'fp16' && countNotFinite(bits, kind) > 0) return loadWeight(heap, tables, { outFeatures, inFeatures, kind: 'fp32', values: fromFp16(bits), copied: true });
+      if (kind === 'fp16' && bits.some((half) => (half & 0x7fff) >= FP16_LIMIT)) {
+        return loadWeight(heap, tables, { outFeatures, inFeatures, kind: 'fp32', values: fromFp16(bits), copied: true });
+      }
       const packed = heap.zeros(elements * 2, 'weights');
       heap.staged(bits, outFeatures, (stage, first, rows) => kernels.packHalves(stage, first, rows, blocks, packed));
+      if (kind === 'fp16') kernels.moveExponents(packed, elements * 2);
       return described(kind, 'weights', packed);
     }
     case 'table4': {

@@ -6,5 +6,5 @@ export { preparedBytesOf, scratchBytesOf, planBytesOf, run, refusedCount, help, 
 // Exported only so that the optimizer keeps them functions; linear.ts accumulate() tells why.
 export { accumulate } from './linear';
 export { codeSums, wideSums } from './int8';
-export { widenFp16, widenBf16, decodeTable4 } from './weights';
+export { moveExponents, widenFp16, widenBf16, decodeTable4 } from './weights';
 export { scores32, scores64, scoresAny, values1, values2 } from './attention';

@@ -9,8 +9,6 @@ import { blocksOf, elementsOf, scalesOf } from './weights';
 
 /** Largest magnitude but one that rounds to a finite fp16 is below 65520, which is this in fp32. */
 const BEYOND_FP16: i32 = 0x477ff000;
-/** Smallest normal fp16, 2^-14. */
-const NORMAL_FP16: i32 = 0x38800000;
 /** Activations of this magnitude or more are outliers. */
 const THRESHOLD: f32 = 6;
 /** 1/127 and 1/127^2 as bitsandbytes spells them. */
@@ -25,15 +23,27 @@ export function packCodes(codes: usize, first: i32, rows: i32, blocks: i32, pack
   }
 }
 
+/** Constants of loops, for the reason told at functions.ts: 2^-14, 0xfff, ~0x1fff, 1/2, 1.5 2^23 (as number, and as the integer it is for 0). */
+const CONSTANTS: usize = memory.data<u32>([0x38800000, 0xfff, 0xffffe000, 0x3f000000, 0x4b400000]);
+
+// @ts-ignore: decorator
+@inline
+function constant(place: usize): v128 { return v128.load32_splat(CONSTANTS + (place << 2)); }
+
 /** |x| rounded to fp16 (nearest, halves to even) for |x| < 65520. Adding 0.5 leaves units of 2^-24, those of fp16's denormals. */
 // @ts-ignore: decorator
 @inline
 function toFp16(magnitude: v128): v128 {
-  const last: v128 = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1));
-  const normal: v128 = v128.and(i32x4.add(magnitude, i32x4.add(last, i32x4.splat(0xfff))), i32x4.splat(~0x1fff));
-  const denormal: v128 = f32x4.sub(f32x4.add(magnitude, f32x4.splat(0.5)), f32x4.splat(0.5));
-  return v128.bitselect(denormal, normal, i32x4.lt_s(magnitude, i32x4.splat(NORMAL_FP16)));
+  const last: v128 = i32x4.shr_u(i32x4.shl(magnitude, 18), 31);
+  const normal: v128 = v128.and(i32x4.add(magnitude, i32x4.add(last, constant(1))), constant(2));
+  const denormal: v128 = f32x4.sub(f32x4.add(magnitude, constant(3)), constant(3));
+  return v128.bitselect(denormal, normal, i32x4.lt_s(magnitude, constant(0)));
 }
+
+/** x rounded to an integer, halves to even, |x| < 2^22: adding 1.5 2^23 leaves whole numbers in the low bits. */
+// @ts-ignore: decorator
+@inline
+function rounded(x: v128): v128 { return i32x4.sub(f32x4.add(x, constant(4)), constant(4)); }
 
 /** Bytes of one quantized row: 64 of scale and counts, codes (16-bit), outlier columns (32-bit), their activations (fp32). */
 // @ts-ignore: decorator
@@ -65,21 +75,20 @@ function valuesOf(row: usize, blocks: i32): usize { return row + 64 + (<usize>bl
  */
 export function quantizeRow(x: usize, blocks: i32, row: usize): void {
   const bytes: usize = <usize>blocks << 8;
-  const signBit: v128 = i32x4.splat(0x80000000);
   const limit: v128 = f32x4.splat(THRESHOLD);
   const scratch = valuesOf(row, blocks);
   let largest: v128 = f32x4.splat(0);
   let beyond: v128 = i32x4.splat(0), outside: v128 = i32x4.splat(0);
   for (let i: usize = 0; i < bytes; i += 16) {
     const value: v128 = v128.load(x + i);
-    const magnitude: v128 = v128.andnot(value, signBit);
+    const magnitude: v128 = f32x4.abs(value);
     beyond = i32x4.sub(beyond, i32x4.ge_s(magnitude, i32x4.splat(BEYOND_FP16)));
-    const rounded: v128 = toFp16(magnitude);
-    const isOutlier: v128 = f32x4.ge(rounded, limit);
+    const half: v128 = toFp16(magnitude);
+    const isOutlier: v128 = f32x4.ge(half, limit);
     outside = i32x4.sub(outside, isOutlier);
-    const rest: v128 = v128.andnot(rounded, isOutlier);
+    const rest: v128 = v128.andnot(half, isOutlier);
     largest = f32x4.max(largest, rest);
-    v128.store(scratch + i, v128.or(rest, v128.and(value, signBit)));
+    v128.store(scratch + i, v128.or(rest, v128.xor(value, magnitude)));
   }
   const tooLarge = sumOf(beyond), count = sumOf(outside);
   store<i32>(row, count, 4);
@@ -91,8 +100,8 @@ export function quantizeRow(x: usize, blocks: i32, row: usize): void {
   const factor: v128 = f32x4.splat(scale == 0 ? 0 : <f32>127 * (<f32>1 / scale));
   let codes = codesOfRow(row);
   for (let i: usize = 0; i < bytes; i += 32, codes += 16) {
-    const low: v128 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(scratch + i), factor)));
-    const high: v128 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(scratch + i, 16), factor)));
+    const low: v128 = rounded(f32x4.mul(v128.load(scratch + i), factor));
+    const high: v128 = rounded(f32x4.mul(v128.load(scratch + i, 16), factor));
     v128.store(codes, i16x8.narrow_i32x4_s(low, high));
   }
   if (count) gather(x, count, columnsOf(row, blocks), scratch);

@@ -39,14 +39,35 @@ export function scalesOf(weight: usize): usize { return load<usize>(weight, 16);
 @inline
 export function pairsOf(weight: usize): usize { return load<usize>(weight, 20); }
 
-/** `count` fp16 (a multiple of 8) as fp32. Shifted into place they are 2^112 too small, denormal ones too, and the product is exact. */
+/**
+ * Finite fp16 below 2^7 in magnitude, as bits, with their exponents moved by 10: then no number but 0 has exponent 0, and to shift one into place
+ * and multiply by 2^102 is exact. (With fp16's own denormals it would be too, but processors are slow with them.) In place; `bytes` is a
+ * multiple of 16.
+ */
+export function moveExponents(at: usize, bytes: usize): void {
+  for (const end: usize = at + bytes; at < end; at += 2) {
+    const half: u32 = load<u16>(at), sign: u32 = half & 0x8000;
+    let magnitude: u32 = half & 0x7fff;
+    if (magnitude >= 0x400) magnitude += 10 << 10;
+    else if (magnitude) {
+      // The leading one goes to bit 10; every place that it moves takes one off the exponent.
+      const drop = clz<u32>(magnitude) - 21;
+      magnitude = ((magnitude << drop) & 0x3ff) | ((11 - drop) << 10);
+    }
+    store<u16>(at, sign | magnitude);
+  }
+}
+
+/** `count` of these (a multiple of 8) as fp32. */
 export function widenFp16(from: usize, count: i32, to: usize): void {
-  const places: v128 = i32x4.splat(0x8fffe000), factor: v128 = i32x4.splat(0x77800000);
+  const places: v128 = v128.load32_splat(PLACES), factor: v128 = v128.load32_splat(PLACES, 4);
   for (const end: usize = to + (<usize>count << 2); to < end; from += 16, to += 32) {
     v128.store(to, f32x4.mul(v128.and(i32x4.shl(v128.load16x4_s(from), 13), places), factor));
     v128.store(to, f32x4.mul(v128.and(i32x4.shl(v128.load16x4_s(from, 8), 13), places), factor), 16);
   }
 }
+/** Sign, exponent and mantissa of a shifted half; 2^102. */
+const PLACES: usize = memory.data<u32>([0x8fffe000, 0x72800000]);
 
 /** `count` bf16 (a multiple of 8) as fp32. */
 export function widenBf16(from: usize, count: i32, to: usize): void {
