@@ -59,7 +59,7 @@ struct bw_scratch {
   uint8_t *memory;
   size_t bytes;
   const float *packed_x;
-  int32_t packed_round, packed_first, packed_rows, packed_family;
+  int32_t packed_round, packed_first, packed_rows, packed_stride, packed_family;
   uint64_t packed_program;
 };
 

@@ -2,9 +2,12 @@
  * Statistics in WebAssembly (kernels/wasm/assembly/statistics.ts): two sums side by side, in an instance with memory of its own. Logits
  * are copied there two rows at a time, or one row of each model where lanes are temperatures, so that the memory is a few rows' worth.
  */
-import { Arena, LinearMemory } from '../engines/wasm-memory.ts';
+import { instantiate } from '../engines/wasm-kernels.ts';
+import type { CompiledKernels } from '../engines/wasm-kernels.ts';
+import { LinearMemory } from '../engines/wasm-memory.ts';
 import { checked } from '../statistics.ts';
 import type { BaseSums, FormatSums, NoiseRows, RowScores, SamplingPoint, Statistics, SummedRows } from '../statistics.ts';
+import { Arena } from './wasm-arena.ts';
 import { FLUSH, FRACTIONS, ROUNDER, STEP_HIGH, STEP_LOW, STEPS } from './softmax.ts';
 
 /** Addresses are bytes in linear memory; kernels/wasm/assembly/statistics.ts says what each does. */
@@ -37,8 +40,8 @@ const RANK_OUTSIDE = 0x7fffffff;
 const CONSTANTS = [STEPS, ROUNDER, STEP_HIGH, STEP_LOW, 1 / 6, 1 / 24, 0.5, 1, FLUSH];
 
 /** An instance for statistics alone: what an engine's ops hold in theirs is none of it. */
-export function instantiateStatistics(module: WebAssembly.Module): WasmStatisticsKernels {
-  return new WebAssembly.Instance(module).exports as unknown as WasmStatisticsKernels;
+export function instantiateStatistics(compiled: CompiledKernels): WasmStatisticsKernels {
+  return instantiate<WasmStatisticsKernels>(compiled);
 }
 
 export function wasmStatistics(kernels: WasmStatisticsKernels): Statistics {

@@ -6,6 +6,7 @@
  */
 import { output } from '../dag/index.ts';
 import type { Cell, OutputRef } from '../dag/index.ts';
+import { benchCell } from './bench.ts';
 import { isGreedy, samplingPath } from './cell-ids.ts';
 import type { Sampling } from './cell-ids.ts';
 import { claimCells } from './claims-cells.ts';
@@ -43,8 +44,9 @@ export function study(config: StudyConfig, native?: Cell): Study {
   const models = config.models.map((model) => modelCells(config, model, fetched, tokens));
   const summarized = models.flatMap((own) => summarizeCells(own, { maxNewTokens: config.maxNewTokens }));
   const claimed = claimCells(models, studyFormats(config));
+  const bench = config.bench ? [benchCell()] : [];
   const metricsOf = (sweep: boolean): OutputRef[] => summarized.filter(({ params }) => ('temperature' in params) === sweep).map((cell) => output(cell, 'metrics'));
-  const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: metricsOf(false), sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')) });
+  const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: metricsOf(false), sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)) });
   const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) ? { ...of, ...engineTools(native) } : of;
   return {
     cells: [
@@ -52,6 +54,7 @@ export function study(config: StudyConfig, native?: Cell): Study {
       ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), m.timed]),
       ...summarized,
       ...claimed,
+      ...bench,
       ...tabulated,
     ].map(equipped),
     tables,

@@ -1,12 +1,12 @@
 /**
- * Rates of the engines' row statistics, each against the reference in the same run, per second of processor time. The rows are of the
+ * Rates of the engines' row statistics, each against the reference in the same run. The rows are of the
  * bundled models' vocabulary, the grid and the formats those of the default study.
  */
 import { engines, openEngine } from '../../kernels/index.ts';
 import type { ComparedScores, FormatSums, NoiseRows, SamplingPoint, Statistics, SummedRows } from '../../kernels/statistics.ts';
 import { normalRow } from '../../kernels/statistics/noise.ts';
 import { referenceStatistics } from '../../kernels/statistics/reference.ts';
-import { fastest, printTable, short } from './measure.ts';
+import { byTheClock, inTurns, printTable, short } from './measure.ts';
 
 const VOCABULARY = 2048;
 const ROWS = 16;
@@ -28,14 +28,10 @@ export async function bench(): Promise<void> {
 export async function benchStatistics(others: readonly (readonly [string, Statistics])[]): Promise<void> {
   const table: string[][] = [];
   for (const { name, terms, run } of works()) {
-    const rateOf = async (statistics: Statistics): Promise<number> => terms / (await fastest(() => run(statistics))) / 1e6;
-    const judge = await rateOf(referenceStatistics);
-    const cells = [name, short(judge)];
-    for (const [, statistics] of others) {
-      const rate = await rateOf(statistics);
-      cells.push(short(rate), `${short(rate / judge)}x`);
-    }
-    table.push(cells);
+    const all = [referenceStatistics, ...others.map(([, statistics]) => statistics)];
+    const durations = await inTurns(all.map((statistics) => byTheClock(() => run(statistics))), { rounds: 5, turnMs: 20, mostMs: 1000 });
+    const [judge, ...rates] = durations.map(({ median }) => terms / median / 1e6);
+    table.push([name, short(judge!), ...rates.flatMap((rate) => [short(rate), `${short(rate / judge!)}x`])]);
   }
   printTable(`statistics of ${ROWS} rows of ${VOCABULARY}, M exponentials/s`, ['', 'reference', ...others.flatMap(([name]) => [name, 'ratio'])], table);
 }
