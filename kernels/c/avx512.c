@@ -66,18 +66,36 @@ static void pack_row(const float *x, int32_t blocks, float *packed) {
   }
 }
 
-/* Lanes [16 outputs][16] to sixteen sums, each folded 8, 4, 2, 1: the folds of two outputs share a vector, then of four, ... */
-static void fold_panel(const float *lanes, float *sums) {
-  vf a[8], b[4], c[2];
-  for (int i = 0; i < 8; i++) {
-    vf p = _mm512_load_ps(lanes + 32 * i), q = _mm512_load_ps(lanes + 32 * i + 16);
-    a[i] = _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x44), _mm512_shuffle_f32x4(p, q, 0xee));
-  }
-  for (int i = 0; i < 4; i++) b[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0x88), _mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0xdd));
-  for (int i = 0; i < 2; i++) c[i] = _mm512_add_ps(_mm512_shuffle_ps(b[2 * i], b[2 * i + 1], 0x44), _mm512_shuffle_ps(b[2 * i], b[2 * i + 1], 0xee));
-  vf d = _mm512_add_ps(_mm512_shuffle_ps(c[0], c[1], 0x88), _mm512_shuffle_ps(c[0], c[1], 0xdd));
+/* The folds 8 and 4 of four outputs: their four lanes each, side by side. The folds of two outputs share a vector, then of four, ... */
+static inline vf fold_four(const vf lanes[4]) {
+  vf p = _mm512_add_ps(_mm512_shuffle_f32x4(lanes[0], lanes[1], 0x44), _mm512_shuffle_f32x4(lanes[0], lanes[1], 0xee));
+  vf q = _mm512_add_ps(_mm512_shuffle_f32x4(lanes[2], lanes[3], 0x44), _mm512_shuffle_f32x4(lanes[2], lanes[3], 0xee));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x88), _mm512_shuffle_f32x4(p, q, 0xdd));
+}
+
+/* The folds 2 and 1 of sixteen outputs, four to a vector. */
+static inline void fold_rest(vf a, vf b, vf c, vf d, float *sums) {
+  vf p = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+  vf q = _mm512_add_ps(_mm512_shuffle_ps(c, d, 0x44), _mm512_shuffle_ps(c, d, 0xee));
+  vf all = _mm512_add_ps(_mm512_shuffle_ps(p, q, 0x88), _mm512_shuffle_ps(p, q, 0xdd));
   /* Output 4m + j is now at place 4j + m. */
-  _mm512_store_ps(sums, _mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), d));
+  _mm512_store_ps(sums, _mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), all));
+}
+
+/* Sixteen outputs whose fours are folded already, at every fourth vector. */
+static inline void fold_fours(const float *lanes, float *sums) {
+  fold_rest(_mm512_load_ps(lanes), _mm512_load_ps(lanes + 64), _mm512_load_ps(lanes + 128), _mm512_load_ps(lanes + 192), sums);
+}
+
+/* Lanes [16 outputs][16] to sixteen sums, each folded 8, 4, 2, 1. */
+static inline void fold_panel(const float *lanes, float *sums) {
+  vf four[4];
+  for (int m = 0; m < 4; m++) {
+    vf a[4];
+    for (int j = 0; j < 4; j++) a[j] = _mm512_load_ps(lanes + 16 * (4 * m + j));
+    four[m] = fold_four(a);
+  }
+  fold_rest(four[0], four[1], four[2], four[3], sums);
 }
 
 /* Sums of codes of R rows, `stride` bytes apart, with a panel: sums [row][output]. */
