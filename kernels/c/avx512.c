@@ -45,14 +45,15 @@ static inline vi vi_from(vf x) { return _mm512_cvttps_epi32(x); }
 static inline vf vf_from_fp16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline vf vf_from_bf16(const uint16_t *p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16)); }
 
-/* Sixteen values, a permutation's source. */
-typedef __m512 vtable;
-static inline vtable vtable_scaled(const float *table, float scale) { return _mm512_mul_ps(_mm512_loadu_ps(table), _mm512_set1_ps(scale)); }
-/* Values of the high and of the low nibbles of sixteen bytes. A permutation looks at the low four bits of an index only. */
-static inline void vtable_decode(const vtable *table, const uint8_t *bytes, vf *high, vf *low) {
-  __m512i codes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)bytes));
-  *low = _mm512_permutexvar_ps(codes, *table);
-  *high = _mm512_permutexvar_ps(_mm512_srli_epi32(codes, 4), *table);
+/* Four steps of sixteen lanes: high and low nibbles of sixteen bytes, then of the sixteen behind them, looked up and scaled. The scaled table is
+   a permutation's source; a permutation looks at the low four bits of an index only. */
+static inline void decode_codes(const float *table, float scale, const uint8_t *bytes, vf out[BW_STEPS]) {
+  const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(table), _mm512_set1_ps(scale));
+  for (int half = 0; half < 2; half++) {
+    __m512i codes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(bytes + 16 * half)));
+    out[2 * half] = _mm512_permutexvar_ps(_mm512_srli_epi32(codes, 4), scaled);
+    out[2 * half + 1] = _mm512_permutexvar_ps(codes, scaled);
+  }
 }
 
 /* Natural order to blocks of [step][lane]. */

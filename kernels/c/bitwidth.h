@@ -59,7 +59,7 @@ struct bw_scratch {
   uint8_t *memory;
   size_t bytes;
   const float *packed_x;
-  int32_t packed_round, packed_first, packed_rows, packed_family;
+  int32_t packed_round, packed_first, packed_rows, packed_stride, packed_family;
   uint64_t packed_program;
 };
 
@@ -80,8 +80,9 @@ struct bw_kernels {
   uint32_t (*read_all)(const uint8_t *bytes, size_t count);
 };
 
-/* Whether this processor has what the kernels need, and the kernels. */
-struct bw_instruction_set { const struct bw_kernels *kernels; int (*supported)(void); };
+/* Whether this processor has what the kernels need, the kernels, and the row statistics (statistics.h). */
+struct bw_statistics;
+struct bw_instruction_set { const struct bw_kernels *kernels; int (*supported)(void); const struct bw_statistics *statistics; };
 
 /* Best first; ends with a null. */
 extern const struct bw_instruction_set bw_instruction_sets[];

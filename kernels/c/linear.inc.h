@@ -31,9 +31,7 @@ ALWAYS void decode_block(const struct bw_weight *w, const enum bw_family family,
     const uint8_t *p = row + (size_t)b * BW_TABLE4_BYTES;
     float scale;
     __builtin_memcpy(&scale, p + 32, 4);
-    vtable table = vtable_scaled(w->table, scale);
-    vtable_decode(&table, p + g, &out[0], &out[1]);
-    vtable_decode(&table, p + 16 + g, &out[2], &out[3]);
+    decode_codes(w->table, scale, p + g, out);
   }
 }
 
@@ -187,12 +185,13 @@ static void clear_beyond(const struct bw_op *op, int32_t row_from, int32_t rows,
 /* Packs the rows of a block unless this thread has just done so; x does not change within a round. */
 static int is_packed(const struct bw_op *op, int32_t row_from, int32_t rows, int32_t family, uint64_t program, struct bw_scratch *scratch) {
   if (scratch->packed_program == program && scratch->packed_round == op->round && scratch->packed_x == op->x && scratch->packed_first == row_from
-    && scratch->packed_rows == rows && scratch->packed_family == family) return 1;
+    && scratch->packed_rows == rows && scratch->packed_stride == op->x_stride && scratch->packed_family == family) return 1;
   scratch->packed_program = program;
   scratch->packed_round = op->round;
   scratch->packed_x = op->x;
   scratch->packed_first = row_from;
   scratch->packed_rows = rows;
+  scratch->packed_stride = op->x_stride;
   scratch->packed_family = family;
   return 0;
 }

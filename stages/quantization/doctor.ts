@@ -1,7 +1,36 @@
-/** What `doctor` shows of the study: every engine of the register, and which one `auto` takes. Runs their self-tests. */
-import { engines, openEngine } from '../../kernels/engines.ts';
+/** What `doctor` shows of the study: the compiler and what it builds, every engine of the register, and which one `auto` takes. Runs their self-tests. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { engines, noNativeLibrary, openEngine, useNativeLibrary } from '../../kernels/engines.ts';
 import type { Engine } from '../../kernels/engines.ts';
+import { buildNative, findCompiler, NativeBuildError } from '../../kernels/native-build.ts';
 import type { DoctorItem, DoctorSection } from '../dag/index.ts';
+
+/** Builds the native library for this process alone, so that what is said of it is seen now and not remembered. */
+export async function compilerChecks(): Promise<DoctorSection> {
+  const compiler = await findCompiler();
+  const items: DoctorItem[] = [];
+  if (compiler !== undefined) items.push({ name: 'C compiler', state: 'ok', what: `${compiler.command}: ${compiler.version}` });
+  const folder = await mkdtemp(join(tmpdir(), 'bitwidth-doctor-'));
+  try {
+    const file = join(folder, 'native.node');
+    const startedMs = performance.now();
+    const { instructionSets, leftOut } = await buildNative(file);
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    items.push({ name: 'native library', state: 'ok', what: `built in ${seconds} s with ${instructionSets.join(', ')}` });
+    for (const { name, why } of leftOut) items.push({ name: `instruction set ${name}`, state: 'missing', what: `this compiler cannot compile it: ${why}`, hint: 'a newer compiler can' });
+    const unloadable = useNativeLibrary(file);
+    if (unloadable !== undefined) items.push({ name: 'native library', state: 'broken', what: unloadable, hint: 'the engine wasm computes instead, more slowly' });
+  } catch (error) {
+    if (!(error instanceof NativeBuildError)) throw error;
+    noNativeLibrary(error.message);
+    items.push({ name: compiler === undefined ? 'C compiler' : 'native library', state: 'missing', what: `${error.message}; the engine wasm computes instead, with the same results, several times more slowly`, hint: error.hint });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return { section: 'compiler', items };
+}
 
 export async function engineChecks(register: readonly Engine[] = engines): Promise<DoctorSection> {
   const items: DoctorItem[] = [];

@@ -11,6 +11,7 @@ import { isGreedy, samplingPath } from './cell-ids.ts';
 import type { Sampling } from './cell-ids.ts';
 import { claimCells } from './claims-cells.ts';
 import type { StudyConfig, StudyModel } from './config.ts';
+import { engineTools } from './engine.ts';
 import { fetchCell } from './fetch.ts';
 import { generateCell } from './generate.ts';
 import { judgeCell } from './judge.ts';
@@ -31,8 +32,11 @@ export interface Study {
   readonly formats: readonly string[];
 }
 
-/** All cells of the study, in the order in which its data flows. */
-export function study(config: StudyConfig): Study {
+/** Stages whose cells compute with an engine, and use the native library where there is one. */
+const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'speed']);
+
+/** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library. */
+export function study(config: StudyConfig, native?: Cell): Study {
   const fetched = new Map(config.models.map((model) => [model.name, fetchCell(model)]));
   const tokens = new Map(config.models.map((model) => [
     model.name, new Map(config.texts.map((text) => [text.name, tokenizeCell(model, text, of(fetched, model.name))])),
@@ -43,6 +47,7 @@ export function study(config: StudyConfig): Study {
   const bench = config.bench ? [benchCell()] : [];
   const metricsOf = (sweep: boolean): OutputRef[] => summarized.filter(({ params }) => ('temperature' in params) === sweep).map((cell) => output(cell, 'metrics'));
   const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: metricsOf(false), sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)) });
+  const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) ? { ...of, ...engineTools(native) } : of;
   return {
     cells: [
       ...fetched.values(),
@@ -51,7 +56,7 @@ export function study(config: StudyConfig): Study {
       ...claimed,
       ...bench,
       ...tabulated,
-    ],
+    ].map(equipped),
     tables,
     formats: studyFormats(config),
   };

@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { engines, formatNamed } from '../../kernels/index.ts';
 import type { Engine, EngineInstance } from '../../kernels/index.ts';
-import { buildNative } from '../../kernels/engines/native-build.ts';
+import { buildNative } from '../../kernels/native-build.ts';
 import { LIBRARY_VARIABLE, noNativeLibrary, useNativeLibrary } from '../../kernels/engines/native-library.ts';
 
 export interface BenchEngine {
@@ -22,7 +22,7 @@ export interface BenchEngine {
 export const THREADS: readonly number[] = [1, 2].filter((threads) => threads <= availableParallelism());
 
 /** Engines without threads of their own. */
-const SINGLE: ReadonlySet<string> = new Set(['reference', 'wasm']);
+const SINGLE: ReadonlySet<string> = new Set(['reference']);
 
 let found: Promise<readonly BenchEngine[]> | undefined;
 
