@@ -30,13 +30,11 @@ static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vf_floor(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 /* a < b ? x : y */
 static inline vf vf_less(vf a, vf b, vf x, vf y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x); }
-static inline vi vi_load(const void *p) { return _mm512_load_si512(p); }
 static inline vi vi_set(int32_t x) { return _mm512_set1_epi32(x); }
 static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 static inline vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
-static inline vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 static inline vi vi_shl23(vi x) { return _mm512_slli_epi32(x, 23); }
 static inline vi vi_of(vf x) { return _mm512_castps_si512(x); }
 static inline vf vf_of(vi x) { return _mm512_castsi512_ps(x); }
@@ -134,4 +132,4 @@ static inline __attribute__((always_inline)) void int8_product(const uint8_t *pa
 #include "sample.inc.h"
 #include "execute.inc.h"
 
-const struct bw_kernels bw_avx512 = { "avx512", execute, scratch_bytes, count_not_finite, read_all };
+const struct bw_kernels bw_avx512 = { "avx512", execute, scratch_bytes, count_not_finite };
