@@ -88,7 +88,7 @@ export class WasmDevice implements Device {
     const scratchBytes = kernels.scratchBytesOf(wordsAt, ops);
     this.#workspace = this.#atLeast(this.#workspace, lines * LINE_BYTES + preparedBytes + threads * scratchBytes);
     const preparedAt = this.#workspace.at + lines * LINE_BYTES;
-    return kernels.run(wordsAt, ops, listsAt, this.#workspace.at, plansAt, preparedAt, preparedAt + preparedBytes, scratchBytes, threads);
+    return kernels.runProgram(wordsAt, ops, listsAt, this.#workspace.at, plansAt, preparedAt, preparedAt + preparedBytes, scratchBytes, threads);
   }
 
   /** This block, or a larger one in its place; contents are lost. */

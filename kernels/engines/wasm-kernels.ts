@@ -17,14 +17,14 @@ export interface WasmKernels {
   preparedBytesOf(words: number, ops: number): number;
   scratchBytesOf(words: number, ops: number): number;
   planBytesOf(ops: number): number;
-  run(
+  runProgram(
     words: number, ops: number, lists: number, workspace: number, plans: number, prepared: number, scratch: number, scratchBytes: number, threads: number,
   ): number;
   refusedCount(): number;
   stop(): void;
 }
 
-/** Answers of run() that are not ops. */
+/** Answers of runProgram() that are not ops. */
 export const FINISHED = -1;
 export const LOST = -2;
 

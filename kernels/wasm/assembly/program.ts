@@ -6,7 +6,7 @@
  * them. A phase of one chunk is computed at once. Otherwise chunks are taken from a ticket, and the phase ends when all are done.
  *
  * Nobody waits for a helper that has taken nothing: one that never came or is gone only leaves more work to the others. When a taken
- * chunk is not done for seconds, run() gives up (LOST); the host then runs the program again, alone and elsewhere in memory,
+ * chunk is not done for seconds, runProgram() gives up (LOST); the host then runs the program again, alone and elsewhere in memory,
  * because the missing helper may only be very late. Hence only the main thread writes what outlives the program, the caches.
  */
 import { beyondOf, quantizedBytes } from './int8';
@@ -62,7 +62,7 @@ const SPINS: i32 = 10000;
 const NAP: i64 = 10_000_000;
 const NAPS: i32 = 400;
 
-/** Answers of run(). */
+/** Answers of runProgram(). */
 const FINISHED: i32 = -1;
 const LOST: i32 = -2;
 
@@ -116,7 +116,7 @@ export function planBytesOf(ops: i32): usize { return <usize>ops << PLAN_SHIFT; 
  * Runs all ops. scratch: scratchBytes for each thread. FINISHED; or LOST; or the first op whose activations int8 cannot
  * round, whose results are +0: refusedCount() tells how many.
  */
-export function run(
+export function runProgram(
   words: usize, ops: i32, lists: usize, workspace: usize, plans: usize, prepared: usize, scratch: usize, scratchBytes: usize, threads: i32,
 ): i32 {
   store<usize>(WORDS_AT, words);
@@ -137,7 +137,7 @@ export function run(
   return refused;
 }
 
-/** How many activations int8 could not round, in the first row that has any, of the op that run() answered. */
+/** How many activations int8 could not round, in the first row that has any, of the op that runProgram() answered. */
 export function refusedCount(): i32 { return load<i32>(REFUSED_COUNT); }
 
 function chunksOf(units: i32, cost: i64, threads: i32): i32 {
