@@ -50,6 +50,8 @@ export class NativeBuildError extends Error {
 
 const INSTALL = 'Install a C compiler (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install).';
 
+const TEMPORARY = 'Make the folder for temporary files writable (TMPDIR names it).';
+
 /** Folder of the C sources. */
 export const SOURCES = fileURLToPath(new URL('../c/', import.meta.url));
 
@@ -77,7 +79,9 @@ export async function buildNative(outFile: string, sources: string = SOURCES): P
   }
   if (process.platform !== 'linux' && process.platform !== 'darwin') throw new NativeBuildError(`native code is not built on ${process.platform}`, 'Use Linux or macOS; on Windows, WSL.');
   const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include');
-  const folder = await mkdtemp(join(tmpdir(), 'bitwidth-native-'));
+  const folder = await mkdtemp(join(tmpdir(), 'bitwidth-native-')).catch((error: Error) => {
+    throw new NativeBuildError(`the native library cannot be built: ${error.message}`, TEMPORARY);
+  });
   try {
     const compile = async (name: string, flags: readonly string[]): Promise<string | undefined> => {
       const { error } = await run(compiler.command, [...FLAGS, ...flags, '-I', headers, '-c', join(sources, name), '-o', join(folder, `${name}.o`)]);
@@ -106,7 +110,7 @@ export async function buildNative(outFile: string, sources: string = SOURCES): P
     };
   } catch (error) {
     if (error instanceof NativeBuildError) throw error;
-    throw new NativeBuildError(`the native library cannot be built: ${(error as Error).message}`, 'Make the folder for temporary files writable.');
+    throw new NativeBuildError(`the native library cannot be built: ${(error as Error).message}`, TEMPORARY);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
