@@ -11,6 +11,7 @@
 #define FEW_ROWS 4
 #define TILE_ROWS 2
 #define TILE_OUTPUTS 4
+#define PREFETCH_BYTES 4096
 #define INT8_ROWS 8
 
 typedef __m512 vf;

@@ -14,41 +14,45 @@ enum { TILE_BLOCKS = 8 };
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-/* Row `o` of a weight, and what decodes it. */
-struct weight_row { const uint8_t *data; const float *scales; };
-
-ALWAYS struct weight_row row_of(const struct bw_weight *w, int32_t o) {
-  const uint8_t *data = w->data + (size_t)o * w->row_bytes;
-  return (struct weight_row){ data, (const float *)(data + (size_t)w->blocks * 32) };
-}
+ALWAYS const uint8_t *row_of(const struct bw_weight *w, int32_t o) { return w->data + (size_t)o * w->row_bytes; }
 
 /* Lanes g .. g + VW of the four steps of block b. */
-ALWAYS void decode_block(const struct bw_weight *w, const enum bw_family family, struct weight_row row, int32_t b, const int g, vf out[BW_STEPS]) {
+ALWAYS void decode_block(const struct bw_weight *w, const enum bw_family family, const uint8_t *row, int32_t b, const int g, vf out[BW_STEPS]) {
   if (family == BW_FP32) {
-    const float *p = (const float *)row.data + (size_t)b * BW_BLOCK + g;
+    const float *p = (const float *)row + (size_t)b * BW_BLOCK + g;
     for (int s = 0; s < BW_STEPS; s++) out[s] = vf_loadu(p + 16 * s);
   } else if (family == BW_FP16) {
-    const uint16_t *p = (const uint16_t *)row.data + (size_t)b * BW_BLOCK + g;
+    const uint16_t *p = (const uint16_t *)row + (size_t)b * BW_BLOCK + g;
     for (int s = 0; s < BW_STEPS; s++) out[s] = vf_from_fp16(p + 16 * s);
   } else if (family == BW_BF16) {
-    const uint16_t *p = (const uint16_t *)row.data + (size_t)b * BW_BLOCK + g;
+    const uint16_t *p = (const uint16_t *)row + (size_t)b * BW_BLOCK + g;
     for (int s = 0; s < BW_STEPS; s++) out[s] = vf_from_bf16(p + 16 * s);
   } else {
-    const uint8_t *p = row.data + (size_t)b * 32 + g;
-    decode_codes(w->table, row.scales[b], p, out);
+    const uint8_t *p = row + (size_t)b * BW_TABLE4_BYTES;
+    float scale;
+    __builtin_memcpy(&scale, p + 32, 4);
+    decode_codes(w->table, scale, p + g, out);
   }
+}
+
+/* Weights stream from memory: a line that comes some thousand bytes later is asked for now. */
+ALWAYS void prefetch_weights(const uint8_t *row, const enum bw_family family, int32_t b) {
+  const int bytes = family == BW_FP32 ? 256 : family == BW_TABLE4 ? BW_TABLE4_BYTES : 128;
+  const uint8_t *at = row + (size_t)b * bytes + PREFETCH_BYTES;
+  for (int i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
 }
 
 /* Lane sums of output `o` with R rows, packed `stride` apart, into lanes[r * lanes_stride]. */
 ALWAYS void dot_few(const struct bw_weight *w, const enum bw_family family, int32_t o, const float *packed, int32_t stride, const int R, float *lanes, size_t lanes_stride) {
   enum { G = BW_LANES / VW };
-  struct weight_row row = row_of(w, o);
+  const uint8_t *row = row_of(w, o);
   vf acc[G * FEW_ROWS];
   for (int i = 0; i < G * R; i++) acc[i] = vf_set(0.0f);
   for (int32_t b = 0; b < w->blocks; b++) {
     for (int g = 0; g < G; g++) {
       vf v[BW_STEPS];
       decode_block(w, family, row, b, g * VW, v);
+      if (R == 1) prefetch_weights(row, family, b);
       for (int r = 0; r < R; r++) {
         const float *x = packed + (size_t)r * stride + (size_t)b * BW_BLOCK + g * VW;
         vf t = vf_mul(v[0], vf_load(x));
@@ -112,7 +116,7 @@ static void tile_rows(const float *tile, size_t tile_stride, const float *x, int
 /* Decodes blocks from .. to of a panel into a tile [output][block][step][lane]. */
 ALWAYS void decode_tile(const struct bw_weight *w, const enum bw_family family, int32_t panel, int32_t from, int32_t to, float *tile) {
   for (int c = 0; c < BW_PANEL; c++) {
-    struct weight_row row = row_of(w, panel * BW_PANEL + c);
+    const uint8_t *row = row_of(w, panel * BW_PANEL + c);
     for (int32_t b = from; b < to; b++, tile += BW_BLOCK) {
       for (int g = 0; g < BW_LANES; g += VW) {
         vf v[BW_STEPS];
@@ -235,7 +239,7 @@ static void linear_panels(const struct bw_op *op, int32_t row_from, int32_t from
 static void embed(const struct bw_op *op, int32_t from, int32_t to) {
   const struct bw_weight *w = op->handle;
   for (int32_t r = from; r < to; r++) {
-    struct weight_row row = row_of(w, op->list[r]);
+    const uint8_t *row = row_of(w, op->list[r]);
     float *out = op->out + (size_t)r * op->out_stride;
     for (int32_t b = 0; b < w->blocks; b++, out += BW_BLOCK) {
       _Alignas(64) float packed[BW_BLOCK];

@@ -9,6 +9,7 @@
 #define FEW_ROWS 1
 #define TILE_ROWS 1
 #define TILE_OUTPUTS 4
+#define PREFETCH_BYTES 4096
 #define INT8_ROWS 4
 
 typedef float vf __attribute__((vector_size(16)));

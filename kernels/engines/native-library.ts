@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { StatisticsExports } from '../statistics/native.ts';
 
 /** A device of the library; opaque. */
 export type NativeHandle = object;
@@ -26,6 +27,8 @@ export interface NativeFunctions {
   floats(device: NativeHandle, line: number, rows: number, cols: number, values: Float32Array): number;
   integers(device: NativeHandle, line: number, count: number, values: Int32Array): void;
   memory(device: NativeHandle, bytes: Float64Array): void;
+  /** Row statistics in that instruction set. */
+  statistics(instructionSet: string): StatisticsExports;
 }
 
 export interface NativeLibrary {
@@ -60,6 +63,11 @@ export function useNativeLibrary(file: string): string | undefined {
 function isCutShort(bytes: Buffer): boolean {
   if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) return false;
   return Number(bytes.readBigUInt64LE(0x28)) + bytes.readUInt16LE(0x3a) * bytes.readUInt16LE(0x3c) > bytes.length;
+}
+
+/** True once a library is loaded. */
+export function hasNativeLibrary(): boolean {
+  return library !== undefined;
 }
 
 /** There is no library, for this reason. */

@@ -1,36 +1,37 @@
 /**
- * What the wasm engine holds: its instance, and the memory of that instance by purpose, counted.
+ * What the wasm engine holds: the memory of its instance by purpose, counted.
  */
 import { DOT_BLOCK } from '../arithmetic.ts';
-import type { MemoryUse } from '../ops.ts';
 import type { WasmKernels } from './wasm-kernels.ts';
-import { Arena, LinearMemory } from './wasm-memory.ts';
+import { LinearMemory } from './wasm-memory.ts';
 
-/** The first page is never handed out: address 0 means "none", and `linear` folds in FOLD_SCRATCH. */
+/** The first page is never handed out: address 0 means "none", and threads meet there (kernels/wasm/assembly/program.ts). */
 const RESERVED_BYTES = 65536;
-/** 256 bytes in the reserved page. */
-export const FOLD_SCRATCH = 1024;
+/** Values are staged in pieces of about this many bytes while they are packed. */
+const STAGE_BYTES = 1 << 20;
 
-export type Purpose = 'weights' | 'decodedCopies' | 'tables' | 'kvCache';
+export type Purpose = 'weights' | 'decodedCopies' | 'tables' | 'kvCache' | 'workspace';
 
 export class WasmHeap {
   readonly kernels: WasmKernels;
   readonly memory: LinearMemory;
-  /** Activations of the step. */
-  readonly arena: Arena;
-  readonly #held = { weights: 0, decodedCopies: 0, tables: 0, kvCache: 0 };
-  #scratch = { at: 0, bytes: 0 };
+  readonly #held = { weights: 0, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 };
 
   constructor(kernels: WasmKernels) {
     this.kernels = kernels;
     this.memory = new LinearMemory(kernels.memory, RESERVED_BYTES);
-    this.arena = new Arena(this.memory);
   }
 
-  /** A block of zeros that stays until release(). */
-  keep(bytes: number, purpose: Purpose): number {
+  /** A block that stays until release(). Its contents are whatever was there. */
+  take(bytes: number, purpose: Purpose): number {
     const at = this.memory.take(bytes);
     this.#held[purpose] += LinearMemory.sizeOf(bytes);
+    return at;
+  }
+
+  /** A block of zeros. */
+  zeros(bytes: number, purpose: Purpose): number {
+    const at = this.take(bytes, purpose);
     this.memory.bytes(at, bytes).fill(0);
     return at;
   }
@@ -40,33 +41,46 @@ export class WasmHeap {
     this.#held[purpose] -= LinearMemory.sizeOf(bytes);
   }
 
-  /** Keeps these values, padded with +0 to whole blocks. */
-  keepValues(values: Float32Array, purpose: Purpose): number {
-    const at = this.keep(strideOf(values.length), purpose);
+  /** These values, padded with +0 to whole blocks. */
+  values(values: Float32Array, purpose: Purpose): number {
+    const at = this.zeros(paddedColumns(values.length) * 4, purpose);
     this.memory.floats(at, values.length).set(values);
     return at;
   }
 
-  /** Writes rows of `columns` values to `at`, each padded with +0. */
-  writeRows(at: number, values: Float32Array, columns: number): void {
-    const stride = strideOf(columns) / 4;
-    const padded = this.memory.floats(at, (values.length / columns) * stride);
-    if (stride === columns) return padded.set(values);
-    padded.fill(0);
-    for (let from = 0, to = 0; from < values.length; from += columns, to += stride) padded.set(values.subarray(from, from + columns), to);
+  /** 32-bit words that describe something to the kernels; their address is its handle. */
+  words(words: readonly number[], purpose: Purpose): number {
+    const at = this.take(words.length * 4, purpose);
+    this.memory.integers(at, words.length).set(words);
+    return at;
   }
 
-  /** Memory that one op uses while it runs; the next call may hand out the same. */
-  scratch(bytes: number): number {
-    if (this.#scratch.bytes < bytes) {
-      if (this.#scratch.bytes > 0) this.memory.give(this.#scratch.at, this.#scratch.bytes);
-      this.#scratch = { at: this.memory.take(bytes), bytes: LinearMemory.sizeOf(bytes) };
+  /**
+   * Lays rows of `columns` elements out for packing, padded with 0 to whole blocks, some at a time: `pack(stage, first, rows)`.
+   * `elements`: whole bytes each, or the bytes of rows that need no padding.
+   */
+  staged(elements: Float32Array | Uint16Array | Int8Array | Uint8Array, rows: number, pack: (stage: number, first: number, rows: number) => void): void {
+    const columns = elements.length / rows;
+    const padded = elements instanceof Uint8Array ? columns : paddedColumns(columns);
+    const width = elements.BYTES_PER_ELEMENT;
+    const source = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
+    const rowsAtOnce = Math.min(rows, Math.max(1, Math.floor(STAGE_BYTES / (padded * width))));
+    const bytes = rowsAtOnce * padded * width;
+    const stage = this.memory.take(bytes);
+    this.memory.bytes(stage, bytes).fill(0);
+    for (let first = 0; first < rows; first += rowsAtOnce) {
+      const some = Math.min(rowsAtOnce, rows - first);
+      const target = this.memory.bytes(stage, bytes);
+      if (padded === columns) target.set(source.subarray(first * columns * width, (first + some) * columns * width));
+      else for (let row = 0; row < some; row++) target.set(source.subarray((first + row) * columns * width, (first + row + 1) * columns * width), row * padded * width);
+      pack(stage, first, some);
     }
-    return this.#scratch.at;
+    this.memory.give(stage, bytes);
   }
 
-  use(): MemoryUse {
-    return { ...this.#held, workspace: this.arena.bytes + this.#scratch.bytes };
+  /** Bytes held, by purpose. */
+  use(): { readonly [purpose in Purpose]: number } {
+    return { ...this.#held };
   }
 }
 
@@ -75,7 +89,7 @@ export function blocksOf(columns: number): number {
   return Math.ceil(columns / DOT_BLOCK);
 }
 
-/** Bytes of a padded row. */
-export function strideOf(columns: number): number {
-  return blocksOf(columns) * DOT_BLOCK * 4;
+/** Elements of a padded row. */
+export function paddedColumns(columns: number): number {
+  return blocksOf(columns) * DOT_BLOCK;
 }

@@ -1,54 +1,48 @@
 /**
- * The compiled kernels (kernels/wasm): the exports of kernels.wasm, compiled once per process, one instance per engine.
+ * The compiled kernels (kernels/wasm): the exports of kernels.wasm, compiled once per process, one instance per thread of an engine.
  */
 
-/** Addresses and byte counts are bytes in linear memory; a `stride` is bytes from one row to the next. kernels/wasm/assembly says what each does. */
+/** Addresses and byte counts are bytes in linear memory. kernels/wasm/assembly says what each does. */
 export interface WasmKernels {
   readonly memory: WebAssembly.Memory;
   packRows(x: number, rows: number, blocks: number, packed: number): void;
   packWeight(x: number, first: number, rows: number, blocks: number, packed: number): void;
-  embed(packed: number, tokens: number, rows: number, blocks: number, out: number): void;
-  linear(w: number, panels: number, x: number, rows: number, blocks: number, bias: number, residual: number, out: number, outStride: number, scratch: number): void;
-  packCodes(codes: number, first: number, rows: number, columns: number, blocks: number, packed: number): void;
-  quantizeRows(x: number, rows: number, blocks: number, threshold: number, codes: number, scales: number, outliers: number, scratch: number): number;
-  int8Linear(
-    w: number, weightScales: number, panels: number, codes: number, rowScales: number, rows: number, blocks: number, bias: number, out: number, outStride: number,
-  ): void;
-  addOutliers(
-    w: number, weightScales: number, panels: number, x: number, rows: number, blocks: number, threshold: number, outliers: number,
-    out: number, outStride: number, scratch: number,
-  ): void;
-  embedCodes(w: number, weightScales: number, tokens: number, rows: number, blocks: number, out: number): void;
-  rmsNorm(x: number, rows: number, blocks: number, weight: number, reciprocal: number, eps: number, out: number): void;
-  layerNorm(x: number, rows: number, columns: number, blocks: number, weight: number, bias: number, ones: number, reciprocal: number, eps: number, out: number): void;
-  add(a: number, b: number, bytes: number, out: number): void;
-  siluMul(gate: number, up: number, bytes: number, out: number): void;
-  gelu(x: number, erf: number, bytes: number, out: number): void;
-  rotate(
-    x: number, rows: number, stride: number, heads: number, headDim: number, half: number, positions: number, cosines: number, sines: number, out: number,
-  ): void;
-  clearTails(x: number, rows: number, columns: number, stride: number): void;
-  countNotFinite(x: number, rows: number, columns: number, stride: number): number;
+  packHalves(x: number, first: number, rows: number, blocks: number, packed: number): void;
+  packCodes4(x: number, first: number, rows: number, blocks: number, packed: number): void;
+  packCodes(x: number, first: number, rows: number, blocks: number, packed: number): void;
+  moveExponents(packed: number, bytes: number): void;
+  quantizeRow(x: number, blocks: number, row: number): void;
   sequenceBytes(positions: number, kvHeads: number, dim: number): number;
-  remember(
-    layer: number, capacity: number, kvHeads: number, headDim: number, dim: number, k: number, v: number, rows: number, stride: number, slots: number, positions: number,
-  ): void;
-  attendScratchBytes(group: number, dim: number, capacity: number): number;
-  attend(
-    layer: number, capacity: number, kvHeads: number, headDim: number, dim: number, heads: number, window: number, scale: number,
-    q: number, rows: number, stride: number, slots: number, positions: number, out: number, scratch: number,
-  ): void;
+  countNotFinite(x: number, rows: number, columns: number, stride: number): number;
+  preparedBytesOf(words: number, ops: number): number;
+  scratchBytesOf(words: number, ops: number): number;
+  planBytesOf(ops: number): number;
+  runProgram(
+    words: number, ops: number, lists: number, workspace: number, plans: number, prepared: number, scratch: number, scratchBytes: number, threads: number,
+  ): number;
+  refusedCount(): number;
+  stop(): void;
 }
 
-/** A module and the first 12 hex digits of its sha256. */
-interface CompiledKernels { readonly module: WebAssembly.Module; readonly sha256: string }
+/** Answers of runProgram() that are not ops. */
+export const FINISHED = -1;
+export const LOST = -2;
 
-let compiled: Promise<CompiledKernels> | undefined;
+/** WebAssembly addresses are 32 bits wide. */
+export const MOST_PAGES = 65536;
+
+/** The module for memory that threads share or one has alone, and the first 12 hex digits of the file's sha256. */
+export interface CompiledKernels { readonly module: WebAssembly.Module; readonly shared: boolean; readonly sha256: string }
+
+let bytes: Promise<Uint8Array<ArrayBuffer>> | undefined;
+const compiled = new Map<boolean, Promise<CompiledKernels>>();
 
 /** kernels.wasm from beside this package, compiled on first use in this process. */
-export function bundledKernels(): Promise<CompiledKernels> {
-  compiled ??= readBundled().then(compileKernels);
-  return compiled;
+export function bundledKernels(shared: boolean): Promise<CompiledKernels> {
+  bytes ??= readBundled();
+  let kernels = compiled.get(shared);
+  if (kernels === undefined) compiled.set(shared, (kernels = bytes.then((file) => compileKernels(file, shared))));
+  return kernels;
 }
 
 async function readBundled(): Promise<Uint8Array<ArrayBuffer>> {
@@ -57,13 +51,34 @@ async function readBundled(): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /** Compiles bytes that came from elsewhere (a page has them embedded). */
-async function compileKernels(bytes: Uint8Array<ArrayBuffer>): Promise<CompiledKernels> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+async function compileKernels(file: Uint8Array<ArrayBuffer>, shared: boolean): Promise<CompiledKernels> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', file));
   const sha256 = Array.from(digest.subarray(0, 6), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { module: await WebAssembly.compile(bytes), sha256 };
+  return { module: await WebAssembly.compile(shared ? file : forOneThread(file)), shared, sha256 };
+}
+
+const ascii = (text: string): number[] => Array.from(text, (letter) => letter.charCodeAt(0));
+
+/** The import of env.memory: names with their lengths, kind 2, then the flags of its limits: 3, shared and with a maximum. */
+const MEMORY_IMPORT = [3, ...ascii('env'), 6, ...ascii('memory'), 2, 3];
+/** Not shared, with a maximum. */
+const ONE_THREAD = 1;
+
+/**
+ * The same code with a memory that is not shared, which a page has without special headers: the flag is the only byte that differs,
+ * and atomic operations are allowed on such a memory.
+ */
+function forOneThread(file: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const changed = file.slice();
+  const at = changed.findIndex((_, from) => MEMORY_IMPORT.every((byte, i) => changed[from + i] === byte));
+  if (at < 0) throw new Error('kernels.wasm does not import a shared memory; npm run build in kernels/wasm makes it anew');
+  changed[at + MEMORY_IMPORT.length - 1] = ONE_THREAD;
+  return changed;
 }
 
 /** An instance with a memory of its own; both go when the last reference does. */
-export function instantiate(module: WebAssembly.Module): WasmKernels {
-  return new WebAssembly.Instance(module).exports as unknown as WasmKernels;
+export function instantiate<Kernels extends { readonly memory: WebAssembly.Memory } = WasmKernels>({ module, shared }: CompiledKernels): Kernels {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return { ...exports, memory } as unknown as Kernels;
 }

@@ -3,12 +3,11 @@
  *
  * Memory only grows. A block that is given back joins its free neighbours and is handed out again, lowest address first.
  */
+import { MOST_PAGES } from './wasm-kernels.ts';
 
 /** A cache line, and the alignment of every block. */
 const LINE_BYTES = 64;
 const PAGE_BYTES = 65536;
-/** WebAssembly addresses are 32 bits wide. */
-const MOST_PAGES = 65536;
 
 interface Span { at: number; bytes: number }
 
@@ -87,46 +86,6 @@ export class LinearMemory {
     } catch (cause) {
       throw new RangeError(`the wasm engine could not get ${missing * PAGE_BYTES} more bytes of memory`, { cause });
     }
-  }
-}
-
-/**
- * Memory of one step: taken in order, all given back at once. Grows by chunks; when a step needed several, the next begins
- * with one chunk of their size.
- */
-export class Arena {
-  readonly #memory: LinearMemory;
-  #chunks: Span[] = [];
-  #used = 0;
-
-  constructor(memory: LinearMemory) {
-    this.#memory = memory;
-  }
-
-  get bytes(): number {
-    return this.#chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
-  }
-
-  reset(): void {
-    this.#used = 0;
-    if (this.#chunks.length < 2) return;
-    const bytes = this.bytes;
-    for (const chunk of this.#chunks) this.#memory.give(chunk.at, chunk.bytes);
-    this.#chunks = [{ at: this.#memory.take(bytes), bytes }];
-  }
-
-  take(bytes: number): number {
-    const wanted = lines(bytes);
-    let chunk = this.#chunks.at(-1);
-    if (chunk === undefined || chunk.bytes - this.#used < wanted) {
-      const size = Math.max(wanted, this.bytes);
-      chunk = { at: this.#memory.take(size), bytes: size };
-      this.#chunks.push(chunk);
-      this.#used = 0;
-    }
-    const at = chunk.at + this.#used;
-    this.#used += wanted;
-    return at;
   }
 }
 

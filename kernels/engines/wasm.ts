@@ -1,16 +1,26 @@
 /**
- * The WebAssembly engine: canonical, one thread, wherever there is no native one (Node without a compiler, a page).
+ * The WebAssembly engine: canonical, wherever there is no native one (Node without a compiler, a page). Several threads in Node, when asked
+ * for; one elsewhere.
  */
 import type { Engine } from '../engines.ts';
 import { selfTest } from '../selftest.ts';
-import { bundledKernels, instantiate } from './wasm-kernels.ts';
-import { WasmOps } from './wasm-ops.ts';
+import type { Statistics } from '../statistics.ts';
+import { statisticsSelfTest } from '../statistics/selftest.ts';
+import { instantiateStatistics, wasmStatistics } from '../statistics/wasm.ts';
+import { threadCount } from '../threads.ts';
+import { RecordedOps } from './recorded-ops.ts';
+import { WasmDevice } from './wasm-device.ts';
+import { bundledKernels } from './wasm-kernels.ts';
+import { oneThread, startThreads } from './wasm-threads.ts';
+import type { WasmThreads } from './wasm-threads.ts';
 
 /** A module whose one function is i8x16.popcnt(i8x16.splat(0)): valid only where 128-bit vectors are. */
 const VECTOR_PROBE = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
 
-/** The self-test of this process, once it has begun. */
-let tested: Promise<void> | undefined;
+/** The self-tests of this process, once begun: with one thread, with several. */
+const tested = new Map<boolean, Promise<void>>();
+/** The statistics, tested; they hold no state between calls, so one instance serves all. */
+let statistics: Promise<Statistics> | undefined;
 
 export const wasm: Engine = {
   name: 'wasm',
@@ -23,15 +33,30 @@ export const wasm: Engine = {
     return undefined;
   },
   async open() {
-    const { module, sha256 } = await bundledKernels();
-    tested ??= testOnce(module);
-    await tested;
-    return { name: 'wasm', canonical: true, build: `wasm-${sha256}`, ops: new WasmOps(instantiate(module)) };
+    const count = threadCount();
+    const several = count > 1;
+    const compiled = await bundledKernels(several);
+    statistics ??= testedStatistics();
+    const threads = several ? await startThreads(compiled, count) : oneThread(compiled);
+    let test = tested.get(several);
+    if (test === undefined) tested.set(several, (test = testOn(threads)));
+    try {
+      await test;
+      return { name: 'wasm', canonical: true, build: `wasm-${compiled.sha256}`, ops: new RecordedOps(new WasmDevice(threads)), statistics: await statistics };
+    } catch (error) {
+      threads.dispose();
+      throw error;
+    }
   },
 };
 
-/** All cases share an instance, so that each finds memory as the one before left it. */
-async function testOnce(module: WebAssembly.Module): Promise<void> {
-  const kernels = instantiate(module);
-  await selfTest('wasm', () => new WasmOps(kernels));
+/** All cases share the threads and their memory, so that each finds it as the one before left it. */
+async function testOn(threads: WasmThreads): Promise<void> {
+  await selfTest('wasm', () => new RecordedOps(new WasmDevice({ kernels: threads.kernels, get count() { return threads.count; }, dismiss: threads.dismiss, dispose() {} })));
+}
+
+async function testedStatistics(): Promise<Statistics> {
+  const own = wasmStatistics(instantiateStatistics(await bundledKernels(false)));
+  statisticsSelfTest('wasm', own);
+  return own;
 }

@@ -17,8 +17,8 @@ const { error, stderr } = await asc.main(
     'assembly/index.ts', '--outFile', 'kernels.wasm', '--baseDir', here,
     '--optimizeLevel', '3', '--shrinkLevel', '0', '--noAssert',
     // The host owns the memory: no allocator, no garbage collector, nothing imported.
-    '--runtime', 'stub', '--use', 'abort=', '--initialMemory', '1',
-    '--enable', 'simd',
+    '--runtime', 'stub', '--use', 'abort=', '--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536',
+    '--enable', 'simd', '--enable', 'threads',
   ],
   {
     readFile: (name, baseDir) => readFile(join(baseDir, name), 'utf8').catch(() => null),

@@ -8,6 +8,7 @@ import { engines, EngineUnfit, formats, openEngine, scoreWindow } from '../../ke
 import type { Engine, EngineInstance, Ops, Session } from '../../kernels/index.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
 import { firstDifference, opCases, selfTest } from '../../kernels/selftest.ts';
+import { referenceStatistics } from '../../kernels/statistics/reference.ts';
 import { bundledCheckpoint, sessionOf, someTokens, tinyCheckpoint } from '../kernels/test-models.ts';
 import { notRun } from '../not-run.ts';
 
@@ -99,9 +100,10 @@ function testProperties(engine: Engine): void {
   }
 
   test(`${engine.name}: memory is counted and given back`, async () => {
-    const { ops } = await engine.open();
+    const instance = await engine.open();
+    const { ops } = instance;
     assert.equal(ops.memory(), NO_MEMORY);
-    const session = sessionOf(tinyCheckpoint('llama'), 'nf4', { name: engine.name, canonical: engine.canonical, build: '', ops });
+    const session = sessionOf(tinyCheckpoint('llama'), 'nf4', instance);
     const loaded = session.memory();
     assert.ok(loaded.weights > 0 && loaded.tables > 0 && loaded.kvCache === 0, JSON.stringify(loaded));
     session.reset(2, 10);
@@ -151,7 +153,7 @@ test('auto takes the first canonical engine that works, and says why not the oth
   const make = (name: string, rank: number, change: Partial<Engine> = {}): Engine => ({
     name, title: name, rank, canonical: true,
     unavailable: async () => undefined,
-    open: async (): Promise<EngineInstance> => ({ name, canonical: true, build: '', ops: new ReferenceOps() }),
+    open: async (): Promise<EngineInstance> => ({ name, canonical: true, build: '', ops: new ReferenceOps(), statistics: referenceStatistics }),
     ...change,
   });
   const unfit = async (): Promise<EngineInstance> => {

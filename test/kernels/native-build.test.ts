@@ -5,7 +5,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildNative, findCompiler, NativeBuildError, SOURCES } from '../../kernels/engines/native-build.ts';
+import { buildNative, findCompiler, NativeBuildError, SOURCES } from '../../kernels/native-build.ts';
 import { notRun } from '../not-run.ts';
 import { nativeForTests } from './native-library.ts';
 import { has, runProgram } from './native/replay-program.ts';

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildFlags, buildNative, findCompiler, SOURCES } from '../../kernels/engines/native-build.ts';
+import { buildFlags, buildNative, findCompiler, SOURCES } from '../../kernels/native-build.ts';
 import { nativeLibrary, useNativeLibrary } from '../../kernels/engines/native-library.ts';
 import type { NativeLibrary } from '../../kernels/engines/native-library.ts';
 

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DOT_BLOCK } from '../../kernels/arithmetic.ts';
-import { SOURCES } from '../../kernels/engines/native-build.ts';
+import { SOURCES } from '../../kernels/native-build.ts';
 import { AT, LINE_BYTES, OPCODE, SAMPLE_WORDS, WORDS } from '../../kernels/engines/program.ts';
 
 /** Constants of the enums in a header, by name. */

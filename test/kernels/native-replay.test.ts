@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findCompiler } from '../../kernels/engines/native-build.ts';
+import { findCompiler } from '../../kernels/native-build.ts';
 import { NativeDevice } from '../../kernels/engines/native-device.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { opCases } from '../../kernels/selftest.ts';

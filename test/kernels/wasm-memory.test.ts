@@ -1,10 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Arena, LinearMemory } from '../../kernels/engines/wasm-memory.ts';
+import { LinearMemory } from '../../kernels/engines/wasm-memory.ts';
 import { bundledKernels, instantiate } from '../../kernels/engines/wasm-kernels.ts';
 
-const { module } = await bundledKernels();
-const fresh = (): LinearMemory => new LinearMemory(instantiate(module).memory, 65536);
+const compiled = await bundledKernels(false);
+const fresh = (): LinearMemory => new LinearMemory(instantiate(compiled).memory, 65536);
 
 test('blocks are lines, never overlap, and are handed out again when given back', () => {
   const memory = fresh();
@@ -60,26 +60,6 @@ test('a random life of blocks keeps their contents', () => {
 
 test('more than 4 GiB is refused in words', () => {
   assert.throws(() => fresh().take(2 ** 32), /4 GiB/);
-});
-
-test('an arena hands out in order, begins again, and becomes one chunk', () => {
-  const memory = fresh();
-  const arena = new Arena(memory);
-  assert.is(arena.bytes, 0);
-  const a = arena.take(1000);
-  const b = arena.take(5000);
-  const c = arena.take(100_000);
-  memory.bytes(a, 1000).fill(1);
-  memory.bytes(b, 5000).fill(2);
-  memory.bytes(c, 100_000).fill(3);
-  assert.ok(memory.bytes(a, 1000).every((byte) => byte === 1) && memory.bytes(b, 5000).every((byte) => byte === 2));
-  const held = arena.bytes;
-  assert.ok(held >= 106_000);
-  arena.reset();
-  const again = [1000, 5000, 100_000].map((bytes) => arena.take(bytes));
-  assert.is(arena.bytes, held, 'the same step needs no more memory');
-  assert.is(again[1]! - again[0]!, LinearMemory.sizeOf(1000));
-  assert.is(again[2]! - again[1]!, LinearMemory.sizeOf(5000));
 });
 
 test.run();

@@ -8,15 +8,18 @@ import { formatNamed, formats } from '../../kernels/index.ts';
 import type { Activation, AttentionShape, Ops } from '../../kernels/index.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
 import { bundledKernels, instantiate } from '../../kernels/engines/wasm-kernels.ts';
-import { WasmOps } from '../../kernels/engines/wasm-ops.ts';
+import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
+import { WasmDevice } from '../../kernels/engines/wasm-device.ts';
+import { oneThread } from '../../kernels/engines/wasm-threads.ts';
 import { quantizeRow } from '../../kernels/int8-rows.ts';
 import { firstDifference, testValues } from '../../kernels/selftest.ts';
 
-const { module } = await bundledKernels();
+const compiled = await bundledKernels(false);
+const wasmOps = (): Ops => new RecordedOps(new WasmDevice(oneThread(compiled)));
 
 /** Runs the same on both engines. */
 async function same(what: string, run: (ops: Ops) => Promise<Float32Array>): Promise<void> {
-  const [judge, ops] = [new ReferenceOps(), new WasmOps(instantiate(module))];
+  const [judge, ops] = [new ReferenceOps(), wasmOps()];
   const [expected, actual] = [await run(judge), await run(ops)];
   const at = firstDifference(expected, actual);
   assert.is(at, undefined, at === undefined ? '' : `${what}: element ${at} is ${actual[at]}, not ${expected[at]}`);
@@ -48,31 +51,35 @@ test('int8 with more outlier columns than a block, all columns, and none', async
 });
 
 test('activations are quantized as int8-rows.ts says, over magnitudes, halves, denormals of fp16 and the threshold', () => {
-  const kernels = instantiate(module);
-  const at = { x: 65536, codes: 131072, scale: 140000, outliers: 140064, scratch: 150016 };
+  const kernels = instantiate(compiled);
   kernels.memory.grow(4);
+  // A quantized row (kernels/wasm/assembly/int8.ts): scale, outliers, beyond fp16; codes at 64; then columns, then values.
+  const at = { x: 65536, row: 131072, codes: 131072 + 64, columns: 131072 + 64 + 192 * 2, values: 131072 + 64 + 192 * 6 };
   for (let seed = 0; seed < 300; seed++) {
     const row = testValues(seed, 192, [1, 0.01, 30, 2 ** -12][seed % 4]);
     row.set([6, -6, 5.998, -5.9985, 5.99999, 65503, 2 ** -24, 2 ** -25, 1.5 * 2 ** -25, -(2 ** -14), 6.1e-5], (seed * 7) % 180);
     new Float32Array(kernels.memory.buffer, at.x, 192).set(row);
-    assert.is(kernels.quantizeRows(at.x, 1, 3, 6, at.codes, at.scale, at.outliers, at.scratch), 0);
+    kernels.quantizeRow(at.x, 3, at.row);
     const { codes, scale, outlierColumns } = quantizeRow(row);
     assert.equal([...new Int16Array(kernels.memory.buffer, at.codes, 192)], [...codes].map((code) => code || 0), `seed ${seed}`);
-    assert.is(new Float32Array(kernels.memory.buffer, at.scale, 1)[0], scale);
-    assert.is(new Int32Array(kernels.memory.buffer, at.outliers, 1)[0], outlierColumns.length);
+    assert.is(new Float32Array(kernels.memory.buffer, at.row, 1)[0], scale);
+    assert.equal([...new Int32Array(kernels.memory.buffer, at.row + 4, 2)], [outlierColumns.length, 0]);
+    assert.equal([...new Int32Array(kernels.memory.buffer, at.columns, outlierColumns.length)], [...outlierColumns]);
+    assert.equal([...new Float32Array(kernels.memory.buffer, at.values, outlierColumns.length)], [...outlierColumns].map((column) => row[column]!));
   }
 });
 
-test('an activation beyond fp16 is refused by int8, with the count of its row', () => {
+test('an activation beyond fp16 is refused by int8, with the count of its row', async () => {
   for (const value of [65520, -70000, Infinity, NaN]) {
-    for (const ops of [new ReferenceOps(), new WasmOps(instantiate(module))]) {
+    for (const ops of [new ReferenceOps(), wasmOps()]) {
       const values = testValues(1, 3 * 70);
       const x = input(ops, 3, 70, values);
       const bias = new Float32Array(70);
       bias[69] = value;
       const identity = Float32Array.from({ length: 4900 }, (_, i) => (i % 71 === 0 ? 1 : 0));
       const y = ops.linear(x, table(ops, 'fp32', 70, 70, identity), ops.vector(bias));
-      assert.throws(() => ops.linear(y, table(ops, 'int8', 5, 70, testValues(2, 350))), /rounded to fp16 has 1 value/, String(value));
+      const refused = async () => ops.read(ops.linear(y, table(ops, 'int8', 5, 70, testValues(2, 350))), 'test');
+      await refused().then(() => assert.unreachable(String(value)), (error) => assert.match(error.message, /rounded to fp16 has 1 value/, String(value)));
     }
   }
 });
@@ -85,13 +92,10 @@ test('embedding tables in every format', async () => {
       return ops.read(ops.embed(w), 'embed');
     });
   }
-  // The reference has no int8 embedding: decode() is the judge.
-  const format = formatNamed('int8');
-  const encoded = format.encode({ name: 'w', shape: [7, 100], values: testValues(1, 700) });
-  const ops = new WasmOps(instantiate(module));
-  const w = ops.weight(encoded, format);
+  const ops = wasmOps();
+  const w = table(ops, 'int8', 7, 100, testValues(1, 700));
   begin(ops, 7);
-  assert.is(firstDifference(format.decode(encoded), await ops.read(ops.embed(w), 'embed')), undefined);
+  assert.throws(() => ops.embed(w), /rows of an int8 matrix/);
 });
 
 test('weights larger than the stage in which they are packed', async () => {
@@ -133,30 +137,42 @@ test('what an earlier sequence left in the cache is never seen', async () => {
     if (dirty) attend(40, 1e38);
     return ops.read(attend(21, 1), 'attention');
   };
-  const ops = new WasmOps(instantiate(module));
+  const ops = wasmOps();
   const [clean, dirty] = [await run(ops, false), await run(ops, true)];
   assert.is(firstDifference(clean, dirty), undefined);
 });
 
 test('the counts of memory are those of the layout', () => {
-  const ops = new WasmOps(instantiate(module));
+  const ops = wasmOps();
   const nothing = { weights: 0, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 };
   assert.equal(ops.memory(), nothing);
-  // 5 outputs are two panels of four, 70 columns two blocks of 64.
+  // 5 outputs are two panels of four, 70 columns two blocks of 64. Each weight has a line of 64 bytes that describes it.
   const padded = 8 * 128;
-  table(ops, 'fp32', 5, 70, testValues(1, 350));
-  assert.is(ops.memory().weights, padded * 4);
-  table(ops, 'nf4', 5, 70, testValues(1, 350));
-  assert.is(ops.memory().decodedCopies, padded * 4);
-  table(ops, 'int8', 5, 70, testValues(1, 350));
+  const line = 64;
+  const grows = (format: string, columns: number, by: Partial<typeof nothing>) => {
+    const before = ops.memory();
+    table(ops, format, 5, columns, testValues(1, 5 * columns));
+    const after = ops.memory();
+    for (const purpose of Object.keys(nothing) as (keyof typeof nothing)[]) assert.is(after[purpose] - before[purpose], by[purpose] ?? 0, `${format} ${columns} ${purpose}`);
+  };
+  grows('fp32', 70, { weights: padded * 4 + line });
+  for (const format of ['fp16', 'bf16']) grows(format, 70, { weights: padded * 2 + line });
+  // Rows that are not whole blocks cross the blocks of the scales: a decoded copy.
+  grows('nf4', 70, { decodedCopies: padded * 4 + line });
+  // Half a byte a code, one scale for each 64; the values of pairs of codes are there once for each table.
+  grows('nf4', 128, { weights: padded / 2 + (padded / 64) * 4 + line, tables: 256 * 8 });
+  grows('nf4-dq', 128, { weights: padded / 2 + (padded / 64) * 4 + line });
+  grows('fp4', 128, { weights: padded / 2 + (padded / 64) * 4 + line, tables: 256 * 8 });
   // One byte a code; five scales in a row of 64.
-  assert.is(ops.memory().weights, padded * 5 + 256);
+  grows('int8', 70, { weights: padded + 256 + line });
+  const { tables } = ops.memory();
   const cache = ops.kvCache(2, 3, 10, 2, 40);
   // A head of 40 takes 64; ten keys take three panels of four.
   assert.is(ops.memory().kvCache, 2 * 3 * 2 * (12 + 10) * 64 * 4);
   ops.freeCache(cache);
   ops.freeCache(cache);
   assert.is(ops.memory().kvCache, 0);
+  assert.is(ops.memory().tables, tables);
   ops.dispose();
   assert.equal(ops.memory(), nothing);
   assert.throws(() => ops.vector(new Float32Array(1)), /disposed/);

@@ -209,14 +209,28 @@ export function attendScratchBytes(group: i32, dim: i32, capacity: i32): usize {
   return 256 + <usize>group * (rowBytes((dim + 63) >> 6) + (<usize>dim << 2) + (<usize>(capacity + 16) << 2));
 }
 
-/** Each row attends to its sequence's positions max(0, own - window + 1) .. own (window 0: all). */
+/**
+ * Units [from, to) of rows x kvHeads: each row attends to its sequence's positions max(0, own - window + 1) .. own (window 0: all), with the
+ * heads that share a key head.
+ */
 export function attend(
   layer: usize, capacity: i32, kvHeads: i32, headDim: i32, dim: i32, heads: i32, window: i32, scale: f32,
-  q: usize, rows: i32, strideBytes: usize, slots: usize, positions: usize, out: usize, scratch: usize,
+  q: usize, from: i32, to: i32, strideBytes: usize, slots: usize, positions: usize, out: usize, scratch: usize,
 ): void {
   const perSequence = sequenceBytes(capacity, kvHeads, dim);
   const perHead = headBytes(capacity, dim);
   const group = heads / kvHeads;
+  for (let unit = from; unit < to; unit++) {
+    const r = unit / kvHeads, kvHead = unit % kvHeads;
+    const keys: usize = layer + <usize>integer(slots, r) * perSequence + <usize>kvHead * perHead;
+    const columns: usize = <usize>r * strideBytes + (<usize>(kvHead * group * headDim) << 2);
+    attendGroup(keys, keys + keyBytes(capacity, dim), headDim, dim, group, window, scale, q + columns, integer(positions, r), out + columns, scratch);
+  }
+}
+
+function attendGroup(
+  keys: usize, values: usize, headDim: i32, dim: i32, group: i32, window: i32, scale: f32, q: usize, position: i32, out: usize, scratch: usize,
+): void {
   const blocks = (dim + 63) >> 6;
   const queryBytes: usize = <usize>headDim << 2;
   const dimBytes: usize = <usize>dim << 2;
@@ -225,59 +239,50 @@ export function attend(
   const totals: usize = queries + <usize>group * packedBytes;
   const scores: usize = totals + <usize>group * dimBytes;
 
-  for (let r = 0; r < rows; r++, q += strideBytes, out += strideBytes) {
-    const position = integer(positions, r);
-    const firstSeen = window > 0 ? max(0, position - window + 1) : 0;
-    const base = firstSeen & ~15;
-    const count = ((position - base) | 15) + 1;
-    const scoresBytes: usize = <usize>count << 2;
+  const firstSeen = window > 0 ? max(0, position - window + 1) : 0;
+  const base = firstSeen & ~15;
+  const count = ((position - base) | 15) + 1;
+  const scoresBytes: usize = <usize>count << 2;
 
-    for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
-      const keys: usize = layer + <usize>integer(slots, r) * perSequence + <usize>kvHead * perHead;
-      const values: usize = keys + keyBytes(capacity, dim);
-      const columns: usize = <usize>(kvHead * group) * queryBytes;
-
-      // packRows reads whole blocks, so the query is padded first, where totals and scores will lie.
-      for (let h = 0; h < group; h++) {
-        memory.fill(totals, 0, packedBytes);
-        memory.copy(totals, q + columns + <usize>h * queryBytes, queryBytes);
-        packRows(totals, 1, blocks, queries + <usize>h * packedBytes);
-      }
-      for (let from = base; from <= position; from += POSITIONS_AT_ONCE) {
-        const panels = (min(POSITIONS_AT_ONCE, position - from + 1) + 3) >> 2;
-        for (let h = 0; h < group; h++) {
-          const query: usize = queries + <usize>h * packedBytes;
-          const key: usize = keys + <usize>from * dimBytes;
-          const to: usize = scores + <usize>h * scoresBytes + (<usize>(from - base) << 2);
-          if (dim == 32) scores32(query, key, panels, scale, to, scratch);
-          else if (dim == 64) scores64(query, key, panels, scale, to, scratch);
-          else scoresAny(query, key, panels, blocks, scale, to, scratch);
-        }
-      }
-      memory.fill(totals, 0, <usize>group * dimBytes);
-      for (let h = 0; h < group; h++) {
-        const e: usize = scores + <usize>h * scoresBytes;
-        for (let j = base; j < firstSeen; j++) store<f32>(e + (<usize>(j - base) << 2), -Infinity);
-        for (let j = position + 1; j < base + count; j++) store<f32>(e + (<usize>(j - base) << 2), -Infinity);
-        // The packed query is spent: its place keeps the reciprocal.
-        v128.store(queries + <usize>h * packedBytes, softmax(e, count));
-      }
-      for (let from = firstSeen; from <= position; from = (from | (POSITIONS_AT_ONCE - 1)) + 1) {
-        const here = min(position, from | (POSITIONS_AT_ONCE - 1)) - from + 1;
-        const e: usize = scores + (<usize>(from - base) << 2);
-        const v: usize = values + <usize>from * dimBytes;
-        for (let d: usize = 0; d < dimBytes; d += 64) {
-          let h = 0;
-          for (; h + 2 <= group; h += 2) values2(e + <usize>h * scoresBytes, scoresBytes, v + d, dimBytes, here, totals + <usize>h * dimBytes + d, dimBytes);
-          if (h < group) values1(e + <usize>h * scoresBytes, v + d, dimBytes, here, totals + <usize>h * dimBytes + d);
-        }
-      }
-      for (let h = 0; h < group; h++) {
-        const reciprocal: v128 = v128.load(queries + <usize>h * packedBytes);
-        const total: usize = totals + <usize>h * dimBytes;
-        for (let d: usize = 0; d < dimBytes; d += 16) v128.store(total + d, f32x4.mul(v128.load(total + d), reciprocal));
-        memory.copy(out + columns + <usize>h * queryBytes, total, queryBytes);
-      }
+  // packRows reads whole blocks, so the query is padded first, where totals and scores will lie.
+  for (let h = 0; h < group; h++) {
+    memory.fill(totals, 0, packedBytes);
+    memory.copy(totals, q + <usize>h * queryBytes, queryBytes);
+    packRows(totals, 1, blocks, queries + <usize>h * packedBytes);
+  }
+  for (let from = base; from <= position; from += POSITIONS_AT_ONCE) {
+    const panels = (min(POSITIONS_AT_ONCE, position - from + 1) + 3) >> 2;
+    for (let h = 0; h < group; h++) {
+      const query: usize = queries + <usize>h * packedBytes;
+      const key: usize = keys + <usize>from * dimBytes;
+      const to: usize = scores + <usize>h * scoresBytes + (<usize>(from - base) << 2);
+      if (dim == 32) scores32(query, key, panels, scale, to, scratch);
+      else if (dim == 64) scores64(query, key, panels, scale, to, scratch);
+      else scoresAny(query, key, panels, blocks, scale, to, scratch);
     }
+  }
+  memory.fill(totals, 0, <usize>group * dimBytes);
+  for (let h = 0; h < group; h++) {
+    const e: usize = scores + <usize>h * scoresBytes;
+    for (let j = base; j < firstSeen; j++) store<f32>(e + (<usize>(j - base) << 2), -Infinity);
+    for (let j = position + 1; j < base + count; j++) store<f32>(e + (<usize>(j - base) << 2), -Infinity);
+    // The packed query is spent: its place keeps the reciprocal.
+    v128.store(queries + <usize>h * packedBytes, softmax(e, count));
+  }
+  for (let from = firstSeen; from <= position; from = (from | (POSITIONS_AT_ONCE - 1)) + 1) {
+    const here = min(position, from | (POSITIONS_AT_ONCE - 1)) - from + 1;
+    const e: usize = scores + (<usize>(from - base) << 2);
+    const v: usize = values + <usize>from * dimBytes;
+    for (let d: usize = 0; d < dimBytes; d += 64) {
+      let h = 0;
+      for (; h + 2 <= group; h += 2) values2(e + <usize>h * scoresBytes, scoresBytes, v + d, dimBytes, here, totals + <usize>h * dimBytes + d, dimBytes);
+      if (h < group) values1(e + <usize>h * scoresBytes, v + d, dimBytes, here, totals + <usize>h * dimBytes + d);
+    }
+  }
+  for (let h = 0; h < group; h++) {
+    const reciprocal: v128 = v128.load(queries + <usize>h * packedBytes);
+    const total: usize = totals + <usize>h * dimBytes;
+    for (let d: usize = 0; d < dimBytes; d += 16) v128.store(total + d, f32x4.mul(v128.load(total + d), reciprocal));
+    memory.copy(out + <usize>h * queryBytes, total, queryBytes);
   }
 }

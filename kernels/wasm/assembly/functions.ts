@@ -1,4 +1,23 @@
-/** rcp, rsqrt, exp, the logistic function and GELU of docs/arithmetic.md, four numbers at a time. Same steps as kernels/arithmetic.ts and functions.ts. */
+/**
+ * rcp, rsqrt, exp, log, the logistic function and GELU of docs/arithmetic.md, four numbers at a time. Same steps as kernels/arithmetic.ts and
+ * functions.ts.
+ *
+ * Constants of loops lie in memory: a load is one instruction, while V8 makes a constant vector anew by several, each time.
+ */
+
+/** By place: what exp(), sigmoid() and log() need, as bits. */
+const CONSTANTS: usize = memory.data<u32>([
+  0x3fb8aa3b, 0x3f000000, 0x3f318000, 0xb95e8083, // log2 e, 1/2, ln 2 in two parts
+  0x3ab511e8, 0x3c091d10, 0x3d2aac79, 0x3e2aaa49, 0x3efffffe, // exp, highest power first
+  0x3f800000, 0x4b40007f, 0xc2ae0000, 0x80000000, // 1, 1.5 2^23 + 127, -87, the sign
+  0x7ef311c7, 0x40000000, // seed of rcp, 2
+]);
+const LOG2_E: usize = 0, HALF: usize = 4, LN2_HIGH: usize = 8, LN2_LOW: usize = 12, EXP: usize = 16, ONE: usize = 36, SHIFTER: usize = 40, LEAST: usize = 44, SIGN: usize = 48,
+  RCP_SEED: usize = 52, TWO: usize = 56;
+
+// @ts-ignore: decorator
+@inline
+function constant(place: usize): v128 { return v128.load32_splat(CONSTANTS + place); }
 
 // @ts-ignore: decorator
 @inline
@@ -10,13 +29,13 @@ function horner(p: v128, x: v128, coefficient: u32): v128 { return f32x4.add(f32
 
 // @ts-ignore: decorator
 @inline
-function newton(r: v128, x: v128): v128 { return f32x4.mul(r, f32x4.sub(f32x4.splat(2), f32x4.mul(x, r))); }
+function newton(r: v128, x: v128): v128 { return f32x4.mul(r, f32x4.sub(constant(TWO), f32x4.mul(x, r))); }
 
 /** 1 / x: seed 0x7EF311C7 - bits, four times r = r (2 - x r). */
 // @ts-ignore: decorator
 @inline
 export function rcp(x: v128): v128 {
-  const seed: v128 = i32x4.sub(bits(0x7ef311c7), x);
+  const seed: v128 = i32x4.sub(constant(RCP_SEED), x);
   return newton(newton(newton(newton(seed, x), x), x), x);
 }
 
@@ -28,29 +47,34 @@ export function rsqrt(x: f32): f32 {
   return r;
 }
 
+// @ts-ignore: decorator
+@inline
+function step(p: v128, x: v128, place: usize): v128 { return f32x4.add(f32x4.mul(p, x), constant(place)); }
+
 /** e^x for x <= 88; 0 where x < -87. */
 // @ts-ignore: decorator
 @inline
 export function exp(x: v128): v128 {
-  const n: v128 = f32x4.floor(f32x4.add(f32x4.mul(x, f32x4.splat(1.4426950408889634)), f32x4.splat(0.5)));
-  let r: v128 = f32x4.sub(x, f32x4.mul(n, bits(0x3f318000)));
-  r = f32x4.sub(r, f32x4.mul(n, bits(0xb95e8083)));
-  let p: v128 = horner(bits(0x3ab511e8), r, 0x3c091d10);
-  p = horner(p, r, 0x3d2aac79);
-  p = horner(p, r, 0x3e2aaa49);
-  p = horner(p, r, 0x3efffffe);
-  p = horner(p, r, 0x3f800000);
-  p = horner(p, r, 0x3f800000);
-  const scale: v128 = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  return v128.andnot(f32x4.mul(p, scale), f32x4.lt(x, f32x4.splat(-87)));
+  const n: v128 = f32x4.floor(f32x4.add(f32x4.mul(x, constant(LOG2_E)), constant(HALF)));
+  let r: v128 = f32x4.sub(x, f32x4.mul(n, constant(LN2_HIGH)));
+  r = f32x4.sub(r, f32x4.mul(n, constant(LN2_LOW)));
+  let p: v128 = step(constant(EXP), r, EXP + 4);
+  p = step(p, r, EXP + 8);
+  p = step(p, r, EXP + 12);
+  p = step(p, r, EXP + 16);
+  p = step(p, r, ONE);
+  p = step(p, r, ONE);
+  // n + 127 as an integer is the low bits of n + (1.5 2^23 + 127); the shift drops the others.
+  const scale: v128 = i32x4.shl(f32x4.add(n, constant(SHIFTER)), 23);
+  return v128.andnot(f32x4.mul(p, scale), f32x4.lt(x, constant(LEAST)));
 }
 
 /** 1 / (1 + e^-x): s = rcp(1 + e) with e = exp(-|x|); s for x >= 0, e s below. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid(x: v128): v128 {
-  const e: v128 = exp(v128.or(x, bits(0x80000000)));
-  const s: v128 = rcp(f32x4.add(f32x4.splat(1), e));
+  const e: v128 = exp(v128.or(x, constant(SIGN)));
+  const s: v128 = rcp(f32x4.add(constant(ONE), e));
   return v128.bitselect(f32x4.mul(e, s), s, f32x4.lt(x, f32x4.splat(0)));
 }
 
@@ -78,4 +102,26 @@ export function geluErf(x: v128): v128 {
   p = f32x4.mul(p, t);
   const q: v128 = f32x4.mul(exp(f32x4.mul(f32x4.mul(f32x4.splat(-0.5), a), a)), p);
   return f32x4.mul(x, v128.bitselect(q, f32x4.sub(f32x4.splat(1), q), f32x4.lt(x, f32x4.splat(0))));
+}
+
+/** Coefficients of log(), highest power first. */
+const LOG: usize = memory.data<f32>([
+  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+]);
+
+/** ln x for normal positive x. */
+// @ts-ignore: decorator
+@inline
+export function log(x: v128): v128 {
+  // The bits of sqrt(1/2) centre the mantissa.
+  const exponent: v128 = i32x4.shr_s(i32x4.sub(x, bits(0x3f3504f3)), 23);
+  const f: v128 = f32x4.sub(i32x4.sub(x, i32x4.shl(exponent, 23)), constant(ONE));
+  const z: v128 = f32x4.mul(f, f);
+  let p: v128 = v128.load32_splat(LOG);
+  for (let i: usize = 4; i < 36; i += 4) p = f32x4.add(f32x4.mul(p, f), v128.load32_splat(LOG + i));
+  const n: v128 = f32x4.convert_i32x4_s(exponent);
+  let y: v128 = f32x4.mul(f32x4.mul(p, f), z);
+  y = f32x4.add(y, f32x4.mul(n, constant(LN2_LOW)));
+  y = f32x4.sub(y, f32x4.mul(constant(HALF), z));
+  return f32x4.add(f32x4.add(f, y), f32x4.mul(n, constant(LN2_HIGH)));
 }

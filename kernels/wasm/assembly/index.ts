@@ -1,6 +1,11 @@
-export { packRows, packWeight, embed } from './layout';
-export { linear, accumulate } from './linear';
-export { packCodes, quantizeRows, int8Linear, addOutliers, embedCodes } from './int8';
-export { rmsNorm, layerNorm } from './norm';
-export { add, siluMul, gelu, rotate, clearTails, countNotFinite } from './elementwise';
-export { sequenceBytes, remember, attendScratchBytes, attend, scores32, scores64, scoresAny, values1, values2 } from './attention';
+export { packRows, packWeight, packHalves, packCodes4 } from './layout';
+export { packCodes, quantizeRow } from './int8';
+export { sequenceBytes } from './attention';
+export { countNotFinite } from './elementwise';
+export { preparedBytesOf, scratchBytesOf, planBytesOf, runProgram, refusedCount, help, stop } from './program';
+// Exported only so that the optimizer keeps them functions; linear.ts accumulate() tells why.
+export { accumulate } from './linear';
+export { codeSums, wideSums } from './int8';
+export { moveExponents, widenFp16, widenBf16, decodeTable4 } from './weights';
+export { scores32, scores64, scoresAny, values1, values2 } from './attention';
+export * from './statistics';

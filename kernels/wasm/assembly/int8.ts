@@ -5,75 +5,119 @@
  * Packed codes are [panel of 4 outputs][eight columns][output in panel][8]; missing outputs and columns are 0.
  */
 import { BLOCK } from './layout';
+import { blocksOf, elementsOf, scalesOf } from './weights';
 
 /** Largest magnitude but one that rounds to a finite fp16 is below 65520, which is this in fp32. */
 const BEYOND_FP16: i32 = 0x477ff000;
-/** Smallest normal fp16, 2^-14. */
-const NORMAL_FP16: i32 = 0x38800000;
+/** Activations of this magnitude or more are outliers. */
+const THRESHOLD: f32 = 6;
 /** 1/127 and 1/127^2 as bitsandbytes spells them. */
 const ONE_127TH: f32 = 7.874015718698502e-3;
 const ONE_127TH_SQUARED: f32 = 6.200124e-5;
 
-// @ts-ignore: decorator
-@inline
-function codeAt(packed: usize, o: i32, k: i32, blocks: i32): usize {
-  return packed + (((<usize>(o >> 2) * (<usize>blocks << 3) + (k >> 3)) << 5) + ((o & 3) << 3) + (k & 7));
-}
-
-/** Packs rows [first, first + rows) of codes from natural rows without padding. The target must be 0. */
-export function packCodes(codes: usize, first: i32, rows: i32, columns: i32, blocks: i32, packed: usize): void {
-  for (let r = 0; r < rows; r++) {
-    for (let k = 0; k < columns; k++) store<i8>(codeAt(packed, first + r, k, blocks), load<i8>(codes++));
+/** Packs padded natural rows of codes as outputs [first, first + rows). */
+export function packCodes(codes: usize, first: i32, rows: i32, blocks: i32, packed: usize): void {
+  for (let o = first; o < first + rows; o++) {
+    let to: usize = packed + ((<usize>(o >> 2) * blocks) << 8) + ((o & 3) << 3);
+    for (const end: usize = codes + (<usize>blocks << 6); codes < end; codes += 8, to += 32) store<u64>(to, load<u64>(codes));
   }
 }
+
+/** Constants of loops, for the reason told at functions.ts: 2^-14, 0xfff, ~0x1fff, 1/2, 1.5 2^23 (as number, and as the integer it is for 0). */
+const CONSTANTS: usize = memory.data<u32>([0x38800000, 0xfff, 0xffffe000, 0x3f000000, 0x4b400000]);
+
+// @ts-ignore: decorator
+@inline
+function constant(place: usize): v128 { return v128.load32_splat(CONSTANTS + (place << 2)); }
 
 /** |x| rounded to fp16 (nearest, halves to even) for |x| < 65520. Adding 0.5 leaves units of 2^-24, those of fp16's denormals. */
 // @ts-ignore: decorator
 @inline
 function toFp16(magnitude: v128): v128 {
-  const last: v128 = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1));
-  const normal: v128 = v128.and(i32x4.add(magnitude, i32x4.add(last, i32x4.splat(0xfff))), i32x4.splat(~0x1fff));
-  const denormal: v128 = f32x4.sub(f32x4.add(magnitude, f32x4.splat(0.5)), f32x4.splat(0.5));
-  return v128.bitselect(denormal, normal, i32x4.lt_s(magnitude, i32x4.splat(NORMAL_FP16)));
+  const last: v128 = i32x4.shr_u(i32x4.shl(magnitude, 18), 31);
+  const normal: v128 = v128.and(i32x4.add(magnitude, i32x4.add(last, constant(1))), constant(2));
+  const denormal: v128 = f32x4.sub(f32x4.add(magnitude, constant(3)), constant(3));
+  return v128.bitselect(denormal, normal, i32x4.lt_s(magnitude, constant(0)));
 }
 
+/** x rounded to an integer, halves to even, |x| < 2^22: adding 1.5 2^23 leaves whole numbers in the low bits. */
+// @ts-ignore: decorator
+@inline
+function rounded(x: v128): v128 { return i32x4.sub(f32x4.add(x, constant(4)), constant(4)); }
+
+/** Bytes of one quantized row: 64 of scale and counts, codes (16-bit), outlier columns (32-bit), their activations (fp32). */
+// @ts-ignore: decorator
+@inline
+export function quantizedBytes(blocks: i32): usize { return 64 + (<usize>blocks << 6) * 10; }
+// @ts-ignore: decorator
+@inline
+function scaleOf(row: usize): f32 { return load<f32>(row); }
+// @ts-ignore: decorator
+@inline
+function outliersOf(row: usize): i32 { return load<i32>(row, 4); }
+/** How many values of the row are beyond fp16; then it is not quantized. */
+// @ts-ignore: decorator
+@inline
+export function beyondOf(row: usize): i32 { return load<i32>(row, 8); }
+// @ts-ignore: decorator
+@inline
+function codesOfRow(row: usize): usize { return row + 64; }
+// @ts-ignore: decorator
+@inline
+function columnsOf(row: usize, blocks: i32): usize { return row + 64 + (<usize>blocks << 7); }
+// @ts-ignore: decorator
+@inline
+function valuesOf(row: usize, blocks: i32): usize { return row + 64 + (<usize>blocks << 7) + (<usize>blocks << 8); }
+
 /**
- * For each natural row: codes (16-bit, 0 in outlier columns), scale (largest magnitude of the rest), number of outliers (fp16
- * magnitudes of `threshold` or more). Returns how many values of the first row that has any are beyond fp16, or 0.
- * scratch: one row.
+ * Quantizes one natural row: codes, 0 in outlier columns (fp16 magnitudes of THRESHOLD or more); scale, the largest magnitude of the
+ * rest. The place of the values serves as scratch.
  */
-export function quantizeRows(x: usize, rows: i32, blocks: i32, threshold: f32, codes: usize, scales: usize, outliers: usize, scratch: usize): i32 {
+export function quantizeRow(x: usize, blocks: i32, row: usize): void {
   const bytes: usize = <usize>blocks << 8;
-  const signBit: v128 = i32x4.splat(0x80000000);
-  const limit: v128 = f32x4.splat(threshold);
-  for (let r = 0; r < rows; r++, x += bytes, scales += 4, outliers += 4) {
-    let largest: v128 = f32x4.splat(0);
-    let beyond: v128 = i32x4.splat(0), outside: v128 = i32x4.splat(0);
-    for (let i: usize = 0; i < bytes; i += 16) {
-      const value: v128 = v128.load(x + i);
-      const magnitude: v128 = v128.andnot(value, signBit);
-      beyond = i32x4.sub(beyond, i32x4.ge_s(magnitude, i32x4.splat(BEYOND_FP16)));
-      const rounded: v128 = toFp16(magnitude);
-      const isOutlier: v128 = f32x4.ge(rounded, limit);
-      outside = i32x4.sub(outside, isOutlier);
-      const rest: v128 = v128.andnot(rounded, isOutlier);
-      largest = f32x4.max(largest, rest);
-      v128.store(scratch + i, v128.or(rest, v128.and(value, signBit)));
-    }
-    const tooLarge = sumOf(beyond);
-    if (tooLarge) return tooLarge;
-    const scale: f32 = Mathf.max(
-      Mathf.max(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1)), Mathf.max(f32x4.extract_lane(largest, 2), f32x4.extract_lane(largest, 3)));
-    store<f32>(scales, scale);
-    store<i32>(outliers, sumOf(outside));
-    const factor: v128 = f32x4.splat(scale == 0 ? 0 : <f32>127 * (<f32>1 / scale));
-    for (let i: usize = 0; i < bytes; i += 32, codes += 16) {
-      const low: v128 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(scratch + i), factor)));
-      const high: v128 = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(scratch + i, 16), factor)));
-      v128.store(codes, i16x8.narrow_i32x4_s(low, high));
-    }
+  const limit: v128 = f32x4.splat(THRESHOLD);
+  const scratch = valuesOf(row, blocks);
+  let largest: v128 = f32x4.splat(0);
+  let beyond: v128 = i32x4.splat(0), outside: v128 = i32x4.splat(0);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const value: v128 = v128.load(x + i);
+    const magnitude: v128 = f32x4.abs(value);
+    beyond = i32x4.sub(beyond, i32x4.ge_s(magnitude, i32x4.splat(BEYOND_FP16)));
+    const half: v128 = toFp16(magnitude);
+    const isOutlier: v128 = f32x4.ge(half, limit);
+    outside = i32x4.sub(outside, isOutlier);
+    const rest: v128 = v128.andnot(half, isOutlier);
+    largest = f32x4.max(largest, rest);
+    v128.store(scratch + i, v128.or(rest, v128.xor(value, magnitude)));
   }
-  return 0;
+  const tooLarge = sumOf(beyond), count = sumOf(outside);
+  store<i32>(row, count, 4);
+  store<i32>(row, tooLarge, 8);
+  if (tooLarge) return;
+  const scale: f32 = Mathf.max(
+    Mathf.max(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1)), Mathf.max(f32x4.extract_lane(largest, 2), f32x4.extract_lane(largest, 3)));
+  store<f32>(row, scale);
+  const factor: v128 = f32x4.splat(scale == 0 ? 0 : <f32>127 * (<f32>1 / scale));
+  let codes = codesOfRow(row);
+  for (let i: usize = 0; i < bytes; i += 32, codes += 16) {
+    const low: v128 = rounded(f32x4.mul(v128.load(scratch + i), factor));
+    const high: v128 = rounded(f32x4.mul(v128.load(scratch + i, 16), factor));
+    v128.store(codes, i16x8.narrow_i32x4_s(low, high));
+  }
+  if (count) gather(x, count, columnsOf(row, blocks), scratch);
+}
+
+/** The outlier columns, ascending, and their activations. */
+function gather(x: usize, count: i32, columns: usize, values: usize): void {
+  for (let k = 0; count > 0; k++) {
+    const value: f32 = load<f32>(x + (<usize>k << 2));
+    if (f32x4.extract_lane(toFp16(f32x4.splat(Mathf.abs(value))), 0) < THRESHOLD) continue;
+    store<f32>(values, value);
+    store<i32>(columns, k);
+    values += 4;
+    columns += 4;
+    count--;
+  }
 }
 
 // @ts-ignore: decorator
@@ -89,29 +133,75 @@ function sumsOf(a: v128, b: v128, c: v128, d: v128): v128 {
   return i32x4.add(v128.shuffle<i32>(ab, cd, 0, 2, 4, 6), v128.shuffle<i32>(ab, cd, 1, 3, 5, 7));
 }
 
-/** out[r, o] = fl(sum of codes) (rowScale weightScale) / 127^2 (+ bias); the outlier columns are still to come. */
+/** Sums of products of a row's codes with those of a panel, 8 bits wide. */
+export function codeSums(panel: usize, x: usize, blocks: i32): v128 {
+  let a: v128 = i32x4.splat(0), b: v128 = a, c: v128 = a, d: v128 = a;
+  for (const end: usize = panel + (<usize>blocks << 8); panel < end; panel += 32, x += 16) {
+    const v: v128 = v128.load(x);
+    a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load8x8_s(panel), v));
+    b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load8x8_s(panel, 8), v));
+    c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load8x8_s(panel, 16), v));
+    d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load8x8_s(panel, 24), v));
+  }
+  return sumsOf(a, b, c, d);
+}
+
+/** The same of a panel that was widened to 16 bits. */
+export function wideSums(panel: usize, x: usize, blocks: i32): v128 {
+  let a: v128 = i32x4.splat(0), b: v128 = a, c: v128 = a, d: v128 = a;
+  for (const end: usize = panel + (<usize>blocks << 9); panel < end; panel += 128, x += 32) {
+    const v: v128 = v128.load(x);
+    a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load(panel), v));
+    b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load(panel, 16), v));
+    c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load(panel, 32), v));
+    d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load(panel, 48), v));
+    const w: v128 = v128.load(x, 16);
+    a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load(panel, 64), w));
+    b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load(panel, 80), w));
+    c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load(panel, 96), w));
+    d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load(panel, 112), w));
+  }
+  return sumsOf(a, b, c, d);
+}
+
+function widenCodes(panel: usize, blocks: i32, to: usize): void {
+  for (const end: usize = panel + (<usize>blocks << 8); panel < end; panel += 16, to += 32) {
+    v128.store(to, v128.load8x8_s(panel));
+    v128.store(to, v128.load8x8_s(panel, 8), 16);
+  }
+}
+
+/** Rows from which on a panel is widened first. */
+const ROWS_TO_WIDEN: i32 = 3;
+
+/** Bytes of scratch that int8Linear() needs. */
+export function int8ScratchBytes(blocks: i32): usize { return 512 + (<usize>blocks << 9); }
+
+/**
+ * Panels [from, to) of out[r, o] = fl(sum of codes) (rowScale weightScale) / 127^2 (+ bias[o]) (+ the outlier columns) (+ residual[r, o]).
+ * x: quantized rows, none beyond fp16; out and residual are natural rows of outStride bytes; bias and residual 0: none.
+ */
 export function int8Linear(
-  w: usize, weightScales: usize, panels: i32, codes: usize, rowScales: usize, rows: i32, blocks: i32, bias: usize, out: usize, outStride: usize,
+  weight: usize, from: i32, to: i32, x: usize, rows: i32, bias: usize, residual: usize, out: usize, outStride: usize, scratch: usize,
 ): void {
-  const rowBytes: usize = <usize>blocks << 7;
-  const panelBytes: usize = <usize>blocks << 8;
-  for (let p = 0; p < panels; p++, w += panelBytes, weightScales += 16, out += 16) {
-    const scales: v128 = v128.load(weightScales);
-    for (let r = 0; r < rows; r++) {
-      let a: v128 = i32x4.splat(0), b: v128 = a, c: v128 = a, d: v128 = a;
-      const end: usize = w + panelBytes;
-      let x: usize = codes + <usize>r * rowBytes;
-      for (let at = w; at < end; at += 32, x += 16) {
-        const v: v128 = v128.load(x);
-        a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load8x8_s(at), v));
-        b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load8x8_s(at, 8), v));
-        c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load8x8_s(at, 16), v));
-        d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load8x8_s(at, 24), v));
-      }
-      const scale: v128 = f32x4.mul(v128.load32_splat(rowScales + (<usize>r << 2)), scales);
-      let y: v128 = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(sumsOf(a, b, c, d)), scale), f32x4.splat(ONE_127TH_SQUARED));
+  const blocks = blocksOf(weight);
+  const xBytes = quantizedBytes(blocks);
+  const widens = rows >= ROWS_TO_WIDEN;
+  const wide: usize = scratch + 512;
+  for (let p = from; p < to; p++) {
+    const panel: usize = elementsOf(weight) + <usize>p * (<usize>blocks << 8);
+    const weightScales: v128 = v128.load(scalesOf(weight) + (<usize>p << 4));
+    if (widens) widenCodes(panel, blocks, wide);
+    let row = x, place: usize = <usize>p << 4;
+    for (let r = 0; r < rows; r++, row += xBytes, place += outStride) {
+      const sums: v128 = widens ? wideSums(wide, codesOfRow(row), blocks) : codeSums(panel, codesOfRow(row), blocks);
+      const scale: v128 = f32x4.mul(f32x4.splat(scaleOf(row)), weightScales);
+      let y: v128 = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(sums), scale), f32x4.splat(ONE_127TH_SQUARED));
       if (bias) y = f32x4.add(y, v128.load(bias + (<usize>p << 4)));
-      v128.store(out + <usize>r * outStride, y);
+      const outliers = outliersOf(row);
+      if (outliers) y = f32x4.add(y, outlierSums(panel, weightScales, columnsOf(row, blocks), valuesOf(row, blocks), outliers, scratch));
+      if (residual) y = f32x4.add(y, v128.load(residual + place));
+      v128.store(out + place, y);
     }
   }
 }
@@ -137,42 +227,22 @@ function outlierBlock(panel: usize, scales: v128, columns: usize, values: usize,
   }
 }
 
-/**
- * out[r, o] += dot(x[r, columns], codes[o, columns] weightScale / 127) over the outlier columns of r, ascending, for rows that have
- * any. scratch: two rows and 512 bytes.
- */
-export function addOutliers(
-  w: usize, weightScales: usize, panels: i32, x: usize, rows: i32, blocks: i32, threshold: f32, outliers: usize, out: usize, outStride: usize, scratch: usize,
-): void {
-  const bytes: usize = <usize>blocks << 8;
-  const t: usize = scratch, acc: usize = scratch + 256, values: usize = scratch + 512, columns: usize = values + bytes;
-  for (let r = 0; r < rows; r++, x += bytes, out += outStride) {
-    const count = load<i32>(outliers + (<usize>r << 2));
-    if (count == 0) continue;
-    let found = 0;
-    for (let k = 0; found < count; k++) {
-      const value: f32 = load<f32>(x + (<usize>k << 2));
-      if (f32x4.extract_lane(toFp16(f32x4.splat(Mathf.abs(value))), 0) < threshold) continue;
-      store<f32>(values + (<usize>found << 2), value);
-      store<i32>(columns + (<usize>found << 2), k);
-      found++;
-    }
-    for (let p = 0; p < panels; p++) {
-      const panel: usize = w + <usize>p * bytes;
-      const scales: v128 = v128.load(weightScales + (<usize>p << 4));
-      memory.fill(scratch, 0, 512);
-      for (let from = 0; from < count; from += BLOCK) {
-        outlierBlock(panel, scales, columns, values, from, min(count, from + BLOCK), t);
-        if (count <= BLOCK) break;
-        for (let i: usize = 0; i < 256; i += 16) {
-          v128.store(acc + i, f32x4.add(v128.load(acc + i), v128.load(t + i)));
-          v128.store(t + i, f32x4.splat(0));
-        }
-      }
-      const place: usize = out + (<usize>p << 4);
-      v128.store(place, f32x4.add(v128.load(place), foldLanes(count <= BLOCK ? t : acc)));
+/** dot(x[columns], codes[o, columns] weightScale / 127) over a row's outlier columns, for the four outputs of a panel. scratch: 512 bytes. */
+function outlierSums(panel: usize, scales: v128, columns: usize, values: usize, count: i32, scratch: usize): v128 {
+  const t: usize = scratch, acc: usize = scratch + 256;
+  memory.fill(scratch, 0, 512);
+  if (count <= BLOCK) {
+    outlierBlock(panel, scales, columns, values, 0, count, t);
+    return foldLanes(t);
+  }
+  for (let from = 0; from < count; from += BLOCK) {
+    outlierBlock(panel, scales, columns, values, from, min(count, from + BLOCK), t);
+    for (let i: usize = 0; i < 256; i += 16) {
+      v128.store(acc + i, f32x4.add(v128.load(acc + i), v128.load(t + i)));
+      v128.store(t + i, f32x4.splat(0));
     }
   }
+  return foldLanes(acc);
 }
 
 /** Folds sixteen vectors of four outputs. */
@@ -181,13 +251,4 @@ function foldLanes(lanes: usize): v128 {
     for (let i: usize = 0; i < half; i += 16) v128.store(lanes + i, f32x4.add(v128.load(lanes + i), v128.load(lanes + i + half)));
   }
   return v128.load(lanes);
-}
-
-/** Dequantized rows of codes that `tokens` names, padded, for an embedding table that is int8. */
-export function embedCodes(w: usize, weightScales: usize, tokens: usize, rows: i32, blocks: i32, out: usize): void {
-  for (let r = 0; r < rows; r++) {
-    const o = load<i32>(tokens + (<usize>r << 2));
-    const scale: f32 = load<f32>(weightScales + (<usize>o << 2));
-    for (let k = 0; k < blocks << 6; k++, out += 4) store<f32>(out, <f32>load<i8>(codeAt(w, o, k, blocks)) * scale * ONE_127TH);
-  }
 }

@@ -10,9 +10,12 @@
  * "a row never depends on its neighbours" plain to see.
  */
 import { rowBytes } from './layout';
+import { blocksOf, FP32, kindOf, panelOf } from './weights';
 
 /** Rows that meet a panel before the next panel is taken, in bytes of packed rows: they stay in the second-level cache. */
 const ROWS_AT_ONCE: usize = 128 << 10;
+/** The same where each panel is decoded first: a trade of that cache against decoding again. */
+const ROWS_PER_DECODING: usize = 1 << 20;
 
 /**
  * The accumulators of one row against a panel, [lane group][output][4], into `acc`. Exported only so that the optimizer keeps
@@ -74,21 +77,20 @@ export function foldPanel(acc: usize): v128 {
 }
 
 /**
- * out[r, o] = dot(x[r], w[o]) (+ bias[o]) (+ residual[r, o]).
- * packed rows and weight as in layout.ts; out and residual are natural rows of outStride bytes; bias and residual 0: none;
- * scratch: 256 bytes.
+ * Panels [from, to) of out[r, o] = dot(x[r], w[o]) (+ bias[o]) (+ residual[r, o]).
+ * x: packed rows; out and residual are natural rows of outStride bytes; bias and residual 0: none; scratch: 256 bytes and a panel.
  */
 export function linear(
-  w: usize, panels: i32, x: usize, rows: i32, blocks: i32, bias: usize, residual: usize, out: usize, outStride: usize, scratch: usize,
+  weight: usize, from: i32, to: i32, x: usize, rows: i32, bias: usize, residual: usize, out: usize, outStride: usize, scratch: usize,
 ): void {
+  const blocks = blocksOf(weight);
   const xBytes = rowBytes(blocks);
-  const panelBytes = xBytes << 2;
-  const rowsAtOnce: i32 = max(1, <i32>(ROWS_AT_ONCE / xBytes));
-  for (let from = 0; from < rows; from += rowsAtOnce) {
-    const to = min(rows, from + rowsAtOnce);
-    for (let p = 0; p < panels; p++) {
-      const panel: usize = w + <usize>p * panelBytes;
-      for (let r = from; r < to; r++) {
+  const rowsAtOnce: i32 = max(1, <i32>((kindOf(weight) == FP32 ? ROWS_AT_ONCE : ROWS_PER_DECODING) / xBytes));
+  for (let first = 0; first < rows; first += rowsAtOnce) {
+    const end = min(rows, first + rowsAtOnce);
+    for (let p = from; p < to; p++) {
+      const panel = panelOf(weight, p, scratch + 256);
+      for (let r = first; r < end; r++) {
         accumulate(panel, x + <usize>r * xBytes, blocks, scratch);
         let y: v128 = foldPanel(scratch);
         const place: usize = <usize>r * outStride + (<usize>p << 4);

@@ -13,12 +13,13 @@ export function rmsNorm(x: usize, rows: i32, blocks: i32, weight: usize, recipro
   }
 }
 
-/** ((x - mean) r) w + b. `ones`: a natural row of 1 in the first `columns` elements, then +0. */
+/** ((x - mean) r) w + b. `ones`: a row of scratch. */
 export function layerNorm(
   x: usize, rows: i32, columns: usize, blocks: i32, weight: usize, bias: usize, ones: usize, reciprocal: f32, eps: f32, out: usize,
 ): void {
   const bytes: usize = <usize>blocks << 8;
   const real: usize = columns << 2;
+  for (let i: usize = 0; i < bytes; i += 4) store<f32>(ones + i, i < real ? 1 : 0);
   for (let row = 0; row < rows; row++, x += bytes, out += bytes) {
     const mean: v128 = f32x4.splat(dot(x, ones, blocks) * reciprocal);
     for (let i: usize = 0; i < bytes; i += 16) v128.store(out + i, f32x4.sub(v128.load(x + i), mean));

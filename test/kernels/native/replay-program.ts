@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildFlags, SOURCES } from '../../../kernels/engines/native-build.ts';
+import { buildFlags, SOURCES } from '../../../kernels/native-build.ts';
 import { keyOf, scratchFolder } from '../native-library.ts';
 
 const PROGRAM = fileURLToPath(new URL('replay.c', import.meta.url));
