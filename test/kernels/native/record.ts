@@ -5,6 +5,7 @@ import { NativeDevice } from '../../../kernels/engines/native-device.ts';
 import type { NativeFunctions } from '../../../kernels/engines/native-library.ts';
 import { RecordedOps } from '../../../kernels/engines/recorded-ops.ts';
 import { firstDifference, opCases, selfTest } from '../../../kernels/selftest.ts';
+import { referenceStatistics } from '../../../kernels/statistics/reference.ts';
 import { sessionOf, someTokens, tinyCheckpoint } from '../test-models.ts';
 import { Recording, RecordingDevice } from './recording.ts';
 
@@ -16,7 +17,7 @@ export async function record(functions: NativeFunctions, file: string, extent: '
   let next = 0;
   await selfTest('recorded', () => open(cases[next++]!.name), cases);
   for (const { name } of formats) {
-    const session = sessionOf(tinyCheckpoint('llama'), name, { name: 'recorded', canonical: true, build: '', ops: open(`tiny model, ${name}`) });
+    const session = sessionOf(tinyCheckpoint('llama'), name, { name: 'recorded', canonical: true, build: '', ops: open(`tiny model, ${name}`), statistics: referenceStatistics });
     const { vocabulary } = session.shape;
     const tokens = someTokens(extent === 'full' ? 67 : 9, vocabulary);
     const judge = sessionOf(tinyCheckpoint('llama'), name);
