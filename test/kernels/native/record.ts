@@ -16,6 +16,11 @@ export async function record(functions: NativeFunctions, file: string, extent: '
   const cases = opCases(extent);
   let next = 0;
   await selfTest('recorded', () => open(cases[next++]!.name), cases);
+  const ops = open('a weight in the place of a cache that was given back');
+  ops.freeCache(ops.kvCache(1, 1, 3, 1, 5));
+  const fp16 = formats.find(({ name }) => name === 'fp16')!;
+  ops.weight(fp16.encode({ name: 'w', shape: [3, 4], values: new Float32Array(12) }), fp16);
+  ops.dispose();
   for (const { name } of formats) {
     const session = sessionOf(tinyCheckpoint('llama'), name, { name: 'recorded', canonical: true, build: '', ops: open(`tiny model, ${name}`), statistics: referenceStatistics });
     const { vocabulary } = session.shape;
