@@ -53,6 +53,8 @@ export class NativeBuildError extends Error {
 
 const INSTALL = 'Install a C compiler (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install).';
 
+const TEMPORARY = 'Make the folder for temporary files writable (TMPDIR names it).';
+
 /** Every file of kernels/c that a build reads. */
 export const NATIVE_SOURCES: readonly string[] = [
   ...COMMON, 'instruction-sets.c', ...['plain', 'avx512', 'avx2', 'neon'].flatMap(filesOf),
@@ -87,7 +89,9 @@ export async function buildNative(outFile: string, sources: string = SOURCES): P
   }
   if (process.platform !== 'linux' && process.platform !== 'darwin') throw new NativeBuildError(`native code is not built on ${process.platform}`, 'Use Linux or macOS; on Windows, WSL.');
   const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include');
-  const folder = await mkdtemp(join(tmpdir(), 'bitwidth-native-'));
+  const folder = await mkdtemp(join(tmpdir(), 'bitwidth-native-')).catch((error: Error) => {
+    throw new NativeBuildError(`the native library cannot be built: ${error.message}`, TEMPORARY);
+  });
   try {
     const compile = async (name: string, flags: readonly string[]): Promise<string | undefined> => {
       const { error } = await run(compiler.command, [...FLAGS, ...flags, '-I', headers, '-c', join(sources, name), '-o', join(folder, `${name}.o`)]);
@@ -116,7 +120,7 @@ export async function buildNative(outFile: string, sources: string = SOURCES): P
     };
   } catch (error) {
     if (error instanceof NativeBuildError) throw error;
-    throw new NativeBuildError(`the native library cannot be built: ${(error as Error).message}`, 'Make the folder for temporary files writable.');
+    throw new NativeBuildError(`the native library cannot be built: ${(error as Error).message}`, TEMPORARY);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

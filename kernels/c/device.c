@@ -211,6 +211,9 @@ static void cut(struct bw_op *op, int32_t threads) {
   op->chunks = (op->units + op->grain - 1) / op->grain * blocks;
 }
 
+/* Whether two pieces of the workspace share a line. */
+static int overlap(int64_t a, int64_t a_lines, int64_t b, int64_t b_lines) { return a_lines > 0 && b_lines > 0 && a < b + b_lines && b < a + a_lines; }
+
 /* Longer rows, padded, would leave 32 bits. */
 enum { LONGEST_ROW = INT32_MAX - BW_BLOCK };
 
@@ -298,6 +301,8 @@ static int read_op(const struct bw_device *device, const int32_t *w, const int32
   } else if (needs_y) return 0;
   if (code != BW_REMEMBER) {
     if (w[BW_AT_OUT] < 0 || w[BW_AT_OUT] + out_lines > lines) return 0;
+    if (op->x && overlap(w[BW_AT_OUT], out_lines, w[BW_AT_X], x_lines)) return 0;
+    if (op->y && overlap(w[BW_AT_OUT], out_lines, w[BW_AT_Y], y_lines)) return 0;
     op->out = base + (size_t)w[BW_AT_OUT] * 16;
   }
   return 1;

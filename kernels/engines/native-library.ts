@@ -47,7 +47,9 @@ let why: string | undefined;
 export function useNativeLibrary(file: string): string | undefined {
   if (library !== undefined) return undefined;
   try {
-    const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12);
+    const bytes = readFileSync(file);
+    if (isCutShort(bytes)) throw new Error('the file ends too early');
+    const sha256 = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
     const module: { exports: unknown } = { exports: {} };
     process.dlopen(module as NodeJS.Module, file, constants.dlopen.RTLD_NOW);
     library = { functions: module.exports as NativeFunctions, sha256 };
@@ -55,6 +57,12 @@ export function useNativeLibrary(file: string): string | undefined {
   } catch (error) {
     return (why = `its library cannot be loaded: ${(error as Error).message.split('\n')[0]}`);
   }
+}
+
+/** Whether an ELF file ends before its table of sections, which linkers put last. Loading one crashes the process instead of failing. */
+function isCutShort(bytes: Buffer): boolean {
+  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) return false;
+  return Number(bytes.readBigUInt64LE(0x28)) + bytes.readUInt16LE(0x3a) * bytes.readUInt16LE(0x3c) > bytes.length;
 }
 
 /** True once a library is loaded. */
