@@ -2,7 +2,7 @@ export { packRows, packWeight, packHalves, packCodes4 } from './layout';
 export { packCodes, quantizeRow } from './int8';
 export { sequenceBytes } from './attention';
 export { countNotFinite } from './elementwise';
-export { preparedBytesOf, scratchBytesOf, planBytesOf, runProgram, refusedCount, help, stop } from './program';
+export { preparedBytesOf, scratchBytesOf, stateBytesOf, runProgram, refusedCount, help, stop } from './program';
 // Exported only so that the optimizer keeps them functions; linear.ts accumulate() tells why.
 export { accumulate } from './linear';
 export { codeSums, wideSums } from './int8';
