@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, pipeline } from './stages/dag/index.ts';
-import { ENGINE_VARIABLE, readStudy, study } from './stages/quantization/index.ts';
+import { ENGINE_VARIABLE, nativeCell, readRevoked, readStudy, study } from './stages/quantization/index.ts';
 import type { Pipeline } from './stages/dag/index.ts';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
@@ -29,17 +29,27 @@ const boundaries = {
 /** The pipeline of the study as it stands in the files; `quick`: of its `quick:` block. */
 export async function studyPipeline({ quick }: { readonly quick: boolean }): Promise<Pipeline> {
   const config = await readStudy(root, { quick });
+  const revoked = await readRevoked(root);
   // Which exact engine computes is no part of any key: it reaches the stages' processes beside the tasks.
   process.env[ENGINE_VARIABLE] = config.engine;
-  const { cells, tables, formats } = study(config);
+  const native = await nativeCell();
+  const { cells, tables, formats } = study(config, native);
   const site = report({ tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name) });
   return pipeline({
     name: 'bitwidth',
     root,
-    cells: [...cells, ...site.cells],
+    cells: [native, ...cells, ...site.cells],
     boundaries,
     exports: site.exports,
     closing: ['The report: reports/site/index.html'],
+    revoked,
+    // Few commands ask: what these need is loaded then.
+    variation: async (computedBy) => (await import('./stages/quantization/other-engine.ts')).otherEngine(computedBy),
+    doctor: async () => {
+      const { compilerChecks, engineChecks } = await import('./stages/quantization/doctor.ts');
+      // In this order: the engines are asked with the library loaded.
+      return [await compilerChecks(), await engineChecks()];
+    },
   });
 }
 

@@ -1,7 +1,7 @@
 -- The tables of the study: the contract between the stages that write rows and the report that draws them.
 -- `tabulate` writes one NDJSON per table in this order of columns; the warehouse loads them; a page asks with SQL.
 -- Every row names in `cell` the cell that computed it: that is where each number on the site leads.
--- No clock, host or path appears in a table but in machines and speed (measured).
+-- No clock, host or path appears in a table; what machines are shows in machines, kernel_rates and the timings (measured).
 
 CREATE TABLE models (
   model VARCHAR PRIMARY KEY, title VARCHAR NOT NULL, architecture VARCHAR NOT NULL,
@@ -102,6 +102,25 @@ CREATE TABLE speed_samples (             -- one timing: a format once in a block
   phase VARCHAR NOT NULL,                -- prefill | decode
   pair VARCHAR NOT NULL,                 -- 'A' for all; 'A2' for the second run of the format timed twice (A/A)
   block INTEGER NOT NULL, place INTEGER NOT NULL, tokens INTEGER NOT NULL, duration_ms DOUBLE NOT NULL, cell VARCHAR NOT NULL
+);
+
+CREATE TABLE kernel_rates (              -- npm run bench: what an engine or a peer reached at one kind of work; empty where it was not run
+  suite VARCHAR NOT NULL,                -- read (memory and nothing else) | products | attention | models
+  who VARCHAR NOT NULL, version VARCHAR NOT NULL,                   -- an engine and its build, or a peer's package
+  peer BOOLEAN NOT NULL,
+  decoded BOOLEAN NOT NULL,              -- keeps weights as fp32, whatever their format
+  format VARCHAR NOT NULL,               -- of the weights, in the words of who computes
+  shape VARCHAR NOT NULL,                -- of a weight, or a model's name
+  phase VARCHAR NOT NULL,                -- read | product | attention | prefill | decode
+  batch INTEGER NOT NULL,                -- rows of a product, tokens of a prefill, sequences of a decode
+  threads INTEGER NOT NULL,
+  value DOUBLE NOT NULL, low DOUBLE NOT NULL, high DOUBLE NOT NULL, -- median and quartiles over rounds in which all took turns
+  unit VARCHAR NOT NULL, rounds INTEGER NOT NULL,
+  bytes BIGINT NOT NULL,                 -- working set: weights that a call reads
+  level VARCHAR NOT NULL,                -- the smallest level that holds it: L2 | L3 | memory
+  level_bytes BIGINT,                    -- that cache's size; null: memory
+  read_share DOUBLE,                     -- bytes read a second, as a share of what the same threads read of such a buffer; null: bound by arithmetic
+  quick BOOLEAN NOT NULL, cpu VARCHAR NOT NULL, cores INTEGER NOT NULL, cell VARCHAR NOT NULL
 );
 
 CREATE TABLE machines (

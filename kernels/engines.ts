@@ -8,8 +8,11 @@ import { reference } from './engines/reference.ts';
 import { native } from './engines/native.ts';
 import { wasm } from './engines/wasm.ts';
 import type { Ops } from './ops.ts';
+import type { Statistics } from './statistics.ts';
 
+export { hasNativeLibrary, noNativeLibrary, useNativeLibrary } from './engines/native-library.ts';
 export { EngineUnfit } from './selftest.ts';
+export { THREADS_VARIABLE } from './threads.ts';
 
 export interface EngineInstance {
   readonly name: string;
@@ -17,6 +20,8 @@ export interface EngineInstance {
   /** Identifies the code that computes: a hash of the binary and the CPU features it uses. Goes into records. */
   readonly build: string;
   readonly ops: Ops;
+  /** Of the logits that `ops` computes. Instances of one engine may share them: nothing is kept between calls. */
+  readonly statistics: Statistics;
 }
 
 export interface Engine {

@@ -26,6 +26,8 @@ export * from './formats.ts';
 export * from './generate.ts';
 export * from './half.ts';
 export * from './models.ts';
+export { buildNative, NativeBuildError } from './native-build.ts';
+export type { Compiler, NativeBuild } from './native-build.ts';
 export { ModelConfigError } from './models/config.ts';
 export * from './ops.ts';
 export * from './safetensors.ts';

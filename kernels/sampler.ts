@@ -4,7 +4,7 @@
  * token alone, so formats, temperatures and top_k see the same noise and their texts part only where their models do.
  */
 import { log } from './functions.ts';
-import { threefry2x32 } from './threefry.ts';
+import { threefryWord } from './threefry.ts';
 
 const { fround } = Math;
 
@@ -36,11 +36,12 @@ function gumbelOf(r: number): number {
 
 /** The noise of a token: r is the first word of Threefry with key (prompt, seed) and counter (position, token). */
 export function gumbel(promptKey: number, seed: number, position: number, token: number): number {
-  return gumbelOf(threefry2x32(promptKey, seed, position, token)[0]);
+  return gumbelOf(threefryWord(promptKey, seed, position, token));
 }
 
 /** By the first 8 bits of r, more than any noise of such an r: 2^-10 is far above the errors of log. Spares most logarithms. */
 const noiseBound = Float32Array.from({ length: 256 }, (_, first) => gumbelOf((first << 24) | 0xff_ffff) + 1 / 1024);
+const MOST_NOISE = noiseBound[255]!;
 
 /** Position of the largest value; the first of equals. */
 export function argmax(values: Float32Array): number {
@@ -92,17 +93,26 @@ function kthLargest(values: Float32Array, k: number): number {
  */
 export function sampleToken(logits: Float32Array, sampling: Sampling, promptKey: number, position: number): number {
   if (isGreedy(sampling)) return argmax(logits);
+  const { topK, seed } = sampling;
   const temperature = fround(sampling.temperature);
+  const score = (z: number, noise: number): number => fround(z + fround(temperature * noise));
+  // Rounding keeps order, so a token whose logit cannot reach the likeliest one's score with any noise needs none.
+  const likeliest = argmax(logits);
+  const reached = score(logits[likeliest]!, gumbel(promptKey, seed, position, likeliest));
+  const some = topK > 0 && topK < logits.length ? candidates(logits, topK) : undefined;
+  const count = some?.length ?? logits.length;
   let best = -1;
   let bestScore = -Infinity;
-  for (const token of candidates(logits, sampling.topK)) {
+  for (let i = 0; i < count; i++) {
+    const token = some ? some[i]! : i;
     const z = logits[token]!;
-    const [r] = threefry2x32(promptKey, sampling.seed, position, token);
-    if (fround(z + fround(temperature * noiseBound[r >>> 24]!)) <= bestScore) continue;
-    const score = fround(z + fround(temperature * gumbelOf(r)));
-    if (score > bestScore) {
+    if (score(z, MOST_NOISE) < reached) continue;
+    const r = threefryWord(promptKey, seed, position, token);
+    if (score(z, noiseBound[r >>> 24]!) <= bestScore) continue;
+    const own = score(z, gumbelOf(r));
+    if (own > bestScore) {
       best = token;
-      bestScore = score;
+      bestScore = own;
     }
   }
   return best;

@@ -9,6 +9,7 @@ import { architectureNamed } from './models.ts';
 import type { ModelShape, TensorSource } from './models.ts';
 import { NotFinite } from './ops.ts';
 import type { Activation, Draws, KvCache, MemoryUse, Rows } from './ops.ts';
+import type { Statistics } from './statistics.ts';
 import { traced } from './trace.ts';
 import type { Trace } from './trace.ts';
 
@@ -19,7 +20,7 @@ export interface Session {
   readonly shape: ModelShape;
   /** The format of the linear layers. */
   readonly format: string;
-  readonly engine: { readonly name: string; readonly build: string; readonly canonical: boolean };
+  readonly engine: { readonly name: string; readonly build: string; readonly canonical: boolean; readonly statistics: Statistics };
   /** Starts `slots` empty sequences of at most `positions` tokens; gives the cache of the call before back. */
   reset(slots: number, positions: number): void;
   /**
@@ -82,7 +83,7 @@ export function openSession(options: SessionOptions): Session {
     architecture: architecture.name,
     shape,
     format,
-    engine: { name: engine.name, build: engine.build, canonical: engine.canonical },
+    engine: { name: engine.name, build: engine.build, canonical: engine.canonical, statistics: engine.statistics },
 
     reset(slots, length) {
       if (!(Number.isInteger(length) && length >= 1 && length <= positions)) throw new RangeError(`${length} positions; this session allows 1 to ${positions}`);

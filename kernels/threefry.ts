@@ -9,8 +9,17 @@ function rotl(x: number, n: number): number {
   return (x << n) | (x >>> (32 - n));
 }
 
+/** The second word of the last call. */
+let second = 0;
+
 /** Two random 32-bit words (as signed integers) of the key and the counter. */
 export function threefry2x32(key0: number, key1: number, counter0: number, counter1: number): [number, number] {
+  const first = threefryWord(key0, key1, counter0, counter1);
+  return [first, second];
+}
+
+/** The first of them: where there are many, it counts that no pair is made. */
+export function threefryWord(key0: number, key1: number, counter0: number, counter1: number): number {
   const key2 = PARITY ^ key0 ^ key1;
   let a = (counter0 + key0) | 0;
   let b = (counter1 + key1) | 0;
@@ -39,5 +48,6 @@ export function threefry2x32(key0: number, key1: number, counter0: number, count
   a = (a + b) | 0; b = rotl(b, 26) ^ a;
   a = (a + b) | 0; b = rotl(b, 6) ^ a;
   a = (a + key2) | 0; b = (b + key0 + 5) | 0;
-  return [a, b];
+  second = b;
+  return a;
 }

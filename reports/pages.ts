@@ -7,6 +7,7 @@ import { failures } from './pages/failures.ts';
 import { format } from './pages/format.ts';
 import { formats } from './pages/formats.ts';
 import { glossary } from './pages/glossary.ts';
+import { kernels } from './pages/kernels.ts';
 import { method } from './pages/method.ts';
 import { model } from './pages/model.ts';
 import { models } from './pages/models.ts';
@@ -17,5 +18,5 @@ import { sensitivity } from './pages/sensitivity.ts';
 import { speed } from './pages/speed.ts';
 
 export const pages: readonly Page[] = [
-  overview, quality, sensitivity, speed, samples, claims, formats, format, models, model, method, dag, data, failures, glossary,
+  overview, quality, sensitivity, speed, kernels, samples, claims, formats, format, models, model, method, dag, data, failures, glossary,
 ];

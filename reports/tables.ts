@@ -20,6 +20,7 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
   sweep_metrics: METRIC_KEYS,
   generations: ['model', 'format', 'prompt', 'seed', 'temperature', 'top_k'],
   speed_samples: ['model', 'format', 'engine', 'machine', 'phase', 'pair', 'block'],
+  kernel_rates: ['suite', 'who', 'format', 'shape', 'phase', 'batch', 'threads'],
   machines: ['machine'],
   claims: ['claim', 'version'],
   claim_effects: ['claim', 'part', 'model', 'format'],
@@ -27,7 +28,7 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
 };
 
 /** Tables with a row per token or per window: their cells' pages say how many rows there are, and do not list them. */
-export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'speed_samples', 'generations', 'tensor_errors']);
+export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'speed_samples', 'kernel_rates', 'generations', 'tensor_errors']);
 
 /** Tables whose CSV is compressed: a row for each scored token is tens of megabytes. */
 export const PACKED: ReadonlySet<string> = new Set(['token_scores']);

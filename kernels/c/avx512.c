@@ -11,6 +11,7 @@
 #define FEW_ROWS 4
 #define TILE_ROWS 2
 #define TILE_OUTPUTS 4
+#define PREFETCH_BYTES 4096
 #define INT8_ROWS 8
 
 typedef __m512 vf;
@@ -29,13 +30,11 @@ static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vf_floor(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 /* a < b ? x : y */
 static inline vf vf_less(vf a, vf b, vf x, vf y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x); }
-static inline vi vi_load(const void *p) { return _mm512_load_si512(p); }
 static inline vi vi_set(int32_t x) { return _mm512_set1_epi32(x); }
 static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 static inline vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
-static inline vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 static inline vi vi_shl23(vi x) { return _mm512_slli_epi32(x, 23); }
 static inline vi vi_of(vf x) { return _mm512_castps_si512(x); }
 static inline vf vf_of(vi x) { return _mm512_castsi512_ps(x); }
@@ -44,14 +43,15 @@ static inline vi vi_from(vf x) { return _mm512_cvttps_epi32(x); }
 static inline vf vf_from_fp16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline vf vf_from_bf16(const uint16_t *p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16)); }
 
-/* Sixteen values, a permutation's source. */
-typedef __m512 vtable;
-static inline vtable vtable_scaled(const float *table, float scale) { return _mm512_mul_ps(_mm512_loadu_ps(table), _mm512_set1_ps(scale)); }
-/* Values of the high and of the low nibbles of sixteen bytes. A permutation looks at the low four bits of an index only. */
-static inline void vtable_decode(const vtable *table, const uint8_t *bytes, vf *high, vf *low) {
-  __m512i codes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)bytes));
-  *low = _mm512_permutexvar_ps(codes, *table);
-  *high = _mm512_permutexvar_ps(_mm512_srli_epi32(codes, 4), *table);
+/* Four steps of sixteen lanes: high and low nibbles of sixteen bytes, then of the sixteen behind them, looked up and scaled. The scaled table is
+   a permutation's source; a permutation looks at the low four bits of an index only. */
+static inline void decode_codes(const float *table, float scale, const uint8_t *bytes, vf out[BW_STEPS]) {
+  const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(table), _mm512_set1_ps(scale));
+  for (int half = 0; half < 2; half++) {
+    __m512i codes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(bytes + 16 * half)));
+    out[2 * half] = _mm512_permutexvar_ps(_mm512_srli_epi32(codes, 4), scaled);
+    out[2 * half + 1] = _mm512_permutexvar_ps(codes, scaled);
+  }
 }
 
 /* Natural order to blocks of [step][lane]. */
@@ -64,18 +64,36 @@ static void pack_row(const float *x, int32_t blocks, float *packed) {
   }
 }
 
-/* Lanes [16 outputs][16] to sixteen sums, each folded 8, 4, 2, 1: the folds of two outputs share a vector, then of four, ... */
-static void fold_panel(const float *lanes, float *sums) {
-  vf a[8], b[4], c[2];
-  for (int i = 0; i < 8; i++) {
-    vf p = _mm512_load_ps(lanes + 32 * i), q = _mm512_load_ps(lanes + 32 * i + 16);
-    a[i] = _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x44), _mm512_shuffle_f32x4(p, q, 0xee));
-  }
-  for (int i = 0; i < 4; i++) b[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0x88), _mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0xdd));
-  for (int i = 0; i < 2; i++) c[i] = _mm512_add_ps(_mm512_shuffle_ps(b[2 * i], b[2 * i + 1], 0x44), _mm512_shuffle_ps(b[2 * i], b[2 * i + 1], 0xee));
-  vf d = _mm512_add_ps(_mm512_shuffle_ps(c[0], c[1], 0x88), _mm512_shuffle_ps(c[0], c[1], 0xdd));
+/* The folds 8 and 4 of four outputs: their four lanes each, side by side. The folds of two outputs share a vector, then of four, ... */
+static inline vf fold_four(const vf lanes[4]) {
+  vf p = _mm512_add_ps(_mm512_shuffle_f32x4(lanes[0], lanes[1], 0x44), _mm512_shuffle_f32x4(lanes[0], lanes[1], 0xee));
+  vf q = _mm512_add_ps(_mm512_shuffle_f32x4(lanes[2], lanes[3], 0x44), _mm512_shuffle_f32x4(lanes[2], lanes[3], 0xee));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x88), _mm512_shuffle_f32x4(p, q, 0xdd));
+}
+
+/* The folds 2 and 1 of sixteen outputs, four to a vector. */
+static inline void fold_rest(vf a, vf b, vf c, vf d, float *sums) {
+  vf p = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+  vf q = _mm512_add_ps(_mm512_shuffle_ps(c, d, 0x44), _mm512_shuffle_ps(c, d, 0xee));
+  vf all = _mm512_add_ps(_mm512_shuffle_ps(p, q, 0x88), _mm512_shuffle_ps(p, q, 0xdd));
   /* Output 4m + j is now at place 4j + m. */
-  _mm512_store_ps(sums, _mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), d));
+  _mm512_store_ps(sums, _mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), all));
+}
+
+/* Sixteen outputs whose fours are folded already, at every fourth vector. */
+static inline void fold_fours(const float *lanes, float *sums) {
+  fold_rest(_mm512_load_ps(lanes), _mm512_load_ps(lanes + 64), _mm512_load_ps(lanes + 128), _mm512_load_ps(lanes + 192), sums);
+}
+
+/* Lanes [16 outputs][16] to sixteen sums, each folded 8, 4, 2, 1. */
+static inline void fold_panel(const float *lanes, float *sums) {
+  vf four[4];
+  for (int m = 0; m < 4; m++) {
+    vf a[4];
+    for (int j = 0; j < 4; j++) a[j] = _mm512_load_ps(lanes + 16 * (4 * m + j));
+    four[m] = fold_four(a);
+  }
+  fold_rest(four[0], four[1], four[2], four[3], sums);
 }
 
 /* Sums of codes of R rows, `stride` bytes apart, with a panel: sums [row][output]. */
@@ -114,4 +132,4 @@ static inline __attribute__((always_inline)) void int8_product(const uint8_t *pa
 #include "sample.inc.h"
 #include "execute.inc.h"
 
-const struct bw_kernels bw_avx512 = { "avx512", execute, scratch_bytes, count_not_finite, read_all };
+const struct bw_kernels bw_avx512 = { "avx512", execute, scratch_bytes, count_not_finite };

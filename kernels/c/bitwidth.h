@@ -11,15 +11,15 @@
 #include <stdint.h>
 #include <stddef.h>
 
-enum { BW_BLOCK = 64, BW_LANES = 16, BW_STEPS = 4, BW_PANEL = 16 };
+enum { BW_BLOCK = 64, BW_LANES = 16, BW_STEPS = 4, BW_PANEL = 16, BW_TABLE4_BYTES = 36 };
 
 enum bw_family { BW_FP32, BW_FP16, BW_BF16, BW_TABLE4, BW_INT8 };
 
 /* A weight [out, in]; `row_bytes` from one output to the next (INT8: from one panel to the next).
  *   FP32    [out][block][step][lane] fp32
  *   FP16    the same, 16 bits each; BF16 too
- *   TABLE4  [out]{ [block] 32 bytes of codes as bitsandbytes packs them: byte j of a half block is lane j's steps 0 (high nibble) and 1;
- *                  [block] fp32 scale }
+ *   TABLE4  [out][block]{ 32 bytes of codes as bitsandbytes packs them: byte j of a half block is lane j's steps 0 (high nibble) and 1;
+ *                  the fp32 scale }: one stream of memory, since two that begin anew with each row cost half of the bandwidth
  *   INT8    [panel][ceil(in / 64) * 16][output in panel][4 columns] int8, plus 128; scales by output */
 struct bw_weight {
   enum bw_family family;
@@ -59,7 +59,7 @@ struct bw_scratch {
   uint8_t *memory;
   size_t bytes;
   const float *packed_x;
-  int32_t packed_round, packed_first, packed_rows, packed_family;
+  int32_t packed_round, packed_first, packed_rows, packed_stride, packed_family;
   uint64_t packed_program;
 };
 
@@ -76,12 +76,11 @@ struct bw_kernels {
   size_t (*scratch_bytes)(const struct bw_op *op);
   /* Of rows of `cols` floats, `stride` apart. */
   int64_t (*count_not_finite)(const float *x, int32_t rows, int32_t cols, int32_t stride);
-  /* xor of all bits, to read memory as fast as it goes. */
-  uint32_t (*read_all)(const uint8_t *bytes, size_t count);
 };
 
-/* Whether this processor has what the kernels need, and the kernels. */
-struct bw_instruction_set { const struct bw_kernels *kernels; int (*supported)(void); };
+/* Whether this processor has what the kernels need, the kernels, and the row statistics (statistics.h). */
+struct bw_statistics;
+struct bw_instruction_set { const struct bw_kernels *kernels; int (*supported)(void); const struct bw_statistics *statistics; };
 
 /* Best first; ends with a null. */
 extern const struct bw_instruction_set bw_instruction_sets[];

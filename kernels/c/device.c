@@ -38,7 +38,8 @@ static void free_held(struct held *held) {
   if (held->kind == VECTOR) bw_give(held->is.vector.values);
   if (held->kind == ROTARY) { bw_give(held->is.rotary.cos); bw_give(held->is.rotary.sin); }
   if (held->kind == CACHE) bw_give(held->is.cache.data);
-  held->kind = NOTHING;
+  /* What is held here next finds no addresses of what was. */
+  *held = (struct held){ .kind = NOTHING };
 }
 
 void bw_device_free(struct bw_device *device) {
@@ -158,7 +159,7 @@ static const void *find(const struct bw_device *device, int32_t handle, enum kin
 }
 
 /* A chunk of work should last some microseconds: long against taking it, short against waiting for it. */
-static const int64_t CHUNK_PRODUCTS = 60000;
+static const int64_t CHUNK_PRODUCTS = 400000;
 /* Packed rows of a product stay within this. */
 enum { PACKED_BYTES = 1 << 20, MOST_ROWS_AT_ONCE = 64 };
 
@@ -210,15 +211,20 @@ static void cut(struct bw_op *op, int32_t threads) {
   op->chunks = (op->units + op->grain - 1) / op->grain * blocks;
 }
 
+/* Whether two pieces of the workspace share a line. */
+static int overlap(int64_t a, int64_t a_lines, int64_t b, int64_t b_lines) { return a_lines > 0 && b_lines > 0 && a < b + b_lines && b < a + a_lines; }
+
+/* Longer rows, padded, would leave 32 bits. */
+enum { LONGEST_ROW = INT32_MAX - BW_BLOCK };
+
 /* Turns words into an op; 0 where they make none. */
 static int read_op(const struct bw_device *device, const int32_t *w, const int32_t *lists, int32_t list_length, int64_t lines, struct bw_op *op) {
   int32_t code = w[BW_AT_CODE], rows = w[BW_AT_ROWS], cols = w[BW_AT_COLS];
-  if (rows < 0 || cols < 1) return 0;
+  if (rows < 0 || cols < 1 || cols > LONGEST_ROW) return 0;
   *op = (struct bw_op){ .code = code, .rows = rows, .cols = cols, .out_cols = cols, .a1 = w[BW_AT_A1], .a2 = w[BW_AT_A2], .a3 = w[BW_AT_A3], .a4 = w[BW_AT_A4] };
   memcpy(&op->f0, &w[BW_AT_F0], 4);
   memcpy(&op->f1, &w[BW_AT_F1], 4);
-  int64_t x_rows = rows;
-  int32_t listed = 0, listed2 = 0;
+  int64_t x_rows = rows, listed = 0, listed2 = 0;
   switch (code) {
     case BW_EMBED: {
       const struct bw_weight *weight = op->handle = find(device, w[BW_AT_HANDLE], WEIGHT);
@@ -253,12 +259,12 @@ static int read_op(const struct bw_device *device, const int32_t *w, const int32
       const struct bw_cache *cache = op->handle = find(device, w[BW_AT_HANDLE], CACHE);
       if (cache == NULL || op->a2 < 0 || op->a2 >= cache->layers) return 0;
       int32_t heads = code == BW_ATTEND ? op->a3 : cache->kv_heads;
-      if (heads < 1 || heads % cache->kv_heads != 0 || cols != heads * cache->head_dim) return 0;
+      if (heads < 1 || heads % cache->kv_heads != 0 || cols != (int64_t)heads * cache->head_dim) return 0;
       listed = listed2 = rows;
       break;
     }
     case BW_TAKE: listed = rows; x_rows = 0; break;
-    case BW_SAMPLE: listed = rows * BW_SAMPLE_WORDS; break;
+    case BW_SAMPLE: listed = (int64_t)rows * BW_SAMPLE_WORDS; break;
     case BW_GELU: op->a1 = w[BW_AT_A0]; break;
     case BW_SILU_MUL: case BW_ADD: break;
     default: return 0;
@@ -266,11 +272,11 @@ static int read_op(const struct bw_device *device, const int32_t *w, const int32
   op->x_stride = bw_stride(cols);
   op->out_stride = bw_stride(op->out_cols);
   if (listed > 0) {
-    if (w[BW_AT_A0] < 0 || (int64_t)w[BW_AT_A0] + listed > list_length) return 0;
+    if (w[BW_AT_A0] < 0 || w[BW_AT_A0] + listed > list_length) return 0;
     op->list = lists + w[BW_AT_A0];
   }
   if (listed2 > 0) {
-    if (w[BW_AT_A1] < 0 || (int64_t)w[BW_AT_A1] + listed2 > list_length) return 0;
+    if (w[BW_AT_A1] < 0 || w[BW_AT_A1] + listed2 > list_length) return 0;
     op->list2 = lists + w[BW_AT_A1];
   }
   if (code == BW_TAKE) for (int32_t row = 0; row < rows; row++) { if (op->list[row] < 0) return 0; if (op->list[row] >= x_rows) x_rows = op->list[row] + 1; }
@@ -295,6 +301,8 @@ static int read_op(const struct bw_device *device, const int32_t *w, const int32
   } else if (needs_y) return 0;
   if (code != BW_REMEMBER) {
     if (w[BW_AT_OUT] < 0 || w[BW_AT_OUT] + out_lines > lines) return 0;
+    if (op->x && overlap(w[BW_AT_OUT], out_lines, w[BW_AT_X], x_lines)) return 0;
+    if (op->y && overlap(w[BW_AT_OUT], out_lines, w[BW_AT_Y], y_lines)) return 0;
     op->out = base + (size_t)w[BW_AT_OUT] * 16;
   }
   return 1;

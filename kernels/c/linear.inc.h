@@ -14,43 +14,45 @@ enum { TILE_BLOCKS = 8 };
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-/* Row `o` of a weight, and what decodes it. */
-struct weight_row { const uint8_t *data; const float *scales; };
-
-ALWAYS struct weight_row row_of(const struct bw_weight *w, int32_t o) {
-  const uint8_t *data = w->data + (size_t)o * w->row_bytes;
-  return (struct weight_row){ data, (const float *)(data + (size_t)w->blocks * 32) };
-}
+ALWAYS const uint8_t *row_of(const struct bw_weight *w, int32_t o) { return w->data + (size_t)o * w->row_bytes; }
 
 /* Lanes g .. g + VW of the four steps of block b. */
-ALWAYS void decode_block(const struct bw_weight *w, const enum bw_family family, struct weight_row row, int32_t b, const int g, vf out[BW_STEPS]) {
+ALWAYS void decode_block(const struct bw_weight *w, const enum bw_family family, const uint8_t *row, int32_t b, const int g, vf out[BW_STEPS]) {
   if (family == BW_FP32) {
-    const float *p = (const float *)row.data + (size_t)b * BW_BLOCK + g;
+    const float *p = (const float *)row + (size_t)b * BW_BLOCK + g;
     for (int s = 0; s < BW_STEPS; s++) out[s] = vf_loadu(p + 16 * s);
   } else if (family == BW_FP16) {
-    const uint16_t *p = (const uint16_t *)row.data + (size_t)b * BW_BLOCK + g;
+    const uint16_t *p = (const uint16_t *)row + (size_t)b * BW_BLOCK + g;
     for (int s = 0; s < BW_STEPS; s++) out[s] = vf_from_fp16(p + 16 * s);
   } else if (family == BW_BF16) {
-    const uint16_t *p = (const uint16_t *)row.data + (size_t)b * BW_BLOCK + g;
+    const uint16_t *p = (const uint16_t *)row + (size_t)b * BW_BLOCK + g;
     for (int s = 0; s < BW_STEPS; s++) out[s] = vf_from_bf16(p + 16 * s);
   } else {
-    const uint8_t *p = row.data + (size_t)b * 32 + g;
-    vtable table = vtable_scaled(w->table, row.scales[b]);
-    vtable_decode(&table, p, &out[0], &out[1]);
-    vtable_decode(&table, p + 16, &out[2], &out[3]);
+    const uint8_t *p = row + (size_t)b * BW_TABLE4_BYTES;
+    float scale;
+    __builtin_memcpy(&scale, p + 32, 4);
+    decode_codes(w->table, scale, p + g, out);
   }
+}
+
+/* Weights stream from memory: a line that comes some thousand bytes later is asked for now. */
+ALWAYS void prefetch_weights(const uint8_t *row, const enum bw_family family, int32_t b) {
+  const int bytes = family == BW_FP32 ? 256 : family == BW_TABLE4 ? BW_TABLE4_BYTES : 128;
+  const uint8_t *at = row + (size_t)b * bytes + PREFETCH_BYTES;
+  for (int i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
 }
 
 /* Lane sums of output `o` with R rows, packed `stride` apart, into lanes[r * lanes_stride]. */
 ALWAYS void dot_few(const struct bw_weight *w, const enum bw_family family, int32_t o, const float *packed, int32_t stride, const int R, float *lanes, size_t lanes_stride) {
   enum { G = BW_LANES / VW };
-  struct weight_row row = row_of(w, o);
+  const uint8_t *row = row_of(w, o);
   vf acc[G * FEW_ROWS];
   for (int i = 0; i < G * R; i++) acc[i] = vf_set(0.0f);
   for (int32_t b = 0; b < w->blocks; b++) {
     for (int g = 0; g < G; g++) {
       vf v[BW_STEPS];
       decode_block(w, family, row, b, g * VW, v);
+      if (R == 1) prefetch_weights(row, family, b);
       for (int r = 0; r < R; r++) {
         const float *x = packed + (size_t)r * stride + (size_t)b * BW_BLOCK + g * VW;
         vf t = vf_mul(v[0], vf_load(x));
@@ -68,8 +70,11 @@ ALWAYS void panel_few(const struct bw_weight *w, const enum bw_family family, in
   for (int c = 0; c < BW_PANEL; c++) dot_few(w, family, panel * BW_PANEL + c, packed, stride, R, lanes + c * BW_LANES, BW_PANEL * BW_LANES);
 }
 
-/* R rows and C outputs of a tile of `blocks` blocks; `tile` and `x` begin at lane group g. Adds to what lanes hold unless `first`. */
-ALWAYS void tile_product(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, const int R, const int C, float *lanes, const int first) {
+/*
+ * R rows and C outputs of a tile of `blocks` blocks; `tile` and `x` begin at lane group g. Adds to what lanes hold unless `first`. Where a vector
+ * is a whole set of lanes, the last piece folds four outputs into one vector before they leave the registers.
+ */
+ALWAYS void tile_product(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, const int R, const int C, float *lanes, const int first, const int last) {
   vf acc[TILE_ROWS * TILE_OUTPUTS];
   for (int r = 0; r < R; r++) for (int c = 0; c < C; c++) acc[r * C + c] = first ? vf_set(0.0f) : vf_load(lanes + (size_t)(r * BW_PANEL + c) * BW_LANES);
   for (int32_t b = 0; b < blocks; b++) {
@@ -88,33 +93,43 @@ ALWAYS void tile_product(const float *tile, size_t tile_stride, const float *x, 
     tile += BW_BLOCK;
     x += BW_BLOCK;
   }
+#if VW == 16
+  if (last) {
+    for (int r = 0; r < R; r++) for (int c = 0; c < C; c += 4) vf_store(lanes + (size_t)(r * BW_PANEL + c) * BW_LANES, fold_four(&acc[r * C + c]));
+    return;
+  }
+#endif
+  (void)last;
   for (int r = 0; r < R; r++) for (int c = 0; c < C; c++) vf_store(lanes + (size_t)(r * BW_PANEL + c) * BW_LANES, acc[r * C + c]);
 }
 
-static void tile_rows(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, int32_t rows, float *lanes, int first) {
+ALWAYS void tile_rows(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, int32_t rows, float *lanes, const int first, const int last) {
   for (int g = 0; g < BW_LANES; g += VW) {
     int32_t r = 0;
     for (; r + TILE_ROWS <= rows; r += TILE_ROWS) {
       for (int c = 0; c < BW_PANEL; c += TILE_OUTPUTS) {
-        float *to = lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g;
-        if (first) tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, TILE_ROWS, TILE_OUTPUTS, to, 1);
-        else tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, TILE_ROWS, TILE_OUTPUTS, to, 0);
+        tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, TILE_ROWS, TILE_OUTPUTS, lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g, first, last);
       }
     }
     for (; r < rows; r++) {
       for (int c = 0; c < BW_PANEL; c += TILE_OUTPUTS) {
-        float *to = lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g;
-        if (first) tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, 1, TILE_OUTPUTS, to, 1);
-        else tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, 1, TILE_OUTPUTS, to, 0);
+        tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, 1, TILE_OUTPUTS, lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g, first, last);
       }
     }
   }
 }
 
+static void tile_piece(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, int32_t rows, float *lanes, int first, int last) {
+  if (first && last) tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 1, 1);
+  else if (first) tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 1, 0);
+  else if (last) tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 0, 1);
+  else tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 0, 0);
+}
+
 /* Decodes blocks from .. to of a panel into a tile [output][block][step][lane]. */
 ALWAYS void decode_tile(const struct bw_weight *w, const enum bw_family family, int32_t panel, int32_t from, int32_t to, float *tile) {
   for (int c = 0; c < BW_PANEL; c++) {
-    struct weight_row row = row_of(w, panel * BW_PANEL + c);
+    const uint8_t *row = row_of(w, panel * BW_PANEL + c);
     for (int32_t b = from; b < to; b++, tile += BW_BLOCK) {
       for (int g = 0; g < BW_LANES; g += VW) {
         vf v[BW_STEPS];
@@ -133,10 +148,10 @@ ALWAYS void panel_many(const struct bw_weight *w, const enum bw_family family, i
     if (family == BW_FP32) {
       /* Already what a tile holds. */
       const float *values = (const float *)(w->data + (size_t)panel * BW_PANEL * w->row_bytes) + (size_t)from * BW_BLOCK;
-      tile_rows(values, w->row_bytes / 4, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0);
+      tile_piece(values, w->row_bytes / 4, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0, piece == pieces - 1);
     } else {
       decode_tile(w, family, panel, from, to, tile);
-      tile_rows(tile, tile_stride, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0);
+      tile_piece(tile, tile_stride, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0, piece == pieces - 1);
     }
     from = to;
   }
@@ -183,12 +198,13 @@ static void clear_beyond(const struct bw_op *op, int32_t row_from, int32_t rows,
 /* Packs the rows of a block unless this thread has just done so; x does not change within a round. */
 static int is_packed(const struct bw_op *op, int32_t row_from, int32_t rows, int32_t family, uint64_t program, struct bw_scratch *scratch) {
   if (scratch->packed_program == program && scratch->packed_round == op->round && scratch->packed_x == op->x && scratch->packed_first == row_from
-    && scratch->packed_rows == rows && scratch->packed_family == family) return 1;
+    && scratch->packed_rows == rows && scratch->packed_stride == op->x_stride && scratch->packed_family == family) return 1;
   scratch->packed_program = program;
   scratch->packed_round = op->round;
   scratch->packed_x = op->x;
   scratch->packed_first = row_from;
   scratch->packed_rows = rows;
+  scratch->packed_stride = op->x_stride;
   scratch->packed_family = family;
   return 0;
 }
@@ -225,6 +241,10 @@ static void linear_panels(const struct bw_op *op, int32_t row_from, int32_t from
 #endif
     for (int32_t r = 0; r < rows; r++) {
       _Alignas(64) float sums[BW_PANEL];
+#if VW == 16
+      if (rows > FEW_ROWS) fold_fours(lanes + (size_t)r * BW_PANEL * BW_LANES, sums);
+      else
+#endif
       fold_panel(lanes + (size_t)r * BW_PANEL * BW_LANES, sums);
       finish_panel(op, row_from + r, panel, sums);
     }
@@ -236,7 +256,7 @@ static void linear_panels(const struct bw_op *op, int32_t row_from, int32_t from
 static void embed(const struct bw_op *op, int32_t from, int32_t to) {
   const struct bw_weight *w = op->handle;
   for (int32_t r = from; r < to; r++) {
-    struct weight_row row = row_of(w, op->list[r]);
+    const uint8_t *row = row_of(w, op->list[r]);
     float *out = op->out + (size_t)r * op->out_stride;
     for (int32_t b = 0; b < w->blocks; b++, out += BW_BLOCK) {
       _Alignas(64) float packed[BW_BLOCK];

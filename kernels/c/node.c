@@ -9,6 +9,7 @@
 #include "bitwidth.h"
 #include "device.h"
 #include "pool.h"
+#include "statistics-node.h"
 
 static napi_value fail(napi_env env, const char *message) {
   napi_throw_error(env, NULL, message);
@@ -77,23 +78,33 @@ static napi_value kept(const struct call *call, int32_t handle) {
 }
 
 /* The instruction set of that name, or the best, where this processor has it. */
-static const struct bw_kernels *kernels_named(const char *name) {
+static const struct bw_instruction_set *set_named(const struct call *call, int i) {
+  char name[32] = "";
+  size_t length;
+  napi_get_value_string_utf8(call->env, call->argument[i], name, sizeof name, &length);
   for (const struct bw_instruction_set *set = bw_instruction_sets; set->kernels != NULL; set++) {
-    if ((name[0] == 0 || strcmp(name, set->kernels->name) == 0) && set->supported()) return set->kernels;
+    if ((name[0] == 0 || strcmp(name, set->kernels->name) == 0) && set->supported()) return set;
   }
+  fail(call->env, "this processor lacks the instruction set");
   return NULL;
+}
+
+/* statistics(instructionSet or ''): an object of the functions in statistics-node.h */
+static napi_value statistics(napi_env env, napi_callback_info info) {
+  struct call call = arguments_of(env, info);
+  const struct bw_instruction_set *set = set_named(&call, 0);
+  napi_value object;
+  if (set == NULL || napi_create_object(env, &object) != napi_ok) return NULL;
+  return bw_statistics_export(env, object, set->statistics);
 }
 
 /* open(instructionSet or '', threads): a device */
 static napi_value open_device(napi_env env, napi_callback_info info) {
   struct call call = arguments_of(env, info);
-  char name[32] = "";
-  size_t length;
-  napi_get_value_string_utf8(env, call.argument[0], name, sizeof name, &length);
-  const struct bw_kernels *kernels = kernels_named(name);
-  if (kernels == NULL) return fail(env, "this processor lacks the instruction set");
+  const struct bw_instruction_set *set = set_named(&call, 0);
+  if (set == NULL) return NULL;
   struct holder *holder = __builtin_calloc(1, sizeof *holder);
-  if (holder) holder->device = bw_device_new(kernels, (int32_t)integer(&call, 1));
+  if (holder) holder->device = bw_device_new(set->kernels, (int32_t)integer(&call, 1));
   if (holder == NULL || holder->device == NULL) {
     __builtin_free(holder);
     return fail(env, "there is not enough memory");
@@ -266,6 +277,7 @@ napi_value bw_init(napi_env env, napi_value exports) {
     { "open", open_device }, { "close", close_device }, { "instructionSets", instruction_sets },
     { "fp32", fp32 }, { "bits16", bits16 }, { "table4", table4 }, { "int8", int8 }, { "vector", vector }, { "rotary", rotary },
     { "cache", cache }, { "freeCache", free_cache }, { "run", run }, { "floats", floats }, { "integers", integers }, { "memory", memory },
+    { "statistics", statistics },
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;

@@ -9,6 +9,7 @@
 #define FEW_ROWS 1
 #define TILE_ROWS 1
 #define TILE_OUTPUTS 4
+#define PREFETCH_BYTES 4096
 #define INT8_ROWS 4
 
 typedef float vf __attribute__((vector_size(16)));
@@ -23,13 +24,11 @@ static inline vf vf_set(float x) { return (vf){ x, x, x, x }; }
 static inline vf vf_add(vf a, vf b) { return a + b; }
 static inline vf vf_sub(vf a, vf b) { return a - b; }
 static inline vf vf_mul(vf a, vf b) { return a * b; }
-static inline vi vi_load(const void *p) { vi x; __builtin_memcpy(&x, p, 16); return x; }
 static inline vi vi_set(int32_t x) { return (vi){ x, x, x, x }; }
 static inline vi vi_add(vi a, vi b) { return (vi)((vu)a + (vu)b); }
 static inline vi vi_sub(vi a, vi b) { return (vi)((vu)a - (vu)b); }
 static inline vi vi_and(vi a, vi b) { return a & b; }
 static inline vi vi_or(vi a, vi b) { return a | b; }
-static inline vi vi_xor(vi a, vi b) { return a ^ b; }
 static inline vi vi_shl23(vi x) { return (vi)((vu)x << 23); }
 static inline vi vi_of(vf x) { return (vi)x; }
 static inline vf vf_of(vi x) { return (vf)x; }
@@ -61,17 +60,12 @@ static inline vf vf_from_fp16(const uint16_t *p) {
   return vf_of(vi_of(vf_of((half & 0x7fff) << 13) * scale) | (vi)((vu)(half & 0x8000) << 16));
 }
 
-typedef struct { float value[16]; } vtable;
-static inline vtable vtable_scaled(const float *table, float scale) {
-  vtable scaled;
-  for (int i = 0; i < 16; i++) scaled.value[i] = table[i] * scale;
-  return scaled;
-}
-/* Values of the high and of the low nibbles of VW bytes. */
-static inline void vtable_decode(const vtable *table, const uint8_t *bytes, vf *high, vf *low) {
-  const float *v = table->value;
-  *high = (vf){ v[bytes[0] >> 4], v[bytes[1] >> 4], v[bytes[2] >> 4], v[bytes[3] >> 4] };
-  *low = (vf){ v[bytes[0] & 15], v[bytes[1] & 15], v[bytes[2] & 15], v[bytes[3] & 15] };
+/* Four steps of VW lanes: high and low nibbles of VW bytes, then of those sixteen bytes on, looked up and scaled. */
+static inline void decode_codes(const float *v, float scale, const uint8_t *bytes, vf out[BW_STEPS]) {
+  for (int half = 0; half < 2; half++, bytes += 16) {
+    out[2 * half] = vf_mul((vf){ v[bytes[0] >> 4], v[bytes[1] >> 4], v[bytes[2] >> 4], v[bytes[3] >> 4] }, vf_set(scale));
+    out[2 * half + 1] = vf_mul((vf){ v[bytes[0] & 15], v[bytes[1] & 15], v[bytes[2] & 15], v[bytes[3] & 15] }, vf_set(scale));
+  }
 }
 
 /* Natural order to blocks of [step][lane]. */
@@ -112,4 +106,4 @@ static inline void int8_product(const uint8_t *panel, const int8_t *codes, size_
 #include "sample.inc.h"
 #include "execute.inc.h"
 
-const struct bw_kernels bw_plain = { "plain", execute, scratch_bytes, count_not_finite, read_all };
+const struct bw_kernels bw_plain = { "plain", execute, scratch_bytes, count_not_finite };

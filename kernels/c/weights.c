@@ -40,15 +40,15 @@ int bw_pack_16(struct bw_weight *w, enum bw_family family, const uint16_t *bits,
 }
 
 int bw_pack_table4(struct bw_weight *w, const uint8_t *codes, const float *scales, const float *table, int32_t block_size, int32_t out, int32_t in, struct bw_weight_bytes *bytes) {
-  size_t blocks = blocks_of(in), code_bytes = blocks * 32;
-  if (shape(w, BW_TABLE4, out, in, code_bytes + blocks * 4, padded_rows(out))) return -1;
-  size_t held = bw_held(padded_rows(out) * w->row_bytes);
-  *bytes = (struct bw_weight_bytes){ held - padded_rows(out) * blocks * 4, padded_rows(out) * blocks * 4 };
+  size_t blocks = blocks_of(in);
+  if (shape(w, BW_TABLE4, out, in, blocks * BW_TABLE4_BYTES, padded_rows(out))) return -1;
+  size_t scale_bytes = padded_rows(out) * blocks * 4;
+  *bytes = (struct bw_weight_bytes){ bw_held(padded_rows(out) * w->row_bytes) - scale_bytes, scale_bytes };
   memcpy(w->table, table, sizeof w->table);
-  for (int32_t o = 0; o < out; o++) {
-    uint8_t *row = w->data + (size_t)o * w->row_bytes;
-    memcpy(row, codes + (size_t)o * code_bytes, code_bytes);
-    for (size_t b = 0; b < blocks; b++) memcpy(row + code_bytes + 4 * b, scales + ((size_t)o * in + b * BW_BLOCK) / block_size, 4);
+  for (size_t block = 0; block < (size_t)out * blocks; block++) {
+    uint8_t *to = w->data + block * BW_TABLE4_BYTES;
+    memcpy(to, codes + block * 32, 32);
+    memcpy(to + 32, scales + block * BW_BLOCK / block_size, 4);
   }
   return 0;
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { StatisticsExports } from '../statistics/native.ts';
 
 /** A device of the library; opaque. */
 export type NativeHandle = object;
@@ -26,6 +27,8 @@ export interface NativeFunctions {
   floats(device: NativeHandle, line: number, rows: number, cols: number, values: Float32Array): number;
   integers(device: NativeHandle, line: number, count: number, values: Int32Array): void;
   memory(device: NativeHandle, bytes: Float64Array): void;
+  /** Row statistics in that instruction set. */
+  statistics(instructionSet: string): StatisticsExports;
 }
 
 export interface NativeLibrary {
@@ -44,7 +47,9 @@ let why: string | undefined;
 export function useNativeLibrary(file: string): string | undefined {
   if (library !== undefined) return undefined;
   try {
-    const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12);
+    const bytes = readFileSync(file);
+    if (isCutShort(bytes)) throw new Error('the file ends too early');
+    const sha256 = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
     const module: { exports: unknown } = { exports: {} };
     process.dlopen(module as NodeJS.Module, file, constants.dlopen.RTLD_NOW);
     library = { functions: module.exports as NativeFunctions, sha256 };
@@ -52,6 +57,17 @@ export function useNativeLibrary(file: string): string | undefined {
   } catch (error) {
     return (why = `its library cannot be loaded: ${(error as Error).message.split('\n')[0]}`);
   }
+}
+
+/** Whether an ELF file ends before its table of sections, which linkers put last. Loading one crashes the process instead of failing. */
+function isCutShort(bytes: Buffer): boolean {
+  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) return false;
+  return Number(bytes.readBigUInt64LE(0x28)) + bytes.readUInt16LE(0x3a) * bytes.readUInt16LE(0x3c) > bytes.length;
+}
+
+/** True once a library is loaded. */
+export function hasNativeLibrary(): boolean {
+  return library !== undefined;
 }
 
 /** There is no library, for this reason. */

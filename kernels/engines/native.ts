@@ -4,6 +4,8 @@
  */
 import type { Engine, EngineInstance } from '../engines.ts';
 import { selfTest } from '../selftest.ts';
+import { nativeStatistics } from '../statistics/native.ts';
+import { statisticsSelfTest } from '../statistics/selftest.ts';
 import { threadCount } from '../threads.ts';
 import { NativeDevice } from './native-device.ts';
 import { nativeLibrary } from './native-library.ts';
@@ -32,11 +34,12 @@ export async function openNative({ instructionSet, threads }: { readonly instruc
   const { functions, sha256 } = library;
   const chosen = instructionSet ?? (process.env[INSTRUCTION_SET_VARIABLE] || functions.instructionSets()[0]!);
   const make = (count: number): RecordedOps => new RecordedOps(new NativeDevice(functions, chosen, count));
+  const statistics = nativeStatistics(functions.statistics(chosen));
   let test = tested.get(chosen);
   // One thread: what is tested is arithmetic. That threads change nothing is a law of how work is cut, tested apart.
-  if (test === undefined) tested.set(chosen, (test = selfTest(`native (${chosen})`, () => make(1))));
+  if (test === undefined) tested.set(chosen, (test = selfTest(`native (${chosen})`, () => make(1)).then(() => statisticsSelfTest(`native (${chosen})`, statistics))));
   await test;
-  return { name: 'native', canonical: true, build: `native-${sha256}-${chosen}`, ops: make(threads ?? threadCount()) };
+  return { name: 'native', canonical: true, build: `native-${sha256}-${chosen}`, ops: make(threads ?? threadCount()), statistics };
 }
 
 export const native: Engine = {

@@ -14,6 +14,7 @@ import { NotFinite } from '../ops.ts';
 import type { Activation, AttentionShape, Draws, KvCache, MemoryUse, Ops, Rotary, Rows, Vector, Weight } from '../ops.ts';
 import { sampleToken } from '../sampler.ts';
 import { attendRow, layerNormRow, rmsNormRow, rotateHead } from '../row-ops.ts';
+import { referenceStatistics } from '../statistics/reference.ts';
 
 const { fround } = Math;
 
@@ -264,6 +265,6 @@ export const reference: Engine = {
     return undefined;
   },
   async open() {
-    return { name: 'reference', canonical: true, build: `typescript-${ARITHMETIC_VERSION}`, ops: new ReferenceOps() };
+    return { name: 'reference', canonical: true, build: `typescript-${ARITHMETIC_VERSION}`, ops: new ReferenceOps(), statistics: referenceStatistics };
   },
 };

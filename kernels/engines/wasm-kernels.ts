@@ -77,8 +77,8 @@ function forOneThread(file: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 }
 
 /** An instance with a memory of its own; both go when the last reference does. */
-export function instantiate({ module, shared }: CompiledKernels): WasmKernels {
+export function instantiate<Kernels extends { readonly memory: WebAssembly.Memory } = WasmKernels>({ module, shared }: CompiledKernels): Kernels {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  return { ...(exports as unknown as Omit<WasmKernels, 'memory'>), memory };
+  return { ...exports, memory } as unknown as Kernels;
 }

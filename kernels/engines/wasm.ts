@@ -4,6 +4,9 @@
  */
 import type { Engine } from '../engines.ts';
 import { selfTest } from '../selftest.ts';
+import type { Statistics } from '../statistics.ts';
+import { statisticsSelfTest } from '../statistics/selftest.ts';
+import { instantiateStatistics, wasmStatistics } from '../statistics/wasm.ts';
 import { threadCount } from '../threads.ts';
 import { RecordedOps } from './recorded-ops.ts';
 import { WasmDevice } from './wasm-device.ts';
@@ -16,6 +19,8 @@ const VECTOR_PROBE = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0
 
 /** The self-tests of this process, once begun: with one thread, with several. */
 const tested = new Map<boolean, Promise<void>>();
+/** The statistics, tested; they hold no state between calls, so one instance serves all. */
+let statistics: Promise<Statistics> | undefined;
 
 export const wasm: Engine = {
   name: 'wasm',
@@ -36,15 +41,21 @@ export const wasm: Engine = {
     if (test === undefined) tested.set(several, (test = testOn(threads)));
     try {
       await test;
+      return { name: 'wasm', canonical: true, build: `wasm-${compiled.sha256}`, ops: new RecordedOps(new WasmDevice(threads)), statistics: await (statistics ??= testedStatistics()) };
     } catch (error) {
       threads.dispose();
       throw error;
     }
-    return { name: 'wasm', canonical: true, build: `wasm-${compiled.sha256}`, ops: new RecordedOps(new WasmDevice(threads)) };
   },
 };
 
 /** All cases share the threads and their memory, so that each finds it as the one before left it. */
 async function testOn(threads: WasmThreads): Promise<void> {
   await selfTest('wasm', () => new RecordedOps(new WasmDevice({ kernels: threads.kernels, get count() { return threads.count; }, dismiss: threads.dismiss, dispose() {} })));
+}
+
+async function testedStatistics(): Promise<Statistics> {
+  const own = wasmStatistics(instantiateStatistics(await bundledKernels(false)));
+  statisticsSelfTest('wasm', own);
+  return own;
 }

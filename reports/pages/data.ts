@@ -13,7 +13,7 @@ const WHAT: { readonly [table: string]: string } = {
   tensor_errors: 'a quantized tensor: its error', texts: 'a text that was scored', windows: 'a window of a text under a format: sums over its tokens',
   token_scores: 'a scored token under a format', sampling_windows: 'a window at a temperature and top_k: the sampler’s distribution against the base’s',
   metrics: 'an aggregate with its interval', sweep_metrics: 'an aggregate at a temperature and top_k, with its interval', generations: 'a text that was written', speed_samples: 'a timing',
-  machines: 'a machine that measured', claims: 'a claim with its verdict', claim_effects: 'an estimate that a verdict rests on', sources: 'a file that came from outside: origin, hash, licence',
+  kernel_rates: 'an engine or a peer at one kind of work', machines: 'a machine that measured', claims: 'a claim with its verdict', claim_effects: 'an estimate that a verdict rests on', sources: 'a file that came from outside: origin, hash, licence',
 };
 
 export const data: Page = {

@@ -143,5 +143,5 @@ ${table({ rows, columns: [
     { head: 'cores', number: (m) => m, what: 'machines.cores' }, { head: 'memory', number: (m) => m, what: 'machines.memory_bytes', options: { as: 'bytes' } },
     { head: 'system', cell: (m) => lit(m.os, 'name') }, { head: 'Node', cell: (m) => lit(m.node, 'name') },
   ] })}
-<p class="note">A measured number belongs to its machine. How speed was measured: ${link('method.html#speed', 'method')}.</p>`;
+<p class="note">A measured number belongs to its machine. How speed was measured: ${link('method.html#speed', 'method')}. What the kernels reach beside the memory: ${link('kernels.html', 'kernels against the memory')}.</p>`;
 }

@@ -14,6 +14,8 @@ const REGISTER: { readonly [name: string]: Entry } = {
   status: { summary: 'Show what is up to date, out of date, missing and failed', load: () => import('./commands/status.ts') },
   plan: { summary: 'Show what a run would compute, why, and how long it would take', load: () => import('./commands/plan.ts') },
   why: { summary: 'Explain why a cell ran, and what would happen to it now', load: () => import('./commands/why.ts') },
+  reproduce: { summary: 'Compute results once more and compare them, bit for bit', load: () => import('./commands/reproduce.ts') },
+  doctor: { summary: 'Show what is there, what is missing, and what does not work', load: () => import('./commands/doctor.ts') },
   graph: { summary: 'Draw the stages and what flows between them', load: () => import('./commands/graph.ts') },
 };
 
@@ -94,8 +96,8 @@ function optionProblem(error: Error & { code?: string }, known: readonly string[
 
 function overview(flags: { readonly [name: string]: string }): string {
   const lines = ['usage: bitwidth <command> [options]', '', 'Commands:'];
-  for (const [name, { summary }] of Object.entries(REGISTER)) lines.push(`  ${name.padEnd(8)} ${summary}`);
-  lines.push('  help     Show this, or "help <command>" for one command');
+  for (const [name, { summary }] of Object.entries(REGISTER)) lines.push(`  ${name.padEnd(9)} ${summary}`);
+  lines.push('  help      Show this, or "help <command>" for one command');
   for (const [flag, summary] of Object.entries(flags)) lines.push('', `Every command takes --${flag}: ${summary}`);
   lines.push('', 'Exit codes: 0 done, 1 something failed, 2 the configuration or the command is wrong, 3 a comparison found a difference, 130 interrupted');
   return lines.join('\n');

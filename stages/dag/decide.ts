@@ -5,6 +5,7 @@
 import { canonicalJson } from './canonical.ts';
 import { keyOf, partsHash } from './key.ts';
 import { nearest, reasonsFor } from './reasons.ts';
+import { revocationText } from './revoked.ts';
 import type { Ground } from './ground.ts';
 import type { Cell, CellRecord, Failure, FailureCode, InputRef, KeyFields, Reason, Sha256, Stage } from './types.ts';
 
@@ -54,6 +55,8 @@ export function decide(cell: Cell, ground: Ground, outcomeOf: (cell: string) => 
     }
     return run([{ field: `failed last time: ${failed.failure.code}` }]);
   }
+  const revoked = ground.store.revocation(key);
+  if (revoked !== undefined) return run([{ field: revocationText(revoked) }]);
   const own = ground.store.recordsOfCell(cell.id);
   const same = own.find((record) => record.key === key && record.status === 'done');
   if (same !== undefined) return run([{ field: `output missing or damaged: ${ground.store.missingOutputs(same).join(', ')}` }]);

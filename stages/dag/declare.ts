@@ -71,6 +71,9 @@ export function cell(of: Stage, path: string, declaration: CellDeclaration = {})
       if (unsafe !== undefined) wrong(`inputs.${name}`, `file "${printable(input.path)}" ${unsafe}; give a path from the project's root`);
     }
   }
+  for (const name of Object.keys(rest.tools ?? {})) {
+    if (!FIELD_NAME.test(name)) wrong('tools', `has the name "${printable(name)}"; allowed are ${FIELD_NAME.source}`);
+  }
   for (const path of rest.uses ?? []) {
     const unsafe = unsafePath(path);
     if (unsafe !== undefined) wrong('uses', `file "${printable(path)}" ${unsafe}; give a path from the project's root`);

@@ -7,6 +7,7 @@ import { DamagedObject } from './errors.ts';
 import { exportFolder } from './export-folder.ts';
 import { openStoreOf, readGround } from './ground.ts';
 import { Pass } from './schedule.ts';
+import { onSignals } from './signals.ts';
 import type { Outcome } from './decide.ts';
 import type { Progress } from './progress.ts';
 import type { CellStatus } from './progress.ts';
@@ -32,19 +33,16 @@ export interface RunResult { readonly failed: boolean; readonly interrupted: boo
 /** An object that is damaged again after being made anew so many times is a failing disk. */
 const MAX_HEALINGS = 3;
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
 /** Runs what is selected. Throws ConfigurationError, or what is a fault of ours; in each case nothing is left running. */
 export async function execute(pipeline: Pipeline, options: RunOptions, progress: Progress): Promise<RunResult> {
   const startedMs = performance.now();
   const store = openStoreOf(pipeline);
   const run = new Run(pipeline, store, options, progress);
-  const onSignal = (): void => run.interrupt();
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  const ignoreSignals = onSignals(() => run.interrupt());
   try {
     await run.untilSettled();
   } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
+    ignoreSignals();
     await run.close();
   }
   return run.report(performance.now() - startedMs);
@@ -115,7 +113,7 @@ class Run {
     const interrupted = this.#interrupts > 0;
     const failures = this.#options.selection.cells.flatMap(({ id }) => {
       const outcome = this.#outcomes.get(id);
-      return outcome?.kind === 'failed' && outcome.origin === id ? [{ cell: id, outcome }] : [];
+      return outcome?.kind === 'failed' && outcome.origin === id && this.#status.get(id) !== 'lacking' ? [{ cell: id, outcome }] : [];
     });
     const counts = this.#counts();
     const failed = counts.failed > 0 || this.#incomplete;
@@ -125,14 +123,14 @@ class Run {
   }
 
   async #onePass(): Promise<{ readonly sha256: Sha256; readonly what: string } | undefined> {
-    const { selection, jobs, failFast, force, measure, retryFailed, seed } = this.#options;
-    const named = (cell: Cell): boolean => selection.named.has(cell.id) && !this.#ranHere.has(cell.id);
-    const ground = await readGround(this.#pipeline, this.#store, selection.cells);
-    this.#progress.started(selection.cells, jobs);
-    this.#pass = new Pass(selection.cells, ground, {
-      jobs, failFast, seed: seed ?? randomInt(2 ** 32),
-      force: (cell) => force && named(cell),
-      measure: (cell) => measure && cell.stage.determinism === 'measured' && named(cell),
+    const { selection: { cells, named, onDemand }, jobs, failFast, force, measure, retryFailed, seed } = this.#options;
+    const asked = (cell: Cell): boolean => named.has(cell.id) && !this.#ranHere.has(cell.id);
+    const ground = await readGround(this.#pipeline, this.#store, cells);
+    this.#progress.started(cells.filter(({ id }) => !onDemand.has(id)), jobs);
+    this.#pass = new Pass(cells, ground, {
+      jobs, onDemand, failFast, seed: seed ?? randomInt(2 ** 32),
+      force: (cell) => force && asked(cell),
+      measure: (cell) => measure && cell.stage.determinism === 'measured' && asked(cell),
       retryFailed: (cell) => retryFailed && !this.#failedHere.has(cell.id),
       ranHere: this.#ranHere, changedHere: this.#changedHere, failedHere: this.#failedHere, progress: this.#progress,
     });
@@ -164,8 +162,11 @@ class Run {
 
   #counts(): { readonly ran: number; readonly cached: number; readonly failed: number; readonly skipped: number } {
     const counts = { ran: 0, cached: 0, failed: 0, skipped: 0 };
-    for (const { id } of this.#options.selection.cells) {
+    const { cells, onDemand } = this.#options.selection;
+    for (const { id } of cells) {
       const status = this.#status.get(id);
+      // What only helps and was not asked for, or what the run does without, is neither done nor left undone.
+      if (status === 'lacking' || (status === undefined && onDemand.has(id))) continue;
       if (this.#ranHere.has(id)) counts.ran++;
       else if (status === 'cached') counts.cached++;
       else if (status === 'failed' || status === 'remembered') counts.failed++;

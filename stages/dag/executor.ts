@@ -1,6 +1,8 @@
-/** The contract of an executor, and the register of those that exist. */
+/** The contract of an executor, the register of those that exist, and the ones that a run has started. */
+import { availableParallelism } from 'node:os';
+import { moduleUrl } from './modules.ts';
 import type { OutputContent } from './store.ts';
-import type { Failure, Sha256, Stage, TaskCell } from './types.ts';
+import type { Failure, Pipeline, Sha256, Stage, TaskCell } from './types.ts';
 
 /** Work that can run anywhere: plain JSON, absolute paths only where bytes lie. */
 export interface Task {
@@ -15,6 +17,26 @@ export interface Task {
   readonly timeoutMs?: number;
   /** In a process that ran nothing before: timings must not depend on it. */
   readonly fresh: boolean;
+  /** How many processors it may use. */
+  readonly cpus: number;
+  /** Variables of its process besides the run's own. Such a task needs a process of its own: `worker`. */
+  readonly environment?: { readonly [name: string]: string };
+}
+
+/** What a task is made of besides its stage's declaration. */
+export interface TaskParts extends Pick<Task, 'id' | 'cells' | 'scratch' | 'environment'> {
+  /** How many tasks the run has going at once. */
+  readonly jobs: number;
+}
+
+/** The task of these cells of a stage. */
+export function taskOf({ root }: Pipeline, stage: Stage, { jobs, ...parts }: TaskParts): Task {
+  return {
+    ...parts, stage: stage.name, moduleUrl: moduleUrl(root, stage.module), outputs: stage.outputs,
+    fresh: stage.exclusive === true || stage.determinism === 'measured',
+    cpus: stage.exclusive === true ? availableParallelism() : Math.max(1, Math.floor(availableParallelism() / jobs)),
+    ...(stage.timeoutMs === undefined ? {} : { timeoutMs: stage.timeoutMs }),
+  };
 }
 
 /** What a task tells while it runs. A cell is told of once: committed or failed. */
@@ -53,6 +75,24 @@ export interface Executor {
   start(task: Task, events: TaskEvents): RunningTask;
   /** Ends idle processes. */
   release(): void;
+}
+
+/** The executors of one run, each loaded when its first task starts. */
+export class Executors {
+  readonly #started = new Map<string, Promise<Executor>>();
+
+  /** A process of its own for a task with an environment, whatever its stage says: this process has but one. */
+  of(stage: Stage, environment: Task['environment']): Promise<Executor> {
+    const name = environment === undefined ? stage.where ?? 'worker' : 'worker';
+    let executor = this.#started.get(name);
+    if (executor === undefined) this.#started.set(name, executor = EXECUTORS[name]());
+    return executor;
+  }
+
+  /** Ends idle processes. */
+  release(): void {
+    for (const executor of this.#started.values()) void executor.then((ready) => ready.release());
+  }
 }
 
 /** The register: stages choose by `where`. */

@@ -1,6 +1,11 @@
 /** Failures for people: those with the same words together, since one cause may fail a thousand cells. */
 import { count } from './words.ts';
-import type { Failure } from './types.ts';
+import type { Cell, Failure } from './types.ts';
+
+/** Of an optional stage: 'build failed: there is no C compiler; install one'. */
+export function lackingLine({ stage }: Cell, { sentence, hint }: Failure): string {
+  return `${stage.name} failed: ${sentence}${hint === undefined ? '' : `; ${hint}`}`;
+}
 
 /** 'failed: score:a and 50 more (not-available): the disk is full', and what to do about it. At most `max` different ones. */
 export function failureLines(failures: readonly { readonly cell: string; readonly failure: Failure }[], max = Infinity): readonly string[] {

@@ -19,10 +19,15 @@ export interface Ground {
   codeOf(cell: Cell): CodeIdentity;
 }
 
-/** Opens the pipeline's store. Throws ConfigurationError when it was written by a newer version. */
+/** Absolute path of the pipeline's store. */
+export function storeFolder({ root, store = DEFAULT_STORE }: Pipeline): string {
+  return join(root, store);
+}
+
+/** Opens the pipeline's store; what it revoked does not count there. Throws ConfigurationError when it was written by a newer version. */
 export function openStoreOf(pipeline: Pipeline): Store {
   try {
-    return openStore({ folder: join(pipeline.root, pipeline.store ?? DEFAULT_STORE) });
+    return openStore({ folder: storeFolder(pipeline), ...(pipeline.revoked === undefined ? {} : { revoked: pipeline.revoked }) });
   } catch (error) {
     if (error instanceof StoreTooNew) throw new ConfigurationError(error.message);
     throw error;

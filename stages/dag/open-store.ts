@@ -14,11 +14,12 @@ import { OutputReader } from './output-reader.ts';
 import { OutputWriter } from './output-writer.ts';
 import { ownProcessId } from './process-id.ts';
 import { LogIndex } from './records.ts';
+import { revocationOf } from './revoked.ts';
 import { prepareFolder, refuseNewerFormat } from './store-folder.ts';
 import { STORE_FORMAT } from './store.ts';
 import type { CheckReport, DamagedLine, Decision, Leases, OutputContent, RecordDraft, RunCounts, RunSummary, Store, StoreOptions } from './store.ts';
 import { timestamp } from './timestamp.ts';
-import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Sha256, TreeHandle } from './types.ts';
+import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Revocation, Sha256, TreeHandle } from './types.ts';
 
 let scratchFolders = 0;
 
@@ -33,6 +34,7 @@ class DiskStore implements Store {
   readonly leases: Leases;
   readonly facts: FileFacts;
   readonly #env: { readonly [name: string]: string | undefined };
+  readonly #revoked: readonly Revocation[];
   readonly #startedAt = timestamp();
   readonly #places: ObjectPlaces;
   readonly #outputs: OutputReader;
@@ -50,9 +52,10 @@ class DiskStore implements Store {
   #prepared: Promise<void> | undefined;
   readonly #scratch: string[] = [];
 
-  constructor({ folder, env = process.env }: StoreOptions) {
+  constructor({ folder, revoked = [], env = process.env }: StoreOptions) {
     refuseNewerFormat(folder);
     this.folder = folder;
+    this.#revoked = revoked;
     this.#env = env;
     // Sorts by time in a listing; two runs that start in the same second still differ.
     this.run = `${this.#startedAt.slice(0, 19).replaceAll(':', '-')}-${randomBytes(4).toString('hex')}`;
@@ -107,6 +110,14 @@ class DiskStore implements Store {
     return this.#index.ofCell(cell);
   }
 
+  revocation(key: Sha256): Revocation | undefined {
+    for (const record of this.#index.ofKey(key)) {
+      const found = record.status === 'done' ? revocationOf(record, this.#revoked) : undefined;
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   missingOutputs(record: CellRecord): readonly string[] {
     return Object.entries(record.outputs).filter(([, output]) => !this.#outputs.isPresent(output)).map(([name]) => name);
   }
@@ -144,6 +155,7 @@ class DiskStore implements Store {
 
   #counts(record: CellRecord): boolean {
     if (record.status !== 'done') return false;
+    if (this.#revoked.length > 0 && revocationOf(record, this.#revoked) !== undefined) return false;
     for (const name in record.outputs) if (!this.#outputs.isPresent(record.outputs[name] as OutputRecord)) return false;
     return true;
   }

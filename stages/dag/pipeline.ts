@@ -13,7 +13,7 @@ export const DEFAULT_STORE = '.bitwidth';
 
 /**
  * Declares a pipeline. Checks: unique cell ids, one declaration per stage name, references that exist, no input on an unstable
- * output, no cycle, safe paths. Throws ConfigurationError naming the cell and the field.
+ * output, tools of optional stages, no cycle, safe paths. Throws ConfigurationError naming the cell and the field.
  */
 export function pipeline(declaration: PipelineDeclaration): Pipeline {
   const { name, root, store, cells, boundaries = {}, exports = [] } = declaration;
@@ -43,13 +43,25 @@ export function pipeline(declaration: PipelineDeclaration): Pipeline {
   for (const cell of cells) {
     for (const [inputName, input] of Object.entries(cell.inputs)) {
       const where = `cell "${cell.id}": inputs.${inputName}`;
-      if (input.kind === 'output') check(where, input, true);
-      else if (input.kind === 'gather') for (const ref of input.of) check(where, ref, true);
+      if (input.kind === 'output') {
+        check(where, input, true);
+        // Otherwise a failure that is none of the run would leave cells undone, and the run would seem to have succeeded.
+        if (cell.stage.optional !== true && byId.get(input.cell)!.stage.optional === true) {
+          throw new ConfigurationError(`${where} needs "${input.cell}", whose stage is optional; gather it, or use it as a tool`);
+        }
+      } else if (input.kind === 'gather') for (const ref of input.of) check(where, ref, true);
       else if (input.kind === 'records') {
         for (const id of input.of) {
           if (!byId.has(id)) throw new ConfigurationError(`${where} refers to the unknown cell "${id}"${suggestion(id, byId.keys())}`);
         }
       }
+    }
+  }
+  for (const cell of cells) {
+    for (const [toolName, ref] of Object.entries(cell.tools ?? {})) {
+      const where = `cell "${cell.id}": tools.${toolName}`;
+      check(where, ref, false);
+      if (byId.get(ref.cell)!.stage.optional !== true) throw new ConfigurationError(`${where} refers to "${ref.cell}", whose stage is not optional; declare the stage \`optional: true\`, or make it an input`);
     }
   }
   for (const folder of exports) {
@@ -60,21 +72,25 @@ export function pipeline(declaration: PipelineDeclaration): Pipeline {
     if (`${folder.to}/`.startsWith(`${storePath}/`) || `${storePath}/`.startsWith(`${folder.to}/`)) throw new ConfigurationError(`${where}: it overlaps the store ${storePath}`);
     for (const ref of folder.from) check(where, ref, false);
   }
+  for (const { computedBy, reason } of declaration.revoked ?? []) {
+    // Without a value it would mean every record there is.
+    if (Object.keys(computedBy).length === 0) throw new ConfigurationError(`pipeline "${name}": a revocation (${reason}) names nothing that computed; give at least one value of computedBy`);
+  }
   topological(cells);
   return { ...declaration, boundaries, exports };
 }
 
-/** Cells in an order in which each comes after all that it reads. Throws ConfigurationError that spells out a cycle. */
+/** Cells in an order in which each comes after all that it reads and uses. Throws ConfigurationError that spells out a cycle. */
 export function topological(cells: readonly Cell[]): readonly Cell[] {
   const byId = new Map(cells.map((cell) => [cell.id, cell]));
   const waitsFor = new Map<string, number>();
   const readers = new Map<string, Cell[]>();
   const ready: Cell[] = [];
   for (const cell of cells) {
-    const producers = producersOf(cell);
-    waitsFor.set(cell.id, producers.size);
-    if (producers.size === 0) ready.push(cell);
-    for (const id of producers) {
+    const before = cell.tools === undefined ? producersOf(cell) : new Set([...producersOf(cell), ...toolCellsOf(cell)]);
+    waitsFor.set(cell.id, before.size);
+    if (before.size === 0) ready.push(cell);
+    for (const id of before) {
       const list = readers.get(id);
       if (list === undefined) readers.set(id, [cell]);
       else list.push(cell);
@@ -98,14 +114,44 @@ export function producersOf(cell: Cell): ReadonlySet<string> {
   return ids;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** The ids of all cells whose outputs a cell uses as tools, each once. */
+export function toolCellsOf({ tools }: Cell): ReadonlySet<string> {
+  return tools === undefined ? NONE : new Set(Object.values(tools).map((ref) => ref.cell));
+}
+
+/**
+ * The cells that only help: used as tools, or read by such cells alone, and not exported. They are looked at when a cell that uses
+ * them is going to run.
+ */
+export function helpersOf({ cells, exports }: Pick<Pipeline, 'cells' | 'exports'>): ReadonlySet<string> {
+  if (cells.every(({ tools }) => tools === undefined)) return NONE;
+  const byId = new Map(cells.map((cell) => [cell.id, cell]));
+  const used = new Set(cells.flatMap((cell) => [...toolCellsOf(cell)]));
+  const read = new Set(cells.flatMap((cell) => [...producersOf(cell)]));
+  const ends = cells.filter(({ id }) => !used.has(id) && !read.has(id)).map(({ id }) => id);
+  const needed = closureOf([...ends, ...exports.flatMap(({ from }) => from.map((ref) => ref.cell))], byId, producersOf);
+  return new Set(cells.map(({ id }) => id).filter((id) => !needed.has(id)));
+}
+
+/** These cells and all that are reached from them. */
+export function closureOf(from: Iterable<string>, byId: ReadonlyMap<string, Cell>, next: (cell: Cell) => Iterable<string>): ReadonlySet<string> {
+  const reached = new Set(from);
+  // A Set's iteration reaches what is added on the way.
+  for (const id of reached) for (const further of next(byId.get(id)!)) reached.add(further);
+  return reached;
+}
+
 function cycleAmong(stuck: readonly Cell[], byId: ReadonlyMap<string, Cell>): string {
   const stuckIds = new Set(stuck.map((cell) => cell.id));
   const path: string[] = [];
   let id = stuck[0]!.id;
-  // Every stuck cell reads at least one stuck cell, so walking backwards must come round.
+  // Every stuck cell waits for at least one stuck cell, so walking backwards must come round.
   while (!path.includes(id)) {
     path.push(id);
-    id = [...producersOf(byId.get(id)!)].find((producer) => stuckIds.has(producer))!;
+    const cell = byId.get(id)!;
+    id = [...producersOf(cell), ...toolCellsOf(cell)].find((before) => stuckIds.has(before))!;
   }
   return [...path.slice(path.indexOf(id)), id].reverse().join(' -> ');
 }

@@ -1,24 +1,54 @@
 /** What a run would do now, without doing it. */
 import { decide } from './decide.ts';
-import { producersOf, topological } from './pipeline.ts';
-import type { DecideOptions, Verdict } from './decide.ts';
+import { producersOf, toolCellsOf, topological } from './pipeline.ts';
+import type { DecideOptions, Outcome, Verdict } from './decide.ts';
 import type { Ground } from './ground.ts';
 import type { Store } from './store.ts';
+import type { Selection } from './selection.ts';
 import type { Cell, CellRecord } from './types.ts';
 
-/** `follows`: it reads what is to be computed first; it runs too unless that comes out as before. */
-export type Forecast = Verdict | { readonly kind: 'follows'; readonly producers: readonly string[] };
+export type Forecast =
+  | Verdict
+  /** It reads what is to be computed first (and runs too unless that comes out as before), or only helps what follows. */
+  | { readonly kind: 'follows'; readonly producers: readonly string[] }
+  /** It is out of date and only helps; nothing that uses it is going to run. */
+  | { readonly kind: 'idle' };
 
-/** In topological order. `cells` holds with each cell all that it reads. */
-export function preview(cells: readonly Cell[], ground: Ground, options: DecideOptions = AS_IS): ReadonlyMap<string, Forecast> {
+/** `cells` holds with each cell all that it reads and uses. */
+export function preview({ cells, onDemand }: Pick<Selection, 'cells' | 'onDemand'>, ground: Ground, options: DecideOptions = AS_IS): ReadonlyMap<string, Forecast> {
   const forecasts = new Map<string, Forecast>();
-  for (const cell of topological(cells)) {
-    const open = [...producersOf(cell)].filter((id) => { const { kind } = forecasts.get(id)!; return kind === 'run' || kind === 'follows'; });
-    forecasts.set(cell.id, open.length > 0 ? { kind: 'follows', producers: open } : decide(cell, ground, (id) => {
-      const forecast = forecasts.get(id)!;
-      if (forecast.kind === 'run' || forecast.kind === 'follows') throw new Error(`${id} is not settled`);
-      return forecast;
-    }, options));
+  const settled = (id: string): Outcome => {
+    const forecast = forecasts.get(id)!;
+    if (forecast.kind !== 'done' && forecast.kind !== 'failed') throw new Error(`${id} is not settled`);
+    return forecast;
+  };
+  const forecast = (cell: Cell): Forecast => {
+    const open = [...producersOf(cell)].filter((id) => { const { kind } = forecasts.get(id)!; return kind !== 'done' && kind !== 'failed'; });
+    return open.length > 0 ? { kind: 'follows', producers: open } : decide(cell, ground, settled, options);
+  };
+  /** Of a cell that only helps: what `user` makes of it, if no other has yet. */
+  const demand = (id: string, user: string, certain: boolean): void => {
+    if (forecasts.has(id)) return;
+    const cell = ground.cell(id);
+    for (const producer of producersOf(cell)) demand(producer, user, certain);
+    const alone = forecast(cell);
+    const found: Forecast = alone.kind === 'run' && !certain ? { kind: 'follows', producers: [user] } : alone;
+    forecasts.set(id, found);
+    equip(cell, found);
+  };
+  const equip = (cell: Cell, { kind }: Forecast): void => {
+    if (kind === 'run' || kind === 'follows') for (const tool of toolCellsOf(cell)) demand(tool, cell.id, kind === 'run');
+  };
+  const ordered = topological(cells);
+  const needed = ordered.filter(({ id }) => !onDemand.has(id));
+  for (const cell of needed) forecasts.set(cell.id, forecast(cell));
+  if (onDemand.size === 0) return forecasts;
+  // First those that run for certain: what they use runs for certain, too.
+  for (const kind of ['run', 'follows']) for (const cell of needed) if (forecasts.get(cell.id)!.kind === kind) equip(cell, forecasts.get(cell.id)!);
+  for (const cell of ordered) {
+    if (forecasts.has(cell.id)) continue;
+    const found = forecast(cell);
+    forecasts.set(cell.id, found.kind === 'done' || found.kind === 'failed' ? found : { kind: 'idle' });
   }
   return forecasts;
 }

@@ -1,4 +1,5 @@
 /** Progress as plain lines, for files and for people who read them: what failed at once, each stage when it is through. */
+import { lackingLine } from './failure-lines.ts';
 import { inWords, settledOf, summaryLines, Tally } from './tally.ts';
 import type { Progress } from './progress.ts';
 
@@ -14,12 +15,14 @@ export function lineProgress(print: (line: string) => void): Progress {
   };
   return {
     started: (cells, jobs) => tally.start(cells, jobs),
+    joined: (cell) => tally.join(cell),
     taskStarted: () => undefined,
     taskProgress: () => undefined,
     taskEnded: () => undefined,
     cell(cell, outcome, status) {
       const stage = tally.cell(cell, outcome, status);
       if (status === 'failed' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(`failed: ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);
+      if (status === 'lacking' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(lackingLine(cell, outcome.failure));
       const settled = settledOf(stage);
       if (settled === stage.cells) {
         if (stage.byStatus.ran + stage.byStatus.failed > 0) say(`${stage.name}: ${inWords(stage)}`);

@@ -1,5 +1,6 @@
 /** Progress on a terminal of at least MIN_COLUMNS: a line for each stage that has begun, redrawn in place, and the time left. */
 import type { WriteStream } from 'node:tty';
+import { lackingLine } from './failure-lines.ts';
 import { inWords, settledOf, summaryLines, Tally } from './tally.ts';
 import type { StageTally } from './tally.ts';
 import type { Progress } from './progress.ts';
@@ -37,7 +38,7 @@ export function terminalProgress(out: WriteStream): Progress {
   };
   const stageLine = (stage: StageTally): string => {
     const settled = settledOf(stage);
-    if (settled === stage.cells) return `${stage.byStatus.failed > 0 ? paint(31, '✗') : paint(32, '✓')} ${stage.name.slice(0, 14).padEnd(14)} ${inWords(stage)}`;
+    if (settled === stage.cells) return `${stage.byStatus.failed > 0 ? paint(31, '✗') : stage.byStatus.lacking > 0 ? paint(33, '!') : paint(32, '✓')} ${stage.name.slice(0, 14).padEnd(14)} ${inWords(stage)}`;
     const full = Math.round(BAR_CHARACTERS * settled / stage.cells);
     const bar = `${'━'.repeat(full)}${paint(2, '─'.repeat(BAR_CHARACTERS - full))}`;
     const note = begun.get(stage.name) ?? '';
@@ -52,6 +53,7 @@ export function terminalProgress(out: WriteStream): Progress {
   };
   return {
     started: (cells, jobs) => { begun.clear(); tally.start(cells, jobs); },
+    joined: (cell) => tally.join(cell),
     taskStarted({ stage }) {
       begun.set(stage.name, '');
       later();
@@ -67,6 +69,7 @@ export function terminalProgress(out: WriteStream): Progress {
     cell(cell, outcome, status) {
       tally.cell(cell, outcome, status);
       if (status === 'failed' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(`${paint(31, 'failed')} ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);
+      else if (status === 'lacking' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(paint(33, lackingLine(cell, outcome.failure)));
       else if (begun.size > 0) later();
     },
     warn: (sentence) => say(paint(33, sentence)),

@@ -9,12 +9,17 @@ import type { ReadyTask } from './queue.ts';
 import type { RunCounts } from './store.ts';
 import type { Cell } from './types.ts';
 
-/** ran: computed now. cached: was there. failed: now. remembered: failed before, would again. skipped: needs one that failed. */
-export type CellStatus = 'ran' | 'cached' | 'failed' | 'remembered' | 'skipped';
+/**
+ * ran: computed now. cached: was there. failed: now. remembered: failed before, would again. skipped: needs one that failed.
+ * lacking: has no result, but its stage is optional.
+ */
+export type CellStatus = 'ran' | 'cached' | 'failed' | 'remembered' | 'skipped' | 'lacking';
 
 export interface Progress {
-  /** Before each pass; a second one follows when damage was found. */
+  /** Before each pass, with the cells that it looks at; a second one follows when damage was found. */
   started(cells: readonly Cell[], jobs: number): void;
+  /** One cell more: it only helps, and one that uses it is going to run. */
+  joined(cell: Cell): void;
   taskStarted(task: ReadyTask): void;
   taskProgress(task: ReadyTask, done: number, total: number, unit: string): void;
   taskEnded(task: ReadyTask): void;
@@ -29,7 +34,7 @@ export interface RunEnd {
   readonly counts: RunCounts;
   readonly durationMs: number;
   readonly interrupted: boolean;
-  /** Cells that failed by themselves, with their outcome. */
+  /** Cells that failed by themselves, with their outcome; not those of optional stages. */
   readonly failures: readonly { readonly cell: string; readonly outcome: Outcome & { kind: 'failed' } }[];
   /** Sentences for the end. */
   readonly closing: readonly string[];
@@ -40,6 +45,7 @@ export function jsonProgress(write: (line: string) => void): Progress {
   const event = (name: string, body: object): void => write(JSON.stringify({ event: name, ...body }));
   return {
     started: (cells, jobs) => event('start', { cells: cells.length, jobs }),
+    joined: () => undefined,
     taskStarted: ({ stage, pending }) => {
       for (const { cell, reasons } of pending) event('running', { cell: cell.id, stage: stage.name, reasons: reasons.map(reasonText) });
     },
@@ -48,7 +54,7 @@ export function jsonProgress(write: (line: string) => void): Progress {
     cell(cell, outcome, status) {
       if (status === 'cached') return;
       if (outcome.kind === 'done') event('ran', { cell: cell.id, durationMs: outcome.records[0]!.durationMs });
-      else event(status === 'skipped' ? 'skipped' : 'failed', { cell: cell.id, ...outcome.failure, ...(status === 'remembered' ? { remembered: true } : {}) });
+      else event(status === 'remembered' ? 'failed' : status, { cell: cell.id, ...outcome.failure, ...(status === 'remembered' ? { remembered: true } : {}) });
     },
     warn: (sentence) => event('warning', { sentence }),
     exported: ({ to, files, written, removed }) => event('exported', { to, files, written, removed }),

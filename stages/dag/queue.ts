@@ -1,4 +1,5 @@
 /** Which work is ready, and which goes first. */
+import { mulberry32 } from './random.ts';
 import type { Cell, KeyFields, Reason, Sha256, Stage } from './types.ts';
 
 /** A cell that is to run, with what was decided about it. */
@@ -66,16 +67,4 @@ interface Entry { readonly task: ReadyTask; readonly work: number; readonly tie:
 /** Lists are kept in the reverse of the order of starting: the last one is taken. */
 function goesBefore(a: Entry, b: Entry): boolean {
   return a.work !== b.work ? a.work > b.work : a.tie > b.tie;
-}
-
-/** Tommy Ettinger's mulberry32: good enough to shuffle, small enough to read. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -58,6 +58,7 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal): 
   let scratch: string | undefined;
   const io: TaskIo = {
     signal,
+    cpus: task.cpus,
     read,
     async input(cell, name) {
       const input = cell.inputs[name];

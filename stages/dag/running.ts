@@ -6,15 +6,14 @@ import { rm } from 'node:fs/promises';
 import { Commits } from './commits.ts';
 import { recordsOf } from './decide.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
-import { EXECUTORS } from './executor.ts';
+import { Executors, taskOf } from './executor.ts';
 import { alone, halves, retryLater } from './follow-up.ts';
-import { moduleUrl } from './modules.ts';
 import { taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
 import { timestamp } from './timestamp.ts';
 import { count } from './words.ts';
 import type { Outcome } from './decide.ts';
-import type { Executor, RunningTask, TaskEnd } from './executor.ts';
+import type { RunningTask, TaskEnd } from './executor.ts';
 import type { FollowUp } from './follow-up.ts';
 import type { Ground } from './ground.ts';
 import type { Progress } from './progress.ts';
@@ -46,9 +45,10 @@ export class TaskRunner {
 
   readonly #ground: Ground;
   readonly #outcomeOf: (cell: string) => Outcome;
+  readonly #jobs: number;
   readonly #progress: Progress;
   readonly #events: RunnerEvents;
-  readonly #executors = new Map<string, Promise<Executor>>();
+  readonly #executors = new Executors();
   readonly #tasks = new Set<RunningTask>();
   #count = 0;
   #bytesUnderway = 0;
@@ -59,9 +59,11 @@ export class TaskRunner {
   /** Errors of our own: the pass ends with the first of them. */
   readonly #faults: unknown[] = [];
 
-  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, progress: Progress, events: RunnerEvents) {
+  /** `jobs`: how many tasks run at once, at most. */
+  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, jobs: number, progress: Progress, events: RunnerEvents) {
     this.#ground = ground;
     this.#outcomeOf = outcomeOf;
+    this.#jobs = jobs;
     this.#progress = progress;
     this.#events = events;
   }
@@ -102,7 +104,7 @@ export class TaskRunner {
 
   /** Ends idle processes. Throws what should not have happened. */
   close(): void {
-    for (const executor of this.#executors.values()) void executor.then((ready) => ready.release());
+    this.#executors.release();
     if (this.#faults.length > 0) throw this.#faults[0];
   }
 
@@ -169,12 +171,8 @@ export class TaskRunner {
     const left = new Map(task.pending.map((pending) => [pending.cell.id, pending]));
     const again: Pending[] = [];
     const commits = new Commits((pending, outputs, computedBy, durationMs) => this.#commit(pending, outputs, computedBy, durationMs));
-    const executor = await this.#executor(stage.where ?? 'worker');
-    const running = executor.start({
-      id, stage: stage.name, moduleUrl: moduleUrl(pipeline.root, stage.module), outputs: stage.outputs, cells, scratch,
-      fresh: stage.exclusive === true || stage.determinism === 'measured',
-      ...(stage.timeoutMs === undefined ? {} : { timeoutMs: stage.timeoutMs }),
-    }, {
+    const executor = await this.#executors.of(stage, undefined);
+    const running = executor.start(taskOf(pipeline, stage, { id, cells, scratch, jobs: this.#jobs }), {
       committed: async (cell, outputs, computedBy) => {
         const pending = left.get(cell);
         if (pending === undefined) return;
@@ -281,12 +279,6 @@ export class TaskRunner {
     const unstable = cell.stage.unstableOutputs ?? [];
     const different = cell.stage.outputs.filter((name) => !unstable.includes(name) && earlier.outputs[name]?.sha256 !== record.outputs[name]?.sha256);
     if (different.length > 0) this.#progress.warn(`${cell.id} is declared exact, but gave other bytes than before with the same key: ${different.join(', ')}`);
-  }
-
-  #executor(name: keyof typeof EXECUTORS): Promise<Executor> {
-    let executor = this.#executors.get(name);
-    if (executor === undefined) this.#executors.set(name, executor = EXECUTORS[name]());
-    return executor;
   }
 }
 

@@ -3,17 +3,19 @@
  * The tasks themselves are in running.ts; what a pass cannot settle (an input turned out damaged) is left for the next pass.
  */
 import { decide, recordsOf } from './decide.ts';
-import { producersOf } from './pipeline.ts';
+import { producersOf, toolCellsOf } from './pipeline.ts';
 import { ReadyQueue } from './queue.ts';
 import { TaskRunner } from './running.ts';
 import type { Outcome, Verdict } from './decide.ts';
 import type { Ground } from './ground.ts';
 import type { Pending, ReadyTask } from './queue.ts';
-import type { Progress } from './progress.ts';
+import type { CellStatus, Progress } from './progress.ts';
 import type { Cell, Sha256, Stage } from './types.ts';
 
 export interface PassOptions {
   readonly jobs: number;
+  /** Cells that only help: they sleep until a cell that uses them is going to run. */
+  readonly onDemand: ReadonlySet<string>;
   readonly seed: number;
   readonly failFast: boolean;
   /** Named by --force, --measure, --retry-failed, and not yet done so in this run. */
@@ -36,6 +38,9 @@ const MAX_ASKED = 50;
 /** Cells of one stage that are to run together: dispatched when none of them is undecided. */
 interface Batch { readonly stage: Stage; undecided: number; ready: Pending[] }
 
+/** A cell that is to run once its tools have ended. */
+interface Equipping { readonly pending: Pending; readonly inBatch: boolean; toolsLeft: number }
+
 export class Pass {
   readonly outcomes = new Map<string, Outcome>();
   /** Set when an input was damaged or changed under the run: the pass ends and another one is needed. */
@@ -51,6 +56,10 @@ export class Pass {
   readonly #batches = new Map<string, Batch>();
   /** Cell -> its place in the pipeline. */
   readonly #order: ReadonlyMap<string, number>;
+  /** Cells that only help and that nothing has asked for. */
+  readonly #asleep: Set<string>;
+  /** Cell whose output is a tool -> the cells that wait for it. */
+  readonly #equipping = new Map<string, Equipping[]>();
   /** Keys being computed by this pass -> cells that wait for the same key (equal work under two ids). */
   readonly #twins = new Map<Sha256, Cell[]>();
   /** Computed by another run at this moment. */
@@ -64,10 +73,11 @@ export class Pass {
   constructor(cells: readonly Cell[], ground: Ground, options: PassOptions) {
     this.#cells = cells;
     this.#order = new Map(cells.map(({ id }, i) => [id, i]));
+    this.#asleep = new Set(options.onDemand);
     this.#ground = ground;
     this.#options = options;
     this.#queue = new ReadyQueue(options.seed);
-    this.#runner = new TaskRunner(ground, this.#outcomeOf, options.progress, {
+    this.#runner = new TaskRunner(ground, this.#outcomeOf, options.jobs, options.progress, {
       settled: (pending, outcome, changed) => {
         if (changed) options.changedHere.add(pending.cell.id);
         if (outcome.kind === 'done') options.ranHere.add(pending.cell.id);
@@ -135,19 +145,35 @@ export class Pass {
         if (list === undefined) this.#readers.set(id, [cell]);
         else list.push(cell);
       }
-      const name = batchName(cell);
-      const batch = this.#batches.get(name);
-      if (batch === undefined) this.#batches.set(name, { stage: cell.stage, undecided: 1, ready: [] });
-      else batch.undecided++;
+      if (this.#asleep.has(cell.id)) continue;
+      this.#joinBatch(cell);
       if (producers.size === 0) decidable.push(cell);
     }
     this.#decideAll(decidable);
   }
 
+  #joinBatch(cell: Cell): void {
+    const name = batchName(cell);
+    const batch = this.#batches.get(name);
+    if (batch === undefined) this.#batches.set(name, { stage: cell.stage, undecided: 1, ready: [] });
+    else batch.undecided++;
+  }
+
+  /** Wakes a cell that only helps, and what it reads; answers those of them that can be decided. */
+  #wakeUp(id: string): Cell[] {
+    if (!this.#asleep.delete(id)) return [];
+    const cell = this.#ground.cell(id);
+    this.#options.progress.joined(cell);
+    this.#joinBatch(cell);
+    const decidable = [...producersOf(cell)].flatMap((producer) => this.#wakeUp(producer));
+    if (this.#producersLeft.get(id) === 0) decidable.push(cell);
+    return decidable;
+  }
+
   /** Decides these and whatever becomes decidable by it; a list instead of recursion, since chains may be long. */
   #decideAll(cells: Cell[]): void {
     for (let cell = cells.pop(); cell !== undefined; cell = cells.pop()) {
-      const outcome = this.#decideOne(cell, true);
+      const outcome = this.#decideOne(cell, true, cells);
       if (outcome !== undefined) cells.push(...this.#settle(cell, outcome, outcome.kind === 'done' ? 'cached' : this.#howFailed(outcome)));
     }
   }
@@ -157,25 +183,44 @@ export class Pass {
     return decide(cell, this.#ground, this.#outcomeOf, { force, measure, retryFailed: retryFailed(cell), changedHere: (id) => changedHere.has(id) });
   }
 
-  /** Answers the outcome if there is one already; otherwise puts the cell where it will be run. */
-  #decideOne(cell: Cell, inBatch: boolean): Outcome | undefined {
-    const batch = this.#batches.get(batchName(cell))!;
+  /** Answers the outcome if there is one already; otherwise puts the cell where it will be run. `awoken` takes the tools that it needs. */
+  #decideOne(cell: Cell, inBatch: boolean, awoken: Cell[]): Outcome | undefined {
     const verdict = this.#options.failedHere.get(cell.id) ?? this.#verdictOn(cell);
-    if (verdict.kind === 'run') {
-      const twins = this.#twins.get(verdict.key);
-      if (twins !== undefined) twins.push(cell);
-      else {
-        this.#twins.set(verdict.key, []);
-        const pending: Pending = { cell, key: verdict.key, fields: verdict.fields, reasons: verdict.reasons };
-        if (inBatch) batch.ready.push(pending);
-        else this.#queue.push({ stage: cell.stage, pending: [pending] });
-      }
+    if (verdict.kind === 'run' && !this.#twins.has(verdict.key)) {
+      this.#twins.set(verdict.key, []);
+      const pending: Pending = { cell, key: verdict.key, fields: verdict.fields, reasons: verdict.reasons };
+      this.#equip(pending, inBatch, awoken);
+      return undefined;
     }
-    if (inBatch) {
-      batch.undecided--;
-      if (batch.undecided === 0) this.#release(batch);
-    }
+    if (verdict.kind === 'run') this.#twins.get(verdict.key)!.push(cell);
+    if (inBatch) this.#decided(cell);
     return verdict.kind === 'run' ? undefined : verdict;
+  }
+
+  /** Has a cell wait for its tools, if some have not ended. */
+  #equip(pending: Pending, inBatch: boolean, awoken: Cell[]): void {
+    const tools = [...toolCellsOf(pending.cell)].filter((id) => !this.outcomes.has(id));
+    if (tools.length === 0) return this.#enter(pending, inBatch);
+    const equipping: Equipping = { pending, inBatch, toolsLeft: tools.length };
+    for (const id of tools) {
+      const list = this.#equipping.get(id);
+      if (list === undefined) this.#equipping.set(id, [equipping]);
+      else list.push(equipping);
+      awoken.push(...this.#wakeUp(id));
+    }
+  }
+
+  /** Puts a cell that is to run where its batch, or nobody else, is waited for. */
+  #enter(pending: Pending, inBatch: boolean): void {
+    if (!inBatch) return this.#queue.push({ stage: pending.cell.stage, pending: [pending] });
+    this.#batches.get(batchName(pending.cell))!.ready.push(pending);
+    this.#decided(pending.cell);
+  }
+
+  #decided(cell: Cell): void {
+    const batch = this.#batches.get(batchName(cell))!;
+    batch.undecided--;
+    if (batch.undecided === 0) this.#release(batch);
   }
 
   /** Cells of a batch come in the pipeline's order, whichever was decided first. */
@@ -186,15 +231,21 @@ export class Pass {
   }
 
   /** Notes an outcome; answers the cells that it makes decidable. */
-  #settle(cell: Cell, outcome: Outcome, how: 'ran' | 'cached' | 'failed' | 'remembered' | 'skipped'): Cell[] {
+  #settle(cell: Cell, outcome: Outcome, how: Exclude<CellStatus, 'lacking'>): Cell[] {
     this.outcomes.set(cell.id, outcome);
-    this.#options.progress.cell(cell, outcome, how === 'cached' && this.#options.ranHere.has(cell.id) ? 'ran' : how);
-    if (this.#options.failFast && how === 'failed') this.stop();
+    const lacking = outcome.kind === 'failed' && cell.stage.optional === true;
+    this.#options.progress.cell(cell, outcome, lacking ? 'lacking' : how === 'cached' && this.#options.ranHere.has(cell.id) ? 'ran' : how);
+    if (this.#options.failFast && how === 'failed' && !lacking) this.stop();
+    for (const equipping of this.#equipping.get(cell.id) ?? []) {
+      equipping.toolsLeft--;
+      if (equipping.toolsLeft === 0) this.#enter(equipping.pending, equipping.inBatch);
+    }
+    this.#equipping.delete(cell.id);
     const decidable: Cell[] = [];
     for (const reader of this.#readers.get(cell.id) ?? []) {
       const left = this.#producersLeft.get(reader.id)! - 1;
       this.#producersLeft.set(reader.id, left);
-      if (left === 0) decidable.push(reader);
+      if (left === 0 && !this.#asleep.has(reader.id)) decidable.push(reader);
     }
     return decidable;
   }
@@ -204,7 +255,7 @@ export class Pass {
     const twins = this.#twins.get(pending.key) ?? [];
     this.#twins.delete(pending.key);
     for (const twin of twins) {
-      const same = this.#decideOne(twin, false);
+      const same = this.#decideOne(twin, false, decidable);
       if (same !== undefined) decidable.push(...this.#settle(twin, same, same.kind === 'done' ? 'cached' : this.#howFailed(same)));
     }
     this.#decideAll(decidable);

@@ -1,14 +1,16 @@
 /** Which cells a command line means. */
 import { ConfigurationError } from './declare.ts';
-import { producersOf } from './pipeline.ts';
+import { closureOf, helpersOf, producersOf, toolCellsOf } from './pipeline.ts';
 import { closest } from './words.ts';
 import type { Cell, Pipeline } from './types.ts';
 
 export interface Selection {
   /** Named by the targets themselves (all cells when there is no target). */
   readonly named: ReadonlySet<string>;
-  /** These and everything that they are computed from, in the pipeline's order. */
+  /** These and everything that they are computed from or with, in the pipeline's order. */
   readonly cells: readonly Cell[];
+  /** Of these, the ones that only help: looked at when a cell that uses them is going to run. */
+  readonly onDemand: ReadonlySet<string>;
 }
 
 /**
@@ -16,17 +18,15 @@ export interface Selection {
  * ('score:novel-4m/*'). Throws ConfigurationError for one that names nothing.
  */
 export function select(pipeline: Pipeline, targets: readonly string[]): Selection {
-  if (targets.length === 0) return { named: new Set(pipeline.cells.map((cell) => cell.id)), cells: pipeline.cells };
+  if (targets.length === 0) return { named: new Set(pipeline.cells.map((cell) => cell.id)), cells: pipeline.cells, onDemand: helpersOf(pipeline) };
   const named = new Set(targets.flatMap((target) => cellsNamed(pipeline, target).map((cell) => cell.id)));
   const byId = new Map(pipeline.cells.map((cell) => [cell.id, cell]));
-  const wanted = new Set<string>();
-  const open = [...named];
-  for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    if (wanted.has(id)) continue;
-    wanted.add(id);
-    open.push(...producersOf(byId.get(id)!));
-  }
-  return { named, cells: pipeline.cells.filter((cell) => wanted.has(cell.id)) };
+  const needed = closureOf(named, byId, producersOf);
+  const wanted = closureOf(named, byId, (cell) => [...producersOf(cell), ...toolCellsOf(cell)]);
+  return {
+    named, cells: pipeline.cells.filter(({ id }) => wanted.has(id)),
+    onDemand: new Set([...wanted].filter((id) => !needed.has(id))),
+  };
 }
 
 /** The cells of one target, at least one. */

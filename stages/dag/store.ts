@@ -27,7 +27,7 @@
  *   build/                  the compiled program (bin/build.mjs); no part of the store, it only lives here
  */
 import type { FileFacts } from './facts.ts';
-import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Sha256, TreeHandle } from './types.ts';
+import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Revocation, Sha256, TreeHandle } from './types.ts';
 
 /** The layout's number. A program reads every number up to its own and refuses a larger one. */
 export const STORE_FORMAT = 1;
@@ -126,6 +126,8 @@ export interface Store {
 
   // ---- the log, as read when the store was opened and by refresh(); synchronous, in memory ----
 
+  // A record that was revoked does not count: `done` and `donePerMachine` pass over it.
+
   /** Newest `done` record with this key whose outputs are all present. */
   done(key: Sha256): CellRecord | undefined;
   /** All present `done` records of a key, the newest of each machine, ordered by machine label. For `measured` cells. */
@@ -136,6 +138,8 @@ export interface Store {
   newestOfCell(cell: string): CellRecord | undefined;
   /** Every record of a cell id under any key, newest first, present or not: what a reason compares with. */
   recordsOfCell(cell: string): readonly CellRecord[];
+  /** Why a result of this key does not count although there is one: the newest that was revoked. */
+  revocation(key: Sha256): Revocation | undefined;
   /** Names of a record's outputs that are not (all) in the store. Empty: it counts. Sizes are compared, bytes are not hashed. */
   missingOutputs(record: CellRecord): readonly string[];
   /** Every record, oldest first, present or not. */
@@ -194,6 +198,8 @@ export interface Store {
 export interface StoreOptions {
   /** Absolute path. Need not exist: it is made by the first write. */
   readonly folder: string;
+  /** Records that do not count. */
+  readonly revoked?: readonly Revocation[];
   /** Stands in for the environment (tests). */
   readonly env?: { readonly [name: string]: string | undefined };
 }

@@ -28,15 +28,18 @@ export class Tally {
     this.#settled.clear();
     this.#told.clear();
     this.jobs = jobs;
-    for (const { stage, work } of cells) {
-      let tally = this.stages.get(stage.name);
-      if (tally === undefined) {
-        tally = { name: stage.name, title: stage.title, cells: 0, byStatus: { ran: 0, cached: 0, failed: 0, remembered: 0, skipped: 0 }, computedMs: 0, computedWork: 0, workLeft: 0 };
-        this.stages.set(stage.name, tally);
-      }
-      tally.cells++;
-      tally.workLeft += work ?? 1;
+    for (const cell of cells) this.join(cell);
+  }
+
+  /** Counts one cell more. */
+  join({ stage, work = 1 }: Cell): void {
+    let tally = this.stages.get(stage.name);
+    if (tally === undefined) {
+      tally = { name: stage.name, title: stage.title, cells: 0, byStatus: { ran: 0, cached: 0, failed: 0, remembered: 0, skipped: 0, lacking: 0 }, computedMs: 0, computedWork: 0, workLeft: 0 };
+      this.stages.set(stage.name, tally);
     }
+    tally.cells++;
+    tally.workLeft += work;
   }
 
   cell({ id, stage, work = 1 }: Cell, outcome: Outcome, status: CellStatus): StageTally {
@@ -81,12 +84,13 @@ export function settledOf({ byStatus }: StageTally): number {
 }
 
 /** '38 computed, 2 up to date, 1 failed'. */
-export function inWords({ byStatus: { ran, cached, failed, remembered, skipped } }: StageTally): string {
+export function inWords({ byStatus: { ran, cached, failed, remembered, skipped, lacking } }: StageTally): string {
   const parts: string[] = [];
   if (ran > 0) parts.push(`${grouped(ran)} computed`);
   if (cached > 0) parts.push(`${grouped(cached)} up to date`);
   if (failed + remembered > 0) parts.push(`${grouped(failed + remembered)} failed`);
   if (skipped > 0) parts.push(`${grouped(skipped)} skipped`);
+  if (lacking > 0) parts.push(`${grouped(lacking)} done without`);
   return parts.join(', ');
 }
 

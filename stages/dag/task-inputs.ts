@@ -1,16 +1,27 @@
-/** What a task is given: located bytes for its inputs, and provenance where a stage asks for the records themselves. */
+/** What a task is given: located bytes for its inputs and tools, and provenance where a stage asks for the records themselves. */
 import { representative } from './decide.ts';
 import type { Outcome } from './decide.ts';
 import type { Ground } from './ground.ts';
-import type { Cell, CellProvenance, CellRecord, Gathered, InputHandle, InputRef, OutputRecord, TaskCell, TaskInput } from './types.ts';
+import type { Cell, CellProvenance, CellRecord, Gathered, InputHandle, InputRef, OutputRecord, OutputRef, TaskCell, TaskInput, TaskTool } from './types.ts';
 
 type OutcomeOf = (cell: string) => Outcome;
 
-/** Throws DamagedObject when an input is not in the store any more. */
+/** Throws DamagedObject when an input or a tool is not in the store any more. */
 export function taskCell(cell: Cell, ground: Ground, outcomeOf: OutcomeOf): TaskCell {
   const inputs: { [name: string]: TaskInput } = {};
   for (const [name, input] of Object.entries(cell.inputs)) inputs[name] = taskInput(input, ground, outcomeOf);
-  return { id: cell.id, params: cell.params, inputs };
+  if (cell.tools === undefined) return { id: cell.id, params: cell.params, inputs };
+  const tools = Object.fromEntries(Object.entries(cell.tools).map(([name, ref]) => [name, taskTool(ref, ground, outcomeOf)]));
+  return { id: cell.id, params: cell.params, inputs, tools };
+}
+
+/** A tool that failed is missing, with the reason. Throws DamagedObject when it is not in the store any more. */
+export function taskTool(ref: OutputRef, ground: Ground, outcomeOf: OutcomeOf): TaskTool {
+  const outcome = outcomeOf(ref.cell);
+  if (outcome.kind === 'failed') return { kind: 'missing', failure: outcome.failure };
+  const output = outputOf(ref.cell, ref.output, ground, outcomeOf);
+  if (output.tree === true) return { kind: 'missing', failure: { code: 'bad-input', sentence: `${ref.output} of ${ref.cell} is a folder; a tool must be a single file` } };
+  return { kind: 'object', handle: ground.store.handle(output) };
 }
 
 function taskInput(input: InputRef, ground: Ground, outcomeOf: OutcomeOf): TaskInput {

@@ -41,6 +41,11 @@ export interface Stage {
   readonly timeoutMs?: number;
   /** How often a task that failed for a passing reason (network) is tried again. Default 0. */
   readonly retries?: number;
+  /**
+   * What it makes only helps: a failure is told in one line and is no failure of the run. Only such a stage's outputs may be
+   * tools, and no cell of another stage may need them as an input (it may gather them).
+   */
+  readonly optional?: boolean;
 }
 
 /** The output of another cell. */
@@ -62,6 +67,12 @@ export interface Cell {
   readonly id: string;
   readonly params: { readonly [name: string]: Json };
   readonly inputs: { readonly [name: string]: InputRef };
+  /**
+   * Outputs of optional stages that the work may use and that never show in what comes out (a compiled library). They are no part
+   * of the key and make nothing stale. A cell that only serves as a tool is looked at when a cell that uses it is going to run,
+   * and ends before that one starts; where it failed, the work runs all the same and is told why.
+   */
+  readonly tools?: { readonly [name: string]: OutputRef };
   /** Cells of one stage with the same batch run in one task (one process, one loaded model). Default: the cell's id. */
   readonly batch?: string;
   /** Files, from the root, that count into this cell's code identity besides the module's closure: register entries. */
@@ -82,6 +93,33 @@ export type CodeBoundary = 'register' | { readonly constant: string };
 /** A folder outside the store that mirrors tree outputs: what is published. */
 export interface FolderExport { readonly to: string; readonly from: readonly OutputRef[] }
 
+/** Results that turned out wrong: those of records whose `computedBy` has all of these values. They count nowhere. */
+export interface Revocation {
+  readonly computedBy: { readonly [name: string]: string };
+  /** One plain sentence or clause: 'its int8 kernel dropped the last outlier'. */
+  readonly reason: string;
+}
+
+/** A way to compute something once more, and otherwise. */
+export interface Variation {
+  /** Variables for the process of the task. */
+  readonly environment: { readonly [name: string]: string };
+  /** For people: 'engine wasm'. */
+  readonly label: string;
+}
+
+/** One thing that a pipeline needs, or could use. */
+export interface DoctorItem {
+  readonly name: string;
+  /** `missing`: it works without. `broken`: it does not do what it must. */
+  readonly state: 'ok' | 'missing' | 'broken';
+  /** What was found: 'its self-test passes', 'there is no C compiler'. */
+  readonly what: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+export interface DoctorSection { readonly section: string; readonly items: readonly DoctorItem[] }
+
 export interface Pipeline {
   readonly name: string;
   /** Absolute path of the project. */
@@ -93,6 +131,11 @@ export interface Pipeline {
   readonly exports: readonly FolderExport[];
   /** Sentences for the end of a run: 'The report: reports/site/index.html'. */
   readonly closing?: readonly string[];
+  readonly revoked?: readonly Revocation[];
+  /** How `reproduce` computes otherwise what was computed by these; undefined: in the same way. */
+  readonly variation?: (computedBy: CellRecord['computedBy']) => Variation | undefined | Promise<Variation | undefined>;
+  /** What `doctor` looks at besides the machinery's own. Asked only then. */
+  readonly doctor?: () => Promise<readonly DoctorSection[]>;
 }
 
 // ---- what a stage's module sees ----
@@ -118,10 +161,16 @@ export type TaskInput =
   | { readonly kind: 'gather'; readonly items: readonly Gathered[] }
   | { readonly kind: 'records'; readonly items: readonly CellProvenance[] };
 
+export type TaskTool =
+  | { readonly kind: 'object'; readonly handle: InputHandle }
+  | { readonly kind: 'missing'; readonly failure: Failure };
+
 export interface TaskCell {
   readonly id: string;
   readonly params: { readonly [name: string]: Json };
   readonly inputs: { readonly [name: string]: TaskInput };
+  /** Of a cell that declares tools. */
+  readonly tools?: { readonly [name: string]: TaskTool };
 }
 
 /** A tree: relative path (no '..', no leading '/') -> bytes. */
@@ -140,6 +189,8 @@ export interface TaskIo {
   progress(done: number, total: number, unit: string): void;
   /** An empty folder of this task's own, removed afterwards. */
   readonly scratch: string;
+  /** How many processors this task may use: all of them where nothing runs beside it, else its share. At least 1. */
+  readonly cpus: number;
   /** Aborted when the run is interrupted: stop at the next convenient point. */
   readonly signal: AbortSignal;
 }

@@ -4,9 +4,12 @@
  * Everything is checked before anything runs, and every mistake is reported at once, each as
  * `data/study.yaml:12:9 unknown format "nf5"; formats are fp32, fp16, ...`.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { engines } from '../../kernels/engines.ts';
 import { formats } from '../../kernels/formats.ts';
 import { ConfigurationError } from '../dag/index.ts';
+import { BENCH_FILE } from './bench-file.ts';
 import { Reader } from './config-fields.ts';
 import { fileSha256, localModelFiles, modelFacts, modelFiles } from './config-model.ts';
 import { NAME, NAME_RULE, readPrompts, readSources, relativePath } from './config-sources.ts';
@@ -47,6 +50,8 @@ export interface StudyConfig {
   readonly speed: SpeedSettings;
   /** 'auto' or an engine's name. */
   readonly engine: string;
+  /** Whether data/bench.json is there: what `npm run bench` measured. */
+  readonly bench: boolean;
 }
 
 /** Where the files of the study are, from the project's root. */
@@ -138,7 +143,7 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfi
   return {
     title, models, judge, formats: chosenFormats, texts, windowsPerText, windowTokens, temperatures, topKs, prompts,
     maxNewTokens: [...maxNewTokens].sort((a, b) => a - b), seeds,
-    generate: { temperatures: generateTemperatures, topKs: generateTopKs }, speed, engine,
+    generate: { temperatures: generateTemperatures, topKs: generateTopKs }, speed, engine, bench: existsSync(join(known.root, BENCH_FILE)),
   };
 }
 

@@ -2,25 +2,36 @@
  * Which engine computes. Canonical engines give the same bytes, so the choice is not part of an exact cell's key: it
  * reaches the stages' processes through the environment, and the record says who computed (`computedBy`).
  */
-import { openEngine } from '../../kernels/engines.ts';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasNativeLibrary, noNativeLibrary, openEngine, THREADS_VARIABLE, useNativeLibrary } from '../../kernels/engines.ts';
 import type { EngineInstance } from '../../kernels/index.ts';
-import { StageFailure } from '../dag/index.ts';
+import { output, StageFailure } from '../dag/index.ts';
+import type { Cell, TaskCell, TaskIo } from '../dag/index.ts';
 
 /** 'auto' or an engine's name; set by pipeline.ts from study.yaml. */
 export const ENGINE_VARIABLE = 'BITWIDTH_ENGINE';
+
+/** The native library, as the tool of a cell that computes with an engine. */
+const LIBRARY = 'native';
+export function engineTools(native: Cell | undefined): Pick<Cell, 'tools'> {
+  return native === undefined ? {} : { tools: { [LIBRARY]: output(native, 'library') } };
+}
 
 /** What this process has said of its engines: once is enough. */
 const said = new Set<string>();
 
 /**
- * Opens the study's engine: every call a new instance, with memory of its own. `exact` demands a canonical one. Why an
- * engine was chosen goes to the task's log.
+ * Opens the engine for a task: every call a new instance, with memory of its own, on the task's share of processors. `exact` demands a
+ * canonical one. Why an engine was chosen goes to the task's log. `name`: an engine's, or 'auto'; by default the study's.
  */
-export async function studyEngine({ exact }: { readonly exact: boolean }): Promise<EngineInstance> {
-  const { instance, why } = await openEngine(process.env[ENGINE_VARIABLE] ?? 'auto').catch((error: unknown) => {
+export async function studyEngine(io: TaskIo, cell: TaskCell, options: { readonly exact: boolean; readonly name?: string }): Promise<EngineInstance> {
+  await takeLibrary(io, cell);
+  process.env[THREADS_VARIABLE] = String(io.cpus);
+  const { instance, why } = await openEngine(options.name ?? process.env[ENGINE_VARIABLE] ?? 'auto').catch((error: unknown) => {
     throw new StageFailure({ code: 'not-available', sentence: error instanceof Error ? error.message : String(error) });
   });
-  if (exact && !instance.canonical) {
+  if (options.exact && !instance.canonical) {
     instance.ops.dispose();
     throw new StageFailure({
       code: 'not-available',
@@ -32,6 +43,17 @@ export async function studyEngine({ exact }: { readonly exact: boolean }): Promi
   if (!said.has(reason)) console.error(reason);
   said.add(reason);
   return instance;
+}
+
+/** Loads the library that the cell brings; a process has one for all its tasks. */
+async function takeLibrary(io: TaskIo, { tools }: TaskCell): Promise<void> {
+  const tool = tools?.[LIBRARY];
+  if (tool === undefined) return;
+  if (tool.kind === 'missing') return noNativeLibrary(tool.failure.sentence);
+  if (hasNativeLibrary()) return;
+  const path = join(io.scratch, 'native.node');
+  await writeFile(path, await io.read(tool.handle));
+  useNativeLibrary(path);
 }
 
 /** What a record keeps of the engine. */

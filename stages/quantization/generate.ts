@@ -58,7 +58,7 @@ export const run: Run = async (cells, io) => {
   if (first === undefined) return;
   // The cells of a task differ in their settings only: model and format are opened once.
   const format = textParam(first, 'format');
-  const engine = await studyEngine({ exact: true });
+  const engine = await studyEngine(io, first, { exact: true });
   const { checkpoint, session, tokenizer } = await openedForAll(async () => {
     const opened = await taskCheckpoint(io, first);
     return {

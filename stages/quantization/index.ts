@@ -1,6 +1,8 @@
 /** The study's public face: read it, and compose its cells. */
 export { ENGINE_VARIABLE } from './engine.ts';
+export { nativeCell } from './native.ts';
 export { readStudy } from './config.ts';
+export { readRevoked } from './revoked.ts';
 export type { StudyConfig } from './config.ts';
 export { study } from './study.ts';
 export type { Study } from './study.ts';

@@ -1,6 +1,5 @@
 /** The negative log-probability of written texts under the judge, each beginning that texts share computed once. */
 import type { Session } from '../../kernels/index.ts';
-import { argmax, expRow, logSumExp } from './score-softmax.ts';
 
 /** Token ids of a prompt (at least one) and of what was written after it. */
 export interface PromptedText { readonly promptIds: readonly number[]; readonly ids: readonly number[] }
@@ -37,13 +36,12 @@ async function step<T extends PromptedText>(session: Session, slots: readonly (r
   const logits = rating.length === 0 ? new Float32Array(0) : await session.step({
     slot: Int32Array.from(rows, ({ slot }) => slot), position: Int32Array.from(rows, ({ position }) => position), token: Int32Array.from(rows, ({ token }) => token),
   }, Int32Array.from(rating));
-  const exps = new Float64Array(vocabulary);
+  const lse = new Float64Array(rating.length);
+  session.engine.statistics.logSumExp(vocabulary, logits, lse);
   const fresh = slots.map((): number[] => []);
   rating.forEach((index, row) => {
     const { slot, next } = rows[index]!;
-    const at = vocabulary * row;
-    const max = logits[at + argmax(logits, at, vocabulary)]!;
-    fresh[slot]!.push(logSumExp(max, expRow(logits, at, vocabulary, max, 1, exps)) - logits[at + next!]!);
+    fresh[slot]!.push(lse[row]! - logits[vocabulary * row + next!]!);
   });
   slots.forEach((own, slot) => {
     const [text, before] = [own[place], own[place - 1]];

@@ -41,7 +41,7 @@ export function judgeCell(written: Cell, writer: StudyModel, judge: StudyModel, 
 export const run: Run = async (cells, io) => {
   const [first] = cells;
   if (first === undefined) return;
-  const engine = await studyEngine({ exact: true });
+  const engine = await studyEngine(io, first, { exact: true });
   const session = await openedForAll(async () => taskSession(io, first, await taskCheckpoint(io, first), textParam(first, 'base'), engine));
   try {
     const textsOf = new Map<TaskCell, readonly WrittenText[]>();

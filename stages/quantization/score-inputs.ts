@@ -1,6 +1,7 @@
 /** What a task of the score stage takes in: the text, the judge, the points of the grid, the cells of each format. */
 import { openSession } from '../../kernels/session.ts';
 import type { Rows, Session } from '../../kernels/index.ts';
+import type { SamplingPoint } from '../../kernels/statistics.ts';
 import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { settingPath } from './cell-ids.ts';
 import { studyEngine } from './engine.ts';
@@ -8,7 +9,6 @@ import { taskCheckpoint } from './loaded-model.ts';
 import { pointOf } from './score-lane.ts';
 import type { WindowedText } from './score-lane.ts';
 import { CONTEXT_TOKENS } from './score-output.ts';
-import type { SamplingPoint } from './score-sampling.ts';
 import { BadInput, jsonInput, numberParam, textParam } from './task-values.ts';
 import type { TokenizedText } from './task-values.ts';
 
@@ -37,7 +37,7 @@ export async function judgeSession(io: TaskIo, cell: TaskCell, base: Session, op
   if (!sameObject(cell, 'tokens', 'judgeTokens')) throw new BadInput('the judge cuts this text into other tokens than the model it judges', 'Choose a judge with the same tokenizer.');
   if (sameObject(cell, 'weights', 'judgeWeights') && sameObject(cell, 'config', 'judgeConfig')) return base;
   const checkpoint = await taskCheckpoint(io, cell, { config: 'judgeConfig', weights: 'judgeWeights' });
-  const session = opened(openSession({ checkpoint, format: checkpoint.baseFormat, engine: await studyEngine({ exact: true }) }));
+  const session = opened(openSession({ checkpoint, format: checkpoint.baseFormat, engine: await studyEngine(io, cell, { exact: true }) }));
   if (session.shape.vocabulary !== base.shape.vocabulary) throw new BadInput(`the judge's vocabulary has ${session.shape.vocabulary} tokens, this model's ${base.shape.vocabulary}`, 'Choose a judge with the same tokenizer.');
   return session;
 }

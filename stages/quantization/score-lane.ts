@@ -1,10 +1,9 @@
 /** What one format computes in a task: its session, the cells that want something of it, and their sums so far. */
+import type { BaseSums, FormatSums, SamplingPoint } from '../../kernels/statistics.ts';
 import type { Session } from '../../kernels/index.ts';
 import type { TaskCell } from '../dag/index.ts';
-import { fidelityColumns } from './score-fidelity.ts';
-import type { FidelityColumns, FidelityComparer } from './score-fidelity.ts';
-import { noSums } from './score-sampling.ts';
-import type { SamplingComparer, SamplingPoint, SamplingSums } from './score-sampling.ts';
+import { formatColumns } from './score-fidelity.ts';
+import type { FormatColumns } from './score-fidelity.ts';
 import { numberParam, textParam } from './task-values.ts';
 
 /** The text of a task, cut into windows. */
@@ -24,47 +23,51 @@ export interface WindowedText {
  */
 export interface Place { readonly window: number; readonly index: number; readonly at: number }
 
+/** What is summed over the positions of a window: by window, then by point of the task's grid. */
+export class GridSums<Sums extends { readonly [name in keyof Sums]: Float64Array }> {
+  readonly #points: readonly SamplingPoint[];
+  readonly #windows: readonly Sums[];
+
+  /** `none`: sums of so many points, all 0. */
+  constructor(points: readonly SamplingPoint[], windows: number, none: (points: number) => Sums) {
+    this.#points = points;
+    this.#windows = Array.from({ length: windows }, () => none(points.length));
+  }
+
+  of(window: number): Sums {
+    return this.#windows[window]!;
+  }
+
+  /** The sums of that name at a point, one per window. */
+  at(point: SamplingPoint, name: keyof Sums): number[] {
+    const i = this.#points.findIndex((other) => samePoint(point, other));
+    return this.#windows.map((sums) => sums[name][i]!);
+  }
+}
+
+export const noBaseSums = (points: number): BaseSums => ({ entropy: new Float64Array(points), quality: new Float64Array(points) });
+
+const noFormatSums = (points: number): FormatSums => ({ totalVariation: new Float64Array(points), outsideMass: new Float64Array(points), qualityShift: new Float64Array(points) });
+
 export class Lane {
   readonly format: string;
   readonly session: Session;
   readonly cells: readonly TaskCell[];
-  readonly columns: FidelityColumns | undefined;
-  readonly wantsSampling: boolean;
+  readonly columns: FormatColumns | undefined;
+  readonly sums: GridSums<FormatSums> | undefined;
   readonly wantsNull: boolean;
   /** Logits at the null's sampled positions, row after row. */
   readonly nullLogits: Float32Array;
-  /** By window, then by point of the task's grid; undefined where no cell of this format wants the point. */
-  readonly #sums: readonly (readonly (SamplingSums | undefined)[])[];
-  readonly #points: readonly SamplingPoint[];
-  readonly #positions: number;
 
   constructor(session: Session, cells: readonly TaskCell[], points: readonly SamplingPoint[], text: WindowedText, nullPositions: number) {
-    const wanted = (quantity: string): TaskCell[] => cells.filter((cell) => textParam(cell, 'quantity') === quantity);
-    const own = wanted('sampling').map(pointOf);
+    const wants = (quantity: string): boolean => cells.some((cell) => textParam(cell, 'quantity') === quantity);
     this.format = session.format;
     this.session = session;
     this.cells = cells;
-    this.columns = wanted('fidelity').length > 0 ? fidelityColumns(text.windows * text.positions) : undefined;
-    this.wantsSampling = own.length > 0;
-    this.wantsNull = wanted('null').length > 0;
+    this.columns = wants('fidelity') ? formatColumns(text.windows * text.positions) : undefined;
+    this.sums = wants('sampling') ? new GridSums(points, text.windows, noFormatSums) : undefined;
+    this.wantsNull = wants('null');
     this.nullLogits = new Float32Array(this.wantsNull ? nullPositions * session.shape.vocabulary : 0);
-    this.#points = points;
-    this.#positions = text.positions;
-    this.#sums = Array.from({ length: text.windows }, () => points.map((point) => own.some((other) => samePoint(point, other)) ? noSums() : undefined));
-  }
-
-  addFidelity(comparer: FidelityComparer, logits: Float32Array, { window, index, at }: Place): void {
-    if (this.columns) comparer.write(logits, at, this.columns, window * this.#positions + index);
-  }
-
-  addSampling(comparer: SamplingComparer, logits: Float32Array, { window, at }: Place): void {
-    if (this.wantsSampling) comparer.add(logits, at, this.#sums[window]!);
-  }
-
-  /** The sums at a point, one per window. */
-  sumsAt(point: SamplingPoint): SamplingSums[] {
-    const i = this.#points.findIndex((other) => samePoint(point, other));
-    return this.#sums.map((ofWindow) => ofWindow[i]!);
   }
 }
 

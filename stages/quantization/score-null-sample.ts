@@ -1,5 +1,5 @@
 /** Collects the positions that the null of equal size is computed on: every `stride`-th with enough context. */
-import type { WindowedText, Place } from './score-lane.ts';
+import type { Place, WindowedText } from './score-lane.ts';
 import type { NullSample } from './score-null.ts';
 import { CONTEXT_TOKENS } from './score-output.ts';
 
@@ -19,7 +19,7 @@ export class NullSampler {
     this.perWindow = perWindow;
     this.sample = {
       vocabulary, count, window: new Int32Array(count), index: new Int32Array(count),
-      base: new Float32Array(count * vocabulary), judgeNll: new Float32Array(count * vocabulary),
+      base: new Float32Array(count * vocabulary), judge: new Float32Array(count * vocabulary),
     };
   }
 
@@ -34,17 +34,17 @@ export class NullSampler {
     return window * this.perWindow + (index + 1) / this.#stride - first;
   }
 
-  take(place: Place, base: Float32Array, judgeNll: Float64Array): void {
-    const { vocabulary, ...sample } = this.sample;
+  take(place: Place, base: Float32Array, judge: Float32Array): void {
+    const { window, index, ...sample } = this.sample;
     const slot = this.slot(place);
-    sample.window[slot] = place.window;
-    sample.index[slot] = place.window * this.#windowTokens + place.index + 1;
-    sample.base.set(base.subarray(place.at, place.at + vocabulary), slot * vocabulary);
-    sample.judgeNll.set(judgeNll, slot * vocabulary);
+    window[slot] = place.window;
+    index[slot] = place.window * this.#windowTokens + place.index + 1;
+    this.takeRow(place, base, sample.base);
+    this.takeRow(place, judge, sample.judge);
   }
 
-  /** Copies a format's logits of a sampled position into its own rows. */
-  takeFormat(place: Place, logits: Float32Array, into: Float32Array): void {
+  /** Copies one model's logits of a sampled position into its own rows. */
+  takeRow(place: Place, logits: Float32Array, into: Float32Array): void {
     const { vocabulary } = this.sample;
     into.set(logits.subarray(place.at, place.at + vocabulary), this.slot(place) * vocabulary);
   }

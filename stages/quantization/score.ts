@@ -4,18 +4,19 @@
  */
 import { openSession } from '../../kernels/session.ts';
 import type { Session } from '../../kernels/index.ts';
+import type { BaseSums, SamplingPoint } from '../../kernels/statistics.ts';
 import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
 import { studyEngine } from './engine.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
-import { FidelityComparer } from './score-fidelity.ts';
+import { baseColumns } from './score-fidelity.ts';
+import type { BaseColumns } from './score-fidelity.ts';
 import { byFormat, demandCandidates, judgeSession, pointsOf, rowsOf, windowedText } from './score-inputs.ts';
-import { Lane } from './score-lane.ts';
-import type { WindowedText } from './score-lane.ts';
+import { GridSums, Lane, noBaseSums } from './score-lane.ts';
+import type { Place, WindowedText } from './score-lane.ts';
 import { NullSampler } from './score-null-sample.ts';
 import { OpenCells } from './score-open.ts';
 import { CONTEXT_TOKENS } from './score-output.ts';
 import { scoresOf } from './score-result.ts';
-import { SamplingComparer, judgeNllRow } from './score-sampling.ts';
 import { BadInput, numberParam, textParam } from './task-values.ts';
 
 /** Logits of a chunk stay below this per format, unless LEAST_CHUNK_ROWS of a large vocabulary need more. */
@@ -44,8 +45,10 @@ interface ScoreTask {
   /** The cells that need the judge. */
   readonly judged: readonly TaskCell[];
   readonly lanes: readonly Lane[];
-  readonly fidelity: FidelityComparer;
-  readonly sampling: SamplingComparer;
+  readonly points: readonly SamplingPoint[];
+  /** Of the base. */
+  readonly columns: BaseColumns;
+  readonly sums: GridSums<BaseSums>;
   readonly nulls: NullSampler | undefined;
 }
 
@@ -54,7 +57,7 @@ async function openTask(cells: readonly TaskCell[], open: OpenCells, io: TaskIo,
   const first = cells[0]!;
   const text = await windowedText(io, first);
   const checkpoint = await taskCheckpoint(io, first);
-  const base = opened(openSession({ checkpoint, format: checkpoint.baseFormat, engine: await studyEngine({ exact: true }) }));
+  const base = opened(openSession({ checkpoint, format: checkpoint.baseFormat, engine: await studyEngine(io, first, { exact: true }) }));
   const { vocabulary, contextTokens } = base.shape;
   if (text.windowTokens > contextTokens) throw new BadInput(`windows of ${text.windowTokens} tokens do not fit the model's context of ${contextTokens}`, 'Lower window_tokens in data/study.yaml.');
   const judged = cells.filter((cell) => cell.inputs['judgeWeights'] !== undefined);
@@ -68,16 +71,16 @@ async function openTask(cells: readonly TaskCell[], open: OpenCells, io: TaskIo,
   const lanes: Lane[] = [];
   for (const [format, own] of byFormat(open.of(cells))) {
     const lane = await open.attempt(own, async () => {
-      const session = format === checkpoint.baseFormat ? base : opened(await taskSession(io, own[0]!, checkpoint, format, await studyEngine({ exact: true })));
+      const session = format === checkpoint.baseFormat ? base : opened(await taskSession(io, own[0]!, checkpoint, format, await studyEngine(io, own[0]!, { exact: true })));
       return new Lane(session, own, points, text, nulls?.sample.count ?? 0);
     });
     if (lane) lanes.push(lane);
   }
-  return { text, base, judge, judged, lanes, fidelity: new FidelityComparer(vocabulary), sampling: new SamplingComparer(vocabulary, points), nulls };
+  return { text, base, judge, judged, lanes, points, columns: baseColumns(text.windows * text.positions), sums: new GridSums(points, text.windows, noBaseSums), nulls };
 }
 
 async function scoreText(task: ScoreTask, open: OpenCells, io: TaskIo): Promise<void> {
-  const { text, base, judge, lanes, nulls } = task;
+  const { text, base, judge, lanes } = task;
   const chunkRows = Math.max(LEAST_CHUNK_ROWS, Math.floor(CHUNK_BYTES / (4 * base.shape.vocabulary)));
   for (let window = 0; window < text.windows; window++) {
     io.signal.throwIfAborted();
@@ -88,36 +91,59 @@ async function scoreText(task: ScoreTask, open: OpenCells, io: TaskIo): Promise<
     io.progress(window + 1, text.windows, 'windows');
   }
   const finished = lanes.filter((lane) => open.any(lane.cells));
-  for (const { cell, scores } of scoresOf(finished, (lane) => open.of(lane.cells), text, nulls)) {
+  for (const { cell, scores } of scoresOf(finished, (lane) => open.of(lane.cells), { ...task, statistics: base.engine.statistics })) {
     await io.commit(cell.id, { scores }, { engine: base.engine.name, build: base.engine.build });
   }
 }
 
-/** Positions from .. to of a window: one step of every session, then every position's statistics. */
-async function scoreChunk({ text, base, judge, judged, lanes, fidelity, sampling, nulls }: ScoreTask, open: OpenCells, window: number, from: number, to: number): Promise<void> {
+/** One lane's logits of the chunk at hand. */
+interface LiveLane { readonly lane: Lane; readonly logits: Float32Array }
+
+/** Positions from .. to of a window: one step of every session, then the statistics of every position. */
+async function scoreChunk(task: ScoreTask, open: OpenCells, window: number, from: number, to: number): Promise<void> {
+  const { text, base, judge, judged, lanes } = task;
   const step = (session: Session): Promise<Float32Array<ArrayBuffer>> => session.step(rowsOf(text, window, from, to));
-  const { vocabulary } = base.shape;
   const baseLogits = await step(base);
   const judgeLogits = judge === base ? baseLogits : judge && open.any(judged) ? await open.attempt(judged, () => step(judge)) : undefined;
-  const live: { readonly lane: Lane; readonly logits: Float32Array }[] = [];
+  const live: LiveLane[] = [];
   for (const lane of lanes) {
     if (!open.any(lane.cells)) continue;
     const logits = lane.session === base ? baseLogits : await open.attempt(lane.cells, () => step(lane.session));
     if (logits) live.push({ lane, logits });
   }
+  scoreFidelity(task, window * text.positions + from, window * text.windowTokens + from + 1, baseLogits, live);
+  if (judgeLogits === undefined) return;
+  // Of a chunk that begins with too little context, the positions after those.
+  const first = Math.max(from, CONTEXT_TOKENS - 1);
+  if (first < to) scoreSampling(task, window, (first - from) * base.shape.vocabulary, baseLogits, judgeLogits, live);
+  for (let index = first; index < to; index++) takeNull(task, { window, index, at: (index - from) * base.shape.vocabulary }, baseLogits, judgeLogits, live);
+}
 
-  const wantsFidelity = live.some(({ lane }) => lane.columns !== undefined);
-  const judgeNll = new Float64Array(vocabulary);
-  for (let index = from; index < to; index++) {
-    const place = { window, index, at: (index - from) * vocabulary };
-    if (wantsFidelity) fidelity.setBase(baseLogits, place.at, text.ids[window * text.windowTokens + index + 1]!);
-    for (const { lane, logits } of live) lane.addFidelity(fidelity, logits, place);
-    if (judgeLogits === undefined || index + 1 < CONTEXT_TOKENS) continue;
-    judgeNllRow(judgeLogits, place.at, vocabulary, judgeNll);
-    sampling.setBase(baseLogits, place.at, judgeNll);
-    for (const { lane, logits } of live) lane.addSampling(sampling, logits, place);
-    if (!nulls?.has(index)) continue;
-    nulls.take(place, baseLogits, judgeNll);
-    for (const { lane, logits } of live) if (lane.wantsNull) nulls.takeFormat(place, logits, lane.nullLogits);
-  }
+/** `place`: of the chunk's first row among all scored positions; `next`: of the token that it predicts, in the text. */
+function scoreFidelity({ text, base, columns }: ScoreTask, place: number, next: number, logits: Float32Array, live: readonly LiveLane[]): void {
+  const { vocabulary } = base.shape;
+  const end = place + logits.length / vocabulary;
+  const tokens = text.ids.subarray(next, next + end - place);
+  const formats = live.flatMap(({ lane, logits }) => lane.columns === undefined ? [] : [{
+    logits, nll: lane.columns.nll.subarray(place, end), kl: lane.columns.kl.subarray(place, end),
+    entropy: lane.columns.entropy.subarray(place, end), top1: lane.columns.top1.subarray(place, end),
+  }]);
+  if (formats.length === 0) return;
+  columns.token.set(tokens, place);
+  base.engine.statistics.fidelity(vocabulary, tokens, {
+    logits, nll: columns.nllBase.subarray(place, end), entropy: columns.entropyBase.subarray(place, end), top1: columns.top1Base.subarray(place, end),
+  }, formats);
+}
+
+/** The chunk's rows from element `at` on. */
+function scoreSampling({ base, points, sums }: ScoreTask, window: number, at: number, baseLogits: Float32Array, judgeLogits: Float32Array, live: readonly LiveLane[]): void {
+  const own = baseLogits.subarray(at);
+  const formats = live.flatMap(({ lane, logits }) => lane.sums === undefined ? [] : [{ logits: logits === baseLogits ? own : logits.subarray(at), sums: lane.sums.of(window) }]);
+  if (formats.length > 0) base.engine.statistics.sampling(base.shape.vocabulary, points, { logits: own, sums: sums.of(window) }, judgeLogits.subarray(at), formats);
+}
+
+function takeNull({ nulls }: ScoreTask, place: Place, baseLogits: Float32Array, judgeLogits: Float32Array, live: readonly LiveLane[]): void {
+  if (!nulls?.has(place.index)) return;
+  nulls.take(place, baseLogits, judgeLogits);
+  for (const { lane, logits } of live) if (lane.wantsNull) nulls.takeRow(place, logits, lane.nullLogits);
 }

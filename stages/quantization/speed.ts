@@ -78,7 +78,7 @@ async function timeModel(task: TaskCell, io: TaskIo): Promise<void> {
   const lanes: Lane[] = [];
   try {
     for (const format of listParam(task, 'formats') as readonly string[]) {
-      const engine = await studyEngine({ exact: false });
+      const engine = await studyEngine(io, task, { exact: false });
       const session = await taskSession(io, task, checkpoint, format, engine, `artifact.${format}`);
       lanes.push({ format, pair: 'A', session });
       if (format === base) lanes.push({ format, pair: 'A2', session });

@@ -6,10 +6,12 @@
  */
 import { output } from '../dag/index.ts';
 import type { Cell, OutputRef } from '../dag/index.ts';
+import { benchCell } from './bench.ts';
 import { isGreedy, samplingPath } from './cell-ids.ts';
 import type { Sampling } from './cell-ids.ts';
 import { claimCells } from './claims-cells.ts';
 import type { StudyConfig, StudyModel } from './config.ts';
+import { engineTools } from './engine.ts';
 import { fetchCell } from './fetch.ts';
 import { generateCell } from './generate.ts';
 import { judgeCell } from './judge.ts';
@@ -30,8 +32,11 @@ export interface Study {
   readonly formats: readonly string[];
 }
 
-/** All cells of the study, in the order in which its data flows. */
-export function study(config: StudyConfig): Study {
+/** Stages whose cells compute with an engine, and use the native library where there is one. */
+const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'speed']);
+
+/** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library. */
+export function study(config: StudyConfig, native?: Cell): Study {
   const fetched = new Map(config.models.map((model) => [model.name, fetchCell(model)]));
   const tokens = new Map(config.models.map((model) => [
     model.name, new Map(config.texts.map((text) => [text.name, tokenizeCell(model, text, of(fetched, model.name))])),
@@ -39,16 +44,19 @@ export function study(config: StudyConfig): Study {
   const models = config.models.map((model) => modelCells(config, model, fetched, tokens));
   const summarized = models.flatMap((own) => summarizeCells(own, { maxNewTokens: config.maxNewTokens }));
   const claimed = claimCells(models, studyFormats(config));
+  const bench = config.bench ? [benchCell()] : [];
   const metricsOf = (sweep: boolean): OutputRef[] => summarized.filter(({ params }) => ('temperature' in params) === sweep).map((cell) => output(cell, 'metrics'));
-  const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: metricsOf(false), sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')) });
+  const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: metricsOf(false), sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)) });
+  const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) ? { ...of, ...engineTools(native) } : of;
   return {
     cells: [
       ...fetched.values(),
       ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), m.timed]),
       ...summarized,
       ...claimed,
+      ...bench,
       ...tabulated,
-    ],
+    ].map(equipped),
     tables,
     formats: studyFormats(config),
   };

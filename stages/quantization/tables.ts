@@ -4,7 +4,7 @@
  */
 import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { artifactRows, formatRows, layoutRows, modelRows, sourceRows, tensorErrorRows, textRows } from './tables-models.ts';
-import { claimEffectRows, claimRows, generationRows, machineRows, metricRows, samplingRows, scoreRows, speedRows, tokenRows } from './tables-results.ts';
+import { claimEffectRows, claimRows, generationRows, kernelRateRows, machineRows, metricRows, samplingRows, scoreRows, speedRows, tokenRows } from './tables-results.ts';
 import type { Row } from './table-rows.ts';
 
 export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => AsyncIterable<Row>> = new Map([
@@ -21,6 +21,7 @@ export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => Asyn
   ['sweep_metrics', metricRows],
   ['generations', generationRows],
   ['speed_samples', speedRows],
+  ['kernel_rates', kernelRateRows],
   ['machines', machineRows],
   ['claims', claimRows],
   ['claim_effects', claimEffectRows],

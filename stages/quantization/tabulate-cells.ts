@@ -17,7 +17,7 @@ export const tabulateStage = stage({
 });
 
 /** tabulate:<table>, for every table. */
-export function tabulateCells(config: StudyConfig, models: readonly ModelCells[], results: { readonly metrics: readonly OutputRef[]; readonly sweepMetrics: readonly OutputRef[]; readonly claims: readonly OutputRef[] }): { readonly cells: Cell[]; readonly tables: ReadonlyMap<string, OutputRef> } {
+export function tabulateCells(config: StudyConfig, models: readonly ModelCells[], results: { readonly metrics: readonly OutputRef[]; readonly sweepMetrics: readonly OutputRef[]; readonly claims: readonly OutputRef[]; readonly bench: readonly OutputRef[] }): { readonly cells: Cell[]; readonly tables: ReadonlyMap<string, OutputRef> } {
   const table = (name: string, from: readonly OutputRef[] | undefined, params: { readonly [name: string]: Json } = {}, uses: readonly string[] = []): Cell =>
     cell(tabulateStage, name, { params: { table: name, ...params }, inputs: from === undefined ? {} : { [GATHERED]: gather(from) }, uses });
 
@@ -54,6 +54,7 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
       newTokens: config.maxNewTokens.at(-1) as number,
     }),
     table('speed_samples', timed),
+    table('kernel_rates', results.bench),
     table('machines', timed),
     table('claims', results.claims),
     table('claim_effects', results.claims),

@@ -28,7 +28,7 @@ test('looking leaves no record', async ({ project }) => {
 
 test('status counts by stage', async ({ project }) => {
   const counts = async () => JSON.parse((await project.command('status', '--json')).lines[0]!) as unknown;
-  const none = { 'up to date': 0, 'out of date': 0, 'never computed': 0, waiting: 0, failed: 0, running: 0 };
+  const none = { 'up to date': 0, 'out of date': 0, 'never computed': 0, waiting: 0, failed: 0, running: 0, 'not needed': 0, lacking: 0 };
   assert.equal(await counts(), { split: { ...none, 'never computed': 3 }, tally: { ...none, waiting: 1 } });
   await project.run();
   assert.equal(await counts(), { split: { ...none, 'up to date': 3 }, tally: { ...none, 'up to date': 1 } });

@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { architectureOf, formatNamed, ModelConfigError, openCheckpoint, openSession, quantizeModel, readArtifact, scoreWindow, writeSafetensors } from '../../kernels/index.ts';
 import { firstDifference } from '../../kernels/selftest.ts';
+import { referenceStatistics } from '../../kernels/statistics/reference.ts';
 import { referenceInstance, sessionOf, someTokens, tinyCheckpoint } from './test-models.ts';
 
 const checkpoint = tinyCheckpoint('llama');
@@ -15,7 +16,9 @@ test('what a session says of itself', () => {
   assert.equal(session.shape, {
     layers: 2, hiddenSize: 64, heads: 4, kvHeads: 2, headDim: 16, feedForwardSize: 128, vocabulary: 128, contextTokens: 256, tiedEmbeddings: false,
   });
-  assert.equal([session.architecture, session.format, session.engine], ['llama', 'nf4', { name: 'reference', build: 'test', canonical: true }]);
+  const { statistics, ...engine } = session.engine;
+  assert.equal([session.architecture, session.format, engine], ['llama', 'nf4', { name: 'reference', build: 'test', canonical: true }]);
+  assert.is(statistics, referenceStatistics);
   session.dispose();
 });
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { architectureOf, elementsOfStored, formatNamed, openCheckpoint, openSession, quantizeModel, readArtifact, readSafetensors } from '../../kernels/index.ts';
 import type { Checkpoint, EngineInstance, Ops, Session } from '../../kernels/index.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
+import { referenceStatistics } from '../../kernels/statistics/reference.ts';
 
 const fixtures = new URL('../fixtures/bitsandbytes/', import.meta.url);
 const bundled = new URL('../../data/models/', import.meta.url);
@@ -27,7 +28,7 @@ export function bundledJson(path: string): any {
 
 /** The reference in a session's clothes. */
 export function referenceInstance(ops: Ops = new ReferenceOps()): EngineInstance {
-  return { name: 'reference', canonical: true, build: 'test', ops };
+  return { name: 'reference', canonical: true, build: 'test', ops, statistics: referenceStatistics };
 }
 
 /** A session in `format`, quantized on the spot unless that is the checkpoint's own type. */

@@ -12,13 +12,14 @@ import { WasmDevice } from '../../kernels/engines/wasm-device.ts';
 import { bundledKernels } from '../../kernels/engines/wasm-kernels.ts';
 import { oneThread, startThreads } from '../../kernels/engines/wasm-threads.ts';
 import type { Spawn, WasmThreads } from '../../kernels/engines/wasm-threads.ts';
+import { referenceStatistics } from '../../kernels/statistics/reference.ts';
 import { firstDifference, opCases, selfTest, testValues } from '../../kernels/selftest.ts';
 import { bundledCheckpoint, sessionOf, someTokens } from './test-models.ts';
 
 const shared = await bundledKernels(true);
 
 function instanceOn(threads: WasmThreads): EngineInstance {
-  return { name: 'wasm', canonical: true, build: '', ops: new RecordedOps(new WasmDevice(threads)) };
+  return { name: 'wasm', canonical: true, build: '', ops: new RecordedOps(new WasmDevice(threads)), statistics: referenceStatistics };
 }
 
 const encoded = new Map<string, EncodedTensor>();

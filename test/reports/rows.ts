@@ -27,7 +27,7 @@ export function artificialRows(): { [table: string]: Rows } {
   const next = sequence();
   const t: { [table: string]: Rows } = {
     models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], sweep_metrics: [], generations: [],
-    speed_samples: [], machines: [], claims: [], claim_effects: [], sources: [],
+    speed_samples: [], kernel_rates: [], machines: [], claims: [], claim_effects: [], sources: [],
   };
   MODELS.forEach((model, i) => t['models']!.push({
     model, title: `Artificial model ${model}`, architecture: 'LlamaForCausalLM', parameters: [1_100_000, 4_200_000, 10_500_000][i]!, layers: 2 + 2 * i, hidden_size: 128 * (i + 1), heads: 4, kv_heads: 2,
@@ -44,6 +44,24 @@ export function artificialRows(): { [table: string]: Rows } {
   TEXTS.forEach((text, i) => t['texts']!.push({ text, title: `Text ${text}`, author: 'Nobody', year: 1900 + i, bytes: 50_000 + i, cell: 'tabulate:texts' }));
   t['machines']!.push({ machine: 'm-1a2b3c', cpu: 'Test CPU', cores: 2, memory_bytes: 8e9, os: 'Linux 6', node: 'v20', cell: `speed:${MODELS[0]}` });
   t['sources']!.push({ path: 'data/texts/garden.txt', title: 'Text garden', origin: 'https://example.org/?a=1&b=2', sha256: 'ab'.repeat(32), bytes: 50_000, licence: 'public domain', cell: 'tabulate:sources' });
+
+  // An engine that gains where the memory bounds it, one that decodes first, and a peer.
+  for (const [suite, shape, phase, weights, level] of [['products', '512 x 512', 'product', 262_144, 'L2'], ['products', '4096 x 4096', 'product', 16_777_216, 'memory'], ['models', 'novel-1m', 'decode', 1e6, 'L2'], ['models', 'random-135m', 'decode', 134e6, 'memory']] as const) {
+    const rate = (who: string, format: string, bits: number, threads: number, batch: number, value: number, read_share: number | null, more: { [column: string]: Value } = {}): number => t['kernel_rates']!.push({
+      suite, who, version: 'abc123', peer: false, decoded: who === 'wasm', format, shape, phase, batch, threads, value, low: value * 0.97, high: value * 1.02, unit: suite === 'models' ? 'tokens/s' : 'G multiply-adds/s', rounds: 9,
+      bytes: Math.round(weights * bits / 8), level, level_bytes: level === 'L2' ? 2_097_152 : null, read_share, quick: false, cpu: 'Test CPU', cores: 2, cell: 'bench:kernels', ...more,
+    });
+    for (const threads of [1, 2]) {
+      for (const [format, bits] of [['fp16', 16], ['int8', 8], ['nf4', 4.5]] as const) {
+        const gain = level === 'L2' ? 1.03 : 16 / bits;
+        rate('native', format, bits, threads, 1, (format === 'fp16' ? 20 : 20 * gain) * threads, 0.8);
+        rate('native', format, bits, threads, 8, 50 * threads, null);
+        if (threads === 1) rate('wasm', format, bits, 1, 1, 10, 0.1);
+      }
+      rate('peer-node', 'Q4_0', 4.5, threads, 1, 45 * threads, 0.9, { peer: true, version: '1.2.3' });
+      rate('read', 'bytes', 8, threads, 1, 20 * threads, 1, { suite: 'read', shape: `${weights} bytes beside ${shape}`, phase: 'read', version: '', unit: 'GB/s' });
+    }
+  }
 
   MODELS.forEach((model, m) => {
     const scale = [1.6, 1.2, 1][m]!;
@@ -130,7 +148,7 @@ export function artificialRecords(rows: { readonly [table: string]: Rows }): Cel
   const stageOf = (cell: string): string => cell.slice(0, cell.indexOf(':'));
   const done = ids.map((cell, i): CellProvenance => {
     const [, model, format] = /^[\w-]+:([\w.-]+)(?:\/([\w.-]+))?/.exec(cell) ?? [];
-    const determinism = stageOf(cell) === 'speed' ? 'measured' : 'exact';
+    const determinism = ['speed', 'bench'].includes(stageOf(cell)) ? 'measured' : 'exact';
     const params = { ...(model ? { model } : {}), ...(format ? { format } : {}), note: '<script>alert(1)</script>' };
     const record: CellRecord = {
       cell, key: hash(cell), fields: { stage: stageOf(cell), params, inputs: {}, code: hash('code'), facts: {} }, status: 'done', outputs: { rows: { sha256: hash(`${cell} out`), bytes: 1234 + i } },

@@ -22,7 +22,7 @@ const small = Object.fromEntries(Object.entries(rows).map(([table, list]) => [ta
 
 test('every page is there, and nothing failed', () => {
   assert.is(site.failed.size, 0);
-  for (const path of ['index.html', 'quality.html', 'sensitivity.html', 'speed.html', 'samples.html', 'claims.html', 'method.html', 'dag.html', 'data.html', 'failures.html', 'glossary.html', 'assets/style.css', 'assets/script.js', 'data/results.duckdb', 'data/metrics.parquet', 'data/metrics.csv', 'data/token_scores.csv.gz',
+  for (const path of ['index.html', 'quality.html', 'sensitivity.html', 'speed.html', 'kernels.html', 'samples.html', 'claims.html', 'method.html', 'dag.html', 'data.html', 'failures.html', 'glossary.html', 'assets/style.css', 'assets/script.js', 'data/results.duckdb', 'data/metrics.parquet', 'data/metrics.csv', 'data/token_scores.csv.gz',
     ...FORMATS.map((f) => `formats/${f}.html`), ...MODELS.map((m) => `models/${m}.html`)]) assert.ok(site.files.has(path), path);
   assert.is([...site.files.keys()].filter((path) => path.startsWith('cells/')).length, records.length);
 });
@@ -118,6 +118,22 @@ test('a figure is an image with a label, its data in a table below', () => {
   assert.is(html.match(/<details><summary>Data of this figure/g)!.length, figures);
   assert.is(html.match(/<svg/g)!.length, html.match(/<svg[^>]*role="img"/g)!.length);
   assert.not.match(html, /NaN|Infinity|undefined/);
+});
+
+test('the kernels are held against the memory: what fewer bits gain, by where the weights lie', () => {
+  const html = htmlOf(site, 'kernels.html');
+  const prose = html.slice(html.indexOf('<p class="lead">'), html.indexOf('<figure')).replace(/<[^>]*>/g, '');
+  assert.match(prose, /^The model novel-1m, whose fp16 weights lie in L2, decodes in nf4 at 1\.03 × the rate of fp16: no gain from fewer bits\./);
+  assert.match(prose, /The model random-135m, whose fp16 weights lie in memory, beyond the caches, decodes in nf4 at 3\.56 × the rate of fp16: fewer bits are fewer bytes to read\./);
+  assert.match(html, /native comes nearest to the memory with fp16: <a[^>]*>80 %/);
+  assert.match(html, /peer-node <span[^>]*>1\.2\.3/);
+});
+
+test('without an engine that uses packed weights the ratios are said to be that engine’s own; without a bench, how to make one', async () => {
+  const decoding = await buildSite({ rows: { ...small, kernel_rates: rows['kernel_rates']!.filter((row) => row['who'] !== 'native') }, records, stages: ['page'] });
+  assert.match(htmlOf(decoding, 'kernels.html'), /The fastest engine timed here, wasm, decodes weights to fp32 before it multiplies: fewer bits gain it nothing/);
+  const none = await buildSite({ rows: { ...small, kernel_rates: [] }, records, stages: ['page'] });
+  assert.match(htmlOf(none, 'kernels.html'), /Not measured here: <code>npm run bench -- --json data\/bench\.json<\/code>/);
 });
 
 test('whatever table is lost, every page is drawn and says what is missing', async () => {

@@ -68,7 +68,7 @@ export async function buildSite({ rows, records, lost = [], stages }: SiteOption
         },
         async fail(id, failure) { failed.set(id, failure); },
         progress() {},
-        scratch, signal: new AbortController().signal,
+        scratch, cpus: 1, signal: new AbortController().signal,
       };
       const module = await import(new URL(own[0]!.stage.module, ROOT).href) as { run: Run };
       await module.run(task, io);

@@ -3,9 +3,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCheckpoint, openEngine, openSession, scoreWindow } from '../../kernels/index.ts';
 import type { Session } from '../../kernels/index.ts';
+import { expRow, logSumExp } from '../../kernels/statistics/softmax.ts';
 import { judgeTexts } from '../../stages/quantization/judge-texts.ts';
 import type { PromptedText } from '../../stages/quantization/judge-texts.ts';
-import { expRow, logSumExp } from '../../stages/quantization/score-softmax.ts';
 import { fixture } from './score-task.ts';
 
 async function openTiny(): Promise<Session> {

@@ -2,13 +2,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exp64, threefry2x32 } from '../../kernels/index.ts';
-import { FidelityComparer, fidelityColumns } from '../../stages/quantization/score-fidelity.ts';
-import { normalQuantile, normalRow } from '../../stages/quantization/score-noise.ts';
+import { normalQuantile, normalRow } from '../../kernels/statistics/noise.ts';
+import { referenceStatistics } from '../../kernels/statistics/reference.ts';
+import { argmax, expRow, selectTop, softmaxMean } from '../../kernels/statistics/softmax.ts';
+import type { BaseSums, ComparedScores, FormatSums, SamplingPoint } from '../../kernels/statistics.ts';
 import { NullSampler } from '../../stages/quantization/score-null-sample.ts';
 import { nullShifts } from '../../stages/quantization/score-null.ts';
-import { SamplingComparer, judgeNllRow, noSums } from '../../stages/quantization/score-sampling.ts';
-import type { SamplingPoint } from '../../stages/quantization/score-sampling.ts';
-import { argmax, expRow, selectTop, softmaxMean } from '../../stages/quantization/score-softmax.ts';
 
 const near = (actual: number, expected: number, tolerance: number, what = ''): void => {
   assert.ok(Math.abs(actual - expected) <= tolerance, `${what} ${actual} is not within ${tolerance} of ${expected}`);
@@ -63,77 +62,79 @@ function distribution(logits: Float32Array, { temperature, topK }: SamplingPoint
   return weights.map((w) => w / sum);
 }
 
+function sampled(points: readonly SamplingPoint[], base: Float32Array, format: Float32Array, judge: Float32Array): { of: BaseSums; sums: FormatSums } {
+  const zeros = (): Float64Array => new Float64Array(points.length);
+  const [of, sums] = [{ entropy: zeros(), quality: zeros() }, { totalVariation: zeros(), outsideMass: zeros(), qualityShift: zeros() }];
+  referenceStatistics.sampling(base.length, points, { logits: base, sums: of }, judge, [{ logits: format, sums }]);
+  return { of, sums };
+}
+
 test('sampling quantities equal their definitions, with ties, at every kind of point', () => {
   const vocabulary = 60;
   const points = [0, 0.3, 1, 2.5].flatMap((temperature) => [0, 1, 5, 59, 60].filter((k) => temperature > 0 || k === 0).map((topK) => ({ temperature, topK })));
-  const comparer = new SamplingComparer(vocabulary, points);
-  const judgeNll = new Float64Array(vocabulary);
   for (let seed = 0; seed < 25; seed++) {
     const make = seed % 2 === 0 ? tiedRow : row;
     const [base, format, judge] = [make(seed, vocabulary), make(seed + 100, vocabulary), row(seed + 200, vocabulary)];
-    judgeNllRow(judge, 0, vocabulary, judgeNll);
-    comparer.setBase(base, 0, judgeNll);
-    const sums = points.map(noSums);
-    comparer.add(format, 0, sums);
+    const { of, sums } = sampled(points, base, format, judge);
     points.forEach((point, i) => {
       const [p, q, pJudge] = [distribution(base, point), distribution(format, point), distribution(judge, { temperature: 1, topK: 0 })];
       const what = `seed ${seed} T ${point.temperature} k ${point.topK}`;
-      near(sums[i]!.totalVariation, 0.5 * p.reduce((sum, each, v) => sum + Math.abs(each - q[v]!), 0), 1e-13, what);
-      near(sums[i]!.outsideMass, q.reduce((sum, each, v) => sum + (p[v]! === 0 ? each : 0), 0), 1e-13, what);
+      near(sums.totalVariation[i]!, 0.5 * p.reduce((sum, each, v) => sum + Math.abs(each - q[v]!), 0), 1e-13, what);
+      near(sums.outsideMass[i]!, q.reduce((sum, each, v) => sum + (p[v]! === 0 ? each : 0), 0), 1e-13, what);
       if (point.topK > 0) return;
-      near(sums[i]!.qualityShift, q.reduce((sum, each, v) => sum - (each - p[v]!) * Math.log(pJudge[v]!), 0), 1e-12, what);
-      near(sums[i]!.baseQuality, p.reduce((sum, each, v) => sum - each * Math.log(pJudge[v]!), 0), 1e-12, what);
-      near(sums[i]!.baseEntropy, p.reduce((sum, each) => sum - (each > 0 ? each * Math.log(each) : 0), 0), 1e-12, what);
+      near(sums.qualityShift[i]!, q.reduce((sum, each, v) => sum - (each - p[v]!) * Math.log(pJudge[v]!), 0), 1e-12, what);
+      near(of.quality[i]!, p.reduce((sum, each, v) => sum - each * Math.log(pJudge[v]!), 0), 1e-12, what);
+      near(of.entropy[i]!, p.reduce((sum, each) => sum - (each > 0 ? each * Math.log(each) : 0), 0), 1e-12, what);
     });
   }
 });
 
+function compared(rows: number, logits: Float32Array): ComparedScores {
+  return { logits, nll: new Float64Array(rows), entropy: new Float64Array(rows), kl: new Float64Array(rows), top1: new Int32Array(rows) };
+}
+
 test('equal logits differ by exactly nothing', () => {
   const vocabulary = 500;
   const points = [0, 0.3, 1].map((temperature) => ({ temperature, topK: 0 })).concat({ temperature: 1, topK: 40 });
-  const comparer = new SamplingComparer(vocabulary, points);
   const logits = row(1, vocabulary);
-  comparer.setBase(logits, 0, new Float64Array(vocabulary).fill(3));
-  const sums = points.map(noSums);
-  comparer.add(logits.slice(), 0, sums);
-  for (const { totalVariation, outsideMass, qualityShift } of sums) assert.equal([totalVariation, outsideMass, qualityShift], [0, 0, 0]);
-  const fidelity = new FidelityComparer(vocabulary);
-  const columns = fidelityColumns(1);
-  fidelity.setBase(logits, 0, 7);
-  fidelity.write(logits.slice(), 0, columns, 0);
-  assert.is(columns.kl[0], 0);
-  assert.is(columns.nll[0], columns.nllBase[0]);
-  assert.is(columns.entropy[0], columns.entropyBase[0]);
+  const { sums } = sampled(points, logits, logits.slice(), row(2, vocabulary));
+  for (const each of Object.values(sums)) assert.equal([...each], [0, 0, 0, 0]);
+  const [base, format] = [compared(1, logits), compared(1, logits.slice())];
+  referenceStatistics.fidelity(vocabulary, Int32Array.of(7), base, [format]);
+  assert.is(format.kl[0], 0);
+  assert.is(format.nll[0], base.nll[0]);
+  assert.is(format.entropy[0], base.entropy[0]);
 });
 
-test('a point that no cell wants is left alone', () => {
-  const comparer = new SamplingComparer(10, [{ temperature: 1, topK: 0 }, { temperature: 2, topK: 0 }]);
-  comparer.setBase(row(1, 10), 0, new Float64Array(10));
-  const sums = [undefined, noSums()];
-  comparer.add(row(2, 10), 0, sums);
-  assert.ok(sums[1]!.totalVariation > 0);
-});
-
-test('fidelity equals its definitions, at any place in a larger array', () => {
+test('fidelity equals its definitions, row by row', () => {
   const vocabulary = 80;
-  const fidelity = new FidelityComparer(vocabulary);
   for (let seed = 0; seed < 20; seed++) {
-    const [base, format] = [row(seed, 3 * vocabulary), row(seed + 50, 3 * vocabulary)];
-    const columns = fidelityColumns(4);
-    const token = seed * 4;
-    fidelity.setBase(base, vocabulary, token);
-    fidelity.write(format, vocabulary, columns, 2);
+    const [base, format] = [compared(3, row(seed, 3 * vocabulary)), compared(3, row(seed + 50, 3 * vocabulary))];
+    const tokens = Int32Array.of(1, seed * 4, 79);
+    referenceStatistics.fidelity(vocabulary, tokens, base, [format]);
     const point = { temperature: 1, topK: 0 };
-    const [p, q] = [distribution(base.slice(vocabulary, 2 * vocabulary), point), distribution(format.slice(vocabulary, 2 * vocabulary), point)];
-    near(columns.nllBase[2]!, -Math.log(p[token]!), 1e-12);
-    near(columns.nll[2]!, -Math.log(q[token]!), 1e-12);
-    near(columns.kl[2]!, p.reduce((sum, each, v) => sum + each * Math.log(each / q[v]!), 0), 1e-12);
-    near(columns.entropyBase[2]!, -p.reduce((sum, each) => sum + each * Math.log(each), 0), 1e-12);
-    near(columns.entropy[2]!, -q.reduce((sum, each) => sum + each * Math.log(each), 0), 1e-12);
-    assert.is(columns.top1Base[2], p.indexOf(Math.max(...p)));
-    assert.is(columns.top1[2], q.indexOf(Math.max(...q)));
-    assert.is(columns.token[2], token);
+    tokens.forEach((token, i) => {
+      const own = ({ logits }: ComparedScores): number[] => distribution(logits.slice(i * vocabulary, (i + 1) * vocabulary), point);
+      const [p, q] = [own(base), own(format)];
+      near(base.nll[i]!, -Math.log(p[token]!), 1e-12);
+      near(format.nll[i]!, -Math.log(q[token]!), 1e-12);
+      near(format.kl[i]!, p.reduce((sum, each, v) => sum + each * Math.log(each / q[v]!), 0), 1e-12);
+      near(base.entropy[i]!, -p.reduce((sum, each) => sum + each * Math.log(each), 0), 1e-12);
+      near(format.entropy[i]!, -q.reduce((sum, each) => sum + each * Math.log(each), 0), 1e-12);
+      assert.is(base.top1[i], p.indexOf(Math.max(...p)));
+      assert.is(format.top1[i], q.indexOf(Math.max(...q)));
+    });
   }
+});
+
+test('arrays of a wrong length are refused, with their name', () => {
+  assert.throws(() => referenceStatistics.logSumExp(4, new Float32Array(7), new Float64Array(2)), /logits has 7 values; it must have 8/);
+  assert.throws(() => referenceStatistics.logSumExp(0, new Float32Array(0), new Float64Array(2)), /a vocabulary of 0 tokens/);
+  const [base, format] = [compared(1, row(1, 9)), { ...compared(1, row(1, 9)), kl: new Float64Array(2) }];
+  assert.throws(() => referenceStatistics.fidelity(9, Int32Array.of(0), base, [format]), /kl has 2 values; it must have 1/);
+  assert.throws(() => referenceStatistics.fidelity(9, Int32Array.of(9), base, []), /token 9 is outside/);
+  assert.throws(() => sampled([{ temperature: 1, topK: 10 }], row(1, 9), row(2, 9), row(3, 9)), /top_k 10/);
+  assert.throws(() => sampled([{ temperature: -1, topK: 0 }], row(1, 9), row(2, 9), row(3, 9)), /temperature -1/);
 });
 
 test('the normal quantile equals Python 3.11 statistics.NormalDist().inv_cdf', () => {
@@ -161,19 +162,19 @@ test('noise is standard normal, the same each time, and a row is the beginning o
 test('the null samples every stride-th position with enough context; a position\'s noise is its own', () => {
   const text = { windows: 2, windowTokens: 100, positions: 99, ids: new Int32Array(200), bytes: new Int32Array(200) };
   const sampler = new NullSampler(3, text, 24);
-  const [base, judgeNll, own] = [Float32Array.of(9, 9, 9, 1, 2, 3), Float64Array.of(4, 5, 6), new Float32Array(18)];
+  const [base, judge, own] = [Float32Array.of(9, 9, 9, 1, 2, 3), Float32Array.of(0, 0, 0, 4, 5, 6), new Float32Array(18)];
   for (const window of [0, 1]) {
     for (let index = 0; index < text.positions; index++) {
       if (!sampler.has(index)) continue;
-      sampler.take({ window, index, at: 3 }, base, judgeNll);
-      sampler.takeFormat({ window, index, at: 0 }, base, own);
+      sampler.take({ window, index, at: 3 }, base, judge);
+      sampler.takeRow({ window, index, at: 0 }, base, own);
     }
   }
   assert.is(sampler.perWindow, 3);
   assert.equal([...sampler.sample.window], [0, 0, 0, 1, 1, 1]);
   assert.equal([...sampler.sample.index], [48, 72, 96, 148, 172, 196]); // tokens of the text, not of the window
   assert.equal([...sampler.sample.base.subarray(15)], [1, 2, 3]);
-  assert.equal([...sampler.sample.judgeNll.subarray(15)], [4, 5, 6]);
+  assert.equal([...sampler.sample.judge.subarray(15)], [4, 5, 6]);
   assert.equal([...own], new Array(18).fill(9));
 });
 
@@ -183,14 +184,14 @@ test('the null has the format\'s mean KL, and a request\'s result does not depen
   const base = stacked(0);
   const noise = stacked(1000);
   const requests = [0.02, 0.1].map((scale) => ({ logits: base.map((z, i) => z + scale * noise[i]!), temperatures: [0.5, 1] }));
-  const sample = { vocabulary, count, window: Int32Array.from({ length: count }, (_, i) => i >> 2), index: Int32Array.from({ length: count }, (_, i) => 40 + i), base, judgeNll: stacked(500) };
-  const results = nullShifts(sample, requests, 3, 4, { seed: 1, text: 2 });
+  const sample = { vocabulary, count, window: Int32Array.from({ length: count }, (_, i) => i >> 2), index: Int32Array.from({ length: count }, (_, i) => 40 + i), base, judge: stacked(500) };
+  const results = nullShifts(referenceStatistics, sample, requests, 3, 4, { seed: 1, text: 2 });
   for (const { formatKl, noiseKl } of results) near(noiseKl / formatKl, 1, 1e-4);
   near(results[0]!.sigma, 0.06, 0.02); // the format is noise of 0.02 * 3
   assert.equal(results[0]!.draws.map((draws) => draws.map((windows) => windows.length)), [[3, 3, 3, 3], [3, 3, 3, 3]]);
-  assert.equal(nullShifts(sample, [{ ...requests[1]!, temperatures: [1] }], 3, 4, { seed: 1, text: 2 })[0]!.draws[0], results[1]!.draws[1]);
+  assert.equal(nullShifts(referenceStatistics, sample, [{ ...requests[1]!, temperatures: [1] }], 3, 4, { seed: 1, text: 2 })[0]!.draws[0], results[1]!.draws[1]);
   // The expected judge NLL that the shifts are differences of.
-  const weights = sample.judgeNll.subarray(0, vocabulary);
+  const weights = sample.judge.subarray(0, vocabulary);
   const expected = distribution(base.slice(0, vocabulary), { temperature: 0.5, topK: 0 }).reduce((sum, p, v) => sum + p * weights[v]!, 0);
   near(softmaxMean(base, 0, vocabulary, base[argmax(base, 0, vocabulary)]!, 2, weights, 0), expected, 1e-12);
 });

@@ -37,6 +37,7 @@ export class MemoryTask {
     fail: async (id, failure) => { this.failed.set(id, failure); },
     progress: () => undefined,
     scratch: '',
+    cpus: 1,
     signal: new AbortController().signal,
   };
 

@@ -8,3 +8,4 @@ export { accumulate } from './linear';
 export { codeSums, wideSums } from './int8';
 export { moveExponents, widenFp16, widenBf16, decodeTable4 } from './weights';
 export { scores32, scores64, scoresAny, values1, values2 } from './attention';
+export * from './statistics';

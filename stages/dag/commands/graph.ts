@@ -10,7 +10,7 @@ import type { Command } from '../command.ts';
 
 const graph: Command = {
   usage: 'bitwidth graph [target ...]',
-  details: 'Lists each stage with its number of cells and the stages that it reads from.',
+  details: 'Lists each stage with its number of cells the stages that it reads from, and those whose outputs help it.',
   options: {
     cells: { type: 'boolean', summary: 'Cells instead of stages' },
     svg: { type: 'string', value: 'file', summary: 'Write a drawing to this file' },
@@ -29,8 +29,8 @@ const graph: Command = {
       return EXIT.done;
     }
     const width = Math.max(0, ...drawn.map(({ name }) => name.length));
-    for (const { name, cells, reads } of drawn) {
-      print(`${name.padEnd(width)}${values['cells'] === true ? '' : `  ${count(cells, 'cell').padStart(12)}`}${reads.length === 0 ? '' : `  reads ${reads.join(', ')}`}`);
+    for (const { name, cells, reads, uses = [] } of drawn) {
+      print(`${name.padEnd(width)}${values['cells'] === true ? '' : `  ${count(cells, 'cell').padStart(12)}`}${reads.length === 0 ? '' : `  reads ${reads.join(', ')}`}${uses.length === 0 ? '' : `  uses ${uses.join(', ')}`}`);
     }
     return EXIT.done;
   },

@@ -21,15 +21,16 @@ const plan: Command = {
   async run({ pipeline, values, positionals, print }) {
     const store = openStoreOf(pipeline);
     try {
-      const { cells } = select(pipeline, positionals);
-      const forecasts = preview(cells, await readGround(pipeline, store, cells));
+      const selection = select(pipeline, positionals);
+      const { cells } = selection;
+      const forecasts = preview(selection, await readGround(pipeline, store, cells));
       const estimate = durationEstimates(cells, store);
       const todo = cells.flatMap((cell) => {
         const forecast = forecasts.get(cell.id)!;
         return forecast.kind === 'run' || forecast.kind === 'follows' ? [{ cell, forecast, ms: estimate(cell) }] : [];
       });
       if (values['json'] === true) for (const item of todo) print(JSON.stringify({ cell: item.cell.id, ...causesOf(item.forecast), ...(item.ms === undefined ? {} : { durationMs: Math.round(item.ms) }) }));
-      else for (const line of values['cells'] === true ? listed(todo) : byCause(todo, cells.length)) print(line);
+      else for (const line of values['cells'] === true ? listed(todo) : byCause(todo, cells.filter(({ id }) => forecasts.get(id)!.kind !== 'idle').length)) print(line);
       return EXIT.done;
     } finally {
       await store.close();

@@ -1,8 +1,7 @@
 /** `run`: computes what is missing or out of date. */
-import { availableParallelism } from 'node:os';
 import { EXIT } from '../command.ts';
-import { ConfigurationError } from '../declare.ts';
 import { execute } from '../execute.ts';
+import { jobsFrom } from '../number-options.ts';
 import { jsonProgress } from '../progress.ts';
 import { lineProgress } from '../progress-lines.ts';
 import { MIN_COLUMNS, terminalProgress } from '../progress-terminal.ts';
@@ -32,10 +31,3 @@ const run: Command = {
   },
 };
 export default run;
-
-function jobsFrom(value: string | boolean | undefined): number {
-  if (value === undefined) return availableParallelism();
-  const jobs = Number(value);
-  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 1024) throw new ConfigurationError(`--jobs is "${value}"; it must be a whole number from 1 to 1024`);
-  return jobs;
-}

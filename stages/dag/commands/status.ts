@@ -1,41 +1,54 @@
 /** `status`: what is up to date and what is not, by stage. */
 import { EXIT } from '../command.ts';
 import { openStoreOf, readGround } from '../ground.ts';
-import { failureLines } from '../failure-lines.ts';
+import { failureLines, lackingLine } from '../failure-lines.ts';
 import { preview } from '../preview.ts';
+import { revocationOf, revocationText } from '../revoked.ts';
 import { select } from '../selection.ts';
 import { count, grouped } from '../words.ts';
 import type { Command } from '../command.ts';
 import type { Forecast } from '../preview.ts';
 import type { Store } from '../store.ts';
-import type { Failure } from '../types.ts';
+import type { Cell, Failure, Revocation } from '../types.ts';
 
-const COLUMNS = ['up to date', 'out of date', 'never computed', 'waiting', 'failed', 'running'] as const;
+const COLUMNS = ['up to date', 'out of date', 'never computed', 'waiting', 'failed', 'running', 'not needed', 'lacking'] as const;
 type Column = typeof COLUMNS[number];
+/** Of the cells that a revocation touched so many are named. */
+const SHOWN = 10;
 const COLUMN_WIDTH = Math.max(...COLUMNS.map((column) => column.length)) + 2;
 
 const status: Command = {
   usage: 'bitwidth status [target ...]',
-  details: 'Counts cells by stage. "waiting": reads something that is to be computed first. "running": being computed by a run at this moment.',
-  options: { json: { type: 'boolean', summary: 'Print the counts as one JSON object' } },
+  details: 'Counts cells by stage. "waiting": reads something that is to be computed first. "running": being computed by a run at this moment.\n'
+    + '"not needed": out of date, and only helps cells that are up to date. "lacking": failed, and the rest does without it.',
+  options: {
+    json: { type: 'boolean', summary: 'Print the counts as one JSON object' },
+    revoked: { type: 'boolean', summary: 'List every cell with a result that was revoked' },
+  },
   positionals: { min: 0, max: Infinity },
   async run({ pipeline, values, positionals, print }) {
     const store = openStoreOf(pipeline);
     try {
-      const { cells } = select(pipeline, positionals);
-      const forecasts = preview(cells, await readGround(pipeline, store, cells));
+      const selection = select(pipeline, positionals);
+      const { cells } = selection;
+      const forecasts = preview(selection, await readGround(pipeline, store, cells));
       const held = new Set((await store.leases.held()).map(({ key }) => key as string));
       const stages = new Map<string, { [column in Column]: number }>();
       const failures: { cell: string; failure: Failure }[] = [];
+      const lacking = new Set<string>();
       for (const cell of cells) {
-        const row = stages.get(cell.stage.name) ?? { 'up to date': 0, 'out of date': 0, 'never computed': 0, waiting: 0, failed: 0, running: 0 };
+        const row = stages.get(cell.stage.name) ?? { 'up to date': 0, 'out of date': 0, 'never computed': 0, waiting: 0, failed: 0, running: 0, 'not needed': 0, lacking: 0 };
         const forecast = forecasts.get(cell.id)!;
-        row[columnOf(forecast, held)]++;
+        row[columnOf(cell, forecast, held)]++;
         stages.set(cell.stage.name, row);
-        if (forecast.kind === 'failed' && forecast.origin === cell.id) failures.push({ cell: cell.id, failure: forecast.failure });
+        if (forecast.kind !== 'failed' || forecast.origin !== cell.id) continue;
+        if (cell.stage.optional === true) lacking.add(lackingLine(cell, forecast.failure));
+        else failures.push({ cell: cell.id, failure: forecast.failure });
       }
-      if (values['json'] === true) print(JSON.stringify(Object.fromEntries(stages)));
-      else for (const line of [...table(stages), ...failureLines(failures), ...damage(store)]) print(line);
+      const touched = touchedByRevocations(pipeline.revoked ?? [], cells, forecasts, store);
+      if (values['revoked'] === true) for (const { cell, text, open } of touched) print(`${cell}: ${text}${open ? '' : ' (computed again since)'}`);
+      else if (values['json'] === true) print(JSON.stringify(Object.fromEntries(stages)));
+      else for (const line of [...table(stages), ...failureLines(failures), ...lacking, ...revocationLines(touched), ...damage(store)]) print(line);
       return EXIT.done;
     } finally {
       await store.close();
@@ -44,13 +57,42 @@ const status: Command = {
 };
 export default status;
 
-function columnOf(forecast: Forecast, held: ReadonlySet<string>): Column {
+function columnOf({ stage }: Cell, forecast: Forecast, held: ReadonlySet<string>): Column {
   switch (forecast.kind) {
     case 'done': return 'up to date';
-    case 'failed': return 'failed';
+    case 'failed': return stage.optional === true ? 'lacking' : 'failed';
+    case 'idle': return 'not needed';
     case 'follows': return 'waiting';
     case 'run': return held.has(forecast.key) ? 'running' : forecast.reasons.every(({ field }) => field === 'never computed') ? 'never computed' : 'out of date';
   }
+}
+
+interface Touched {
+  readonly cell: string;
+  /** The revocation, in words. */
+  readonly text: string;
+  /** It has no result that counts instead. */
+  readonly open: boolean;
+}
+
+/** Cells whose results were revoked, whether or not they were computed again since. */
+function touchedByRevocations(revoked: readonly Revocation[], cells: readonly Cell[], forecasts: ReadonlyMap<string, Forecast>, store: Store): readonly Touched[] {
+  if (revoked.length === 0) return [];
+  return cells.flatMap(({ id }) => {
+    const forecast = forecasts.get(id)!;
+    const reasons = forecast.kind === 'run' ? forecast.reasons.map(({ field }) => field) : [];
+    return revoked.map((one) => ({ cell: id, text: revocationText(one), open: reasons.includes(revocationText(one)), one }))
+      .filter(({ open, one }) => open || store.recordsOfCell(id).some((record) => record.status === 'done' && revocationOf(record, [one]) !== undefined));
+  });
+}
+
+function revocationLines(touched: readonly Touched[]): readonly string[] {
+  return [...new Set(touched.map(({ text }) => text))].flatMap((text) => {
+    const cells = touched.filter((one) => one.text === text);
+    const open = cells.filter((one) => one.open).length;
+    const names = cells.slice(0, SHOWN).map(({ cell }) => cell).join(', ');
+    return [text, `  it had computed ${count(cells.length, 'cell')}, ${open === 0 ? 'all computed again since' : `${grouped(open)} not computed again yet`}: ${names}${cells.length > SHOWN ? ` and ${grouped(cells.length - SHOWN)} more; "status --revoked" lists them` : ''}`];
+  });
 }
 
 /** A run that goes on right now may have an unfinished line, which is no damage. */

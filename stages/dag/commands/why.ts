@@ -2,6 +2,7 @@
 import { EXIT } from '../command.ts';
 import { representative } from '../decide.ts';
 import { openStoreOf, readGround } from '../ground.ts';
+import { helpersOf } from '../pipeline.ts';
 import { preview } from '../preview.ts';
 import { reasonText } from '../reasons.ts';
 import { cellsNamed, select } from '../selection.ts';
@@ -24,10 +25,16 @@ const why: Command = {
     const found = cellsNamed(pipeline, target);
     const store = openStoreOf(pipeline);
     try {
-      const { cells } = select(pipeline, [target]);
-      const forecasts = preview(cells, await readGround(pipeline, store, cells));
-      const lines = found.length <= EACH ? found.flatMap(({ id }) => [id, ...lastTime(id, store), ...now(id, forecasts.get(id)!, store)])
-        : [`${target}: ${count(found.length, 'cell')}`, ...inCommon(found.map(({ id }) => [...lastTime(id, store, false), ...now(id, forecasts.get(id)!, store, false)].join('\n')))];
+      const selection = select(pipeline, [target]);
+      const forecasts = preview(selection, await readGround(pipeline, store, selection.cells));
+      const helpers = helpersOf(pipeline);
+      const explain = (id: string, withTimes: boolean): readonly string[] => {
+        const forecast = forecasts.get(id)!;
+        const onDemand = forecast.kind === 'run' && helpers.has(id) ? ['    but not before a cell that uses it is computed, or it is asked for by name'] : [];
+        return [...lastTime(id, store, withTimes), ...now(id, forecast, store, withTimes), ...onDemand];
+      };
+      const lines = found.length <= EACH ? found.flatMap(({ id }) => [id, ...explain(id, true)])
+        : [`${target}: ${count(found.length, 'cell')}`, ...inCommon(found.map(({ id }) => explain(id, false).join('\n')))];
       for (const line of lines) print(line);
       return EXIT.done;
     } finally {
@@ -37,7 +44,7 @@ const why: Command = {
 };
 export default why;
 
-function lastTime(cell: string, store: Store, withTimes = true): readonly string[] {
+function lastTime(cell: string, store: Store, withTimes: boolean): readonly string[] {
   const record = store.newestOfCell(cell);
   if (record === undefined) return ['  was never computed'];
   const decision = store.decisions(cell).findLast(({ key }) => key === record.key);
@@ -48,7 +55,7 @@ function lastTime(cell: string, store: Store, withTimes = true): readonly string
   return lines;
 }
 
-function now(cell: string, forecast: Forecast, store: Store, withTimes = true): readonly string[] {
+function now(cell: string, forecast: Forecast, store: Store, withTimes: boolean): readonly string[] {
   switch (forecast.kind) {
     case 'done': {
       const used = representative(forecast.records, store.machine);
@@ -59,6 +66,7 @@ function now(cell: string, forecast: Forecast, store: Store, withTimes = true): 
     }
     case 'failed': return [`  now: not run: ${forecast.failure.sentence}`, ...(forecast.record === undefined ? [] : ['    tried again when its input or code changes, or with --retry-failed'])];
     case 'follows': return [`  now: depends on what is computed before (${forecast.producers.slice(0, 3).join(', ')}${forecast.producers.length > 3 ? ` and ${forecast.producers.length - 3} more` : ''})`];
+    case 'idle': return ['  now: not needed: nothing that uses it is going to be computed'];
     case 'run': return ['  now: would be computed, because:', ...forecast.reasons.map((reason) => `    ${reasonText(reason)}`)];
   }
 }

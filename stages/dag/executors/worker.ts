@@ -1,9 +1,10 @@
 /**
  * Runs tasks in processes of their own: native code that crashes takes its task and not the run. A process that ended a task
- * well is used for the next one of the same stage, so that thousands of small tasks do not each start Node.
+ * well is used for the next one of the same kind, so that thousands of small tasks do not each start Node.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { execaNode } from 'execa';
+import { canonicalJson } from '../canonical.ts';
 import { workerProgram } from '../modules.ts';
 import type { Executor, RunningTask, Task, TaskEnd, TaskEvents } from '../executor.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
@@ -16,7 +17,7 @@ const TASKS_PER_PROCESS = 100;
 const START_LIMIT_MS = 60_000;
 
 interface Process {
-  readonly stage: string;
+  readonly kind: string;
   tasks: number;
   log: string;
   /** Set while a task runs. */
@@ -30,10 +31,11 @@ export function workerExecutor(): Executor {
   const release = (): void => { for (const worker of idle.splice(0)) worker.kill(); };
   return {
     start(task: Task, events: TaskEvents): RunningTask {
-      const found = task.fresh ? -1 : idle.findIndex((process) => process.stage === task.stage);
-      // What idles holds the memory of another stage: no more processes live than tasks run.
+      const kind = kindOf(task);
+      const found = task.fresh ? -1 : idle.findIndex((process) => process.kind === kind);
+      // What idles holds the memory of other work: no more processes live than tasks run.
       if (found < 0) release();
-      const worker = found < 0 ? startProcess(task.stage, idle) : idle.splice(found, 1)[0]!;
+      const worker = found < 0 ? startProcess(kind, task.environment, idle) : idle.splice(found, 1)[0]!;
       return startTask(worker, task, events, () => {
         if (!task.fresh && worker.tasks < TASKS_PER_PROCESS) idle.push(worker);
         else worker.kill();
@@ -41,6 +43,15 @@ export function workerExecutor(): Executor {
     },
     release,
   };
+}
+
+/**
+ * What a process is used for again: the same stage, in the same environment, with the same tools. A module may keep what it
+ * opened (an engine) for its next task, so that must be what the next task would have opened as well.
+ */
+function kindOf({ stage, environment = {}, cells }: Task): string {
+  const tools = cells.flatMap((cell) => Object.entries(cell.tools ?? {}).map(([name, tool]) => `${name} ${tool.kind === 'object' ? tool.handle.sha256 : 'missing'}`));
+  return canonicalJson([stage, environment, [...new Set(tools)].sort()]);
 }
 
 function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () => void): RunningTask {
@@ -88,14 +99,14 @@ function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () =>
   };
 }
 
-function startProcess(stage: string, idle: Process[]): Process {
+function startProcess(kind: string, environment: Task['environment'], idle: Process[]): Process {
   const child = execaNode(workerProgram(), [], {
     ipc: true, buffer: false, reject: false, stdin: 'ignore', all: true, cleanup: true,
     // Time zone and locale are the machine's; results must not be.
-    env: { TZ: 'UTC', LC_ALL: 'C.UTF-8' },
+    env: { ...environment, TZ: 'UTC', LC_ALL: 'C.UTF-8' },
   });
   const worker: Process = {
-    stage, tasks: 0, log: '', current: undefined,
+    kind, tasks: 0, log: '', current: undefined,
     // A process that is gone tells so by its exit; a message that can no longer reach it is nobody's.
     send: (message) => { if (child.connected) child.send(message, () => undefined); },
     kill: () => { child.kill('SIGKILL'); },

@@ -10,7 +10,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What is in the library whatever the processor. The N-API glue, the device, the threads. */
-const COMMON = ['node.c', 'device.c', 'pool.c', 'memory.c', 'weights.c'];
+const COMMON = ['node.c', 'device.c', 'pool.c', 'memory.c', 'weights.c', 'statistics-node.c'];
+
+/** Compiled for each instruction set, and once for any processor ('plain'). */
+const filesOf = (set: string): string[] => [`${set}.c`, `statistics-${set}.c`];
 
 /** Files by instruction set, best first, and what a compiler must be told to compile them. */
 const INSTRUCTION_SETS: { readonly [arch: string]: readonly { readonly name: string; readonly flags: readonly string[] }[] } = {
@@ -50,8 +53,17 @@ export class NativeBuildError extends Error {
 
 const INSTALL = 'Install a C compiler (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install).';
 
+const TEMPORARY = 'Make the folder for temporary files writable (TMPDIR names it).';
+
+/** Every file of kernels/c that a build reads. */
+export const NATIVE_SOURCES: readonly string[] = [
+  ...COMMON, 'instruction-sets.c', ...['plain', 'avx512', 'avx2', 'neon'].flatMap(filesOf),
+  'bitwidth.h', 'device.h', 'memory.h', 'pool.h', 'program.h', 'weights.h',
+  'attention.inc.h', 'execute.inc.h', 'functions.inc.h', 'int8.inc.h', 'linear.inc.h', 'rows.inc.h', 'sample.inc.h', 'statistics.h', 'statistics-node.h', 'statistics.inc.h',
+];
+
 /** Folder of the C sources. */
-export const SOURCES = fileURLToPath(new URL('../c/', import.meta.url));
+export const SOURCES = join(dirname(fileURLToPath(import.meta.url)), 'c');
 
 /** The compiler that would be used: $CC, or the first of cc, gcc and clang that answers. Undefined when there is none. */
 export async function findCompiler(): Promise<Compiler | undefined> {
@@ -77,7 +89,9 @@ export async function buildNative(outFile: string, sources: string = SOURCES): P
   }
   if (process.platform !== 'linux' && process.platform !== 'darwin') throw new NativeBuildError(`native code is not built on ${process.platform}`, 'Use Linux or macOS; on Windows, WSL.');
   const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include');
-  const folder = await mkdtemp(join(tmpdir(), 'bitwidth-native-'));
+  const folder = await mkdtemp(join(tmpdir(), 'bitwidth-native-')).catch((error: Error) => {
+    throw new NativeBuildError(`the native library cannot be built: ${error.message}`, TEMPORARY);
+  });
   try {
     const compile = async (name: string, flags: readonly string[]): Promise<string | undefined> => {
       const { error } = await run(compiler.command, [...FLAGS, ...flags, '-I', headers, '-c', join(sources, name), '-o', join(folder, `${name}.o`)]);
@@ -85,15 +99,15 @@ export async function buildNative(outFile: string, sources: string = SOURCES): P
     };
     const sets = INSTRUCTION_SETS[process.arch] ?? [];
     const compiled = await Promise.all([
-      ...sets.map(async ({ name, flags }) => ({ name, error: await compile(`${name}.c`, flags) })),
-      ...[...COMMON, 'plain.c'].map(async (file) => ({ name: file, error: await compile(file, []) })),
+      ...sets.flatMap(({ name, flags }) => filesOf(name).map(async (file) => ({ name, error: await compile(file, flags) }))),
+      ...[...COMMON, ...filesOf('plain')].map(async (file) => ({ name: file, error: await compile(file, []) })),
     ]);
     const without = sets.filter(({ name }) => compiled.some((one) => one.name === name && one.error !== undefined));
     const broken = compiled.find(({ name, error }) => error !== undefined && !sets.some((set) => set.name === name));
     if (broken) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot compile ${broken.name}: ${firstLine(broken.error!)}`, INSTALL);
     const error = await compile('instruction-sets.c', without.map(({ name }) => `-DBW_WITHOUT_${name.toUpperCase()}`));
     if (error !== undefined) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot compile instruction-sets.c: ${firstLine(error)}`, INSTALL);
-    const objects = [...COMMON, 'plain.c', 'instruction-sets.c', ...sets.filter((set) => !without.includes(set)).map(({ name }) => `${name}.c`)].sort();
+    const objects = [...COMMON, ...filesOf('plain'), 'instruction-sets.c', ...sets.filter((set) => !without.includes(set)).flatMap(({ name }) => filesOf(name))].sort();
     const library = join(folder, 'native.node');
     const platform = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : ['-Wl,-z,nodelete', '-Wl,--build-id=none'];
     const linked = await run(compiler.command, ['-shared', '-pthread', ...platform, ...objects.map((name) => join(folder, `${name}.o`)), '-o', library]);
@@ -102,11 +116,11 @@ export async function buildNative(outFile: string, sources: string = SOURCES): P
     return {
       compiler,
       instructionSets: [...sets.filter((set) => !without.includes(set)).map(({ name }) => name), 'plain'],
-      leftOut: without.map(({ name }) => ({ name, why: firstLine(compiled.find((one) => one.name === name)!.error!) })),
+      leftOut: without.map(({ name }) => ({ name, why: firstLine(compiled.find((one) => one.name === name && one.error !== undefined)!.error!) })),
     };
   } catch (error) {
     if (error instanceof NativeBuildError) throw error;
-    throw new NativeBuildError(`the native library cannot be built: ${(error as Error).message}`, 'Make the folder for temporary files writable.');
+    throw new NativeBuildError(`the native library cannot be built: ${(error as Error).message}`, TEMPORARY);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,23 +1,24 @@
 /**
- * Softmax statistics of one row of logits: fp32 in, float64 throughout, sums in token-id order (docs/arithmetic.md, "Scores").
+ * Softmax of one row of logits: fp32 in, float64 throughout, sums in token-id order (docs/arithmetic.md, "Scores").
  *
- * The exponential takes most of the score stage's time, so it has one of its own: e^x = 2^k * 2^(j/256) * e^r with n the integer
+ * The exponential takes most of the time, so it has one of its own: e^x = 2^k * 2^(j/256) * e^r with n the integer
  * nearest to x * 256 / ln 2, k = n >> 8, j = n & 255, |r| <= ln 2 / 512. The Taylor polynomial of degree 4 leaves r^5 / 120 < 4e-17;
  * with the table's rounding the result is within 2 ulp of e^x. Only +, -, x and table lookups: the same bits everywhere.
  */
-import { exp64, log64 } from '../../kernels/float64.ts';
+import { exp64, log64 } from '../float64.ts';
 
-const STEPS = 369.3299304675746; // 256 / ln 2
+export const STEPS = 369.3299304675746; // 256 / ln 2
 /** ln 2 / 256 in two parts; the first has 33 significant bits, so that its product with n < 2^20 is exact. */
-const STEP_HIGH = Math.round((Math.LN2 / 256) * 2199023255552) / 2199023255552;
+export const STEP_HIGH = Math.round((Math.LN2 / 256) * 2199023255552) / 2199023255552;
 /** What float64 loses of ln 2 is 2.319046813846299e-17. */
-const STEP_LOW = Math.LN2 / 256 - STEP_HIGH + 2.319046813846299e-17 / 256;
+export const STEP_LOW = Math.LN2 / 256 - STEP_HIGH + 2.319046813846299e-17 / 256;
 /** Adding and taking away 1.5 * 2^52 rounds a number of modest size to the nearest integer. */
-const ROUNDER = 6755399441055744;
+export const ROUNDER = 6755399441055744;
 /** e^x counts as 0 below this: it would be smaller than the smallest normal number. */
-const FLUSH = -708;
+export const FLUSH = -708;
 
-const FRACTIONS = Float64Array.from({ length: 256 }, (_, j) => exp64((j * Math.LN2) / 256));
+/** 2^(j / 256). Compiled implementations take this table, so that they have its bits. */
+export const FRACTIONS = Float64Array.from({ length: 256 }, (_, j) => exp64((j * Math.LN2) / 256));
 const LOWEST = -1022;
 const POWERS = new Float64Array(1 - LOWEST);
 for (let k = 0, power = 1; k >= LOWEST; k--, power /= 2) POWERS[k - LOWEST] = power;

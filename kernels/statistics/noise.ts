@@ -2,8 +2,8 @@
  * Gaussian noise that is the same everywhere: Threefry-2x32 bits through the inverse normal distribution, in +, -, x, /,
  * the square root (correctly rounded everywhere) and a logarithm of our own.
  */
-import { log64 } from '../../kernels/float64.ts';
-import { threefry2x32 } from '../../kernels/threefry.ts';
+import { log64 } from '../float64.ts';
+import { threefry2x32 } from '../threefry.ts';
 
 /**
  * The normal quantile: x with P(N(0, 1) <= x) = u, for u in (0, 1). Relative error about 1e-16.

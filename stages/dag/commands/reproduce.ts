@@ -1,0 +1,89 @@
+/** `reproduce`: computes what is recorded once more and compares, bit for bit. */
+import { randomInt } from 'node:crypto';
+import { EXIT } from '../command.ts';
+import { openStoreOf, readGround } from '../ground.ts';
+import { jobsFrom, wholeNumber } from '../number-options.ts';
+import { preview } from '../preview.ts';
+import { sampleOf } from '../random.ts';
+import { comparedOutputs, Reproduction } from '../reproduce.ts';
+import { countsOf, reproduceEvents, reproduceLines } from '../reproduce-report.ts';
+import { select } from '../selection.ts';
+import { onSignals } from '../signals.ts';
+import type { Command } from '../command.ts';
+import type { Forecast } from '../preview.ts';
+import type { Recorded, Reproduced } from '../reproduce.ts';
+import type { Selection } from '../selection.ts';
+
+const MAX_SEED = 2 ** 32 - 1;
+
+const reproduce: Command = {
+  usage: 'bitwidth reproduce [target ...]',
+  details: 'Computes exact cells that have a valid record once more, where the project knows how by another engine, and compares the bytes.\nNothing is kept. Exit code 0: all are equal; 3: some differ; 1: some could not be run.',
+  options: {
+    sample: { type: 'string', value: 'n', summary: 'Only n of them, chosen at random' },
+    seed: { type: 'string', value: 's', summary: 'Choose as an earlier sample with this seed did' },
+    jobs: { type: 'string', short: 'j', value: 'n', summary: 'How many tasks run at once (default: one for each core)' },
+    json: { type: 'boolean', summary: 'Print events, one JSON object a line; the last is {"event":"done",...}' },
+  },
+  positionals: { min: 0, max: Infinity },
+  async run({ pipeline, values, positionals, print }) {
+    const size = wholeNumber('sample', values['sample'], 1, 1_000_000_000);
+    const seed = wholeNumber('seed', values['seed'], 0, MAX_SEED) ?? randomInt(MAX_SEED + 1);
+    const jobs = jobsFrom(values['jobs']);
+    const report = values['json'] === true ? reproduceEvents(print) : reproduceLines(print);
+    const startedMs = performance.now();
+    const selection = select(pipeline, positionals);
+    const store = openStoreOf(pipeline);
+    let interrupted = false;
+    try {
+      const ground = await readGround(pipeline, store, selection.cells);
+      // Tools, too, are looked at as they are: what is used now may be out of date.
+      const forecasts = preview({ cells: selection.cells, onDemand: new Set() }, ground);
+      const { candidates, leftOut } = candidatesIn(selection, forecasts);
+      const cells = size === undefined ? candidates : sampleOf(candidates, size, seed);
+      report.started({ cells, candidates: candidates.length, seed: size === undefined ? undefined : seed, leftOut });
+      const stagesLeft = new Map<string, number>();
+      for (const { cell: { stage } } of cells) stagesLeft.set(stage.name, (stagesLeft.get(stage.name) ?? 0) + 1);
+      const all: Reproduced[] = [];
+      const reproduction = new Reproduction(ground, forecasts, jobs, (one) => {
+        all.push(one);
+        report.cell(one);
+        const { name } = one.cell.stage;
+        const left = stagesLeft.get(name)! - 1;
+        stagesLeft.set(name, left);
+        if (left === 0) report.stage(name, all.filter(({ cell }) => cell.stage.name === name));
+      });
+      const ignoreSignals = onSignals(() => { interrupted = true; reproduction.stop(); });
+      try {
+        await reproduction.run(cells);
+      } finally {
+        ignoreSignals();
+      }
+      const counts = countsOf(all);
+      report.done(counts, performance.now() - startedMs, interrupted);
+      if (counts.differs > 0) return EXIT.different;
+      if (interrupted) return EXIT.interrupted;
+      // Nothing compared is nothing shown.
+      return counts['not-run'] > 0 || all.length === 0 ? EXIT.failed : EXIT.done;
+    } finally {
+      await store.close();
+    }
+  },
+};
+export default reproduce;
+
+/** The cells with a record to compare with, and in words what was asked for besides. */
+function candidatesIn({ cells, named, onDemand }: Selection, forecasts: ReadonlyMap<string, Forecast>): { readonly candidates: readonly Recorded[]; readonly leftOut: readonly string[] } {
+  const candidates: Recorded[] = [];
+  let inexact = 0;
+  let unrecorded = 0;
+  for (const cell of cells) {
+    if (!named.has(cell.id) || onDemand.has(cell.id)) continue;
+    const forecast = forecasts.get(cell.id)!;
+    if (cell.stage.determinism !== 'exact' || comparedOutputs(cell.stage).length === 0) inexact++;
+    else if (forecast.kind === 'done') candidates.push({ cell, record: forecast.records[0]! });
+    else unrecorded++;
+  }
+  const leftOut = [...(inexact > 0 ? [`${inexact} of stages whose results are not exact`] : []), ...(unrecorded > 0 ? [`${unrecorded} without a valid record (compute them first, with the command run)`] : [])];
+  return { candidates, leftOut };
+}

@@ -1,0 +1,107 @@
+/** What a person or a program sees of cells computed once more: plain lines, or events as NDJSON. */
+import { count, duration, grouped } from './words.ts';
+import type { Comparison, Recorded, Reproduced } from './reproduce.ts';
+import type { CellRecord } from './types.ts';
+
+export type Counts = { readonly [kind in Comparison['kind']]: number };
+
+/** What is going to be computed. */
+export interface Chosen {
+  readonly cells: readonly Recorded[];
+  /** Of so many that could be. */
+  readonly candidates: number;
+  /** Of the sample, where there is one. */
+  readonly seed: number | undefined;
+  /** Cells that were asked for and cannot be compared, in words: '3 without a valid record'. */
+  readonly leftOut: readonly string[];
+}
+
+export interface ReproduceReport {
+  started(chosen: Chosen): void;
+  cell(reproduced: Reproduced): void;
+  /** Every cell of the stage has been told of. */
+  stage(name: string, reproduced: readonly Reproduced[]): void;
+  done(counts: Counts, durationMs: number, interrupted: boolean): void;
+}
+
+/** A long reproduction shows that it lives so often. */
+const SIGN_OF_LIFE_MS = 30_000;
+
+export function reproduceLines(print: (line: string) => void): ReproduceReport {
+  let total = 0;
+  let told = 0;
+  let lastMs = performance.now();
+  const say = (line: string): void => {
+    lastMs = performance.now();
+    print(line);
+  };
+  return {
+    started({ cells, candidates, seed, leftOut }) {
+      total = cells.length;
+      if (seed === undefined) say(`Computing ${count(total, 'cell')} once more.`);
+      else say(`Computing ${grouped(total)} of ${count(candidates, 'cell')} once more, chosen with --seed ${seed}.`);
+      if (leftOut.length > 0) say(`Left out: ${leftOut.join(', ')}.`);
+    },
+    cell({ cell, record, comparison, now, how }) {
+      told++;
+      if (comparison.kind === 'differs') {
+        const outputs = comparison.differences.map(({ output, then, now }) => `${output} (${then.sha256.slice(0, 12)} then, ${now.sha256.slice(0, 12)} now)`);
+        say(`differs: ${cell.id}: ${outputs.join(', ')}; ${byWhom(record.computedBy, now) || 'computed in the same way'}`);
+      } else if (comparison.kind === 'not-run') {
+        const { code, sentence, hint } = comparison.failure;
+        say(`not run: ${cell.id}${how === undefined ? '' : ` with ${how}`} (${code}): ${sentence}${hint === undefined ? '' : `; ${hint}`}`);
+      } else if (performance.now() - lastMs > SIGN_OF_LIFE_MS) say(`${grouped(told)} of ${count(total, 'cell')}`);
+    },
+    stage(name, reproduced) {
+      say(`${name}: ${inWords(countsOf(reproduced))}${waysIn(reproduced)}`);
+    },
+    done(counts, durationMs, interrupted) {
+      say(`${interrupted ? 'Interrupted: ' : ''}${count(told, 'cell')} computed once more in ${duration(durationMs)}: ${inWords(counts)}.`);
+    },
+  };
+}
+
+/** Events: start, equal, differs, not-run, stage, and as the last one done. */
+export function reproduceEvents(print: (line: string) => void): ReproduceReport {
+  const event = (name: string, body: object): void => print(JSON.stringify({ event: name, ...body }));
+  return {
+    started: ({ cells, candidates, seed, leftOut }) => event('start', { cells: cells.length, candidates, ...(seed === undefined ? {} : { seed }), ...(leftOut.length === 0 ? {} : { leftOut }) }),
+    cell: ({ cell, record, comparison, now, how }) => event(comparison.kind, {
+      cell: cell.id, key: record.key, ...(how === undefined ? {} : { how }),
+      ...(record.computedBy === undefined ? {} : { then: record.computedBy }), ...(now === undefined ? {} : { now }),
+      ...(comparison.kind === 'differs' ? { outputs: comparison.differences } : comparison.kind === 'not-run' ? comparison.failure : {}),
+    }),
+    stage: (stage, reproduced) => event('stage', { stage, ...forJson(countsOf(reproduced)) }),
+    done: (counts, durationMs, interrupted) => event('done', { ...forJson(counts), ...(interrupted ? { interrupted } : {}), durationMs: Math.round(durationMs) }),
+  };
+}
+
+export function countsOf(reproduced: readonly Reproduced[]): Counts {
+  const counts = { equal: 0, differs: 0, 'not-run': 0 };
+  for (const { comparison } of reproduced) counts[comparison.kind]++;
+  return counts;
+}
+
+function forJson({ equal, differs, 'not-run': notRun }: Counts): object {
+  return { equal, differs, notRun };
+}
+
+function inWords({ equal, differs, 'not-run': notRun }: Counts): string {
+  return `${grouped(equal)} equal, ${grouped(differs)} ${differs === 1 ? 'differs' : 'differ'}, ${grouped(notRun)} not run`;
+}
+
+/** '; 12 by engine wasm, build 1a2b then, engine native, build 3c4d now'; nothing where nobody is named. */
+function waysIn(reproduced: readonly Reproduced[]): string {
+  const ways = new Map<string, number>();
+  for (const { record, comparison, now } of reproduced) {
+    const way = comparison.kind === 'not-run' ? '' : byWhom(record.computedBy, now);
+    if (way !== '') ways.set(way, (ways.get(way) ?? 0) + 1);
+  }
+  return Array.from(ways, ([way, cells]) => `; ${ways.size === 1 ? '' : `${grouped(cells)} `}${way}`).join('');
+}
+
+function byWhom(then: CellRecord['computedBy'], now: CellRecord['computedBy']): string {
+  const named = (by: CellRecord['computedBy']): string => by === undefined ? 'nobody named' : Object.entries(by).map(([name, value]) => `${name} ${value}`).join(', ');
+  if (then === undefined && now === undefined) return '';
+  return named(then) === named(now) ? `by ${named(then)} both times` : `by ${named(then)} then, ${named(now)} now`;
+}

@@ -1,0 +1,66 @@
+/** What `doctor` shows of the study: the compiler and what it builds, every engine of the register, and which one `auto` takes. Runs their self-tests. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { engines, noNativeLibrary, openEngine, useNativeLibrary } from '../../kernels/engines.ts';
+import type { Engine } from '../../kernels/engines.ts';
+import { buildNative, findCompiler, NativeBuildError } from '../../kernels/native-build.ts';
+import type { DoctorItem, DoctorSection } from '../dag/index.ts';
+
+/** Builds the native library for this process alone, so that what is said of it is seen now and not remembered. */
+export async function compilerChecks(): Promise<DoctorSection> {
+  const compiler = await findCompiler();
+  const items: DoctorItem[] = [];
+  if (compiler !== undefined) items.push({ name: 'C compiler', state: 'ok', what: `${compiler.command}: ${compiler.version}` });
+  const folder = await mkdtemp(join(tmpdir(), 'bitwidth-doctor-'));
+  try {
+    const file = join(folder, 'native.node');
+    const startedMs = performance.now();
+    const { instructionSets, leftOut } = await buildNative(file);
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    items.push({ name: 'native library', state: 'ok', what: `built in ${seconds} s with ${instructionSets.join(', ')}` });
+    for (const { name, why } of leftOut) items.push({ name: `instruction set ${name}`, state: 'missing', what: `this compiler cannot compile it: ${why}`, hint: 'a newer compiler can' });
+    const unloadable = useNativeLibrary(file);
+    if (unloadable !== undefined) items.push({ name: 'native library', state: 'broken', what: unloadable, hint: 'the engine wasm computes instead, more slowly' });
+  } catch (error) {
+    if (!(error instanceof NativeBuildError)) throw error;
+    noNativeLibrary(error.message);
+    items.push({ name: compiler === undefined ? 'C compiler' : 'native library', state: 'missing', what: `${error.message}; the engine wasm computes instead, with the same results, several times more slowly`, hint: error.hint });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return { section: 'compiler', items };
+}
+
+export async function engineChecks(register: readonly Engine[] = engines): Promise<DoctorSection> {
+  const items: DoctorItem[] = [];
+  for (const engine of register) items.push(await engineCheck(engine));
+  return { section: 'engines', items: [...items, await autoCheck(register)] };
+}
+
+async function engineCheck(engine: Engine): Promise<DoctorItem> {
+  const { name, canonical } = engine;
+  try {
+    const missing = await engine.unavailable();
+    if (missing !== undefined) return { name, state: 'missing', what: missing };
+    const { build, ops } = await engine.open();
+    ops.dispose();
+    return { name, state: 'ok', what: canonical ? `its self-test passes: the reference's bits (${build})` : `for speed only: not the reference's bits (${build})` };
+  } catch (error) {
+    return { name, state: 'broken', what: sentenceOf(error), hint: 'another engine takes its place; please report this with the processor above' };
+  }
+}
+
+async function autoCheck(register: readonly Engine[]): Promise<DoctorItem> {
+  try {
+    const { instance, why } = await openEngine('auto', register);
+    instance.ops.dispose();
+    return { name: 'auto', state: 'ok', what: `takes ${instance.name}: ${why}` };
+  } catch (error) {
+    return { name: 'auto', state: 'broken', what: sentenceOf(error) };
+  }
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,53 @@
+/**
+ * Builds the native library, once for each compiler, processor family and state of its sources: a tool of the cells that compute
+ * with an engine, and no part of what they compute. Without it (no compiler) they compute the same bytes in WebAssembly, more slowly.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { buildFlags, buildNative, findCompiler, NATIVE_SOURCES, NativeBuildError } from '../../kernels/native-build.ts';
+import { cell, file, stage } from '../dag/index.ts';
+import type { Cell, Run } from '../dag/index.ts';
+
+export const nativeStage = stage({
+  name: 'native',
+  title: 'Build the native kernels',
+  determinism: 'exact',
+  module: 'stages/quantization/native.ts',
+  outputs: ['library', 'report'],
+  optional: true,
+  timeoutMs: 600_000,
+});
+
+const FOLDER = 'kernels/c';
+
+/** native:x64. Asks the compiler for its version: it is in the key. */
+export async function nativeCell(): Promise<Cell> {
+  const compiler = await findCompiler();
+  return cell(nativeStage, process.arch, {
+    params: { platform: process.platform, arch: process.arch, flags: buildFlags() },
+    inputs: Object.fromEntries(NATIVE_SOURCES.map((name) => [name, file(`${FOLDER}/${name}`)])),
+    facts: { compiler: compiler?.version ?? 'none' },
+    work: 3,
+  });
+}
+
+export const run: Run = async (cells, io) => {
+  for (const task of cells) {
+    // What was hashed is what is compiled, whoever edits meanwhile.
+    const sources = `${io.scratch}/c`;
+    await mkdir(sources, { recursive: true });
+    for (const name of NATIVE_SOURCES) await writeFile(`${sources}/${name}`, await io.input(task, name));
+    const library = `${io.scratch}/native.node`;
+    try {
+      const build = await buildNative(library, sources);
+      for (const { name, why } of build.leftOut) console.error(`the instruction set ${name} is left out: ${why}`);
+      await io.commit(task.id, { library: await readFile(library), report: JSON.stringify(build) });
+    } catch (error) {
+      if (!(error instanceof NativeBuildError)) throw error;
+      await io.fail(task.id, {
+        code: 'not-available',
+        sentence: `${error.message}; the engine wasm computes instead, with the same results, several times more slowly`,
+        hint: error.hint,
+      });
+    }
+  }
+};

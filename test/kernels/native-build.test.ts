@@ -1,0 +1,158 @@
+/** Building and loading the native library where something is wrong: a sentence, and another engine, never a crash. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildNative, findCompiler, NativeBuildError, SOURCES } from '../../kernels/native-build.ts';
+import { notRun } from '../not-run.ts';
+import { nativeForTests } from './native-library.ts';
+import { has, runProgram } from './native/replay-program.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'bitwidth-build-'));
+test.after(() => rmSync(scratch, { recursive: true }));
+
+const OPEN_AUTO = fileURLToPath(new URL('native/open-auto.ts', import.meta.url));
+const library = await nativeForTests();
+
+/** What happens with `change` to the environment. */
+async function withEnvironment<T>(change: { readonly [name: string]: string | undefined }, work: () => Promise<T>): Promise<T> {
+  const before = Object.fromEntries(Object.keys(change).map((name) => [name, process.env[name]]));
+  const set = (values: { readonly [name: string]: string | undefined }): void => {
+    for (const [name, value] of Object.entries(values)) if (value === undefined) delete process.env[name]; else process.env[name] = value;
+  };
+  set(change);
+  try {
+    return await work();
+  } finally {
+    set(before);
+  }
+}
+
+/** Sources with the names of ours and nothing in them: where it is not about the kernels, a build need not take seconds. */
+const hollow = join(scratch, 'hollow');
+mkdirSync(hollow);
+for (const name of readdirSync(SOURCES)) writeFileSync(join(hollow, name), 'extern int nothing;\n');
+
+/** A build must fail with a message and a hint that match, and leave nothing behind. */
+async function refused(environment: { readonly [name: string]: string | undefined }, message: RegExp, hint: RegExp, out = join(scratch, 'out.node'), sources = hollow): Promise<void> {
+  await withEnvironment(environment, () => buildNative(out, sources).then(() => assert.unreachable('it was built'), (error: unknown) => {
+    assert.instance(error, NativeBuildError);
+    assert.match((error as NativeBuildError).message, message);
+    assert.not.match((error as NativeBuildError).message, /\n/);
+    assert.match((error as NativeBuildError).hint, hint);
+  }));
+  assert.equal(readdirSync(scratch).filter((name) => name.startsWith('out.node')), []);
+}
+
+/** A program that prints and ends as it is told. */
+function script(name: string, text: string): string {
+  const file = join(scratch, name);
+  writeFileSync(file, `#!/bin/sh\n${text}\n`);
+  chmodSync(file, 0o755);
+  return file;
+}
+
+/** Opens `auto` in a process of its own, whose library is that file: which engine it took and why. */
+async function openedWith(file: string): Promise<{ readonly engine: string; readonly build: string; readonly why: string }> {
+  const { status, output } = await runProgram(process.execPath, ['--import', 'tsx', OPEN_AUTO], { BITWIDTH_NATIVE_LIBRARY: file });
+  assert.is(status, 0, output);
+  return JSON.parse(output);
+}
+
+test('no compiler', async () => {
+  const empty = join(scratch, 'empty');
+  mkdirSync(empty);
+  await withEnvironment({ PATH: empty, CC: undefined }, async () => assert.is(await findCompiler(), undefined));
+  await refused({ PATH: empty, CC: undefined }, /there is no C compiler/, /Install a C compiler/);
+});
+
+test('a compiler that is not there, that fails, or that prints nonsense', async () => {
+  await refused({ CC: '/nowhere/cc' }, /"\/nowhere\/cc" of the variable CC does not run/, /Correct CC/);
+  await refused({ CC: '/bin/false' }, /"\/bin\/false" of the variable CC does not run/, /Correct CC/);
+  const nonsense = script('nonsense', 'echo "\u0007 \\033[31m <b>?</b>"; [ "$1" = --version ]');
+  await refused({ CC: nonsense }, /cannot compile (node|device|pool|memory|weights|plain)\.c/, /Install a C compiler/);
+  // It succeeds at everything and makes nothing.
+  const idle = script('idle', 'echo "idle 1.0"');
+  await refused({ CC: idle }, /cannot be written to .*: ENOENT/, /./);
+});
+
+if (typeof library === 'string') notRun('building and loading the native library', library);
+else {
+  test('a folder that is not there or cannot be written', async () => {
+    await refused({}, /cannot be written to .*: ENOENT/, /writable/, join(scratch, 'absent', 'native.node'));
+    const folder = join(scratch, 'a-folder.node');
+    mkdirSync(folder);
+    await refused({}, /cannot be written to .*: (EISDIR|ENOTEMPTY)/, /writable/, folder);
+    await refused({ TMPDIR: join(scratch, 'absent') }, /cannot be built: .*ENOENT/, /temporary files/);
+  });
+
+  test('an instruction set that the compiler does not know is left out; anything else is an error', async () => {
+    const sets = process.arch === 'x64' ? ['avx512', 'avx2'] : process.arch === 'arm64' ? ['neon'] : [];
+    for (const set of sets) {
+      writeFileSync(join(hollow, `${set}.c`), '#error no such instructions\n');
+      const build = await buildNative(join(scratch, 'without.node'), hollow);
+      assert.equal(build.instructionSets, [...sets.filter((name) => name !== set), 'plain']);
+      assert.is(build.leftOut.length, 1);
+      assert.match(build.leftOut[0]!.why, /no such instructions/);
+      writeFileSync(join(hollow, `${set}.c`), '');
+    }
+    writeFileSync(join(hollow, 'pool.c'), 'int broken(\n');
+    await refused({}, /cannot compile pool\.c: .*error/, /./);
+    writeFileSync(join(hollow, 'pool.c'), '');
+
+    const sources = join(scratch, 'sources');
+    mkdirSync(sources);
+    for (const name of readdirSync(SOURCES)) copyFileSync(join(SOURCES, name), join(sources, name));
+    for (const set of sets) writeFileSync(join(sources, `${set}.c`), '#error no such instructions\n');
+    const plain = join(scratch, 'plain.node');
+    await buildNative(plain, sources);
+    assert.match((await openedWith(plain)).build, /^native-[0-9a-f]{12}-plain$/);
+  });
+
+  test('a library that cannot be loaded is named, and another engine is taken', async () => {
+    const bytes = readFileSync(library.file);
+    const broken = {
+      'truncated.node': bytes.subarray(0, 5000), 'shorter.node': bytes.subarray(0, bytes.length / 2), 'empty.node': Buffer.alloc(0),
+      'text.node': Buffer.from('This is no library.\n'),
+    };
+    for (const [name, content] of Object.entries(broken)) {
+      const file = join(scratch, name);
+      writeFileSync(file, content);
+      const { engine, why } = await openedWith(file);
+      assert.is(engine, 'wasm', name);
+      assert.match(why, /native is not available: its library cannot be loaded: /, name);
+    }
+    const { engine, why } = await openedWith(join(scratch, 'nothing.node'));
+    assert.is(engine, 'wasm');
+    assert.match(why, /cannot be loaded: ENOENT/);
+    assert.is((await openedWith(library.file)).engine, 'native');
+  });
+
+  test('a library for another processor, or one that is none of ours', async () => {
+    const foreign = join(scratch, 'foreign.node');
+    const source = join(scratch, 'other.c');
+    writeFileSync(source, 'int other(void) { return 1; }\n');
+    const compiler = (await findCompiler())!;
+    assert.is((await runProgram(compiler.command, ['-shared', '-fPIC', source, '-o', foreign])).status, 0);
+    const strange = await openedWith(foreign);
+    assert.is(strange.engine, 'wasm');
+    assert.match(strange.why, /cannot be loaded/);
+    const cross = process.arch === 'arm64' ? 'x86_64-linux-gnu-gcc' : 'aarch64-linux-gnu-gcc';
+    if (!await has(cross)) return notRun('a library for another processor', `there is no ${cross}`);
+    const args = ['-std=c11', '-fPIC', '-shared', '-I', SOURCES, ...['memory.c', 'weights.c'].map((name) => join(SOURCES, name)), '-o', foreign];
+    assert.is((await runProgram(cross, args)).status, 0);
+    const { engine, why } = await openedWith(foreign);
+    assert.is(engine, 'wasm');
+    assert.match(why, /cannot be loaded/);
+  });
+
+  test('an instruction set that is not here is refused with those that are', async () => {
+    const { status, output } = await runProgram(process.execPath, ['--import', 'tsx', OPEN_AUTO], { BITWIDTH_NATIVE_LIBRARY: library.file, BITWIDTH_INSTRUCTION_SET: 'sse9' });
+    assert.is(status, 0, output);
+    assert.match(JSON.parse(output).why, /asks for "sse9"; this processor and this library have .*plain/);
+  });
+}
+
+test.run();
