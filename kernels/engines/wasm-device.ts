@@ -22,7 +22,7 @@ export class WasmDevice implements Device {
   readonly #tables: PairTables = new Map();
   /** By handle. */
   readonly #caches = new Map<number, Block>();
-  /** Words, lists and plans of a program. */
+  /** State, words and lists of a program. */
   #program: Block = { at: 0, bytes: 0 };
   /** Activations, prepared rows and every thread's scratch. */
   #workspace: Block = { at: 0, bytes: 0 };
@@ -64,8 +64,9 @@ export class WasmDevice implements Device {
   run(program: Program): Refusal | undefined {
     let answer = this.#runOnce(program, this.#threads.count);
     if (answer === LOST) {
-      // The lost thread may still write to this workspace, so it is given up.
+      // The lost thread may still come back, read what it was to do and write to this workspace: both are given up.
       this.#threads.dismiss();
+      this.#program = { at: 0, bytes: 0 };
       this.#workspace = { at: 0, bytes: 0 };
       answer = this.#runOnce(program, 1);
     }
@@ -75,12 +76,12 @@ export class WasmDevice implements Device {
   #runOnce({ words, ops, lists, listLength, lines }: Program, threads: number): number {
     const { kernels } = this.#threads;
     const { memory } = this.#heap;
-    const planBytes = kernels.planBytesOf(ops);
+    const stateBytes = kernels.stateBytesOf(ops);
     const wordsBytes = ops * WORDS * 4;
-    this.#program = this.#atLeast(this.#program, planBytes + wordsBytes + listLength * 4);
-    const wordsAt = this.#program.at;
+    this.#program = this.#atLeast(this.#program, stateBytes + wordsBytes + listLength * 4);
+    const stateAt = this.#program.at;
+    const wordsAt = stateAt + stateBytes;
     const listsAt = wordsAt + wordsBytes;
-    const plansAt = listsAt + listLength * 4;
     memory.integers(wordsAt, ops * WORDS).set(words.subarray(0, ops * WORDS));
     memory.integers(listsAt, listLength).set(lists.subarray(0, listLength));
 
@@ -88,7 +89,7 @@ export class WasmDevice implements Device {
     const scratchBytes = kernels.scratchBytesOf(wordsAt, ops);
     this.#workspace = this.#atLeast(this.#workspace, lines * LINE_BYTES + preparedBytes + threads * scratchBytes);
     const preparedAt = this.#workspace.at + lines * LINE_BYTES;
-    return kernels.runProgram(wordsAt, ops, listsAt, this.#workspace.at, plansAt, preparedAt, preparedAt + preparedBytes, scratchBytes, threads);
+    return kernels.runProgram(wordsAt, ops, listsAt, this.#workspace.at, stateAt, preparedAt, preparedAt + preparedBytes, scratchBytes, threads);
   }
 
   /** This block, or a larger one in its place; contents are lost. */

@@ -16,9 +16,9 @@ export interface WasmKernels {
   countNotFinite(x: number, rows: number, columns: number, stride: number): number;
   preparedBytesOf(words: number, ops: number): number;
   scratchBytesOf(words: number, ops: number): number;
-  planBytesOf(ops: number): number;
+  stateBytesOf(ops: number): number;
   runProgram(
-    words: number, ops: number, lists: number, workspace: number, plans: number, prepared: number, scratch: number, scratchBytes: number, threads: number,
+    words: number, ops: number, lists: number, workspace: number, state: number, prepared: number, scratch: number, scratchBytes: number, threads: number,
   ): number;
   refusedCount(): number;
   stop(): void;

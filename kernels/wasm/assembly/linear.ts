@@ -10,7 +10,8 @@
  * "a row never depends on its neighbours" plain to see.
  */
 import { rowBytes } from './layout';
-import { blocksOf, FP32, kindOf, panelOf } from './weights';
+import { accumulateBf16, accumulateFp16, accumulateTable4 } from './one-row';
+import { BF16, blocksOf, elementsOf, FP16, FP32, kindOf, pairsOf, panelOf, scalesOf } from './weights';
 
 /** Rows that meet a panel before the next panel is taken, in bytes of packed rows: few enough that the lines they write stay in the first-level cache. */
 const ROWS_AT_ONCE: usize = 64 << 10;
@@ -76,6 +77,15 @@ export function foldPanel(acc: usize): v128 {
   return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 2, 4, 6), v128.shuffle<f32>(ab, cd, 1, 3, 5, 7));
 }
 
+/** The accumulators of one row against panel p of a weight that is narrower than fp32. */
+function accumulateNarrow(weight: usize, p: i32, x: usize, acc: usize): void {
+  const kind = kindOf(weight), blocks = blocksOf(weight), elements = elementsOf(weight);
+  const panelBytes = rowBytes(blocks) << 2;
+  if (kind == FP16) accumulateFp16(elements + <usize>p * (panelBytes >> 1), x, blocks, acc);
+  else if (kind == BF16) accumulateBf16(elements + <usize>p * (panelBytes >> 1), x, blocks, acc);
+  else accumulateTable4(elements + <usize>p * (panelBytes >> 3), scalesOf(weight) + <usize>p * (<usize>blocks << 4), pairsOf(weight), x, blocks, acc);
+}
+
 /**
  * Panels [from, to) of out[r, o] = dot(x[r], w[o]) (+ bias[o]) (+ residual[r, o]).
  * x: packed rows; out and residual are natural rows of outStride bytes; bias and residual 0: none; scratch: 256 bytes and a panel.
@@ -85,13 +95,15 @@ export function linear(
 ): void {
   const blocks = blocksOf(weight);
   const xBytes = rowBytes(blocks);
+  const isNarrowRow = rows == 1 && kindOf(weight) != FP32;
   const rowsAtOnce: i32 = max(1, <i32>((kindOf(weight) == FP32 ? ROWS_AT_ONCE : ROWS_PER_DECODING) / xBytes));
   for (let first = 0; first < rows; first += rowsAtOnce) {
     const end = min(rows, first + rowsAtOnce);
     for (let p = from; p < to; p++) {
-      const panel = panelOf(weight, p, scratch + 256);
+      const panel: usize = isNarrowRow ? 0 : panelOf(weight, p, scratch + 256);
       for (let r = first; r < end; r++) {
-        accumulate(panel, x + <usize>r * xBytes, blocks, scratch);
+        if (isNarrowRow) accumulateNarrow(weight, p, x, scratch);
+        else accumulate(panel, x + <usize>r * xBytes, blocks, scratch);
         let y: v128 = foldPanel(scratch);
         const place: usize = <usize>r * outStride + (<usize>p << 4);
         if (bias) y = f32x4.add(y, v128.load(bias + (<usize>p << 4)));

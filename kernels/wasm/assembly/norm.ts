@@ -1,4 +1,4 @@
-/** RMSNorm and LayerNorm over natural rows. Padding of x, weight and bias is +0, so that it adds nothing; that of the output is cleared by the caller. */
+/** RMSNorm and LayerNorm over natural rows. Padding of x, weight and bias is +0, so that it adds nothing, and stays +0. */
 import { dot } from './dot';
 import { rsqrt } from './functions';
 

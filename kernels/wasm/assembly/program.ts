@@ -25,22 +25,28 @@ const MAIN_SLEEPS: usize = 192;
 const WAKE: usize = 256;
 const SLEEPERS: usize = 320;
 const STOPPED: usize = 384;
-// Written by the main thread while no phase runs.
-const WORDS_AT: usize = 448;
-const LISTS_AT: usize = 452;
-const WORKSPACE_AT: usize = 456;
-const PLANS_AT: usize = 460;
-const SCRATCH_AT: usize = 464;
-const SCRATCH_BYTES: usize = 468;
-const ROUND_FIRST: usize = 472;
-const IS_PREPARING: usize = 476;
-const REFUSED_COUNT: usize = 480;
+/** Address of the state of the program that runs; changes only between phases. */
+const STATE_AT: usize = 448;
+/** For the main thread alone. */
+const REFUSED_COUNT: usize = 452;
+
+// The state of a program, by place: written by the main thread while no phase runs, and found by who takes a chunk before it takes it, so
+// that a helper that comes back late from a program that was given up finds that program's, and not a later one's.
+const WORDS_AT: usize = 0;
+const LISTS_AT: usize = 4;
+const WORKSPACE_AT: usize = 8;
+const PLANS_AT: usize = 12;
+const SCRATCH_AT: usize = 16;
+const SCRATCH_BYTES: usize = 20;
+const ROUND_FIRST: usize = 24;
+const IS_PREPARING: usize = 28;
+export const STATE_BYTES: usize = 64;
 
 /** What the main thread decides for an op when its round begins. */
 const PLAN_SHIFT: usize = 4;
 // @ts-ignore: decorator
 @inline
-function planOf(index: i32): usize { return load<usize>(PLANS_AT) + (<usize>index << PLAN_SHIFT); }
+function planOf(state: usize, index: i32): usize { return load<usize>(state, PLANS_AT) + (<usize>index << PLAN_SHIFT); }
 // Words of a plan: where the prepared rows are; chunks of the preparation (0: rows that another op shares) and of the op.
 const PREPARED: usize = 0;
 const PREPARING_CHUNKS: usize = 4;
@@ -68,7 +74,7 @@ const LOST: i32 = -2;
 
 // @ts-ignore: decorator
 @inline
-function opAt(index: i32): usize { return load<usize>(WORDS_AT) + <usize>index * OP_BYTES; }
+function opAt(state: usize, index: i32): usize { return load<usize>(state, WORDS_AT) + <usize>index * OP_BYTES; }
 
 /** First op of the round after the one that begins at `first`. A long round is cut: a wait more harms nothing. */
 function endOfRound(words: usize, first: i32, ops: i32): i32 {
@@ -109,30 +115,31 @@ export function scratchBytesOf(words: usize, ops: i32): usize {
   return (most + 63) & ~63;
 }
 
-/** Bytes of plans. */
-export function planBytesOf(ops: i32): usize { return <usize>ops << PLAN_SHIFT; }
+/** Bytes of state and plans. */
+export function stateBytesOf(ops: i32): usize { return STATE_BYTES + (<usize>ops << PLAN_SHIFT); }
 
 /**
- * Runs all ops. scratch: scratchBytes for each thread. FINISHED; or LOST; or the first op whose activations int8 cannot
- * round, whose results are +0: refusedCount() tells how many.
+ * Runs all ops. state: stateBytesOf; scratch: scratchBytes for each thread. FINISHED; or LOST; or the first op whose activations int8
+ * cannot round, whose results are +0: refusedCount() tells how many.
  */
 export function runProgram(
-  words: usize, ops: i32, lists: usize, workspace: usize, plans: usize, prepared: usize, scratch: usize, scratchBytes: usize, threads: i32,
+  words: usize, ops: i32, lists: usize, workspace: usize, state: usize, prepared: usize, scratch: usize, scratchBytes: usize, threads: i32,
 ): i32 {
-  store<usize>(WORDS_AT, words);
-  store<usize>(LISTS_AT, lists);
-  store<usize>(WORKSPACE_AT, workspace);
-  store<usize>(PLANS_AT, plans);
-  store<usize>(SCRATCH_AT, scratch);
-  store<usize>(SCRATCH_BYTES, scratchBytes);
+  store<usize>(state, words, WORDS_AT);
+  store<usize>(state, lists, LISTS_AT);
+  store<usize>(state, workspace, WORKSPACE_AT);
+  store<usize>(state, state + STATE_BYTES, PLANS_AT);
+  store<usize>(state, scratch, SCRATCH_AT);
+  store<usize>(state, scratchBytes, SCRATCH_BYTES);
+  atomic.store<usize>(STATE_AT, state);
   let refused = FINISHED;
   for (let first = 0, end = 0; first < ops; first = end) {
     end = endOfRound(words, first, ops);
-    planRound(words, lists, first, end, prepared, threads);
-    store<i32>(ROUND_FIRST, first);
-    if (!runPhase(first, end, PREPARING_CHUNKS)) return LOST;
-    refused = refuse(first, end, refused);
-    if (!runPhase(first, end, CHUNKS)) return LOST;
+    planRound(state, words, lists, first, end, prepared, threads);
+    store<i32>(state, first, ROUND_FIRST);
+    if (!runPhase(state, first, end, PREPARING_CHUNKS)) return LOST;
+    refused = refuse(state, first, end, refused);
+    if (!runPhase(state, first, end, CHUNKS)) return LOST;
   }
   return refused;
 }
@@ -146,14 +153,14 @@ function chunksOf(units: i32, cost: i64, threads: i32): i32 {
   return min(units, <i32>min<i64>(most, MOST_CHUNKS));
 }
 
-function planRound(words: usize, lists: usize, first: i32, end: i32, prepared: usize, threads: i32): void {
+function planRound(state: usize, words: usize, lists: usize, first: i32, end: i32, prepared: usize, threads: i32): void {
   for (let index = first; index < end; index++) {
-    const op = words + <usize>index * OP_BYTES, plan = planOf(index);
+    const op = words + <usize>index * OP_BYTES, plan = planOf(state, index);
     const code = codeOf(op);
     store<i32>(plan, 0, PREPARING_CHUNKS);
     const units = unitsOf(op);
     store<i32>(plan, units == 0 ? 0 : code == REMEMBER ? 0 : chunksOf(units, costOf(op, lists), threads), CHUNKS);
-    if (code == REMEMBER) compute(op, 0, units, 0, lists, load<usize>(WORKSPACE_AT), 0);
+    if (code == REMEMBER) compute(op, 0, units, 0, lists, load<usize>(state, WORKSPACE_AT), 0);
     if (code != LINEAR) continue;
     const preparer = preparerOf(words, first, index);
     if (preparer == index) {
@@ -161,20 +168,20 @@ function planRound(words: usize, lists: usize, first: i32, end: i32, prepared: u
       prepared += preparedBytes(op);
       store<i32>(plan, chunksOf(rowsOf(op), <i64>rowsOf(op) * colsOf(op) * 4, threads), PREPARING_CHUNKS);
     } else {
-      store<usize>(plan, load<usize>(planOf(preparer), PREPARED), PREPARED);
+      store<usize>(plan, load<usize>(planOf(state, preparer), PREPARED), PREPARED);
     }
   }
 }
 
 /** Products of int8 with a row that cannot be rounded: their results are +0, and nothing of them is left to do. The first of them, or the earlier one `refused`. */
-function refuse(first: i32, end: i32, refused: i32): i32 {
+function refuse(state: usize, first: i32, end: i32, refused: i32): i32 {
   for (let index = first; index < end; index++) {
-    const op = opAt(index);
+    const op = opAt(state, index);
     if (codeOf(op) != LINEAR || kindOf(handleOf(op)) != INT8) continue;
-    const beyond = firstBeyond(load<usize>(planOf(index), PREPARED), rowsOf(op), quantizedBytes(blocksIn(colsOf(op))));
+    const beyond = firstBeyond(load<usize>(planOf(state, index), PREPARED), rowsOf(op), quantizedBytes(blocksIn(colsOf(op))));
     if (beyond == 0) continue;
-    memory.fill(load<usize>(WORKSPACE_AT) + (<usize>outOf(op) << LINE_SHIFT), 0, <usize>rowsOf(op) * strideOf(argument(op, 0)));
-    store<i32>(planOf(index), 0, CHUNKS);
+    memory.fill(load<usize>(state, WORKSPACE_AT) + (<usize>outOf(op) << LINE_SHIFT), 0, <usize>rowsOf(op) * strideOf(argument(op, 0)));
+    store<i32>(planOf(state, index), 0, CHUNKS);
     if (refused != FINISHED) continue;
     refused = index;
     store<i32>(REFUSED_COUNT, beyond);
@@ -189,29 +196,29 @@ function firstBeyond(row: usize, rows: i32, bytes: usize): i32 {
 }
 
 /** Runs chunk `chunk` of the phase that runs. */
-function runChunk(chunk: i32, thread: i32): void {
-  const kind: usize = load<i32>(IS_PREPARING) ? PREPARING_CHUNKS : CHUNKS;
-  let index = load<i32>(ROUND_FIRST);
-  for (; chunk >= load<i32>(planOf(index) + kind); index++) chunk -= load<i32>(planOf(index) + kind);
-  const op = opAt(index), plan = planOf(index);
+function runChunk(state: usize, chunk: i32, thread: i32): void {
+  const kind: usize = load<i32>(state, IS_PREPARING) ? PREPARING_CHUNKS : CHUNKS;
+  let index = load<i32>(state, ROUND_FIRST);
+  for (; chunk >= load<i32>(planOf(state, index) + kind); index++) chunk -= load<i32>(planOf(state, index) + kind);
+  const op = opAt(state, index), plan = planOf(state, index);
   const chunks = load<i32>(plan + kind);
   const units = kind == PREPARING_CHUNKS ? rowsOf(op) : unitsOf(op);
   const from = <i32>(<i64>units * chunk / chunks), to = <i32>(<i64>units * (chunk + 1) / chunks);
-  const prepared = load<usize>(plan, PREPARED), workspace = load<usize>(WORKSPACE_AT);
+  const prepared = load<usize>(plan, PREPARED), workspace = load<usize>(state, WORKSPACE_AT);
   if (kind == PREPARING_CHUNKS) return prepare(op, from, to, prepared, workspace);
-  compute(op, from, to, prepared, load<usize>(LISTS_AT), workspace, load<usize>(SCRATCH_AT) + <usize>thread * load<usize>(SCRATCH_BYTES));
+  compute(op, from, to, prepared, load<usize>(state, LISTS_AT), workspace, load<usize>(state, SCRATCH_AT) + <usize>thread * load<usize>(state, SCRATCH_BYTES));
 }
 
 /** Runs a phase of the round's ops. False: a helper is lost. */
-function runPhase(first: i32, end: i32, kind: usize): bool {
+function runPhase(state: usize, first: i32, end: i32, kind: usize): bool {
   let chunks = 0, most = 0;
   for (let index = first; index < end; index++) {
-    chunks += load<i32>(planOf(index) + kind);
-    most = max(most, load<i32>(planOf(index) + kind));
+    chunks += load<i32>(planOf(state, index) + kind);
+    most = max(most, load<i32>(planOf(state, index) + kind));
   }
-  store<i32>(IS_PREPARING, kind == PREPARING_CHUNKS ? 1 : 0);
+  store<i32>(state, kind == PREPARING_CHUNKS ? 1 : 0, IS_PREPARING);
   if (most <= 1) {
-    for (let chunk = 0; chunk < chunks; chunk++) runChunk(chunk, 0);
+    for (let chunk = 0; chunk < chunks; chunk++) runChunk(state, chunk, 0);
     return true;
   }
   atomic.store<i32>(DONE, 0);
@@ -229,8 +236,9 @@ function takeChunks(thread: i32): void {
     const ticket = atomic.load<i64>(TICKET);
     const next = <i32>(ticket & 0xffff);
     if (next >= <i32>((ticket >> 16) & 0xffff)) return;
+    const state = atomic.load<usize>(STATE_AT);
     if (atomic.cmpxchg<i64>(TICKET, ticket, ticket + 1) != ticket) continue;
-    runChunk(next, thread);
+    runChunk(state, next, thread);
     atomic.add<i32>(DONE, 1);
     if (atomic.load<i32>(MAIN_SLEEPS)) atomic.notify(DONE, 1);
   }

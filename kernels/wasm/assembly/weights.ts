@@ -1,7 +1,6 @@
 /**
  * A weight is 16 words in memory, written by the host when it loads one; a program names it by their address. Panels of weights that are
- * narrower than fp32 are decoded where the thread that multiplies keeps its scratch: once for all rows, and even for one row the packed
- * bytes and not the decoded ones are what comes from memory.
+ * narrower than fp32 are decoded where the thread that multiplies keeps its scratch, once for all rows; for one row, see one-row.ts.
  */
 import { rowBytes } from './layout';
 
@@ -67,7 +66,7 @@ export function widenFp16(from: usize, count: i32, to: usize): void {
   }
 }
 /** Sign, exponent and mantissa of a shifted half; 2^102. */
-const PLACES: usize = memory.data<u32>([0x8fffe000, 0x72800000]);
+export const PLACES: usize = memory.data<u32>([0x8fffe000, 0x72800000]);
 
 /** `count` bf16 (a multiple of 8) as fp32. */
 export function widenBf16(from: usize, count: i32, to: usize): void {
@@ -77,12 +76,11 @@ export function widenBf16(from: usize, count: i32, to: usize): void {
   }
 }
 
-/** The values of four codes times their scale. */
+/** The values of four codes, two a byte, times their scale. */
 // @ts-ignore: decorator
 @inline
-function fourOf(codes: usize, offset: usize, pairs: usize, scale: v128): v128 {
-  const two: v128 = v128.load64_zero(pairs + (<usize>load<u8>(codes + offset) << 3));
-  return f32x4.mul(v128.load64_lane(pairs + (<usize>load<u8>(codes + offset, 1) << 3), two, 1), scale);
+export function fourOf(first: u32, second: u32, pairs: usize, scale: v128): v128 {
+  return f32x4.mul(v128.load64_lane(pairs + (<usize>second << 3), v128.load64_zero(pairs + (<usize>first << 3)), 1), scale);
 }
 
 /** A panel of 4-bit codes as fp32. */
@@ -93,10 +91,10 @@ export function decodeTable4(codes: usize, scales: usize, pairs: usize, blocks: 
       const s0: v128 = v128.load32_splat(scale), s1: v128 = v128.load32_splat(scale, 4);
       const s2: v128 = v128.load32_splat(scale, 8), s3: v128 = v128.load32_splat(scale, 12);
       for (let s = 0; s < 4; s++, codes += 8, to += 64) {
-        v128.store(to, fourOf(codes, 0, pairs, s0));
-        v128.store(to, fourOf(codes, 2, pairs, s1), 16);
-        v128.store(to, fourOf(codes, 4, pairs, s2), 32);
-        v128.store(to, fourOf(codes, 6, pairs, s3), 48);
+        v128.store(to, fourOf(load<u8>(codes), load<u8>(codes, 1), pairs, s0));
+        v128.store(to, fourOf(load<u8>(codes, 2), load<u8>(codes, 3), pairs, s1), 16);
+        v128.store(to, fourOf(load<u8>(codes, 4), load<u8>(codes, 5), pairs, s2), 32);
+        v128.store(to, fourOf(load<u8>(codes, 6), load<u8>(codes, 7), pairs, s3), 48);
       }
     }
   }
