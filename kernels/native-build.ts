@@ -80,9 +80,12 @@ export function buildFlags(arch: string = process.arch): { readonly [file: strin
   return Object.fromEntries([['*', FLAGS], ...(INSTRUCTION_SETS[arch] ?? []).map(({ name, flags }) => [name, flags] as const)]);
 }
 
-/** Builds the library as `outFile`. Throws NativeBuildError; leaves no half-written file. */
-export async function buildNative(outFile: string, sources: string = SOURCES): Promise<NativeBuild> {
-  const compiler = await findCompiler();
+/**
+ * Builds the library as `outFile`, with the compiler that findCompiler() finds unless one is given; null: there is none. Throws
+ * NativeBuildError; leaves no half-written file.
+ */
+export async function buildNative(outFile: string, sources: string = SOURCES, given?: Compiler | null): Promise<NativeBuild> {
+  const compiler = given === undefined ? await findCompiler() : given ?? undefined;
   if (compiler === undefined) {
     const wanted = process.env['CC'];
     throw new NativeBuildError(wanted ? `the C compiler ${JSON.stringify(wanted)} of the variable CC does not run` : 'there is no C compiler (cc, gcc or clang)', wanted ? 'Correct CC, or unset it.' : INSTALL);

@@ -73,7 +73,7 @@ export function testValues(seed: number, length: number, scale = 1): Float32Arra
 export function opCases(extent: 'start' | 'full'): OpCase[] {
   const full = extent === 'full';
   return [
-    ...linearCases(full), ...embedCases(), ...normCases(full), ...rotateCases(), ...attentionCases(full), ...elementCases(), takeCase(), sampleCase(), ...notFiniteCases(),
+    ...linearCases(full), ...(full ? [...roundShapeCases(), ...blockSizeCases(), ...mixedOutlierCases(), ...randomLinearCases()] : []), ...halfCases(), ...embedCases(), ...normCases(full), ...rotateCases(), ...attentionCases(full), ...elementCases(), takeCase(), sampleCase(), ...notFiniteCases(),
   ];
 }
 
@@ -83,9 +83,9 @@ function input(ops: Ops, rows: number, cols: number, values: Float32Array, posit
   return ops.embed(table(ops, 'fp32', rows, cols, values));
 }
 
-function table(ops: Ops, formatName: string, outFeatures: number, inFeatures: number, values: Float32Array): Weight {
+function table(ops: Ops, formatName: string, outFeatures: number, inFeatures: number, values: Float32Array, blockSize?: number): Weight {
   const format = formatNamed(formatName);
-  return ops.weight(format.encode({ name: `test ${formatName}`, shape: [outFeatures, inFeatures], values }), format);
+  return ops.weight(format.encode({ name: `test ${formatName}`, shape: [outFeatures, inFeatures], values }, blockSize === undefined ? {} : { blockSize }), format);
 }
 
 function linearCases(full: boolean): OpCase[] {
@@ -113,6 +113,71 @@ function linearCases(full: boolean): OpCase[] {
     },
   });
   return cases;
+}
+
+/** One product without bias of test values. */
+function productCase(formatName: string, rows: number, outFeatures: number, inFeatures: number, seed: number, blockSize?: number): OpCase {
+  return {
+    name: `product ${formatName}${blockSize === undefined ? '' : ` in blocks of ${blockSize}`} [${rows}, ${inFeatures}] x [${outFeatures}, ${inFeatures}]`,
+    async run(ops) {
+      const x = input(ops, rows, inFeatures, testValues(seed, rows * inFeatures));
+      return ops.read(ops.linear(x, table(ops, formatName, outFeatures, inFeatures, testValues(seed + 1, outFeatures * inFeatures, 0.05), blockSize)), 'linear');
+    },
+  };
+}
+
+/** Every number of rows from 1 to 33 over whole blocks, where packed codes are multiplied as they are. */
+function roundShapeCases(): OpCase[] {
+  return formats.flatMap(({ name }) => Array.from({ length: 33 }, (_, i) => productCase(name, i + 1, 1 + (i * 7) % 23, 64 * (1 + i % 5), 300 + i)));
+}
+
+/** Scales whose blocks are shorter than a block of the dot product, span several, and cross rows. */
+function blockSizeCases(): OpCase[] {
+  return formats.filter(({ tableCodes }) => tableCodes).flatMap(({ name }) => [32, 128, 256, 4096].flatMap((blockSize) => [
+    productCase(name, 3, 9, 192, 400, blockSize), productCase(name, 1, 6, 100, 401, blockSize),
+  ]));
+}
+
+/** A batch of which some rows have outliers for LLM.int8(), from none to all columns. */
+function mixedOutlierCases(): OpCase[] {
+  return [64, 130, 300].map((inFeatures) => ({
+    name: `int8 over ${inFeatures} columns, rows with 0 to all outliers`,
+    async run(ops) {
+      const rows = 9;
+      const values = testValues(500, rows * inFeatures, 0.5).map((value, i) => {
+        const outliers = Math.floor((Math.floor(i / inFeatures) * inFeatures) / (rows - 1));
+        return (i * 37) % inFeatures < outliers ? (value < 0 ? value - 6 : value + 6) : Math.max(-5.9, Math.min(5.9, value));
+      });
+      return ops.read(ops.linear(input(ops, rows, inFeatures, values), table(ops, 'int8', 7, inFeatures, testValues(501, 7 * inFeatures, 0.05))), 'int8');
+    },
+  }));
+}
+
+/** Shapes drawn at random, the same in every run. */
+function randomLinearCases(): OpCase[] {
+  return Array.from({ length: 48 }, (_, i) => {
+    const [a, b] = threefry2x32(600, 0, i, 0);
+    const below = (bits: number, limit: number) => (bits & 0xffff) % limit;
+    const inFeatures = i % 3 === 0 ? 64 * (1 + below(b, 12)) : 1 + below(b, 700);
+    return productCase(formats[i % formats.length]!.name, 1 + below(a, 40), 1 + below(a >>> 16, 90), inFeatures, 600 + i);
+  });
+}
+
+/** Weights of 16 bits at the edges of their types: denormal, zeros of both signs, largest. */
+function halfCases(): OpCase[] {
+  const smallest = 2 ** -24;
+  const edges = [0, -0, smallest, -smallest, 1023 * smallest, 1024 * smallest, -1025 * smallest, 3 * smallest, 64, -127.9375];
+  return ['fp16', 'bf16'].flatMap((name) => [edges, [...edges, 128, -65504]].map((values): OpCase => ({
+    name: `${name} with weights up to ${Math.max(...values.map(Math.abs))}`,
+    async run(ops) {
+      const [outFeatures, inFeatures] = [6, 70];
+      const w = table(ops, name, outFeatures, inFeatures, Float32Array.from({ length: outFeatures * inFeatures }, (_, i) => values[(i * 7) % values.length]!));
+      const x = input(ops, 3, inFeatures, testValues(90, 3 * inFeatures));
+      const product = await ops.read(ops.linear(x, w), 'linear');
+      ops.begin({ slot: new Int32Array(2), position: Int32Array.of(0, 1), token: Int32Array.of(5, 2) });
+      return joined([product, await ops.read(ops.embed(w), 'embed')]);
+    },
+  })));
 }
 
 function embedCases(): OpCase[] {

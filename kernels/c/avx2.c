@@ -31,13 +31,11 @@ static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static inline vf vf_floor(vf x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 /* a < b ? x : y */
 static inline vf vf_less(vf a, vf b, vf x, vf y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
-static inline vi vi_load(const void *p) { return _mm256_load_si256(p); }
 static inline vi vi_set(int32_t x) { return _mm256_set1_epi32(x); }
 static inline vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 static inline vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
-static inline vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
 static inline vi vi_shl23(vi x) { return _mm256_slli_epi32(x, 23); }
 static inline vi vi_of(vf x) { return _mm256_castps_si256(x); }
 static inline vf vf_of(vi x) { return _mm256_castsi256_ps(x); }
@@ -141,4 +139,4 @@ static inline __attribute__((always_inline)) void int8_product(const uint8_t *pa
 #include "sample.inc.h"
 #include "execute.inc.h"
 
-const struct bw_kernels bw_avx2 = { "avx2", execute, scratch_bytes, count_not_finite, read_all };
+const struct bw_kernels bw_avx2 = { "avx2", execute, scratch_bytes, count_not_finite };

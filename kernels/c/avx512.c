@@ -30,13 +30,11 @@ static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vf_floor(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 /* a < b ? x : y */
 static inline vf vf_less(vf a, vf b, vf x, vf y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x); }
-static inline vi vi_load(const void *p) { return _mm512_load_si512(p); }
 static inline vi vi_set(int32_t x) { return _mm512_set1_epi32(x); }
 static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 static inline vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
-static inline vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 static inline vi vi_shl23(vi x) { return _mm512_slli_epi32(x, 23); }
 static inline vi vi_of(vf x) { return _mm512_castps_si512(x); }
 static inline vf vf_of(vi x) { return _mm512_castsi512_ps(x); }
@@ -66,18 +64,36 @@ static void pack_row(const float *x, int32_t blocks, float *packed) {
   }
 }
 
-/* Lanes [16 outputs][16] to sixteen sums, each folded 8, 4, 2, 1: the folds of two outputs share a vector, then of four, ... */
-static void fold_panel(const float *lanes, float *sums) {
-  vf a[8], b[4], c[2];
-  for (int i = 0; i < 8; i++) {
-    vf p = _mm512_load_ps(lanes + 32 * i), q = _mm512_load_ps(lanes + 32 * i + 16);
-    a[i] = _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x44), _mm512_shuffle_f32x4(p, q, 0xee));
-  }
-  for (int i = 0; i < 4; i++) b[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0x88), _mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0xdd));
-  for (int i = 0; i < 2; i++) c[i] = _mm512_add_ps(_mm512_shuffle_ps(b[2 * i], b[2 * i + 1], 0x44), _mm512_shuffle_ps(b[2 * i], b[2 * i + 1], 0xee));
-  vf d = _mm512_add_ps(_mm512_shuffle_ps(c[0], c[1], 0x88), _mm512_shuffle_ps(c[0], c[1], 0xdd));
+/* The folds 8 and 4 of four outputs: their four lanes each, side by side. The folds of two outputs share a vector, then of four, ... */
+static inline vf fold_four(const vf lanes[4]) {
+  vf p = _mm512_add_ps(_mm512_shuffle_f32x4(lanes[0], lanes[1], 0x44), _mm512_shuffle_f32x4(lanes[0], lanes[1], 0xee));
+  vf q = _mm512_add_ps(_mm512_shuffle_f32x4(lanes[2], lanes[3], 0x44), _mm512_shuffle_f32x4(lanes[2], lanes[3], 0xee));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x88), _mm512_shuffle_f32x4(p, q, 0xdd));
+}
+
+/* The folds 2 and 1 of sixteen outputs, four to a vector. */
+static inline void fold_rest(vf a, vf b, vf c, vf d, float *sums) {
+  vf p = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+  vf q = _mm512_add_ps(_mm512_shuffle_ps(c, d, 0x44), _mm512_shuffle_ps(c, d, 0xee));
+  vf all = _mm512_add_ps(_mm512_shuffle_ps(p, q, 0x88), _mm512_shuffle_ps(p, q, 0xdd));
   /* Output 4m + j is now at place 4j + m. */
-  _mm512_store_ps(sums, _mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), d));
+  _mm512_store_ps(sums, _mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), all));
+}
+
+/* Sixteen outputs whose fours are folded already, at every fourth vector. */
+static inline void fold_fours(const float *lanes, float *sums) {
+  fold_rest(_mm512_load_ps(lanes), _mm512_load_ps(lanes + 64), _mm512_load_ps(lanes + 128), _mm512_load_ps(lanes + 192), sums);
+}
+
+/* Lanes [16 outputs][16] to sixteen sums, each folded 8, 4, 2, 1. */
+static inline void fold_panel(const float *lanes, float *sums) {
+  vf four[4];
+  for (int m = 0; m < 4; m++) {
+    vf a[4];
+    for (int j = 0; j < 4; j++) a[j] = _mm512_load_ps(lanes + 16 * (4 * m + j));
+    four[m] = fold_four(a);
+  }
+  fold_rest(four[0], four[1], four[2], four[3], sums);
 }
 
 /* Sums of codes of R rows, `stride` bytes apart, with a panel: sums [row][output]. */
@@ -116,4 +132,4 @@ static inline __attribute__((always_inline)) void int8_product(const uint8_t *pa
 #include "sample.inc.h"
 #include "execute.inc.h"
 
-const struct bw_kernels bw_avx512 = { "avx512", execute, scratch_bytes, count_not_finite, read_all };
+const struct bw_kernels bw_avx512 = { "avx512", execute, scratch_bytes, count_not_finite };

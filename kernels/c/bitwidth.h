@@ -76,8 +76,6 @@ struct bw_kernels {
   size_t (*scratch_bytes)(const struct bw_op *op);
   /* Of rows of `cols` floats, `stride` apart. */
   int64_t (*count_not_finite)(const float *x, int32_t rows, int32_t cols, int32_t stride);
-  /* xor of all bits, to read memory as fast as it goes. */
-  uint32_t (*read_all)(const uint8_t *bytes, size_t count);
 };
 
 /* Whether this processor has what the kernels need, the kernels, and the row statistics (statistics.h). */

@@ -70,8 +70,11 @@ ALWAYS void panel_few(const struct bw_weight *w, const enum bw_family family, in
   for (int c = 0; c < BW_PANEL; c++) dot_few(w, family, panel * BW_PANEL + c, packed, stride, R, lanes + c * BW_LANES, BW_PANEL * BW_LANES);
 }
 
-/* R rows and C outputs of a tile of `blocks` blocks; `tile` and `x` begin at lane group g. Adds to what lanes hold unless `first`. */
-ALWAYS void tile_product(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, const int R, const int C, float *lanes, const int first) {
+/*
+ * R rows and C outputs of a tile of `blocks` blocks; `tile` and `x` begin at lane group g. Adds to what lanes hold unless `first`. Where a vector
+ * is a whole set of lanes, the last piece folds four outputs into one vector before they leave the registers.
+ */
+ALWAYS void tile_product(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, const int R, const int C, float *lanes, const int first, const int last) {
   vf acc[TILE_ROWS * TILE_OUTPUTS];
   for (int r = 0; r < R; r++) for (int c = 0; c < C; c++) acc[r * C + c] = first ? vf_set(0.0f) : vf_load(lanes + (size_t)(r * BW_PANEL + c) * BW_LANES);
   for (int32_t b = 0; b < blocks; b++) {
@@ -90,27 +93,37 @@ ALWAYS void tile_product(const float *tile, size_t tile_stride, const float *x, 
     tile += BW_BLOCK;
     x += BW_BLOCK;
   }
+#if VW == 16
+  if (last) {
+    for (int r = 0; r < R; r++) for (int c = 0; c < C; c += 4) vf_store(lanes + (size_t)(r * BW_PANEL + c) * BW_LANES, fold_four(&acc[r * C + c]));
+    return;
+  }
+#endif
+  (void)last;
   for (int r = 0; r < R; r++) for (int c = 0; c < C; c++) vf_store(lanes + (size_t)(r * BW_PANEL + c) * BW_LANES, acc[r * C + c]);
 }
 
-static void tile_rows(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, int32_t rows, float *lanes, int first) {
+ALWAYS void tile_rows(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, int32_t rows, float *lanes, const int first, const int last) {
   for (int g = 0; g < BW_LANES; g += VW) {
     int32_t r = 0;
     for (; r + TILE_ROWS <= rows; r += TILE_ROWS) {
       for (int c = 0; c < BW_PANEL; c += TILE_OUTPUTS) {
-        float *to = lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g;
-        if (first) tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, TILE_ROWS, TILE_OUTPUTS, to, 1);
-        else tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, TILE_ROWS, TILE_OUTPUTS, to, 0);
+        tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, TILE_ROWS, TILE_OUTPUTS, lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g, first, last);
       }
     }
     for (; r < rows; r++) {
       for (int c = 0; c < BW_PANEL; c += TILE_OUTPUTS) {
-        float *to = lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g;
-        if (first) tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, 1, TILE_OUTPUTS, to, 1);
-        else tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, 1, TILE_OUTPUTS, to, 0);
+        tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, 1, TILE_OUTPUTS, lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g, first, last);
       }
     }
   }
+}
+
+static void tile_piece(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, int32_t rows, float *lanes, int first, int last) {
+  if (first && last) tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 1, 1);
+  else if (first) tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 1, 0);
+  else if (last) tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 0, 1);
+  else tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 0, 0);
 }
 
 /* Decodes blocks from .. to of a panel into a tile [output][block][step][lane]. */
@@ -135,10 +148,10 @@ ALWAYS void panel_many(const struct bw_weight *w, const enum bw_family family, i
     if (family == BW_FP32) {
       /* Already what a tile holds. */
       const float *values = (const float *)(w->data + (size_t)panel * BW_PANEL * w->row_bytes) + (size_t)from * BW_BLOCK;
-      tile_rows(values, w->row_bytes / 4, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0);
+      tile_piece(values, w->row_bytes / 4, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0, piece == pieces - 1);
     } else {
       decode_tile(w, family, panel, from, to, tile);
-      tile_rows(tile, tile_stride, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0);
+      tile_piece(tile, tile_stride, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0, piece == pieces - 1);
     }
     from = to;
   }
@@ -228,6 +241,10 @@ static void linear_panels(const struct bw_op *op, int32_t row_from, int32_t from
 #endif
     for (int32_t r = 0; r < rows; r++) {
       _Alignas(64) float sums[BW_PANEL];
+#if VW == 16
+      if (rows > FEW_ROWS) fold_fours(lanes + (size_t)r * BW_PANEL * BW_LANES, sums);
+      else
+#endif
       fold_panel(lanes + (size_t)r * BW_PANEL * BW_LANES, sums);
       finish_panel(op, row_from + r, panel, sums);
     }

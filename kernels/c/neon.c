@@ -30,13 +30,11 @@ static inline vf vf_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 static inline vf vf_floor(vf x) { return vrndmq_f32(x); }
 /* a < b ? x : y */
 static inline vf vf_less(vf a, vf b, vf x, vf y) { return vbslq_f32(vcltq_f32(a, b), x, y); }
-static inline vi vi_load(const void *p) { return vld1q_s32(p); }
 static inline vi vi_set(int32_t x) { return vdupq_n_s32(x); }
 static inline vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
 static inline vi vi_sub(vi a, vi b) { return vsubq_s32(a, b); }
 static inline vi vi_and(vi a, vi b) { return vandq_s32(a, b); }
 static inline vi vi_or(vi a, vi b) { return vorrq_s32(a, b); }
-static inline vi vi_xor(vi a, vi b) { return veorq_s32(a, b); }
 static inline vi vi_shl23(vi x) { return vshlq_n_s32(x, 23); }
 static inline vi vi_of(vf x) { return vreinterpretq_s32_f32(x); }
 static inline vf vf_of(vi x) { return vreinterpretq_f32_s32(x); }
@@ -141,4 +139,4 @@ static inline __attribute__((always_inline)) void int8_product(const uint8_t *pa
 #include "sample.inc.h"
 #include "execute.inc.h"
 
-const struct bw_kernels bw_neon = { "neon", execute, scratch_bytes, count_not_finite, read_all };
+const struct bw_kernels bw_neon = { "neon", execute, scratch_bytes, count_not_finite };

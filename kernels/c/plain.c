@@ -24,13 +24,11 @@ static inline vf vf_set(float x) { return (vf){ x, x, x, x }; }
 static inline vf vf_add(vf a, vf b) { return a + b; }
 static inline vf vf_sub(vf a, vf b) { return a - b; }
 static inline vf vf_mul(vf a, vf b) { return a * b; }
-static inline vi vi_load(const void *p) { vi x; __builtin_memcpy(&x, p, 16); return x; }
 static inline vi vi_set(int32_t x) { return (vi){ x, x, x, x }; }
 static inline vi vi_add(vi a, vi b) { return (vi)((vu)a + (vu)b); }
 static inline vi vi_sub(vi a, vi b) { return (vi)((vu)a - (vu)b); }
 static inline vi vi_and(vi a, vi b) { return a & b; }
 static inline vi vi_or(vi a, vi b) { return a | b; }
-static inline vi vi_xor(vi a, vi b) { return a ^ b; }
 static inline vi vi_shl23(vi x) { return (vi)((vu)x << 23); }
 static inline vi vi_of(vf x) { return (vi)x; }
 static inline vf vf_of(vi x) { return (vf)x; }
@@ -108,4 +106,4 @@ static inline void int8_product(const uint8_t *panel, const int8_t *codes, size_
 #include "sample.inc.h"
 #include "execute.inc.h"
 
-const struct bw_kernels bw_plain = { "plain", execute, scratch_bytes, count_not_finite, read_all };
+const struct bw_kernels bw_plain = { "plain", execute, scratch_bytes, count_not_finite };

@@ -119,18 +119,3 @@ static int64_t count_not_finite(const float *x, int32_t rows, int32_t cols, int3
   }
   return count;
 }
-
-static uint32_t read_all(const uint8_t *bytes, size_t count) {
-  vi a = vi_set(0), b = a, c = a, d = a;
-  for (size_t i = 0; i + 16 * VW <= count; i += 16 * VW) {
-    a = vi_xor(a, vi_load(bytes + i));
-    b = vi_xor(b, vi_load(bytes + i + 4 * VW));
-    c = vi_xor(c, vi_load(bytes + i + 8 * VW));
-    d = vi_xor(d, vi_load(bytes + i + 12 * VW));
-  }
-  _Alignas(64) uint32_t parts[VW];
-  vf_store((float *)parts, vf_of(vi_xor(vi_xor(a, b), vi_xor(c, d))));
-  uint32_t all = 0;
-  for (int i = 0; i < VW; i++) all ^= parts[i];
-  return all;
-}

@@ -27,9 +27,13 @@ export function oneThread(compiled: CompiledKernels): WasmThreads {
   return { kernels: instantiate(compiled), count: 1, dismiss() {}, dispose() {} };
 }
 
+/** What begins a helper with this source and data. */
+export type Spawn = (source: string, workerData: { readonly module: WebAssembly.Module; readonly memory: WebAssembly.Memory; readonly thread: number }) => Helper;
+
 /** With helpers, which need not have started when this returns; `compiled` is for shared memory. */
-export async function startThreads(compiled: CompiledKernels, count: number): Promise<WasmThreads> {
+export async function startThreads(compiled: CompiledKernels, count: number, spawn?: Spawn): Promise<WasmThreads> {
   const { Worker } = await import('node:worker_threads');
+  spawn ??= (source, workerData) => new Worker(source, { eval: true, workerData });
   const kernels = instantiate(compiled);
   let working = count;
   const dismiss = (): void => {
@@ -37,7 +41,7 @@ export async function startThreads(compiled: CompiledKernels, count: number): Pr
     kernels.stop();
   };
   for (let thread = 1; thread < count; thread++) {
-    const helper: Helper = new Worker(HELPER, { eval: true, workerData: { module: compiled.module, memory: kernels.memory, thread } });
+    const helper = spawn(HELPER, { module: compiled.module, memory: kernels.memory, thread });
     // An idle helper keeps no process alive, and one that fails leaves its work to the others.
     helper.unref();
     helper.on('error', () => {});

@@ -36,13 +36,12 @@ export const wasm: Engine = {
     const count = threadCount();
     const several = count > 1;
     const compiled = await bundledKernels(several);
-    statistics ??= testedStatistics();
     const threads = several ? await startThreads(compiled, count) : oneThread(compiled);
     let test = tested.get(several);
     if (test === undefined) tested.set(several, (test = testOn(threads)));
     try {
       await test;
-      return { name: 'wasm', canonical: true, build: `wasm-${compiled.sha256}`, ops: new RecordedOps(new WasmDevice(threads)), statistics: await statistics };
+      return { name: 'wasm', canonical: true, build: `wasm-${compiled.sha256}`, ops: new RecordedOps(new WasmDevice(threads)), statistics: await (statistics ??= testedStatistics()) };
     } catch (error) {
       threads.dispose();
       throw error;

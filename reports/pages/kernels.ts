@@ -75,12 +75,12 @@ function lead(rates: readonly Rate[]): Html {
   const silent = [...models, ...products].every(({ base }) => base.decoded);
   const sentences = [
     ...inOrder(models).map((pair) => html`The model ${pair.base.shape}, whose fp16 weights lie ${WHERE[pair.base.level]}, decodes in nf4 at ${times(pair)} the rate of fp16${silent ? '' : verdict(pair)}. `),
-    ...inOrder(products).map((pair) => html`A weight of ${lit(pair.base.shape, 'name')} that lies ${WHERE[pair.base.level]} multiplies in nf4 at ${times(pair)} the rate of fp16${silent ? '' : verdict(pair)}. `),
+    ...inOrder(products).map((pair) => html`One row times ${lit(pair.base.shape, 'name')} (${WHERE[pair.base.level]}) multiplies in nf4 at ${times(pair)} the rate of fp16${silent ? '' : verdict(pair)}. `),
   ];
   if (silent) return html`<p class="lead">The fastest engine timed here, ${list(who)}, decodes weights to fp32 before it multiplies: fewer bits gain it nothing, and its ratios say nothing about the formats.</p>
 <p>${sentences}</p>`;
   return html`<p class="lead">${sentences[0]}</p>
-${sentences.length > 1 ? html`<p>${sentences.slice(1)}</p>` : ''}`;
+<p>${sentences.slice(1)}Engine: ${list([...models.slice(0, 1), ...products.slice(0, 1)].map(({ base }) => html`${base.who} with ${lit(base.threads, 'parameter')} ${base.threads === 1 ? 'thread' : 'threads'} (${base.suite})`))}.</p>`;
 }
 
 /** From the caches outward. */

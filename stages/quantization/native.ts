@@ -4,8 +4,9 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { buildFlags, buildNative, findCompiler, NATIVE_SOURCES, NativeBuildError } from '../../kernels/native-build.ts';
+import type { Compiler } from '../../kernels/native-build.ts';
 import { cell, file, stage } from '../dag/index.ts';
-import type { Cell, Run } from '../dag/index.ts';
+import type { Cell, Run, TaskCell } from '../dag/index.ts';
 
 export const nativeStage = stage({
   name: 'native',
@@ -23,9 +24,8 @@ const FOLDER = 'kernels/c';
 export async function nativeCell(): Promise<Cell> {
   const compiler = await findCompiler();
   return cell(nativeStage, process.arch, {
-    params: { platform: process.platform, arch: process.arch, flags: buildFlags() },
+    params: { platform: process.platform, arch: process.arch, flags: buildFlags(), compiler: compiler?.command ?? null, version: compiler?.version ?? null },
     inputs: Object.fromEntries(NATIVE_SOURCES.map((name) => [name, file(`${FOLDER}/${name}`)])),
-    facts: { compiler: compiler?.version ?? 'none' },
     work: 3,
   });
 }
@@ -38,7 +38,7 @@ export const run: Run = async (cells, io) => {
     for (const name of NATIVE_SOURCES) await writeFile(`${sources}/${name}`, await io.input(task, name));
     const library = `${io.scratch}/native.node`;
     try {
-      const build = await buildNative(library, sources);
+      const build = await buildNative(library, sources, compilerOf(task));
       for (const { name, why } of build.leftOut) console.error(`the instruction set ${name} is left out: ${why}`);
       await io.commit(task.id, { library: await readFile(library), report: JSON.stringify(build) });
     } catch (error) {
@@ -51,3 +51,9 @@ export const run: Run = async (cells, io) => {
     }
   }
 };
+
+/** The one in the key: a worker's PATH may lead to another. */
+function compilerOf({ params }: TaskCell): Compiler | null {
+  const { compiler, version } = params;
+  return typeof compiler === 'string' && typeof version === 'string' ? { command: compiler, version } : null;
+}

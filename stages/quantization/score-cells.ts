@@ -33,6 +33,8 @@ export interface ScoreSweep {
   /** Must cut the text into the same tokens: its probabilities weigh the scored model's vocabulary. */
   readonly judge: ScoredModel;
   readonly text: string;
+  /** All models in one task for each text: small ones, which fit in memory together in all formats. */
+  readonly together: boolean;
   /** The formats to score, without aliases; the base is scored whether it is named or not. */
   readonly formats: readonly { readonly name: string; readonly artifact: OutputRef }[];
   readonly windows: number;
@@ -45,12 +47,12 @@ export interface ScoreSweep {
 /** The null that claims c1 and c2 need: of the 4-bit formats, at the temperatures that they speak of; at every 16th position, 20 times. */
 const NULL = { formats: ['nf4', 'fp4', 'nf4-dq', 'fp4-dq'], coldest: 0.1, hottest: 0.8, params: { stride: 16, draws: 20, seed: 1 } };
 
-/** All score cells of one model and one text; they run as one task with the models loaded once. */
+/** All score cells of one model and one text; they run as one task with each model loaded once. */
 export function scoreCells(sweep: ScoreSweep): Cell[] {
   const { scored, judge, text, windows, windowTokens } = sweep;
   const { model } = scored;
   const judged = { judgeConfig: output(judge.fetched, 'config'), judgeWeights: output(judge.fetched, 'weights'), judgeTokens: judge.tokens };
-  const batch = `${model.name}/${text}`;
+  const batch = sweep.together ? text : `${model.name}/${text}`;
   const base = { name: model.baseFormat as string, artifact: undefined };
   const work = (windows * windowTokens * model.parametersEstimate) / 1e10;
   return [base, ...sweep.formats.filter(({ name }) => name !== base.name)].flatMap(({ name, artifact }) => {

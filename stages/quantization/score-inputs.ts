@@ -1,14 +1,12 @@
 /** What a task of the score stage takes in: the text, the judge, the points of the grid, the cells of each format. */
-import { openSession } from '../../kernels/session.ts';
 import type { Rows, Session } from '../../kernels/index.ts';
 import type { SamplingPoint } from '../../kernels/statistics.ts';
 import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { settingPath } from './cell-ids.ts';
-import { studyEngine } from './engine.ts';
-import { taskCheckpoint } from './loaded-model.ts';
 import { pointOf } from './score-lane.ts';
 import type { WindowedText } from './score-lane.ts';
 import { CONTEXT_TOKENS } from './score-output.ts';
+import type { Sessions } from './score-sessions.ts';
 import { BadInput, jsonInput, numberParam, textParam } from './task-values.ts';
 import type { TokenizedText } from './task-values.ts';
 
@@ -33,11 +31,9 @@ export function rowsOf({ ids, windowTokens }: WindowedText, window: number, from
  * The judge's session; the base's own where they are the same model. BadInput unless both have one vocabulary and cut the text alike:
  * the judge weighs the model's distribution token by token.
  */
-export async function judgeSession(io: TaskIo, cell: TaskCell, base: Session, opened: (session: Session) => Session): Promise<Session> {
+export async function judgeSession(cell: TaskCell, base: Session, sessions: Sessions): Promise<Session> {
   if (!sameObject(cell, 'tokens', 'judgeTokens')) throw new BadInput('the judge cuts this text into other tokens than the model it judges', 'Choose a judge with the same tokenizer.');
-  if (sameObject(cell, 'weights', 'judgeWeights') && sameObject(cell, 'config', 'judgeConfig')) return base;
-  const checkpoint = await taskCheckpoint(io, cell, { config: 'judgeConfig', weights: 'judgeWeights' });
-  const session = opened(openSession({ checkpoint, format: checkpoint.baseFormat, engine: await studyEngine(io, cell, { exact: true }) }));
+  const session = await sessions.base(cell, 'judgeConfig', 'judgeWeights');
   if (session.shape.vocabulary !== base.shape.vocabulary) throw new BadInput(`the judge's vocabulary has ${session.shape.vocabulary} tokens, this model's ${base.shape.vocabulary}`, 'Choose a judge with the same tokenizer.');
   return session;
 }
@@ -59,11 +55,16 @@ export function pointsOf(cells: readonly TaskCell[]): SamplingPoint[] {
   return [...new Map(sampling.map((point) => [settingPath(point.temperature, point.topK), point])).values()];
 }
 
-export function byFormat(cells: readonly TaskCell[]): Map<string, TaskCell[]> {
+export const byFormat = (cells: readonly TaskCell[]): Map<string, TaskCell[]> => groupedBy(cells, 'format');
+
+/** The cells of each model. */
+export const byModel = (cells: readonly TaskCell[]): Iterable<TaskCell[]> => groupedBy(cells, 'model').values();
+
+function groupedBy(cells: readonly TaskCell[], param: string): Map<string, TaskCell[]> {
   const groups = new Map<string, TaskCell[]>();
   for (const cell of cells) {
-    const format = textParam(cell, 'format');
-    groups.set(format, [...groups.get(format) ?? [], cell]);
+    const value = textParam(cell, param);
+    groups.set(value, [...groups.get(value) ?? [], cell]);
   }
   return groups;
 }

@@ -1,8 +1,8 @@
 /**
- * Scores one text under one model in many formats (docs/claims.md says what is measured). The formats go through the text in lock step
- * with the base, a chunk of positions at a time, and each position is reduced to its statistics at once: full logits are never kept.
+ * Scores one text under models in many formats (docs/claims.md says what is measured). The formats of a model go through the text in lock
+ * step with its base, a chunk of positions at a time, and each position is reduced to its statistics at once: full logits are never
+ * kept. Small models go together, so that the judge, which is one of them, reads the text once for all.
  */
-import { openSession } from '../../kernels/session.ts';
 import type { Session } from '../../kernels/index.ts';
 import type { BaseSums, SamplingPoint } from '../../kernels/statistics.ts';
 import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
@@ -10,13 +10,14 @@ import { studyEngine } from './engine.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { baseColumns } from './score-fidelity.ts';
 import type { BaseColumns } from './score-fidelity.ts';
-import { byFormat, demandCandidates, judgeSession, pointsOf, rowsOf, windowedText } from './score-inputs.ts';
+import { byFormat, byModel, demandCandidates, judgeSession, pointsOf, rowsOf, windowedText } from './score-inputs.ts';
 import { GridSums, Lane, noBaseSums } from './score-lane.ts';
 import type { Place, WindowedText } from './score-lane.ts';
 import { NullSampler } from './score-null-sample.ts';
 import { OpenCells } from './score-open.ts';
 import { CONTEXT_TOKENS } from './score-output.ts';
 import { scoresOf } from './score-result.ts';
+import { Sessions } from './score-sessions.ts';
 import { BadInput, numberParam, textParam } from './task-values.ts';
 
 /** Logits of a chunk stay below this per format, unless LEAST_CHUNK_ROWS of a large vocabulary need more. */
@@ -25,20 +26,23 @@ const LEAST_CHUNK_ROWS = 16;
 
 export const run: Run = async (cells, io) => {
   const open = new OpenCells(cells, io);
-  const sessions: Session[] = [];
-  const opened = (session: Session): Session => {
-    sessions.push(session);
-    return session;
-  };
+  const sessions = new Sessions(io);
   try {
-    await open.attempt(cells, async () => scoreText(await openTask(cells, open, io, opened), open, io));
+    const tasks: ScoreTask[] = [];
+    for (const own of byModel(cells)) {
+      const task = await open.attempt(own, () => openTask(own, open, io, sessions));
+      if (task) tasks.push(task);
+    }
+    await scoreText(tasks, open, io);
   } finally {
-    for (const session of sessions) session.dispose();
+    sessions.dispose();
   }
 };
 
 /** Everything that a task computes with. */
 interface ScoreTask {
+  /** All of one model. */
+  readonly cells: readonly TaskCell[];
   readonly text: WindowedText;
   readonly base: Session;
   readonly judge: Session | undefined;
@@ -53,15 +57,15 @@ interface ScoreTask {
 }
 
 /** A format that cannot be opened fails its own cells, a judge that cannot be used those that need it; without the base all fail. */
-async function openTask(cells: readonly TaskCell[], open: OpenCells, io: TaskIo, opened: (session: Session) => Session): Promise<ScoreTask> {
+async function openTask(cells: readonly TaskCell[], open: OpenCells, io: TaskIo, sessions: Sessions): Promise<ScoreTask> {
   const first = cells[0]!;
   const text = await windowedText(io, first);
   const checkpoint = await taskCheckpoint(io, first);
-  const base = opened(openSession({ checkpoint, format: checkpoint.baseFormat, engine: await studyEngine(io, first, { exact: true }) }));
+  const base = await sessions.base(first, 'config', 'weights');
   const { vocabulary, contextTokens } = base.shape;
   if (text.windowTokens > contextTokens) throw new BadInput(`windows of ${text.windowTokens} tokens do not fit the model's context of ${contextTokens}`, 'Lower window_tokens in data/study.yaml.');
   const judged = cells.filter((cell) => cell.inputs['judgeWeights'] !== undefined);
-  const judge = judged.length === 0 ? undefined : await open.attempt(judged, () => judgeSession(io, judged[0]!, base, opened));
+  const judge = judged.length === 0 ? undefined : await open.attempt(judged, () => judgeSession(judged[0]!, base, sessions));
 
   for (const cell of open.of(cells)) await open.attempt([cell], async () => demandCandidates(cell, vocabulary));
 
@@ -71,44 +75,72 @@ async function openTask(cells: readonly TaskCell[], open: OpenCells, io: TaskIo,
   const lanes: Lane[] = [];
   for (const [format, own] of byFormat(open.of(cells))) {
     const lane = await open.attempt(own, async () => {
-      const session = format === checkpoint.baseFormat ? base : opened(await taskSession(io, own[0]!, checkpoint, format, await studyEngine(io, own[0]!, { exact: true })));
+      const session = format === checkpoint.baseFormat ? base : sessions.add(await taskSession(io, own[0]!, checkpoint, format, await studyEngine(io, own[0]!, { exact: true })));
       return new Lane(session, own, points, text, nulls?.sample.count ?? 0);
     });
     if (lane) lanes.push(lane);
   }
-  return { text, base, judge, judged, lanes, points, columns: baseColumns(text.windows * text.positions), sums: new GridSums(points, text.windows, noBaseSums), nulls };
+  return { cells, text, base, judge, judged, lanes, points, columns: baseColumns(text.windows * text.positions), sums: new GridSums(points, text.windows, noBaseSums), nulls };
 }
 
-async function scoreText(task: ScoreTask, open: OpenCells, io: TaskIo): Promise<void> {
-  const { text, base, judge, lanes } = task;
-  const chunkRows = Math.max(LEAST_CHUNK_ROWS, Math.floor(CHUNK_BYTES / (4 * base.shape.vocabulary)));
-  for (let window = 0; window < text.windows; window++) {
+/** All models go through a chunk before the next. They share the text, and so its windows. */
+async function scoreText(tasks: readonly ScoreTask[], open: OpenCells, io: TaskIo): Promise<void> {
+  const first = tasks[0];
+  if (first === undefined) return;
+  const { windows, windowTokens, positions } = first.text;
+  const chunkRows = Math.max(LEAST_CHUNK_ROWS, Math.floor(CHUNK_BYTES / (4 * first.base.shape.vocabulary)));
+  for (let window = 0; window < windows; window++) {
     io.signal.throwIfAborted();
-    for (const session of new Set([base, ...(judge ? [judge] : []), ...lanes.map((lane) => lane.session)])) session.reset(1, text.windowTokens);
-    for (let from = 0; from < text.positions; from += chunkRows) {
-      await scoreChunk(task, open, window, from, Math.min(from + chunkRows, text.positions));
+    for (const session of new Set(tasks.flatMap(({ base, judge, lanes }) => [base, ...(judge ? [judge] : []), ...lanes.map((lane) => lane.session)]))) session.reset(1, windowTokens);
+    for (let from = 0; from < positions; from += chunkRows) {
+      const chunk = new Chunk(window, from, Math.min(from + chunkRows, positions));
+      for (const task of tasks) if (open.any(task.cells)) await open.attempt(task.cells, () => scoreChunk(task, open, chunk));
     }
-    io.progress(window + 1, text.windows, 'windows');
+    io.progress(window + 1, windows, 'windows');
   }
-  const finished = lanes.filter((lane) => open.any(lane.cells));
-  for (const { cell, scores } of scoresOf(finished, (lane) => open.of(lane.cells), { ...task, statistics: base.engine.statistics })) {
-    await io.commit(cell.id, { scores }, { engine: base.engine.name, build: base.engine.build });
+  for (const task of tasks) {
+    const { base, lanes } = task;
+    const finished = lanes.filter((lane) => open.any(lane.cells));
+    for (const { cell, scores } of scoresOf(finished, (lane) => open.of(lane.cells), { ...task, statistics: base.engine.statistics })) {
+      await io.commit(cell.id, { scores }, { engine: base.engine.name, build: base.engine.build });
+    }
+  }
+}
+
+/** Positions from .. to of a window, and the logits of every session that has read them. */
+class Chunk {
+  readonly window: number;
+  readonly from: number;
+  readonly to: number;
+  readonly #logits = new Map<Session, Promise<Float32Array<ArrayBuffer>>>();
+
+  constructor(window: number, from: number, to: number) {
+    this.window = window;
+    this.from = from;
+    this.to = to;
+  }
+
+  /** A session reads the chunk once, whoever asks. */
+  logits(session: Session, text: WindowedText): Promise<Float32Array<ArrayBuffer>> {
+    let logits = this.#logits.get(session);
+    if (logits === undefined) this.#logits.set(session, (logits = session.step(rowsOf(text, this.window, this.from, this.to))));
+    return logits;
   }
 }
 
 /** One lane's logits of the chunk at hand. */
 interface LiveLane { readonly lane: Lane; readonly logits: Float32Array }
 
-/** Positions from .. to of a window: one step of every session, then the statistics of every position. */
-async function scoreChunk(task: ScoreTask, open: OpenCells, window: number, from: number, to: number): Promise<void> {
+/** One step of every session of a model, then the statistics of every position. */
+async function scoreChunk(task: ScoreTask, open: OpenCells, chunk: Chunk): Promise<void> {
   const { text, base, judge, judged, lanes } = task;
-  const step = (session: Session): Promise<Float32Array<ArrayBuffer>> => session.step(rowsOf(text, window, from, to));
-  const baseLogits = await step(base);
-  const judgeLogits = judge === base ? baseLogits : judge && open.any(judged) ? await open.attempt(judged, () => step(judge)) : undefined;
+  const { window, from, to } = chunk;
+  const baseLogits = await chunk.logits(base, text);
+  const judgeLogits = judge === base ? baseLogits : judge && open.any(judged) ? await open.attempt(judged, () => chunk.logits(judge, text)) : undefined;
   const live: LiveLane[] = [];
   for (const lane of lanes) {
     if (!open.any(lane.cells)) continue;
-    const logits = lane.session === base ? baseLogits : await open.attempt(lane.cells, () => step(lane.session));
+    const logits = lane.session === base ? baseLogits : await open.attempt(lane.cells, () => chunk.logits(lane.session, text));
     if (logits) live.push({ lane, logits });
   }
   scoreFidelity(task, window * text.positions + from, window * text.windowTokens + from + 1, baseLogits, live);

@@ -32,6 +32,9 @@ export interface Study {
   readonly formats: readonly string[];
 }
 
+/** Models of fewer parameters in all are scored together. In all formats at once they take some 20 bytes for each. */
+const MOST_PARAMETERS_TOGETHER = 1e8;
+
 /** Stages whose cells compute with an engine, and use the native library where there is one. */
 const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'speed']);
 
@@ -77,10 +80,11 @@ function modelCells(
   const others = computed.filter((format) => format !== model.baseFormat);
   const artifactOf = (format: string): Cell | undefined => format === model.baseFormat ? undefined : quantized.get(format);
 
+  const together = config.models.reduce((sum, { parametersEstimate }) => sum + parametersEstimate, 0) <= MOST_PARAMETERS_TOGETHER;
   const scored = config.texts.flatMap(({ name: text }) => scoreCells({
     scored: { model, fetched, tokens: output(of(tokens, text)) },
     judge: { model: judge, fetched: judgeFetched, tokens: output(of(of(tokensByModel, judge.name), text)) },
-    text,
+    text, together,
     formats: others.map((name) => ({ name, artifact: output(of(quantized, name), 'artifact') })),
     windows: config.windowsPerText, windowTokens: config.windowTokens,
     temperatures: config.temperatures, topKs: config.topKs,

@@ -122,7 +122,7 @@ async function benchBeyond(bench: Bench, engines: readonly BenchEngine[]): Promi
     chains = Math.max(chains, chain);
   }
   const rows = await contest(bench, {
-    suite: 'products', title: `1 row x [${LARGE}, ${LARGE}], a chain of as many weights as exceed the caches (at most ${chains})`, shape: `${LARGE} x ${LARGE}, chain`, phase: 'product', batch: 1, unit: 'G multiply-adds/s',
+    suite: 'products', title: `1 row x [${LARGE}, ${LARGE}], a chain of as many weights as exceed the caches (at most ${chains})`, shape: `${LARGE} x ${LARGE} in a chain`, phase: 'product', batch: 1, unit: 'G multiply-adds/s',
     work: () => (LARGE * LARGE) / 1e9, readOnce: true, rounds: 7, turnMs: 20, mostMs: 600,
   }, contenders);
   for (const { ops } of instances) ops.dispose();

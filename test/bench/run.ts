@@ -11,6 +11,7 @@ import { BENCH_FORMAT, readBenchFile } from '../../stages/quantization/bench-fil
 import type { BenchFile, BenchRow } from '../../stages/quantization/bench-file.ts';
 import { machineCaches } from './caches.ts';
 import type { Bench } from './contest.ts';
+import { benchEngines } from './engines.ts';
 import { missingPeers } from './peers/installed.ts';
 import { openReader } from './read-bandwidth.ts';
 
@@ -44,11 +45,14 @@ const reader = await openReader();
 const size = (bytes: number): string => bytes >= 1 << 20 ? `${bytes >> 20} MiB` : `${bytes >> 10} KiB`;
 console.log(`${machine.cpu}, ${machine.cores} processors; caches: ${caches.map(({ level, bytes, sharedBy }) => `L${level} ${size(bytes)}${sharedBy > 1 ? ` for ${sharedBy} processors` : ''}`).join(', ') || 'unknown'}. Reading is timed by ${reader.how}.`);
 
+// Builds the native library: for every bench alike.
+await benchEngines();
 const rows: BenchRow[] = [];
 try {
   for (const name of names) {
-    const { bench } = (await import(new URL(name, import.meta.url).href)) as { bench(bench: Bench): Promise<BenchRow[]> };
-    rows.push(...await bench({ quick, caches, reader }));
+    // One that has no rows only prints.
+    const { bench } = (await import(new URL(name, import.meta.url).href)) as { bench(bench: Bench): Promise<BenchRow[] | void> };
+    rows.push(...await bench({ quick, caches, reader }) ?? []);
   }
 } finally {
   reader.close();

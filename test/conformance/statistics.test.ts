@@ -3,9 +3,10 @@
  * odd vocabularies, ties, denormals, differences beyond every exponential, all kinds of points; and shapes at random. An engine that
  * cannot run here is reported as not run.
  */
+import { createHash } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { engines, EngineUnfit, openEngine, threefry2x32 } from '../../kernels/index.ts';
+import { ARITHMETIC_VERSION, engines, EngineUnfit, openEngine, threefry2x32 } from '../../kernels/index.ts';
 import { testValues } from '../../kernels/selftest.ts';
 import type { ComparedScores, FormatSums, SamplingPoint, Statistics, SummedRows } from '../../kernels/statistics.ts';
 import { referenceStatistics } from '../../kernels/statistics/reference.ts';
@@ -75,6 +76,14 @@ for (const engine of engines) {
     own.noiseKl({ vocabulary: 6, base: testValues(1, 6), counters: new Int32Array(1), keys: [1, 2] }, new Float64Array(0), new Float64Array(0));
   });
 }
+
+/** As test/kernels/arithmetic.test.ts for the ops: exact keys hold of all this the arithmetic version alone. */
+test('the bits of the statistics of this arithmetic version are frozen', () => {
+  assert.is(ARITHMETIC_VERSION, 1);
+  const hash = createHash('sha256');
+  for (const { run } of statisticsCases('full')) hash.update(run(referenceStatistics));
+  assert.is(hash.digest('hex').slice(0, 16), '38a2197d8db45c01');
+});
 
 test('a statistic that differs makes an engine unfit, and is named', () => {
   const wrong: Statistics = { ...referenceStatistics, logSumExp: (vocabulary, logits, lse) => {

@@ -29,10 +29,11 @@ const reference = (name: string): { fetched: Cell; model: { name: string; archit
   return { fetched, model: { name, architecture: 'llama', baseFormat: 'fp32', parametersEstimate: 1e5 }, tokens: output(fetched, 'tokens') };
 };
 
-function sweep(change: { temperatures?: readonly number[]; windows?: number; judge?: string } = {}): Cell[] {
+function sweep(change: { temperatures?: readonly number[]; windows?: number; judge?: string; scored?: string } = {}): Cell[] {
+  const scored = change.scored ?? 'tiny';
   return scoreCells({
-    scored: reference('tiny'), judge: reference(change.judge ?? 'judge'), text: 'noise',
-    formats: [...artifacts.keys()].map((name) => ({ name, artifact: output('fetch:tiny', 'artifact') })),
+    scored: reference(scored), judge: reference(change.judge ?? 'judge'), text: 'noise', together: false,
+    formats: [...artifacts.keys()].map((name) => ({ name, artifact: output(`fetch:${scored}`, 'artifact') })),
     windows: change.windows ?? WINDOWS, windowTokens: WINDOW_TOKENS, temperatures: change.temperatures ?? [0, 0.5, 1], topKs: [0, 5],
   });
 }
@@ -58,6 +59,39 @@ test('every cell of a sweep is committed', async () => {
     'score:tiny/nf4/noise/T1/k0', 'score:tiny/nf4/noise/T1/k5',
   ]);
   assert.equal(cells.map(({ id }) => id).filter((id) => id.startsWith('score:tiny/fp32')), ['score:tiny/fp32/noise', 'score:tiny/fp32/noise/T0/k0', 'score:tiny/fp32/noise/T0.5/k0', 'score:tiny/fp32/noise/T1/k0']);
+});
+
+/** Two models, the second of which is the judge, as one task or each in its own; `weights` in the judge's place. */
+async function twoModels(together: boolean, weights: Bytes = judge.weights): Promise<MemoryTask[]> {
+  const judgeArtifacts = new Map(['nf4', 'int8'].map((format) => [format, artifactOf(judge, format)]));
+  const tasks: MemoryTask[] = [];
+  const groups = [sweep(), sweep({ scored: 'judge' })];
+  for (const cells of together ? [groups.flat()] : groups) {
+    const task = new MemoryTask();
+    await run(cells.map((each) => {
+      const own = each.params['model'] === 'judge';
+      return task.task(each, (name) => ({
+        config: own ? judge.config : model.config, weights: own ? weights : model.weights, tokens, judgeTokens: tokens, judgeConfig: judge.config, judgeWeights: weights,
+        artifact: (own ? judgeArtifacts : artifacts).get(String(each.params['format'])),
+      }[name]!));
+    }), task.io);
+    tasks.push(task);
+  }
+  return tasks;
+}
+
+test('models in one task get what each gets alone', async () => {
+  const [both] = await twoModels(true);
+  const apart = await twoModels(false);
+  assert.is(both!.committed.size, sweep().length + sweep({ scored: 'judge' }).length);
+  for (const task of apart) for (const id of task.committed.keys()) assert.equal(both!.output(id, 'scores'), task.output(id, 'scores'), id);
+});
+
+test('a judge that cannot be opened takes its own cells and those that it judges, in one task too', async () => {
+  const broken = judge.weights.slice(0, 1000);
+  const [both] = await twoModels(true, broken);
+  assert.equal([...both!.committed.keys()].sort(), sweep().filter((each) => each.params['quantity'] === 'fidelity').map(({ id }) => id).sort());
+  assert.ok([...both!.failed.values()].every(({ code }) => code === 'bad-input'));
 });
 
 test('a temperature more leaves the other cells as they are', () => {

@@ -130,11 +130,18 @@ export function scoresAny(q: usize, k: usize, panels: i32, blocks: i32, scale: f
 /** Turns `count` scores (a multiple of 16; masked ones are -Infinity) into e = exp(s - max); returns rcp of their sum by 16 lanes. */
 function softmax(scores: usize, count: i32): v128 {
   const end: usize = scores + (<usize>count << 2);
-  let most: v128 = v128.load(scores);
-  for (let at = scores; at < end; at += 16) most = f32x4.max(most, v128.load(at));
-  most = f32x4.max(most, v128.shuffle<f32>(most, most, 2, 3, 0, 1));
-  const max: v128 = f32x4.max(most, v128.shuffle<f32>(most, most, 1, 0, 3, 2));
-  let a: v128 = f32x4.splat(0), b: v128 = f32x4.splat(0), c: v128 = f32x4.splat(0), d: v128 = f32x4.splat(0);
+  // pmax is one instruction, max is eight; a NaN reaches the result through e.
+  let a: v128 = v128.load(scores), b: v128 = v128.load(scores, 16), c: v128 = v128.load(scores, 32), d: v128 = v128.load(scores, 48);
+  for (let at: usize = scores + 64; at < end; at += 64) {
+    a = f32x4.pmax(a, v128.load(at));
+    b = f32x4.pmax(b, v128.load(at, 16));
+    c = f32x4.pmax(c, v128.load(at, 32));
+    d = f32x4.pmax(d, v128.load(at, 48));
+  }
+  const most: v128 = f32x4.pmax(f32x4.pmax(a, b), f32x4.pmax(c, d));
+  const two: v128 = f32x4.pmax(most, v128.shuffle<f32>(most, most, 2, 3, 0, 1));
+  const max: v128 = f32x4.pmax(two, v128.shuffle<f32>(two, two, 1, 0, 3, 2));
+  a = f32x4.splat(0), b = a, c = a, d = a;
   for (let at = scores; at < end; at += 64) {
     let e: v128 = exp(f32x4.sub(v128.load(at), max));
     v128.store(at, e);

@@ -87,7 +87,7 @@ export function quantizeRow(x: usize, blocks: i32, row: usize): void {
     const isOutlier: v128 = f32x4.ge(half, limit);
     outside = i32x4.sub(outside, isOutlier);
     const rest: v128 = v128.andnot(half, isOutlier);
-    largest = f32x4.max(largest, rest);
+    largest = f32x4.pmax(largest, rest);
     v128.store(scratch + i, v128.or(rest, v128.xor(value, magnitude)));
   }
   const tooLarge = sumOf(beyond), count = sumOf(outside);

@@ -12,10 +12,10 @@
 import { rowBytes } from './layout';
 import { blocksOf, FP32, kindOf, panelOf } from './weights';
 
-/** Rows that meet a panel before the next panel is taken, in bytes of packed rows: they stay in the second-level cache. */
-const ROWS_AT_ONCE: usize = 128 << 10;
-/** The same where each panel is decoded first: a trade of that cache against decoding again. */
-const ROWS_PER_DECODING: usize = 1 << 20;
+/** Rows that meet a panel before the next panel is taken, in bytes of packed rows: few enough that the lines they write stay in the first-level cache. */
+const ROWS_AT_ONCE: usize = 64 << 10;
+/** The same where each panel is decoded first: as many as the second-level cache of any processor holds. */
+const ROWS_PER_DECODING: usize = 256 << 10;
 
 /**
  * The accumulators of one row against a panel, [lane group][output][4], into `acc`. Exported only so that the optimizer keeps

@@ -48,9 +48,12 @@ const CHUNKS: usize = 8;
 
 /** Work in multiply-adds that is worth a chunk of its own: some 5 microseconds. */
 const CHUNK_COST: i64 = 1 << 16;
-/** Most chunks of an op for each thread: more, so that who is late holds up less. */
-const CHUNKS_PER_THREAD: i32 = 4;
-/** Most ops of a round, so that a ticket holds its chunks with up to 64 threads. */
+/** Most chunks of an op for each thread: more than one, so that who is late holds up less. */
+const CHUNKS_PER_THREAD: i64 = 4;
+/** Work that is cut even so, some 5 milliseconds, because a chunk of seconds would look lost; and most chunks of an op. */
+const LARGE_COST: i64 = 1 << 26;
+const MOST_CHUNKS: i64 = 256;
+/** Most ops of a round, so that a ticket holds all their chunks. */
 const MOST_OPS: i32 = 128;
 
 /** Looks at a word before sleeping: some 10 microseconds. */
@@ -139,7 +142,8 @@ export function refusedCount(): i32 { return load<i32>(REFUSED_COUNT); }
 
 function chunksOf(units: i32, cost: i64, threads: i32): i32 {
   if (threads == 1) return min(units, 1);
-  return min(units, min(threads * CHUNKS_PER_THREAD, 1 + <i32>(cost / CHUNK_COST)));
+  const most = max<i64>(min<i64>(threads * CHUNKS_PER_THREAD, 1 + cost / CHUNK_COST), cost / LARGE_COST);
+  return min(units, <i32>min<i64>(most, MOST_CHUNKS));
 }
 
 function planRound(words: usize, lists: usize, first: i32, end: i32, prepared: usize, threads: i32): void {
