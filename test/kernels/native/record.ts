@@ -9,7 +9,7 @@ import { referenceStatistics } from '../../../kernels/statistics/reference.ts';
 import { sessionOf, someTokens, tinyCheckpoint } from '../test-models.ts';
 import { Recording, RecordingDevice } from './recording.ts';
 
-/** Writes it to `file`. `full`: all that replay.c can do in a second; otherwise what an emulator can. */
+/** Writes it to `file`, some ten megabytes or two. */
 export async function record(functions: NativeFunctions, file: string, extent: 'start' | 'full'): Promise<void> {
   const log = new Recording();
   const open = (name: string) => new RecordedOps(new RecordingDevice(new NativeDevice(functions, '', 1), log, name));

@@ -1,13 +1,16 @@
 /** Building replay.c with a compiler and flags of choice, and running it. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildFlags, SOURCES } from '../../../kernels/native-build.ts';
+import { buildFlags, NATIVE_SOURCES, SOURCES } from '../../../kernels/native-build.ts';
 import { keyOf, scratchFolder } from '../native-library.ts';
 
 const PROGRAM = fileURLToPath(new URL('replay.c', import.meta.url));
-const COMMON = ['device.c', 'pool.c', 'memory.c', 'weights.c', 'plain.c', 'instruction-sets.c'];
+
+/** The set that a source is of: avx2.c and statistics-avx2.c. */
+const setOf = (name: string): string => name.replace(/^statistics-/, '').replace(/\.c$/, '');
+const EVERY_SET = (['x64', 'arm64'] as const).flatMap((arch) => Object.keys(buildFlags(arch))).filter((name) => name !== '*');
 
 export interface Ran { readonly status: number; readonly output: string }
 
@@ -34,15 +37,17 @@ export async function buildReplay(compiler: string, arch: 'x64' | 'arm64', flags
   if (existsSync(program)) return program;
   const scratch = join(folder, String(process.pid));
   mkdirSync(scratch, { recursive: true });
-  const files = [PROGRAM, ...COMMON.map((name) => join(SOURCES, name)), ...Object.keys(sets).map((name) => join(SOURCES, `${name}.c`))];
+  // All but what needs Node, and other processors' files.
+  const names = NATIVE_SOURCES.filter((name) => name.endsWith('.c') && !name.endsWith('node.c') && !(EVERY_SET.includes(setOf(name)) && !(setOf(name) in sets)));
+  const files = [PROGRAM, ...names.map((name) => join(SOURCES, name))];
   const objects = await Promise.all(files.map(async (file, index) => {
     const object = join(scratch, `${index}.o`);
-    const own = Object.entries(sets).find(([name]) => file.endsWith(`/${name}.c`))?.[1] ?? [];
-    await must(compiler, [...common!, ...own, ...flags, '-I', SOURCES, '-c', file, '-o', object]);
+    await must(compiler, [...common!, ...(sets[setOf(basename(file))] ?? []), ...flags, '-I', SOURCES, '-c', file, '-o', object]);
     return object;
   }));
   await must(compiler, [...flags, '-pthread', ...objects, '-o', join(scratch, 'replay')]);
   renameSync(join(scratch, 'replay'), program);
+  rmSync(scratch, { recursive: true });
   return program;
 }
 
