@@ -12,14 +12,19 @@ import { fileURLToPath } from 'node:url';
 /** What is in the library whatever the processor. The N-API glue, the device, the threads. */
 const COMMON = ['node.c', 'device.c', 'pool.c', 'memory.c', 'weights.c', 'statistics-node.c'];
 
-/** Compiled for each instruction set, and once for any processor ('plain'). */
-const filesOf = (set: string): string[] => [`${set}.c`, `statistics-${set}.c`];
+/** Compiled for each instruction set, and once for any processor ('plain'). The engine `fast` uses the exact ones' statistics. */
+const filesOf = (set: string): string[] => (set.startsWith('fast-') ? [`${set}.c`] : [`${set}.c`, `statistics-${set}.c`]);
 
-/** Files by instruction set, best first, and what a compiler must be told to compile them. */
+const AVX512 = ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni', '-mf16c', '-mavx2'];
+
+/** Files by instruction set, best first (fast-*: of the engine `fast`), and what a compiler must be told to compile them. */
 const INSTRUCTION_SETS: { readonly [arch: string]: readonly { readonly name: string; readonly flags: readonly string[] }[] } = {
   x64: [
-    { name: 'avx512', flags: ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni', '-mf16c', '-mavx2'] },
+    { name: 'avx512', flags: AVX512 },
     { name: 'avx2', flags: ['-mavx2', '-mf16c'] },
+    { name: 'fast-amx', flags: [...AVX512, '-mavx512bf16', '-mamx-tile', '-mamx-bf16', '-mamx-int8'] },
+    { name: 'fast-avx512', flags: AVX512 },
+    { name: 'fast-avx2', flags: ['-mavx2', '-mf16c', '-mfma'] },
   ],
   arm64: [{ name: 'neon', flags: [] }],
 };
@@ -57,9 +62,10 @@ const TEMPORARY = 'Make the folder for temporary files writable (TMPDIR names it
 
 /** Every file of kernels/c that a build reads. */
 export const NATIVE_SOURCES: readonly string[] = [
-  ...COMMON, 'instruction-sets.c', ...['plain', 'avx512', 'avx2', 'neon'].flatMap(filesOf),
+  ...COMMON, 'instruction-sets.c', ...['plain', 'avx512', 'avx2', 'neon', 'fast-amx', 'fast-avx512', 'fast-avx2'].flatMap(filesOf),
   'bitwidth.h', 'device.h', 'memory.h', 'pool.h', 'program.h', 'weights.h',
   'attention.inc.h', 'execute.inc.h', 'functions.inc.h', 'int8.inc.h', 'linear.inc.h', 'rows.inc.h', 'sample.inc.h', 'statistics.h', 'statistics-node.h', 'statistics.inc.h',
+  'fast.inc.h', 'fast-amx.inc.h', 'fast-attention.inc.h', 'fast-avx512.inc.h', 'fast-functions.inc.h', 'fast-linear.inc.h',
 ];
 
 /** Folder of the C sources. */
@@ -108,7 +114,7 @@ export async function buildNative(outFile: string, sources: string = SOURCES, gi
     const without = sets.filter(({ name }) => compiled.some((one) => one.name === name && one.error !== undefined));
     const broken = compiled.find(({ name, error }) => error !== undefined && !sets.some((set) => set.name === name));
     if (broken) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot compile ${broken.name}: ${firstLine(broken.error!)}`, INSTALL);
-    const error = await compile('instruction-sets.c', without.map(({ name }) => `-DBW_WITHOUT_${name.toUpperCase()}`));
+    const error = await compile('instruction-sets.c', without.map(({ name }) => `-DBW_WITHOUT_${name.toUpperCase().replace('-', '_')}`));
     if (error !== undefined) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot compile instruction-sets.c: ${firstLine(error)}`, INSTALL);
     const objects = [...COMMON, ...filesOf('plain'), 'instruction-sets.c', ...sets.filter((set) => !without.includes(set)).flatMap(({ name }) => filesOf(name))].sort();
     const library = join(folder, 'native.node');

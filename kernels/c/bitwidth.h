@@ -76,14 +76,16 @@ struct bw_kernels {
   size_t (*scratch_bytes)(const struct bw_op *op);
   /* Of rows of `cols` floats, `stride` apart. */
   int64_t (*count_not_finite)(const float *x, int32_t rows, int32_t cols, int32_t stride);
+  /* Changes how an op was cut for so many threads (units, grain, chunks, row_block); null: nothing. */
+  void (*cut)(struct bw_op *op, int32_t threads);
 };
 
 /* Whether this processor has what the kernels need, the kernels, and the row statistics (statistics.h). */
 struct bw_statistics;
 struct bw_instruction_set { const struct bw_kernels *kernels; int (*supported)(void); const struct bw_statistics *statistics; };
 
-/* Best first; ends with a null. */
-extern const struct bw_instruction_set bw_instruction_sets[];
+/* Best first; ends with a null. Those of the exact engine, and those of the engine `fast`. */
+extern const struct bw_instruction_set bw_instruction_sets[], bw_fast_instruction_sets[];
 
 /* Padded length of a row of `cols` floats. */
 static inline int32_t bw_stride(int32_t cols) { return (cols + BW_BLOCK - 1) / BW_BLOCK * BW_BLOCK; }

@@ -351,6 +351,7 @@ int64_t bw_device_run(struct bw_device *device, const int32_t *words, int32_t op
       chunks = 0;
     }
     cut(&op[i], device->threads);
+    if (device->kernels->cut) device->kernels->cut(&op[i], device->threads);
     chunks += op[i].chunks;
     op[i].round = round;
     size_t bytes = device->kernels->scratch_bytes(&op[i]);

@@ -77,22 +77,27 @@ static napi_value kept(const struct call *call, int32_t handle) {
   return handle < 0 ? fail(call->env, "there is not enough memory") : number(call->env, handle);
 }
 
-/* The instruction set of that name, or the best, where this processor has it. */
-static const struct bw_instruction_set *set_named(const struct call *call, int i) {
+/* Among `sets`, the one of that name, or the best, where this processor has it. */
+static const struct bw_instruction_set *set_among(const struct bw_instruction_set *set, const char *name) {
+  for (; set->kernels != NULL; set++) if ((name[0] == 0 || strcmp(name, set->kernels->name) == 0) && set->supported()) return set;
+  return NULL;
+}
+
+/* The exact instruction set of that name, or the best; with `any`, also one of the engine `fast` by its name. */
+static const struct bw_instruction_set *set_named(const struct call *call, int i, int any) {
   char name[32] = "";
   size_t length;
   napi_get_value_string_utf8(call->env, call->argument[i], name, sizeof name, &length);
-  for (const struct bw_instruction_set *set = bw_instruction_sets; set->kernels != NULL; set++) {
-    if ((name[0] == 0 || strcmp(name, set->kernels->name) == 0) && set->supported()) return set;
-  }
-  fail(call->env, "this processor lacks the instruction set");
-  return NULL;
+  const struct bw_instruction_set *set = set_among(bw_instruction_sets, name);
+  if (set == NULL && any) set = set_among(bw_fast_instruction_sets, name);
+  if (set == NULL) fail(call->env, "this processor lacks the instruction set");
+  return set;
 }
 
 /* statistics(instructionSet or ''): an object of the functions in statistics-node.h */
 static napi_value statistics(napi_env env, napi_callback_info info) {
   struct call call = arguments_of(env, info);
-  const struct bw_instruction_set *set = set_named(&call, 0);
+  const struct bw_instruction_set *set = set_named(&call, 0, 0);
   napi_value object;
   if (set == NULL || napi_create_object(env, &object) != napi_ok) return NULL;
   return bw_statistics_export(env, object, set->statistics);
@@ -101,7 +106,7 @@ static napi_value statistics(napi_env env, napi_callback_info info) {
 /* open(instructionSet or '', threads): a device */
 static napi_value open_device(napi_env env, napi_callback_info info) {
   struct call call = arguments_of(env, info);
-  const struct bw_instruction_set *set = set_named(&call, 0);
+  const struct bw_instruction_set *set = set_named(&call, 0, 1);
   if (set == NULL) return NULL;
   struct holder *holder = __builtin_calloc(1, sizeof *holder);
   if (holder) holder->device = bw_device_new(set->kernels, (int32_t)integer(&call, 1));
@@ -124,19 +129,22 @@ static napi_value close_device(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* instructionSets(): [name, ...] of those that this library has and this processor too, best first */
-static napi_value instruction_sets(napi_env env, napi_callback_info info) {
-  (void)info;
+/* [name, ...] of those that this library has and this processor too, best first */
+static napi_value names_of(napi_env env, const struct bw_instruction_set *sets) {
   napi_value list, name;
   uint32_t count = 0;
   napi_create_array(env, &list);
-  for (const struct bw_instruction_set *set = bw_instruction_sets; set->kernels != NULL; set++) {
+  for (const struct bw_instruction_set *set = sets; set->kernels != NULL; set++) {
     if (!set->supported()) continue;
     napi_create_string_utf8(env, set->kernels->name, NAPI_AUTO_LENGTH, &name);
     napi_set_element(env, list, count++, name);
   }
   return list;
 }
+
+/* instructionSets(): of the exact engine; fastInstructionSets(): of the engine `fast` */
+static napi_value instruction_sets(napi_env env, napi_callback_info info) { return (void)info, names_of(env, bw_instruction_sets); }
+static napi_value fast_instruction_sets(napi_env env, napi_callback_info info) { return (void)info, names_of(env, bw_fast_instruction_sets); }
 
 #define BEGIN \
   struct call call = arguments_of(env, info); \
@@ -274,7 +282,7 @@ NAPI_MODULE_INIT() { return bw_init(env, exports); }
 
 napi_value bw_init(napi_env env, napi_value exports) {
   static const struct { const char *name; napi_callback function; } functions[] = {
-    { "open", open_device }, { "close", close_device }, { "instructionSets", instruction_sets },
+    { "open", open_device }, { "close", close_device }, { "instructionSets", instruction_sets }, { "fastInstructionSets", fast_instruction_sets },
     { "fp32", fp32 }, { "bits16", bits16 }, { "table4", table4 }, { "int8", int8 }, { "vector", vector }, { "rotary", rotary },
     { "cache", cache }, { "freeCache", free_cache }, { "run", run }, { "floats", floats }, { "integers", integers }, { "memory", memory },
     { "statistics", statistics },

@@ -13,6 +13,8 @@ export interface NativeFunctions {
   close(device: NativeHandle): void;
   /** Of the library and of this processor, best first. */
   instructionSets(): string[];
+  /** As instructionSets(), of the engine `fast`; may be empty. */
+  fastInstructionSets(): string[];
   fp32(device: NativeHandle, values: Float32Array, out: number, inFeatures: number, copied: boolean): number;
   bits16(device: NativeHandle, bits: Uint16Array, out: number, inFeatures: number, isBf16: boolean): number;
   table4(device: NativeHandle, codes: Uint8Array, scales: Float32Array, table: Float32Array, blockSize: number, out: number, inFeatures: number, expanded: boolean): number;
