@@ -6,6 +6,7 @@
  */
 import { reference } from './engines/reference.ts';
 import { native } from './engines/native.ts';
+import { fast } from './engines/fast.ts';
 import { wasm } from './engines/wasm.ts';
 import type { Ops } from './ops.ts';
 import type { Statistics } from './statistics.ts';
@@ -19,6 +20,8 @@ export interface EngineInstance {
   readonly canonical: boolean;
   /** Identifies the code that computes: a hash of the binary and the CPU features it uses. Goes into records. */
   readonly build: string;
+  /** What products are computed with, where that is not docs/arithmetic.md's fp32. */
+  readonly computes?: string;
   readonly ops: Ops;
   /** Of the logits that `ops` computes. Instances of one engine may share them: nothing is kept between calls. */
   readonly statistics: Statistics;
@@ -36,7 +39,7 @@ export interface Engine {
   open(): Promise<EngineInstance>;
 }
 
-export const engines: readonly Engine[] = [reference, wasm, native];
+export const engines: readonly Engine[] = [reference, wasm, native, fast];
 
 export interface OpenedEngine {
   readonly instance: EngineInstance;

@@ -78,12 +78,12 @@ export function opCases(extent: 'start' | 'full'): OpCase[] {
 }
 
 /** An activation of chosen values: the rows of a table, looked up. */
-function input(ops: Ops, rows: number, cols: number, values: Float32Array, positions = Int32Array.from({ length: rows }, (_, i) => i), slots = new Int32Array(rows)): Activation {
+export function input(ops: Ops, rows: number, cols: number, values: Float32Array, positions = Int32Array.from({ length: rows }, (_, i) => i), slots = new Int32Array(rows)): Activation {
   ops.begin({ slot: slots, position: positions, token: Int32Array.from({ length: rows }, (_, i) => i) });
   return ops.embed(table(ops, 'fp32', rows, cols, values));
 }
 
-function table(ops: Ops, formatName: string, outFeatures: number, inFeatures: number, values: Float32Array, blockSize?: number): Weight {
+export function table(ops: Ops, formatName: string, outFeatures: number, inFeatures: number, values: Float32Array, blockSize?: number): Weight {
   const format = formatNamed(formatName);
   return ops.weight(format.encode({ name: `test ${formatName}`, shape: [outFeatures, inFeatures], values }, blockSize === undefined ? {} : { blockSize }), format);
 }

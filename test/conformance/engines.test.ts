@@ -29,6 +29,8 @@ for (const engine of [...engines, ...natives]) {
     continue;
   }
   if (engine.canonical && engine.name !== 'reference') testAgainstReference(engine);
+  // What one that is not canonical keeps instead is in a suite of its own: fast.test.ts.
+  if (engine.canonical) testRowsAlone(engine);
   testProperties(engine);
 }
 
@@ -70,7 +72,7 @@ async function logitsOf(session: Session, tokens: Int32Array): Promise<Float32Ar
   return logits;
 }
 
-function testProperties(engine: Engine): void {
+function testRowsAlone(engine: Engine): void {
   for (const { name: format } of formats) {
     test(`${engine.name} ${format}: one step, token by token, and mixed with others give the same bits`, async () => {
       const session = sessionOf(tinyCheckpoint('llama'), format, await engine.open());
@@ -107,7 +109,9 @@ function testProperties(engine: Engine): void {
       session.dispose();
     });
   }
+}
 
+function testProperties(engine: Engine): void {
   test(`${engine.name}: memory is counted and given back`, async () => {
     const instance = await engine.open();
     const { ops } = instance;

@@ -1,0 +1,130 @@
+/**
+ * What an engine that is not exact must keep: each op within a bound of the reference that follows from how it computes. The bound of a
+ * product is its unit roundoff times the sum of the magnitudes of all that is added, sum |w x| + |bias| + |residual|: the same computation done
+ * by the reference with absolute values of everything. Ops that fuse nothing pass with room; only products and attention need it.
+ */
+import { formatNamed, formats } from '../formats.ts';
+import type { EncodedTensor, Format } from '../formats.ts';
+import type { Activation, AttentionShape, Ops, Vector, Weight } from '../ops.ts';
+import { EngineUnfit, input as embedded, opCases, table as encodedWeight, testValues } from '../selftest.ts';
+import type { OpCase } from '../selftest.ts';
+import { ReferenceOps } from './reference.ts';
+
+/** What an engine's products are of, and the largest relative error of a term of one. */
+export interface Computes {
+  /** In words: 'fp32', 'bf16 products, fp32 sums'. */
+  readonly words: string;
+  /** Of w x in a product with weights of 4 or 16 bits, and of what is added up. */
+  readonly roundoff: number;
+}
+
+/** 2^-14. A product of up to a thousand columns fused in any order: (1000 + 2) 2^-24; exp and reciprocals are well within it. */
+const FP32_ROUNDOFF = 1 / 16384;
+
+export const FUSED_FP32: Computes = { words: 'fp32, fused', roundoff: FP32_ROUNDOFF };
+/** Both factors rounded to 8 bits, 2^-8 each at most: 2 * 2^-8 + 2^-16, and the sum. */
+export const BF16_TILES: Computes = { words: 'one row and fp32 weights: fp32, fused; more rows: bf16 products, fp32 sums', roundoff: 1 / 128 + 1 / 65536 + FP32_ROUNDOFF };
+
+/** Below this nothing counts: tiles take denormal numbers for zero. */
+const NOTHING = 1e-33;
+
+/** The reference with the magnitudes of all that it is given. */
+class Magnitudes extends ReferenceOps {
+  override weight(encoded: EncodedTensor, format: Format): Weight {
+    const fp32 = formatNamed('fp32');
+    return super.weight(fp32.encode({ name: encoded.name, shape: encoded.shape, values: format.decode(encoded).map(Math.abs) }), fp32);
+  }
+
+  override vector(values: Float32Array): Vector {
+    return super.vector(values.map(Math.abs));
+  }
+}
+
+/** Throws EngineUnfit naming the first case that is out of its bound. `extent`: of the exact engines' cases, which are tried too. `fresh` gives an instance for one case, which is disposed after it. */
+export async function toleranceTest(engine: string, computes: Computes, fresh: () => Ops, extent: 'start' | 'full' = 'start'): Promise<void> {
+  const judge = async (name: string, run: OpCase['run'], bounds: Float32Array | number): Promise<void> => {
+    const expected = await run(new ReferenceOps());
+    const ops = fresh();
+    try {
+      const actual = await run(ops);
+      const at = firstOutside(expected, actual, bounds);
+      if (at !== undefined) throw new EngineUnfit(engine, `${name}: element ${at} is ${actual[at]}, not ${expected[at]} within ${boundAt(bounds, at)}`);
+    } catch (error) {
+      throw error instanceof EngineUnfit ? error : new EngineUnfit(engine, `${name}: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      ops.dispose();
+    }
+  };
+  // The exact engines' cases of attention have scores of hundreds, which no bound on them would survive; it has its own.
+  for (const { name, run } of [...opCases(extent).filter((one) => !one.name.startsWith('attention')), ...productCases()]) {
+    const magnitudes = await run(new Magnitudes());
+    await judge(name, run, magnitudes.map((magnitude) => Math.abs(magnitude) * computes.roundoff + NOTHING));
+  }
+  for (const shape of ATTENTION) {
+    await judge(`attention heads ${shape.heads}/${shape.kvHeads} x ${shape.headDim} window ${shape.window}`, (ops) => attentionRun(ops, shape), attentionBound(shape, computes.roundoff));
+  }
+}
+
+function boundAt(bounds: Float32Array | number, at: number): number {
+  return typeof bounds === 'number' ? bounds : bounds[at]!;
+}
+
+/** Index of the first value that is farther from what it should be than its bound, or is not a number. */
+export function firstOutside(expected: Float32Array, actual: Float32Array, bounds: Float32Array | number): number | undefined {
+  if (expected.length !== actual.length) return Math.min(expected.length, actual.length);
+  const at = expected.findIndex((value, index) => !(Math.abs(actual[index]! - value) <= boundAt(bounds, index)));
+  return at < 0 ? undefined : at;
+}
+
+/** Rows for one register, for some and for more than a tile; outputs that fill no panel; several pieces of columns. */
+function productCases(): OpCase[] {
+  const shapes = [[1, 40, 192], [3, 17, 128], [37, 33, 192], [18, 17, 704]] as const;
+  return formats.flatMap(({ name }) => shapes.map(([rows, outFeatures, inFeatures], index): OpCase => ({
+    name: `linear ${name} [${rows}, ${inFeatures}] x [${outFeatures}, ${inFeatures}]`,
+    async run(ops) {
+      const x = embedded(ops, rows, inFeatures, testValues(300 + index, rows * inFeatures));
+      const w = encodedWeight(ops, name, outFeatures, inFeatures, testValues(310 + index, outFeatures * inFeatures, 0.05));
+      const bias = ops.vector(testValues(320, outFeatures));
+      return ops.read(ops.linear(x, w, bias, ops.linear(x, w)), 'linear');
+    },
+  })));
+}
+
+const ATTENTION: readonly AttentionShape[] = [
+  { heads: 6, kvHeads: 2, headDim: 64, window: 0 },
+  { heads: 3, kvHeads: 1, headDim: 20, window: 7 },
+  { heads: 2, kvHeads: 2, headDim: 130, window: 66 },
+];
+
+/** Queries, keys and values within +-1.1, so that scores are of some units. */
+function smallValues(seed: number, length: number): Float32Array {
+  return testValues(seed, length).map((value) => value / 8);
+}
+
+/** Largest |value| that smallValues() gives: (2 + 6) / 8, and a little. */
+const SMALL = 1.001;
+
+/**
+ * Scores differ by d = roundoff * headDim * SMALL^2 / sqrt(headDim) at most, so weights by a factor e^(2d) <= 1 + 2.5 d for d <= 0.2; an output is
+ * an average of values within SMALL, each rounded once more.
+ */
+function attentionBound({ headDim }: AttentionShape, roundoff: number): number {
+  return SMALL * (2.5 * roundoff * Math.sqrt(headDim) * SMALL * SMALL + 2 * roundoff);
+}
+
+/** A sequence of 70 rows, one of 5 in the middle of it; then single rows of both. */
+async function attentionRun(ops: Ops, shape: AttentionShape): Promise<Float32Array> {
+  const cache = ops.kvCache(1, 2, 80, shape.kvHeads, shape.headDim);
+  const sequence = (slot: number, from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ slot, position: from + i }));
+  const results: Float32Array[] = [];
+  for (const [step, rows] of [[...sequence(0, 0, 37), ...sequence(1, 0, 5), ...sequence(0, 37, 70)], [...sequence(1, 5, 6), ...sequence(0, 70, 72)]].entries()) {
+    ops.begin({ slot: Int32Array.from(rows, ({ slot }) => slot), position: Int32Array.from(rows, ({ position }) => position), token: Int32Array.from(rows.keys()) });
+    const looked = (seed: number, heads: number): Activation => ops.embed(encodedWeight(ops, 'fp32', rows.length, heads * shape.headDim, smallValues(seed, rows.length * heads * shape.headDim)));
+    const out = ops.attention(looked(330 + step, shape.heads), looked(340 + step, shape.kvHeads), looked(350 + step, shape.kvHeads), cache, 0, shape);
+    results.push(await ops.read(out, 'attention'));
+  }
+  ops.freeCache(cache);
+  const all = new Float32Array(results.reduce((length, one) => length + one.length, 0));
+  results.reduce((at, one) => (all.set(one, at), at + one.length), 0);
+  return all;
+}
