@@ -65,7 +65,7 @@ export const NATIVE_SOURCES: readonly string[] = [
   ...COMMON, 'instruction-sets.c', ...['plain', 'avx512', 'avx2', 'neon', 'fast-amx', 'fast-avx512', 'fast-avx2'].flatMap(filesOf),
   'bitwidth.h', 'device.h', 'memory.h', 'pool.h', 'program.h', 'weights.h',
   'attention.inc.h', 'execute.inc.h', 'functions.inc.h', 'int8.inc.h', 'linear.inc.h', 'rows.inc.h', 'sample.inc.h', 'statistics.h', 'statistics-node.h', 'statistics.inc.h',
-  'fast.inc.h', 'fast-amx.inc.h', 'fast-attention.inc.h', 'fast-avx512.inc.h', 'fast-functions.inc.h', 'fast-linear.inc.h',
+  'fast.inc.h', 'fast-amx.inc.h', 'fast-amx-attention.inc.h', 'fast-attention.inc.h', 'fast-avx512.inc.h', 'fast-functions.inc.h', 'fast-linear.inc.h',
 ];
 
 /** Folder of the C sources. */

@@ -4,10 +4,10 @@
  *
  *   s_j = (q . k_j) scale;  e_j = exp(s_j - max s);  out = (sum e_j v_j) / sum e_j
  *
- * A unit of work is FAST_ATTEND_ROWS rows and one kv head.
+ * A unit of work is op->row_block rows and one kv head.
  */
 
-enum { FAST_ATTEND_ROWS = 32, FAST_QUERIES = 4 };
+enum { FAST_QUERIES = 4 };
 
 /* A row's keys: [first, position] of one sequence. */
 struct fast_span { int32_t first, position; };
@@ -126,13 +126,13 @@ static void fast_attend_rows(const struct bw_op *op, int32_t from, int32_t to, i
   }
 }
 
-/* Units are (FAST_ATTEND_ROWS rows, kv head), kv heads fastest. */
+/* Units are (op->row_block rows, kv head), kv heads fastest. */
 static void fast_attend(const struct bw_op *op, int32_t from, int32_t to, struct bw_scratch *scratch) {
   const struct bw_cache *cache = op->handle;
   scratch->packed_program = 0;
   for (int32_t unit = from; unit < to; unit++) {
-    int32_t kv_head = unit % cache->kv_heads, row = unit / cache->kv_heads * FAST_ATTEND_ROWS;
-    int32_t end = row + FAST_ATTEND_ROWS < op->rows ? row + FAST_ATTEND_ROWS : op->rows;
+    int32_t kv_head = unit % cache->kv_heads, row = unit / cache->kv_heads * op->row_block;
+    int32_t end = row + op->row_block < op->rows ? row + op->row_block : op->rows;
     while (row < end) {
       int32_t stop = row + 1;
       while (stop < end && op->list[stop] == op->list[row]) stop++;

@@ -23,10 +23,11 @@ static size_t fast_scratch_bytes(const struct bw_op *op) {
   }
 }
 
-/* How attention is cut: FAST_ATTEND_ROWS rows of a kv head a unit, a unit a chunk. */
+/* How attention is cut: rows of a kv head a unit, few enough for all threads; a unit a chunk. (Its row_block moves no chunk: there is one block.) */
 static void fast_cut_attend(struct bw_op *op, int32_t threads) {
   const struct bw_cache *cache = op->handle;
-  op->units = (op->rows + FAST_ATTEND_ROWS - 1) / FAST_ATTEND_ROWS * cache->kv_heads;
+  op->row_block = op->rows >= 128 ? 64 : op->rows >= 32 ? 16 : 1;
+  op->units = (op->rows + op->row_block - 1) / op->row_block * cache->kv_heads;
   op->grain = threads == 1 && op->units > 0 ? op->units : 1;
   op->chunks = (op->units + op->grain - 1) / op->grain;
 }

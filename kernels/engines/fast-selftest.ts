@@ -23,7 +23,7 @@ const FP32_ROUNDOFF = 1 / 16384;
 
 export const FUSED_FP32: Computes = { words: 'fp32, fused', roundoff: FP32_ROUNDOFF };
 /** Both factors rounded to 8 bits, 2^-8 each at most: 2 * 2^-8 + 2^-16, and the sum. */
-export const BF16_TILES: Computes = { words: 'one row and fp32 weights: fp32, fused; more rows: bf16 products, fp32 sums', roundoff: 1 / 128 + 1 / 65536 + FP32_ROUNDOFF };
+export const BF16_TILES: Computes = { words: 'up to 3 rows, and fp32 weights: fp32, fused; more rows: bf16 products, fp32 sums, and attention to bf16 values', roundoff: 1 / 128 + 1 / 65536 + FP32_ROUNDOFF };
 
 /** Below this nothing counts: tiles take denormal numbers for zero. */
 const NOTHING = 1e-33;

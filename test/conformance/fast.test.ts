@@ -20,10 +20,10 @@ import { notRun } from '../not-run.ts';
 /**
  * Largest difference of a logit from the reference's, as a part of the largest logit, and the mean KL divergence in nats. fp32: a sum of some
  * hundred products, in other order. bf16: half a unit of 8 bits on each factor, averaged over the columns of every product on the way. int8: a
- * last bit of an activation may turn a code of 127 into its neighbour.
+ * last bit of an activation may turn its code into the neighbour, 1/127 of the row's largest away, and again in each layer.
  */
-const LOGITS = { fused: 2e-5, tiles: 0.03, int8: 0.03 };
-const MEAN_KL = { fused: 1e-9, tiles: 1e-4, int8: 1e-4 };
+const LOGITS = { fused: 2e-5, tiles: 0.03, int8: 0.06 };
+const MEAN_KL = { fused: 1e-9, tiles: 1e-4, int8: 2e-3 };
 
 const library = nativeLibrary();
 if (typeof library === 'string') notRun('engine fast', library);
@@ -33,7 +33,7 @@ else {
   for (const set of ['fast-amx', 'fast-avx512', 'fast-avx2']) if (!sets.includes(set)) notRun(`engine fast (${set})`, 'this processor or this library lacks it');
 
   for (const set of sets) {
-    const kindOf = (format: string) => (format === 'int8' ? 'int8' : computesOf(set) === BF16_TILES && format !== 'fp32' ? 'tiles' : 'fused');
+    const kindOf = (format: string) => (format === 'int8' ? 'int8' : computesOf(set) === BF16_TILES ? 'tiles' : 'fused');
     test(`${set}: every op and format within its bound, with threads`, async () => {
       await toleranceTest(set, computesOf(set), () => new RecordedOps(new NativeDevice(functions, set, 3)), 'full');
     });
