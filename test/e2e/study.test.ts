@@ -124,7 +124,7 @@ test("code in formats/nf4.ts: nf4's cells and what depends on their outputs", as
   const ran = studyCells(it);
   assert.ok(ran.includes('quantize:novel-1m/nf4'), 'quantize ran again');
   // A timing holds every format in each block and two tables describe every format: nf4's code counts for those too.
-  for (const cell of ran) assert.match(cell, /nf4|^speed:|^summarize:.*\/speed$|^claims:|^tabulate:(formats|layouts|speed_samples|metrics|machines|claims|claim_effects)$/, `${cell} does not depend on nf4.ts`);
+  for (const cell of ran) assert.match(cell, /nf4|^speed:|^summarize:.*\/speed$|^claims:|^tabulate:(formats|layouts|speed_samples|speed_runs|metrics|machines|claims|claim_effects)$/, `${cell} does not depend on nf4.ts`);
   for (const cell of ran) assert.not.match(cell, /^(summarize|tabulate):(?!.*speed|formats|layouts|metrics|machines|claim)/, `${cell}: equal outputs stop the wave`);
   project.write('kernels/formats/nf4.ts', before);
   check(await quick());

@@ -3,8 +3,8 @@ import type { Evidence } from './evidence.ts';
 
 export type Verdict = 'supported' | 'contradicted' | 'inconclusive' | 'by construction' | 'not testable here' | 'too noisy';
 
-/** Kinds of evidence: fidelity and sampling scores, nulls of equal size, timings, sizes. */
-export type Need = 'fidelity' | 'sampling' | 'nulls' | 'timings' | 'sizes';
+/** Kinds of evidence: fidelity and sampling scores, nulls of equal size, timings on the study's own engine and on others, sizes. */
+export type Need = 'fidelity' | 'sampling' | 'nulls' | 'timings' | 'otherTimings' | 'sizes';
 
 export interface Claim {
   readonly id: string;
