@@ -15,6 +15,7 @@ import { e, e2 } from './claims/e.ts';
 import { Evidence } from './claims/evidence.ts';
 import type { ClaimModel, ModelTimings, Timings } from './claims/evidence.ts';
 import { f } from './claims/f.ts';
+import { fewerBits } from './claims/fewer-bits.ts';
 import { SOURCE } from './claims/types.ts';
 import type { Claim, Effect, Judgement } from './claims/types.ts';
 import { readFidelity, readJson } from './score-output.ts';
@@ -23,8 +24,8 @@ import type { WeightsReport } from './summarize-weights.ts';
 import type { Found } from './table-rows.ts';
 import { guarded, listParam, textParam } from './task-values.ts';
 
-/** In the order of the source's claims. */
-export const claims: readonly Claim[] = [aQuality, aMemory, aSpeed, b, b2, c1, c2, d, e, e2, f];
+/** In the order of the source's claims, then our own. */
+export const claims: readonly Claim[] = [aQuality, aMemory, aSpeed, b, b2, c1, c2, d, e, e2, f, fewerBits];
 
 export const run: Run = async (cells, io) => {
   for (const [index, task] of cells.entries()) {
@@ -69,7 +70,7 @@ async function evidenceOf(task: TaskCell, io: TaskIo): Promise<Evidence> {
 /** A row of table claims. */
 function claimRow(claim: Claim, position: number, { verdict, scope, sentence, wouldChange }: Judgement, cell: string): object {
   return {
-    claim: claim.id, position, version: claim.version, title: claim.title, statement: claim.statement, source: SOURCE, operationalised: claim.operationalised,
+    claim: claim.id, position, version: claim.version, title: claim.title, statement: claim.statement, source: claim.source ?? SOURCE, operationalised: claim.operationalised,
     test: claim.test, margin: claim.margin, margin_reason: claim.marginReason, sql: claim.sql, verdict, scope, sentence, would_change: wouldChange, cell,
   };
 }

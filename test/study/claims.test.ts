@@ -26,7 +26,7 @@ function judged(id: string, from: Partial<Gatherings>, names: readonly string[] 
 }
 
 test('claims are complete, in order, and speak plainly', () => {
-  assert.equal(claims.map(({ id }) => id), ['a-quality', 'a-memory', 'a-speed', 'b', 'b2', 'c1', 'c2', 'd', 'e', 'e2', 'f']);
+  assert.equal(claims.map(({ id }) => id), ['a-quality', 'a-memory', 'a-speed', 'b', 'b2', 'c1', 'c2', 'd', 'e', 'e2', 'f', 'fewer-bits']);
   for (const { id, title, statement, operationalised, test: how, margin, marginReason, sql } of claims) {
     for (const text of [title, statement, operationalised, how, margin, marginReason]) assert.ok(text.trim().length > 5, id);
     assert.match(sql, /^(SELECT|WITH)[\s\S]*ORDER BY/, id);
@@ -180,6 +180,34 @@ test('d and e look at every engine of one machine, and one that cannot run takes
   const decode = effects.filter(({ part }) => part.startsWith('decode speed, int8'));
   assert.equal(decode.map(({ part, verdict }) => [part, verdict]), [['decode speed, int8 / fp16, engine native', 'supported'], ['decode speed, int8 / fp16, engine fast', 'contradicted']]);
   assert.match(scope, /engines native and fast, prompts/);
+});
+
+test('fewer bits: faster beyond the caches, and not within', () => {
+  const [small, large] = [{ weights: 5e5 }, { weights: 2e7, model: 'n' }];
+  const at = (inside: number, beyond: number, engine = 'native', options = {}): Judgement =>
+    judged('fewer-bits', { timings: [...timed(engine, { nf4: inside }, { ...small, ...options }), ...timed(engine, { nf4: beyond }, { ...large, ...options })] }, ['m', 'n']);
+  const both = at(1.02, 2.5);
+  assert.is(both.verdict, 'supported');
+  assert.is(both.sentence, 'It is as stated for native on m and n.');
+  assert.match(both.scope, /engine native, prompts of 64 tokens, one sequence, 1 thread, fp16 weights in L2 and memory$/);
+  assert.equal(both.effects.map(({ part, marginLow, marginHigh, level }) => [part, marginLow, marginHigh, level]), [
+    ['decode speed, nf4 / fp16, engine native, weights in L2', undefined, 1.1, 0.975], ['decode speed, nf4 / fp16, engine native, weights in memory, beyond the caches', 1.1, undefined, 0.975],
+  ]);
+  assert.is(at(1.02, 1.05).verdict, 'contradicted');
+  assert.is(at(1.3, 2.5).verdict, 'contradicted');
+  assert.is(at(1.02, 2.5, 'native', { drift: 1.1 }).verdict, 'too noisy');
+  assert.is(at(1.02, 2.5, 'wasm').sentence, 'No engine that is built for speed was timed.');
+});
+
+test('fewer bits: half of it carries no verdict but can refute the whole; L3 is shown', () => {
+  const only = (weights: number, nf4: number): Judgement => judged('fewer-bits', { timings: timed('native', { nf4 }, { weights }) });
+  const half = only(5e5, 1.02);
+  assert.is(half.verdict, 'not testable here');
+  assert.is(half.sentence, 'No model of the study has fp16 weights in memory, beyond the caches, so half of the claim cannot be tested here; it is as stated for native on m.');
+  assert.is(only(5e5, 1.5).verdict, 'contradicted');
+  const between = only(4e6, 1.5);
+  assert.is(between.verdict, 'not testable here');
+  assert.equal(between.effects.map(({ verdict }) => verdict), ['shown']);
 });
 
 const made = stage({ name: 'made', title: 'Made', determinism: 'exact', module: 'made.ts', outputs: ['scores', 'report', 'samples'] });

@@ -10,9 +10,11 @@ export interface Claim {
   readonly id: string;
   /** Short, for headings. */
   readonly title: string;
+  /** Where it comes from, when not from SOURCE. */
+  readonly source?: string;
   /** The source's claim in our words. */
   readonly statement: string;
-  /** 'first version' or 'later version' of the abstract. */
+  /** 'first version' or 'later version' of the abstract; of a claim of ours, what it is about. */
   readonly version: string;
   /** How it becomes something that can be decided, and by which test. */
   readonly operationalised: string;
