@@ -71,6 +71,7 @@ CREATE TABLE metrics (                   -- aggregates without a sampling settin
   model VARCHAR NOT NULL, format VARCHAR NOT NULL,
   text VARCHAR,                          -- null: all texts of the study
   temperature DOUBLE, top_k INTEGER, max_new_tokens INTEGER,
+  engine VARCHAR,                        -- which one was timed, or holds so many bytes; null: exact, the same on every engine
   value DOUBLE NOT NULL, low DOUBLE, high DOUBLE,                   -- 95 % interval where one is defined
   unit VARCHAR NOT NULL, n BIGINT NOT NULL, clusters INTEGER,       -- n tokens (or texts), of so many windows (or prompts)
   exact BOOLEAN NOT NULL,                -- false: measured on a machine
@@ -102,6 +103,22 @@ CREATE TABLE speed_samples (             -- one timing: a format once in a block
   phase VARCHAR NOT NULL,                -- prefill | decode
   pair VARCHAR NOT NULL,                 -- 'A' for all; 'A2' for the second run of the format timed twice (A/A)
   block INTEGER NOT NULL, place INTEGER NOT NULL, tokens INTEGER NOT NULL, duration_ms DOUBLE NOT NULL, cell VARCHAR NOT NULL
+);
+
+CREATE TABLE speed_runs (                -- all formats of a model timed on one engine: what was asked for, and what else the machine did
+  model VARCHAR NOT NULL, engine VARCHAR NOT NULL, machine VARCHAR NOT NULL,
+  own BOOLEAN NOT NULL,                  -- the study's own engine, which computed its exact results
+  build VARCHAR NOT NULL,
+  threads INTEGER NOT NULL,              -- that the engine might use
+  prompt_tokens INTEGER NOT NULL, blocks INTEGER NOT NULL,
+  base_bytes BIGINT NOT NULL,            -- working set of a step in the base format: its weights, as the engine holds them
+  level VARCHAR NOT NULL,                -- the smallest level that holds it: L2 | L3 | memory
+  least_tokens INTEGER NOT NULL,         -- decoded in the shortest timing
+  wall_ms DOUBLE NOT NULL, cpu_per_wall DOUBLE NOT NULL,            -- of its process, over all blocks
+  steal_share DOUBLE,                    -- of all processors' time, given to others by the host; null: the system does not tell
+  load_average DOUBLE NOT NULL,          -- the largest at the end of a block
+  mhz DOUBLE,                            -- median over blocks; null: the system does not tell
+  cell VARCHAR NOT NULL
 );
 
 CREATE TABLE kernel_rates (              -- npm run bench: what an engine or a peer reached at one kind of work; empty where it was not run

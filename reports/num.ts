@@ -47,7 +47,8 @@ const METRICS: ReadonlySet<string> = new Set(['metrics', 'sweep_metrics']);
 
 /** The id of a number: `kl_mean.novel-4m.nf4`, `quality_shift.novel-4m.nf4.T0.7.k0`, `artifacts.linear_bytes.novel-4m.nf4`. */
 export function numberId(row: Row, table: string, column: string): string {
-  const keys = KEYS[table];
+  // A row at a sampler's setting is one of sweep_metrics, by whichever of the two names it is printed.
+  const keys = KEYS[METRICS.has(table) && typeof row['temperature'] === 'number' ? 'sweep_metrics' : table];
   if (!keys) throw new TypeError(`num: unknown table "${table}"; tables are ${Object.keys(KEYS).join(', ')}`);
   const parts: string[] = !METRICS.has(table) ? [table, column] : column === 'value' ? [] : [column];
   for (const key of keys) {

@@ -3,7 +3,7 @@
 /** One column as declared: name, DuckDB type. */
 export interface Column { readonly name: string; readonly type: string }
 
-const METRIC_KEYS = ['quantity', 'model', 'format', 'text', 'temperature', 'top_k', 'max_new_tokens'];
+const SWEEP_KEYS = ['quantity', 'model', 'format', 'text', 'temperature', 'top_k', 'max_new_tokens'];
 
 /** Columns that identify a row: the id of a number on the site is made of these, so they never include a run. */
 export const KEYS: { readonly [table: string]: readonly string[] } = {
@@ -16,10 +16,11 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
   windows: ['model', 'format', 'text', 'window'],
   token_scores: ['model', 'format', 'text', 'window', 'position'],
   sampling_windows: ['model', 'format', 'text', 'window', 'temperature', 'top_k'],
-  metrics: METRIC_KEYS,
-  sweep_metrics: METRIC_KEYS,
+  metrics: [...SWEEP_KEYS, 'engine'],
+  sweep_metrics: SWEEP_KEYS,
   generations: ['model', 'format', 'prompt', 'seed', 'temperature', 'top_k'],
   speed_samples: ['model', 'format', 'engine', 'machine', 'phase', 'pair', 'block'],
+  speed_runs: ['model', 'engine', 'machine'],
   kernel_rates: ['suite', 'who', 'format', 'shape', 'phase', 'batch', 'threads'],
   machines: ['machine'],
   claims: ['claim', 'version'],

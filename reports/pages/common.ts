@@ -16,6 +16,8 @@ export interface MetricRow extends Row {
   readonly temperature: number | null; readonly top_k: number | null; readonly max_new_tokens: number | null;
   readonly value: number; readonly low: number | null; readonly high: number | null; readonly unit: string; readonly n: number; readonly clusters: number | null;
   readonly exact: boolean; readonly cell: string; readonly family: string;
+  /** Of table metrics: null for what every exact engine gives alike. */
+  readonly engine?: string | null;
 }
 
 /** Models, smallest first. */

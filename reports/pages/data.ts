@@ -12,7 +12,7 @@ const WHAT: { readonly [table: string]: string } = {
   models: 'a model of the study', formats: 'a weight format', layouts: 'a part of a format’s byte layout', artifacts: 'a model in a format: its stored bytes',
   tensor_errors: 'a quantized tensor: its error', texts: 'a text that was scored', windows: 'a window of a text under a format: sums over its tokens',
   token_scores: 'a scored token under a format', sampling_windows: 'a window at a temperature and top_k: the sampler’s distribution against the base’s',
-  metrics: 'an aggregate with its interval', sweep_metrics: 'an aggregate at a temperature and top_k, with its interval', generations: 'a text that was written', speed_samples: 'a timing',
+  metrics: 'an aggregate with its interval', sweep_metrics: 'an aggregate at a temperature and top_k, with its interval', generations: 'a text that was written', speed_samples: 'a timing', speed_runs: 'a model timed on an engine, and what else the machine did',
   kernel_rates: 'an engine or a peer at one kind of work', machines: 'a machine that measured', claims: 'a claim with its verdict', claim_effects: 'an estimate that a verdict rests on', sources: 'a file that came from outside: origin, hash, licence',
 };
 

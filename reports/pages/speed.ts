@@ -1,4 +1,4 @@
-/** Speed and memory: distributions, the machine's own noise beside them, and no verdict where none is due. */
+/** Speed and memory, engine by engine: distributions, the machine's own noise beside them, and no verdict where none is due. */
 import { figure, sharedDomain, stripPanel } from '../charts.ts';
 import type { Panel } from '../charts.ts';
 import { html, link, list, lit } from '../html.ts';
@@ -6,69 +6,131 @@ import type { Content, Html } from '../html.ts';
 import { term } from '../glossary.ts';
 import { derived, num } from '../num.ts';
 import type { Row } from '../num.ts';
-import type { Page, PageInput } from '../page.ts';
-import { missing } from '../page.ts';
+import type { FailedCell, Page, PageInput } from '../page.ts';
+import { failureAnchor, missing } from '../page.ts';
 import { table } from '../table.ts';
-import { find, formatName, formats, gaps, metrics, modelName, models, nothing } from './common.ts';
-import type { MetricRow, ModelRow } from './common.ts';
+import { find, formatName, formats, gaps, metrics, modelName, models, nothing, plural } from './common.ts';
+import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 
-/** Engines whose speed says nothing about the formats: without kernels for packed weights, they decode first. */
+/** Engines that are there to give the same bits where nothing faster can run: their speed says little of the formats. */
 const NO_VERDICT = new Set(['reference', 'wasm']);
 
 /** How far from 1 the interval of an A/A ratio may reach. */
 const NOISE = 0.025;
+/** A smaller ratio to the base is none that a reader would care for. */
+const GAIN = 1.1;
+/** Where a working set lies, in words. */
+const WHERE: { readonly [level: string]: string } = { L2: 'in L2', L3: 'in L3', memory: 'in memory, beyond the caches' };
+
+const TIMED = ['decode_tokens_per_second', 'prefill_tokens_per_second', 'decode_ratio_to_base', 'prefill_ratio_to_base', 'decode_aa_ratio', 'prefill_aa_ratio', 'time_to_first_token', 'decode_latency_p50', 'decode_latency_p95', 'decode_latency_p99'];
+const RUNS = 'speed_runs';
 
 interface Sample extends Row { readonly model: string; readonly format: string; readonly family: string; readonly engine: string; readonly machine: string; readonly phase: string; readonly value: number; readonly median: number }
+interface Run extends Row {
+  readonly model: string; readonly engine: string; readonly machine: string; readonly own: boolean; readonly threads: number; readonly prompt_tokens: number; readonly level: string;
+  readonly steal_share: number | null; readonly mhz: number | null;
+}
+
+/** What one engine's part of the page is drawn from. */
+interface Timed { readonly engine: string; readonly samples: readonly Sample[]; readonly rows: readonly MetricRow[]; readonly runs: readonly Run[] }
+/** What all parts share. */
+interface Shared { readonly all: readonly ModelRow[]; readonly listed: readonly FormatRow[]; readonly gap: Awaited<ReturnType<typeof gaps>> }
 
 export const speed: Page = {
   name: 'speed',
   path: () => 'speed.html',
-  tables: ['models', 'formats', 'metrics', 'speed_samples', 'machines', 'artifacts'],
+  tables: ['models', 'formats', 'metrics', 'speed_samples', RUNS, 'machines', 'artifacts'],
   async write(input) {
-    const all = await models(input);
+    const shared: Shared = { all: await models(input), listed: await formats(input), gap: await gaps(input) };
     const samples = await input.query<Sample>(`SELECT s.*, coalesce(f.family, 'other') AS family, 1000 * tokens / duration_ms AS value,
         median(1000 * tokens / duration_ms) OVER (PARTITION BY s.model, s.format, s.phase, s.machine, s.engine) AS median
       FROM speed_samples s LEFT JOIN formats f USING (format) WHERE pair = 'A' ORDER BY s.model, s.machine, s.phase, f.position, block`);
-    const rows = await metrics(input, ['decode_tokens_per_second', 'prefill_tokens_per_second', 'decode_ratio_to_base', 'prefill_ratio_to_base', 'decode_aa_ratio', 'prefill_aa_ratio', 'held_bytes', 'weight_bytes', 'bits_per_weight_linear', 'bits_per_weight_model'], 'm.text IS NULL');
-    const engines = [...new Set(samples.map((s) => s.engine))];
+    const runs = await input.query<Run>(`SELECT r.* FROM ${RUNS} r LEFT JOIN models m USING (model) ORDER BY m.parameters, r.model, r.own DESC, r.engine, r.machine`);
+    const rows = await metrics(input, [...TIMED, 'held_bytes', 'weight_bytes', 'bits_per_weight_linear', 'bits_per_weight_model'], 'm.text IS NULL');
+    // The study's own engine first, and the others by name.
+    const own = new Set(runs.filter((r) => r.own).map((r) => r.engine));
+    const named = [...new Set([...samples, ...runs, ...rows].flatMap((r) => (typeof r.engine === 'string' ? [r.engine] : [])))];
+    const engines = named.sort((a, b) => Number(own.has(b)) - Number(own.has(a)) || (a < b ? -1 : 1));
+    const timed = engines.map((engine): Timed => ({ engine, samples: samples.filter((s) => s.engine === engine), rows: rows.filter((r) => r.engine === engine), runs: runs.filter((r) => r.engine === engine) }));
     return {
       title: 'Speed and memory',
-      body: html`${lead(all, rows, engines)}
-${samples.length === 0 ? nothing('speed') : html`${await distributions(all, samples, rows, 'decode')}${await distributions(all, samples, rows, 'prefill')}`}
-${await rates(input, all, rows)}
+      body: html`${lead(shared.all, rows, timed)}
+${notRun(input.failed)}
+${timed.length === 0 ? nothing('speed') : await Promise.all(timed.map((one) => section(one, shared)))}
 <h2 id="memory">Memory</h2>
-${await memory(input, all, rows)}
-${await machinesOf(input)}`,
+${await memory(input, shared, rows, engines)}
+${await machinesOf(input, runs)}`,
     };
   },
 };
 
-function lead(all: readonly ModelRow[], rows: readonly MetricRow[], engines: readonly string[]): Html {
-  const silent = engines.filter((engine) => NO_VERDICT.has(engine));
+function lead(all: readonly ModelRow[], rows: readonly MetricRow[], timed: readonly Timed[]): Html {
   const model = all.at(-1);
   const base = find(rows, { quantity: 'weight_bytes', model: model?.model ?? '', format: model?.base_format ?? '' });
   const small = rows.filter((r) => r.quantity === 'weight_bytes' && r.model === model?.model).sort((a, b) => a.value - b.value)[0];
   const size = base && small && small.format !== base.format ? html`The weights of ${modelName(model!.model)} take ${num(small)} in ${small.format} and ${num(base)} in ${base.format}. ` : html``;
+  const engines = timed.map(({ engine }) => engine);
+  const which = engines.length === 0 ? html`` : html`Timed on ${engines.length === 1 ? html`the engine ${engines[0]!}` : html`the engines ${list(engines)}`}. `;
+  const silent = engines.filter((engine) => NO_VERDICT.has(engine));
   const caution = silent.length > 0
-    ? html`The timings are of the ${silent.length === 1 ? 'engine' : 'engines'} ${list(silent)}, which decodes 4-bit weights before the product instead of using them as they are: they describe this run and give no verdict on the formats’ speed.`
+    ? html`${list(silent)} ${silent.length === 1 ? 'is' : 'are'} there to give the same bits where nothing faster can run: ${silent.length === 1 ? 'its' : 'their'} timings describe this run and give no verdict on the formats’ speed.`
     : html``;
-  return html`<p class="lead">${size}${caution}</p>`;
+  return html`<p class="lead">${size}${which}${caution}</p>`;
+}
+
+/** Timings that could not be taken, once for each engine and reason. A cell that times names its engine in its parameters. */
+function notRun(failed: readonly FailedCell[]): Html {
+  const cells = failed.filter(({ params }) => typeof params['engine'] === 'string');
+  const same = (a: FailedCell, b: FailedCell): boolean => a.params['engine'] === b.params['engine'] && a.failure.sentence === b.failure.sentence;
+  const reasons = cells.filter((cell, index) => cells.findIndex((other) => same(cell, other)) === index);
+  return html`${reasons.map(({ cell, params, failure }) => html`<p class="note">${lit(String(params['engine']), 'name')}: not run: ${link(`failures.html#${failureAnchor(cell)}`, failure.sentence)}.</p>
+`)}`;
+}
+
+async function section(timed: Timed, shared: Shared): Promise<Html> {
+  const { engine, runs } = timed;
+  const first = runs[0];
+  const how = first ? html`<p>At most ${num(first, `${RUNS}.threads`)} ${plural(first.threads, 'thread')}, one sequence, a prompt of ${num(first, `${RUNS}.prompt_tokens`)} tokens.</p>` : '';
+  return html`<h2 id="engine-${engine}">Engine ${engine}</h2>
+${how}${gains(timed, shared)}
+${await distributions(timed, shared, 'decode')}${await distributions(timed, shared, 'prefill')}
+${ratesTable(timed, shared)}
+${latencies(timed, shared)}
+${noise(timed, shared)}`;
+}
+
+/** What fewer bits gain in decoding, by where the base's weights lie. Nothing of engines that give no verdict. */
+function gains({ engine, rows, runs }: Timed, { all }: Shared): Html {
+  if (NO_VERDICT.has(engine)) return html``;
+  const sentences = all.flatMap(({ model, base_format: base }) => {
+    const ratio = find(rows, { quantity: 'decode_ratio_to_base', model, format: 'nf4' });
+    const run = runs.find((r) => r.model === model);
+    if (ratio === undefined || run === undefined) return [];
+    return [html`The weights of ${modelName(model)} in ${base} lie ${WHERE[run.level] ?? 'where the system does not tell'}; nf4 decodes at ${num(ratio)} times the rate: ${finding(ratio)}. `];
+  });
+  return sentences.length === 0 ? html`` : html`<p>${sentences}</p>`;
+}
+
+function finding({ low, high }: MetricRow): string {
+  if (low === null || high === null) return 'too few blocks to say more';
+  if (low >= GAIN) return 'fewer bits are fewer bytes to read';
+  if (high < 1 / GAIN) return 'fewer bits cost time there';
+  return high < GAIN ? 'no gain from fewer bits' : 'the blocks vary too much to say whether fewer bits gain';
 }
 
 /** The fastest format of the largest model against its base, where the interval allows to name one. */
-function pace(all: readonly ModelRow[], rows: readonly MetricRow[], phase: 'decode' | 'prefill'): Content {
+function pace({ engine, rows }: Timed, { all }: Shared, phase: 'decode' | 'prefill'): Content {
   const doing = phase === 'decode' ? 'decodes' : 'reads a prompt';
   const own = rows.filter((r) => r.quantity === `${phase}_ratio_to_base` && r.model === all.at(-1)?.model).sort((a, b) => b.value - a.value);
   const fastest = own[0];
-  if (!fastest || fastest.low === null) return phase === 'decode' ? 'Decoding, one token after another' : 'Prefill, a prompt at once';
-  return fastest.low > 1 ? html`On ${fastest.model} ${fastest.format} ${doing} fastest, at ${num(fastest)} times its base's rate` : html`On ${fastest.model} no format ${doing} measurably faster than its base`;
+  if (!fastest || fastest.low === null) return phase === 'decode' ? `Decoding on ${engine}, one token after another` : `Prefill on ${engine}, a prompt at once`;
+  return fastest.low > 1 ? html`On ${fastest.model} ${fastest.format} ${doing} fastest on ${engine}, at ${num(fastest)} times its base's rate` : html`On ${fastest.model} no format ${doing} measurably faster on ${engine} than its base`;
 }
 
-async function distributions(all: readonly ModelRow[], samples: readonly Sample[], rows: readonly MetricRow[], phase: 'decode' | 'prefill'): Promise<Html> {
-  const own = samples.filter((s) => s.phase === phase);
-  if (own.length === 0) return html``;
+async function distributions(timed: Timed, shared: Shared, phase: 'decode' | 'prefill'): Promise<Html> {
+  const own = timed.samples.filter((s) => s.phase === phase);
   const panels: Panel[] = [];
-  for (const model of all) {
+  for (const model of shared.all) {
     for (const machine of [...new Set(own.map((s) => s.machine))]) {
       const here = own.filter((s) => s.model === model.model && s.machine === machine);
       if (here.length === 0) continue;
@@ -77,8 +139,8 @@ async function distributions(all: readonly ModelRow[], samples: readonly Sample[
     }
   }
   return figure({
-    id: phase, panels,
-    title: pace(all, rows, phase),
+    id: `${phase}-${timed.engine}`, panels,
+    title: pace(timed, shared, phase),
     subtitle: html`${phase === 'decode' ? 'Decoding, one token after another' : 'Prefill, a prompt at once'}: tokens per second, one stroke for each timing, the median thicker. Blocks in random order; nothing was dropped. Scales differ between models.`,
     data: table({
       columns: [{ head: 'model', cell: (s) => modelName(s.model) }, { head: 'format', cell: formatName }, { head: 'machine', cell: (s) => s.machine }, { head: 'block', cell: (s) => lit(Number(s['block']), 'ordinal') },
@@ -88,35 +150,55 @@ async function distributions(all: readonly ModelRow[], samples: readonly Sample[
   });
 }
 
-async function rates(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
-  const timed = rows.filter((r) => /_tokens_per_second$|_ratio/.test(r.quantity));
-  if (timed.length === 0) return html``;
-  const listed = await formats(input);
-  const gap = await gaps(input);
-  const at = (quantity: string) => (line: { model: string; format: string }): MetricRow | undefined => find(rows, { quantity, model: line.model, format: line.format });
-  const noise = all.flatMap((m) => rows.filter((r) => r.model === m.model && r.quantity.endsWith('aa_ratio')));
-  const noisy = noise.filter((r) => r.low !== null && r.high !== null && (r.low < 1 - NOISE || r.high > 1 + NOISE));
-  return html`<h2>Rates</h2>
-${table({
-    caption: 'Medians over blocks, with intervals; ratios are medians of paired ratios to the base within a block.',
-    rows: all.flatMap((m) => listed.map((f) => ({ ...f, model: m.model }))).filter((line) => timed.some((r) => r.model === line.model && r.format === line.format)),
-    group: (line) => line.model,
+interface Line extends FormatRow { readonly model: string }
+/** A line for each model and format that was timed. */
+const lines = ({ rows }: Timed, { all, listed }: Shared): Line[] =>
+  all.flatMap(({ model }) => listed.map((f): Line => ({ ...f, model }))).filter((line) => rows.some((r) => r.model === line.model && r.format === line.format && TIMED.includes(r.quantity)));
+const at = (rows: readonly MetricRow[], quantity: string, engine?: string) => (line: { model: string; format: string }): MetricRow | undefined =>
+  find(rows, { quantity, model: line.model, format: line.format, ...(engine === undefined ? {} : { engine }) });
+
+function ratesTable(timed: Timed, shared: Shared): Html {
+  const shown = lines(timed, shared);
+  const { rows } = timed, { gap } = shared;
+  return shown.length === 0 ? html`` : table({
+    caption: html`Rates on ${timed.engine}: medians over blocks, with intervals; ratios are medians of paired ratios to the base within a block.`,
+    rows: shown, group: (line) => line.model,
     columns: [
       { head: 'format', cell: formatName },
-      { head: 'decode, tokens/s', number: at('decode_tokens_per_second'), gap },
-      { head: 'ratio to base', number: at('decode_ratio_to_base'), gap },
-      { head: 'prefill, tokens/s', number: at('prefill_tokens_per_second'), gap },
-      { head: 'ratio to base', number: at('prefill_ratio_to_base'), gap },
+      { head: 'decode, tokens/s', number: at(rows, 'decode_tokens_per_second'), gap },
+      { head: 'ratio to base', number: at(rows, 'decode_ratio_to_base'), gap },
+      { head: 'prefill, tokens/s', number: at(rows, 'prefill_tokens_per_second'), gap },
+      { head: 'ratio to base', number: at(rows, 'prefill_ratio_to_base'), gap },
     ],
-  })}
-${noise.length > 0 ? html`<p>The machine's own noise, from the ${term('a-a-pair')}: a format timed twice in each block differs from itself by a factor of ${list(noise.map((r) => html`${num(r)} (${r.model}, ${r.quantity.startsWith('decode') ? 'decode' : 'prefill'})`))}.${noisy.length > 0 ? html` An interval that leaves ±${lit('2.5 %', 'definition')} means that a comparison there is too noisy for a verdict: ${derived('noisy', noisy.length, html`intervals of A/A ratios above that leave the limits.`, { as: 'count' })} of ${derived('pairs', noise.length, html`A/A ratios above.`, { as: 'count' })} do. Longer timings (speed.seconds in data/study.yaml) narrow them.` : ''}</p>` : ''}`;
+  });
 }
 
-async function memory(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
-  const listed = await formats(input);
-  const gap = await gaps(input);
+function latencies(timed: Timed, shared: Shared): Html {
+  const { rows } = timed;
+  const shown = lines(timed, shared).filter((line) => rows.some((r) => r.model === line.model && r.format === line.format && /latency|first_token/.test(r.quantity)));
+  const few = (): Html => html`<span class="missing">too few steps</span>`;
+  return shown.length === 0 ? html`` : html`<details><summary>Time to the first token, and from token to token</summary>${table({
+    caption: html`In ms: the prompt read and the logits of its last token there, median over blocks; and percentiles of single decoding steps.`,
+    rows: shown, group: (line) => line.model,
+    columns: [
+      { head: 'format', cell: formatName },
+      { head: 'first token', number: at(rows, 'time_to_first_token'), gap: few },
+      { head: html`p${lit('50', 'definition')}`, number: at(rows, 'decode_latency_p50'), gap: few },
+      { head: html`p${lit('95', 'definition')}`, number: at(rows, 'decode_latency_p95'), gap: few },
+      { head: html`p${lit('99', 'definition')}`, number: at(rows, 'decode_latency_p99'), gap: few },
+    ],
+  })}</details>`;
+}
+
+function noise({ engine, rows }: Timed, { all }: Shared): Html {
+  const pairs = all.flatMap((m) => rows.filter((r) => r.model === m.model && r.quantity.endsWith('aa_ratio')));
+  if (pairs.length === 0) return html``;
+  const noisy = pairs.filter((r) => r.low !== null && r.high !== null && (r.low < 1 - NOISE || r.high > 1 + NOISE));
+  return html`<p>The machine's own noise, from the ${term('a-a-pair')}: a format timed twice in each block differs from itself by a factor of ${list(pairs.map((r) => html`${num(r)} (${r.model}, ${r.quantity.startsWith('decode') ? 'decode' : 'prefill'})`))}.${noisy.length > 0 ? html` An interval that leaves ±${lit('2.5 %', 'definition')} means that a comparison there is too noisy for a verdict: ${derived(`noisy.${engine}`, noisy.length, html`intervals of A/A ratios above that leave the limits.`, { as: 'count' })} of ${derived(`pairs.${engine}`, pairs.length, html`A/A ratios above.`, { as: 'count' })} do. Longer timings (speed.seconds in data/study.yaml) narrow them.` : ''}</p>`;
+}
+
+async function memory(input: PageInput, { all, listed, gap }: Shared, rows: readonly MetricRow[], engines: readonly string[]): Promise<Html> {
   const artifacts = await input.query<Row & { model: string; format: string; alias_of: string | null }>('SELECT * FROM artifacts');
-  const at = (quantity: string) => (line: { model: string; format: string }): MetricRow | undefined => find(rows, { quantity, model: line.model, format: line.format });
   if (artifacts.length === 0) return nothing('stored bytes');
   const artifact = (line: { model: string; format: string }): Row | undefined => artifacts.find((a) => a.model === line.model && a.format === line.format);
   return html`<p>Bytes are counted, not sampled. Only linear layers are quantized; embeddings and norms stay in the base type, so small models shrink less than their ${term('bits-per-weight')} suggest. What an engine holds besides the weights (decoded copies, caches, workspace) is its own.</p>
@@ -127,21 +209,33 @@ ${table({
       { head: 'format', cell: formatName },
       { head: 'linear layers', number: artifact, what: 'artifacts.linear_bytes', options: { as: 'bytes' }, gap: (l) => missing(input.failed, { model: l.model, format: l.format }) },
       { head: 'everything else', number: artifact, what: 'artifacts.other_bytes', options: { as: 'bytes' } },
-      { head: 'bits per weight, linear', number: at('bits_per_weight_linear'), options: { decimals: 3 } },
-      { head: 'whole model', number: at('bits_per_weight_model'), options: { decimals: 2 } },
-      { head: 'held by the engine', number: at('held_bytes'), options: { as: 'bytes' }, gap },
+      { head: 'bits per weight, linear', number: at(rows, 'bits_per_weight_linear'), options: { decimals: 3 } },
+      { head: 'whole model', number: at(rows, 'bits_per_weight_model'), options: { decimals: 2 } },
+      ...engines.map((engine) => ({ head: `held by ${engine}`, number: at(rows, 'held_bytes', engine), options: { as: 'bytes' as const }, gap })),
     ],
   })}`;
 }
 
-async function machinesOf(input: PageInput): Promise<Html> {
+async function machinesOf(input: PageInput, runs: readonly Run[]): Promise<Html> {
   const rows = await input.query<Row & { machine: string; cpu: string; os: string; node: string }>('SELECT * FROM machines ORDER BY machine');
   if (rows.length === 0) return html``;
+  const untold = (): Html => html`<span class="missing">the system does not tell</span>`;
   return html`<h2 id="machines">Machines</h2>
 ${table({ rows, columns: [
     { head: 'label', cell: (m) => m.machine }, { head: 'processor', cell: (m) => lit(m.cpu, 'name') },
     { head: 'cores', number: (m) => m, what: 'machines.cores' }, { head: 'memory', number: (m) => m, what: 'machines.memory_bytes', options: { as: 'bytes' } },
     { head: 'system', cell: (m) => lit(m.os, 'name') }, { head: 'Node', cell: (m) => lit(m.node, 'name') },
   ] })}
+${runs.length === 0 ? '' : html`<details><summary>What else the machine did while it timed</summary>${table({
+    caption: html`Steal is the share of all processors' time that the host gave to others; the load is the largest of the last minute's averages; the clock is as the system states it.`,
+    rows: runs, columns: [
+      { head: 'model', cell: (r) => modelName(r.model) }, { head: 'engine', cell: (r) => r.engine }, { head: 'machine', cell: (r) => r.machine },
+      { head: 'base weights', number: (r) => r, what: `${RUNS}.base_bytes`, options: { as: 'bytes' } }, { head: 'lie', cell: (r) => WHERE[r.level] ?? '' },
+      { head: 'blocks', number: (r) => r, what: `${RUNS}.blocks` }, { head: 'fewest tokens', number: (r) => r, what: `${RUNS}.least_tokens` },
+      { head: 'CPU per wall time', number: (r) => r, what: `${RUNS}.cpu_per_wall`, options: { decimals: 2 } }, { head: 'load', number: (r) => r, what: `${RUNS}.load_average`, options: { decimals: 1 } },
+      { head: 'steal', number: (r) => (r.steal_share === null ? undefined : r), what: `${RUNS}.steal_share`, options: { as: 'percent', decimals: 1 }, gap: untold },
+      { head: 'MHz', number: (r) => (r.mhz === null ? undefined : r), what: `${RUNS}.mhz`, options: { decimals: 0 }, gap: untold },
+    ],
+  })}</details>`}
 <p class="note">A measured number belongs to its machine. How speed was measured: ${link('method.html#speed', 'method')}. What the kernels reach beside the memory: ${link('kernels.html', 'kernels against the memory')}.</p>`;
 }

@@ -4,7 +4,8 @@
  *   fetch:<model>                      tokenize:<model>/<text>             quantize:<model>/<format>
  *   score:<model>/<format>/<text>      score:<model>/<format>/<text>/T0.7/k40
  *   generate:<model>/<format>/greedy   generate:<model>/<format>/T0.7/k40/s1
- *   judge:... as generate              speed:<model>                       tabulate:<table>
+ *   judge:... as generate              speed:<model>/auto                  speed-other:<model>/<engine>
+ *   tabulate:<table>
  */
 
 /** Where a text was sampled. Temperature 0 and top_k 1 are both greedy and need no seed. */

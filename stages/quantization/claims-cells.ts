@@ -16,7 +16,7 @@ export const claimsStage = stage({
 });
 
 /** The cells of one model that claims rest on. */
-export type ClaimedModel = Pick<SummarizedModel, 'quantized' | 'scored' | 'timed'> & {
+export type ClaimedModel = Pick<SummarizedModel, 'quantized' | 'scored' | 'timed' | 'timedOthers'> & {
   readonly model: Pick<StudyModel, 'name' | 'baseFormat' | 'architecture' | 'parametersEstimate'>;
 };
 
@@ -33,6 +33,7 @@ export function claimCells(models: readonly ClaimedModel[], formats: readonly st
       sampling: () => scored('sampling'),
       nulls: () => scored('null'),
       timings: () => gather(models.map(({ timed }) => output(timed))),
+      otherTimings: () => gather(models.flatMap(({ timedOthers }) => timedOthers.map((from) => output(from)))),
       sizes: () => gather(models.flatMap(({ quantized }) => [...quantized].filter(([format]) => own.includes(format)).map(([, from]) => output(from, 'report')))),
     };
     return cell(claimsStage, id, {

@@ -2,7 +2,7 @@
  * The register of claims, and the stage that decides them. Adding a claim is one file in claims/ and one line here; its rule is written
  * before its result.
  */
-import type { Gathered, Run, TaskCell, TaskIo } from '../dag/index.ts';
+import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
 import { idPath } from './cell-ids.ts';
 import { aMemory } from './claims/a-memory.ts';
 import { aQuality } from './claims/a-quality.ts';
@@ -13,17 +13,19 @@ import { c1, c2 } from './claims/c.ts';
 import { d } from './claims/d.ts';
 import { e, e2 } from './claims/e.ts';
 import { Evidence } from './claims/evidence.ts';
-import type { ClaimModel, Timings } from './claims/evidence.ts';
+import type { ClaimModel, ModelTimings, Timings } from './claims/evidence.ts';
 import { f } from './claims/f.ts';
+import { fewerBits } from './claims/fewer-bits.ts';
 import { SOURCE } from './claims/types.ts';
 import type { Claim, Effect, Judgement } from './claims/types.ts';
 import { readFidelity, readJson } from './score-output.ts';
 import type { NullScores, SamplingScores } from './score-output.ts';
 import type { WeightsReport } from './summarize-weights.ts';
+import type { Found } from './table-rows.ts';
 import { guarded, listParam, textParam } from './task-values.ts';
 
-/** In the order of the source's claims. */
-export const claims: readonly Claim[] = [aQuality, aMemory, aSpeed, b, b2, c1, c2, d, e, e2, f];
+/** In the order of the source's claims, then our own. */
+export const claims: readonly Claim[] = [aQuality, aMemory, aSpeed, b, b2, c1, c2, d, e, e2, f, fewerBits];
 
 export const run: Run = async (cells, io) => {
   for (const [index, task] of cells.entries()) {
@@ -40,22 +42,25 @@ export const run: Run = async (cells, io) => {
 
 async function evidenceOf(task: TaskCell, io: TaskIo): Promise<Evidence> {
   const missing: string[] = [];
-  const gathered = async <T>(name: string, read: (bytes: Uint8Array, from: Gathered) => T): Promise<T[]> => {
+  /** `optional`: what is missing there takes no model out. */
+  const gathered = async <T>(name: string, read: (bytes: Uint8Array, from: Found) => T, optional = false): Promise<T[]> => {
     const input = task.inputs[name];
     if (input === undefined) return [];
     if (input.kind !== 'gather') throw new Error(`${task.id}: input ${name} must be a gather`);
     const found: T[] = [];
     for (const item of input.items) {
-      if ('missing' in item) missing.push(item.cell);
-      else found.push(read(await io.read(item.handle), item));
+      if ('handle' in item) found.push(read(await io.read(item.handle), item));
+      else if (!optional) missing.push(item.cell);
     }
     return found;
   };
+  const timed = (bytes: Uint8Array, { cell, machine }: Found): ModelTimings => ({ model: idPath(cell)[0]!, machine, value: readJson<Timings>(bytes) });
   const from = {
     fidelity: await gathered('fidelity', readFidelity),
     sampling: await gathered('sampling', readJson<SamplingScores>),
     nulls: await gathered('nulls', readJson<NullScores>),
-    timings: await gathered('timings', (bytes, { cell }) => ({ model: idPath(cell)[0]!, value: readJson<Timings>(bytes) })),
+    timings: await gathered('timings', timed),
+    otherTimings: await gathered('otherTimings', timed, true),
     sizes: await gathered('sizes', (bytes, { cell }) => ({ model: idPath(cell)[0]!, format: idPath(cell)[1]!, value: readJson<WeightsReport>(bytes) })),
     missing,
   };
@@ -65,7 +70,7 @@ async function evidenceOf(task: TaskCell, io: TaskIo): Promise<Evidence> {
 /** A row of table claims. */
 function claimRow(claim: Claim, position: number, { verdict, scope, sentence, wouldChange }: Judgement, cell: string): object {
   return {
-    claim: claim.id, position, version: claim.version, title: claim.title, statement: claim.statement, source: SOURCE, operationalised: claim.operationalised,
+    claim: claim.id, position, version: claim.version, title: claim.title, statement: claim.statement, source: claim.source ?? SOURCE, operationalised: claim.operationalised,
     test: claim.test, margin: claim.margin, margin_reason: claim.marginReason, sql: claim.sql, verdict, scope, sentence, would_change: wouldChange, cell,
   };
 }

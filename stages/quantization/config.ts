@@ -17,7 +17,7 @@ import { Problems, quoted, readYaml } from './config-yaml.ts';
 import type { ModelFacts, ModelFiles } from './config-model.ts';
 import type { Prompt, Sources, TextSource } from './config-sources.ts';
 import type { Located, LocatedMap } from './config-yaml.ts';
-import { DECODE_SPAN } from './speed-settings.ts';
+import { DECODE_SPAN, OWN_ENGINE } from './speed-settings.ts';
 import type { SpeedSettings } from './speed-settings.ts';
 
 export interface StudyModel extends ModelFacts {
@@ -131,8 +131,8 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfi
   const generateMap = reader.map(need('generate'), 'generate', ['temperatures', 'top_k']);
   const generateTemperatures = readChosen(reader, reader.required(generateMap, 'temperatures', 'generate'), 'temperatures', whole(need('temperatures'), temperatures), temperature);
   const generateTopKs = readChosen(reader, reader.required(generateMap, 'top_k', 'generate'), 'top_k', whole(need('top_k'), topKs), topK);
-  const speed = readSpeed(reader, need('speed'), context);
-  const engine = reader.choice(need('engine'), 'engine', 'engines', ['auto', ...engines.map(({ name }) => name)]);
+  const engine = readEngine(reader, need('engine'));
+  const speed = readSpeed(reader, need('speed'), context, engine);
 
   if (
     title === undefined || models === undefined || judge === undefined || chosenFormats === undefined || texts === undefined ||
@@ -229,14 +229,28 @@ function withFacts(reader: Reader, value: Located, root: string, model: Omit<Stu
   return typeof facts === 'string' ? reader.wrong(value.at, `the model ${model.name} cannot be used: ${facts}`) : { ...model, ...facts };
 }
 
-function readSpeed(reader: Reader, value: Located | undefined, context: number): SpeedSettings | undefined {
-  const map = reader.map(value, 'speed', ['blocks', 'seconds', 'warm_up_tokens', 'prompt_tokens', 'seed']);
+function readEngine(reader: Reader, value: Located | undefined): string | undefined {
+  return reader.choice(value, 'engine', 'engines', ['auto', ...engines.map(({ name }) => name)]);
+}
+
+/** `engine`: the study's own, which speed.engines calls auto. */
+function readSpeed(reader: Reader, value: Located | undefined, context: number, engine: string | undefined): SpeedSettings | undefined {
+  const map = reader.map(value, 'speed', ['engines', 'blocks', 'seconds', 'warm_up_tokens', 'prompt_tokens', 'seed']);
   const need = (key: string): Located | undefined => reader.required(map, key, 'speed');
+  const list = need('engines');
+  const timed = reader.list(list, 'speed.engines', MAX_ITEMS, (item) => {
+    const name = readEngine(reader, item);
+    if (name === undefined || name === OWN_ENGINE || name !== engine) return name;
+    return reader.wrong(item.at, `${name} is the study's own engine, which speed.engines calls ${OWN_ENGINE}; write ${OWN_ENGINE}`);
+  });
+  if (list !== undefined && whole(list, timed)?.includes(OWN_ENGINE) === false) {
+    reader.wrong(list.at, `speed.engines lacks ${OWN_ENGINE}, the study's own engine, with which the others are shown; add it`);
+  }
   const blocks = reader.integer(need('blocks'), 'blocks', 1, 10_000);
   const seconds = reader.number(need('seconds'), 'seconds', 0.001, 3600);
   const warmUpTokens = reader.integer(need('warm_up_tokens'), 'warm_up_tokens', 1, DECODE_SPAN / 2);
   const promptTokens = reader.integer(need('prompt_tokens'), 'prompt_tokens', 1, Math.max(1, context - DECODE_SPAN));
   const seed = reader.integer(need('seed'), 'seed', 0, MAX_SEED);
-  return blocks === undefined || seconds === undefined || warmUpTokens === undefined || promptTokens === undefined || seed === undefined
-    ? undefined : { blocks, seconds, warmUpTokens, promptTokens, seed };
+  return timed === undefined || blocks === undefined || seconds === undefined || warmUpTokens === undefined || promptTokens === undefined || seed === undefined
+    ? undefined : { engines: timed, blocks, seconds, warmUpTokens, promptTokens, seed };
 }

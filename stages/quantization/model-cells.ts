@@ -36,7 +36,9 @@ export interface ModelCells {
   /** By format. */
   readonly written: ReadonlyMap<string, readonly Cell[]>;
   readonly judged: ReadonlyMap<string, readonly Cell[]>;
+  /** On the study's own engine, and on others. */
   readonly timed: Cell;
+  readonly timedOthers: readonly Cell[];
 }
 
 /** The formats of the tables: those chosen, after the own types of models that the study does not name. */

@@ -1,44 +1,25 @@
 /**
- * Times every format of a model, and counts the memory each holds.
+ * Times every format of a model on one engine, and counts the memory each holds.
  *
  * Blocks in random order (the seed is recorded): a block times every format once and the base a second time, so that each
- * block holds an A/A pair, whose spread is the noise floor. Before each timing tokens are decoded and thrown away, because
+ * block holds an A/A pair, whose spread is the noise floor. Before each timing some tokens are decoded and thrown away, because
  * a switch of formats has emptied the caches. Nothing is dropped afterwards.
  */
-import { loadavg } from 'node:os';
+import { threadCount } from '../../kernels/threads.ts';
 import { threefry2x32 } from '../../kernels/threefry.ts';
+import type { Rows } from '../../kernels/ops.ts';
 import type { Session } from '../../kernels/index.ts';
-import { cell, describeMachine, output, stage } from '../dag/index.ts';
-import type { Cell, Run, TaskCell, TaskIo } from '../dag/index.ts';
-import type { StudyModel } from './config.ts';
+import { describeMachine } from '../dag/index.ts';
+import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
+import type { BenchCache } from './bench-file.ts';
+import { machineCaches } from './caches.ts';
 import { studyEngine } from './engine.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
-import { checkpointInputs, registerEntries } from './model-cells.ts';
+import { watchConditions } from './speed-conditions.ts';
+import type { Conditions } from './speed-conditions.ts';
 import { DECODE_SPAN } from './speed-settings.ts';
-import type { SpeedSettings } from './speed-settings.ts';
 import { BadInput, guarded, jsonInput, listParam, numberParam, textParam } from './task-values.ts';
 import type { TokenizedText } from './task-values.ts';
-
-export const speedStage = stage({
-  name: 'speed',
-  title: 'Time the formats',
-  determinism: 'measured',
-  module: 'stages/quantization/speed.ts',
-  outputs: ['samples'],
-  exclusive: true,
-});
-
-/** speed:<model>. `artifacts`: quantize cells by format, in the order of the study, the base as undefined; no aliases. `tokens`: a tokenize cell. */
-export function speedCell(model: StudyModel, settings: SpeedSettings, engine: string, fetched: Cell, tokens: Cell, artifacts: ReadonlyMap<string, Cell | undefined>): Cell {
-  const formats = [...artifacts.keys()];
-  const quantized = [...artifacts].flatMap(([format, from]) => from === undefined ? [] : [[`artifact.${format}`, output(from, 'artifact')] as const]);
-  return cell(speedStage, model.name, {
-    params: { ...settings, engine, base: model.baseFormat, formats },
-    inputs: { ...checkpointInputs(fetched), tokens: output(tokens), ...Object.fromEntries(quantized) },
-    uses: registerEntries(model, formats),
-    work: settings.blocks * settings.seconds * formats.length,
-  });
-}
 
 export interface SpeedSample {
   readonly format: string;
@@ -50,18 +31,28 @@ export interface SpeedSample {
   readonly place: number;
   readonly tokens: number;
   readonly durationMs: number;
+  /** Its single steps, ms, at most the first MOST_STEPS: prompts read (each the time to a first token), or tokens decoded. */
+  readonly stepsMs: readonly number[];
 }
 
 /** Output `samples`. */
 export interface SpeedSamples {
   readonly engine: { readonly name: string; readonly build: string };
+  /** How many threads the engine might use. */
+  readonly threads: number;
+  readonly promptTokens: number;
   readonly samples: readonly SpeedSample[];
   /** Format -> bytes that the engine holds after the last block, exactly counted. */
   readonly memory: { readonly [format: string]: ReturnType<Session['memory']> };
-  /** What else the machine did: CPU time per wall time of this process, and the load average, at each block's end. */
-  readonly conditions: readonly { readonly block: number; readonly wallMs: number; readonly cpuMs: number; readonly loadAverage: number }[];
+  /** What else the machine did during each block. */
+  readonly conditions: readonly (Conditions & { readonly block: number })[];
   readonly machine: ReturnType<typeof describeMachine>;
+  /** Smallest first; empty where the system does not tell. */
+  readonly caches: readonly BenchCache[];
 }
+
+/** A timing of half a second on the smallest model has some thousands; percentiles need no more. Rates count every step. */
+const MOST_STEPS = 2000;
 
 export const run: Run = async (cells, io) => {
   for (const task of cells) await guarded(io, task, async () => timeModel(task, io));
@@ -78,7 +69,7 @@ async function timeModel(task: TaskCell, io: TaskIo): Promise<void> {
   const lanes: Lane[] = [];
   try {
     for (const format of listParam(task, 'formats') as readonly string[]) {
-      const engine = await studyEngine(io, task, { exact: false });
+      const engine = await studyEngine(io, task, { exact: false, name: textParam(task, 'engine') });
       const session = await taskSession(io, task, checkpoint, format, engine, `artifact.${format}`);
       lanes.push({ format, pair: 'A', session });
       if (format === base) lanes.push({ format, pair: 'A2', session });
@@ -86,10 +77,10 @@ async function timeModel(task: TaskCell, io: TaskIo): Promise<void> {
     const measured = await timeBlocks(task, lanes, tokens, promptTokens, io);
     const { name, build } = (lanes[0] as Lane).session.engine;
     const result: SpeedSamples = {
-      engine: { name, build },
+      engine: { name, build }, threads: threadCount(), promptTokens,
       ...measured,
       memory: Object.fromEntries(lanes.map(({ format, session }) => [format, session.memory()])),
-      machine: describeMachine(),
+      machine: describeMachine(), caches: machineCaches(),
     };
     await io.commit(task.id, { samples: JSON.stringify(result) }, { engine: name, build });
   } finally {
@@ -106,57 +97,69 @@ async function timeBlocks(task: TaskCell, lanes: readonly Lane[], tokens: Int32A
   const warmUpTokens = numberParam(task, 'warmUpTokens');
   const samples: SpeedSample[] = [];
   const conditions: SpeedSamples['conditions'][number][] = [];
+  // Once through both phases, not timed: what a process compiles or allocates on first use is no format's doing.
+  for (const { pair, session } of lanes) if (pair === 'A') await timeOnce(session, tokens, promptTokens, warmUpTokens, 0);
   for (let block = 0; block < blocks; block += 1) {
     io.signal.throwIfAborted();
-    const startedAt = performance.now();
-    const cpuBefore = process.cpuUsage();
+    const ended = watchConditions();
     for (const [place, index] of shuffled(lanes.length, numberParam(task, 'seed'), block).entries()) {
       const { format, pair, session } = lanes[index] as Lane;
       const timed = await timeOnce(session, tokens, promptTokens, warmUpTokens, leastMs);
-      for (const phase of ['prefill', 'decode'] as const) samples.push({ format, phase, pair, block, place, ...timed[phase] });
+      for (const phase of ['prefill', 'decode'] as const) samples.push({ format, phase, pair, block, place, ...timed[phase].taken() });
     }
-    const cpu = process.cpuUsage(cpuBefore);
-    conditions.push({ block, wallMs: performance.now() - startedAt, cpuMs: (cpu.user + cpu.system) / 1000, loadAverage: loadavg()[0] as number });
+    conditions.push({ block, ...ended() });
     io.progress(block + 1, blocks, 'blocks');
   }
   return { samples, conditions };
 }
 
-interface Timed { readonly tokens: number; readonly durationMs: number }
-
-/** Reads the prompt and decodes after it, over and over, until both phases have lasted `leastMs`. */
-async function timeOnce(session: Session, tokens: Int32Array, promptTokens: number, warmUpTokens: number, leastMs: number): Promise<{ prefill: Timed; decode: Timed }> {
-  const prompt = { slot: new Int32Array(promptTokens), position: Int32Array.from({ length: promptTokens }, (_, position) => position), token: tokens.slice(0, promptTokens) };
+/**
+ * Reads the prompt and decodes after it, to the end of the span and over again, until decoding alone has lasted `leastMs`. So the prompt is
+ * read at least once, and as often as decoding starts over: both phases share one loop, and no time goes into anything but the two.
+ */
+async function timeOnce(session: Session, tokens: Int32Array, promptTokens: number, warmUpTokens: number, leastMs: number): Promise<{ readonly prefill: Stopwatch; readonly decode: Stopwatch }> {
+  const prompt = rowsFrom(tokens, 0, promptTokens);
   const last = Int32Array.of(promptTokens - 1);
-  const one = (position: number): Promise<unknown> => session.step({ slot: Int32Array.of(0), position: Int32Array.of(position), token: tokens.slice(position, position + 1) });
-
-  const prefill = { tokens: 0, durationMs: 0 };
-  const decode = { tokens: 0, durationMs: 0 };
-  for (let round = 0; prefill.durationMs < leastMs || decode.durationMs < leastMs; round += 1) {
+  const prefill = new Stopwatch();
+  const decode = new Stopwatch();
+  session.reset(1, tokens.length);
+  for (let position = 0; position < warmUpTokens; position += 1) await session.step(rowsFrom(tokens, position, 1));
+  do {
     session.reset(1, tokens.length);
-    if (round === 0) {
-      await session.step({ slot: prompt.slot.slice(0, warmUpTokens), position: prompt.position.slice(0, warmUpTokens), token: prompt.token.slice(0, warmUpTokens) });
-      session.reset(1, tokens.length);
-    }
-    const startedAt = performance.now();
-    await session.step(prompt, last);
-    prefill.durationMs += performance.now() - startedAt;
-    prefill.tokens += promptTokens;
-    if (decode.durationMs >= leastMs) continue;
-
+    await prefill.step(promptTokens, () => session.step(prompt, last));
     let position = promptTokens;
-    while (position < promptTokens + warmUpTokens) await one(position++);
-    const decodingFrom = performance.now();
-    let now = decodingFrom;
-    const first = position;
-    while (position < tokens.length && decode.durationMs + (now - decodingFrom) < leastMs) {
-      await one(position++);
-      now = performance.now();
-    }
-    decode.durationMs += now - decodingFrom;
-    decode.tokens += position - first;
-  }
+    do {
+      const row = rowsFrom(tokens, position, 1);
+      await decode.step(1, () => session.step(row));
+      position += 1;
+    } while (position < tokens.length && decode.durationMs < leastMs);
+  } while (decode.durationMs < leastMs);
   return { prefill, decode };
+}
+
+/** Tokens of one sequence, from a position on. */
+function rowsFrom(tokens: Int32Array, position: number, count: number): Rows {
+  return { slot: new Int32Array(count), position: Int32Array.from({ length: count }, (_, index) => position + index), token: tokens.slice(position, position + count) };
+}
+
+class Stopwatch {
+  durationMs = 0;
+  #tokens = 0;
+  readonly #stepsMs: number[] = [];
+
+  async step(tokens: number, work: () => Promise<unknown>): Promise<void> {
+    const startedAt = performance.now();
+    await work();
+    const stepMs = performance.now() - startedAt;
+    this.durationMs += stepMs;
+    this.#tokens += tokens;
+    // To the microsecond: the clock tells no more, and there are many of them.
+    if (this.#stepsMs.length < MOST_STEPS) this.#stepsMs.push(Math.round(stepMs * 1000) / 1000);
+  }
+
+  taken(): Pick<SpeedSample, 'tokens' | 'durationMs' | 'stepsMs'> {
+    return { tokens: this.#tokens, durationMs: this.durationMs, stepsMs: this.#stepsMs };
+  }
 }
 
 /** A permutation of 0 .. count - 1 by Fisher and Yates, from Threefry: the same for the same seed and block, everywhere. */

@@ -19,7 +19,7 @@ import { aliasOf, studyFormats } from './model-cells.ts';
 import type { ModelCells } from './model-cells.ts';
 import { quantizeCell } from './quantize.ts';
 import { scoreCells } from './score-cells.ts';
-import { speedCell } from './speed.ts';
+import { speedCells } from './speed-cells.ts';
 import { summarizeCells } from './summarize-cells.ts';
 import { tabulateCells } from './tabulate-cells.ts';
 import { tokenizeCell } from './tokenize.ts';
@@ -36,7 +36,7 @@ export interface Study {
 const MOST_PARAMETERS_TOGETHER = 1e8;
 
 /** Stages whose cells compute with an engine, and use the native library where there is one. */
-const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'speed']);
+const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'speed', 'speed-other']);
 
 /** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library. */
 export function study(config: StudyConfig, native?: Cell): Study {
@@ -54,7 +54,7 @@ export function study(config: StudyConfig, native?: Cell): Study {
   return {
     cells: [
       ...fetched.values(),
-      ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), m.timed]),
+      ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), m.timed, ...m.timedOthers]),
       ...summarized,
       ...claimed,
       ...bench,
@@ -97,8 +97,8 @@ function modelCells(
 
   const [firstText] = tokens.values();
   if (firstText === undefined) throw new Error('the study has no text');
-  const timed = speedCell(model, config.speed, config.engine, fetched, firstText, new Map(computed.map((format) => [format, artifactOf(format)])));
-  return { model, fetched, tokens, quantized, computed, scored, written, judged, timed };
+  const timed = speedCells({ model, fetched, tokens: firstText, artifacts: new Map(computed.map((format) => [format, artifactOf(format)])) }, config.speed, config.engine);
+  return { model, fetched, tokens, quantized, computed, scored, written, judged, timed: timed.own, timedOthers: timed.others };
 }
 
 /** What is written out: every temperature, top_k and seed, but greedy once. */

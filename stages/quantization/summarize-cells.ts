@@ -5,10 +5,10 @@
  *   summarize:<model>/<format>/fidelity         perplexity, KL, flips, ... over all texts, and text by text
  *   summarize:<model>/<format>/T0.7/k40         what the sampler's distribution loses at (temperature, top_k)
  *   summarize:<model>/<format>/texts/T0.7/k40   what a reader would see (also .../texts/greedy)
- *   summarize:<model>/speed                     tokens per second, ratios to the base, bytes held
+ *   summarize:<model>/speed                     tokens per second, ratios to the base, latencies, bytes held, on each engine
  */
-import { cell, output, stage } from '../dag/index.ts';
-import type { Cell, OutputRef } from '../dag/index.ts';
+import { cell, gather, output, stage } from '../dag/index.ts';
+import type { Cell, InputRef } from '../dag/index.ts';
 import { settingPath, writtenCell } from './cell-ids.ts';
 
 export const summarizeStage = stage({
@@ -29,12 +29,14 @@ export interface SummarizedModel {
   /** Generate cells by format, and the judge cells of each in the same order; the base among them. */
   readonly written: ReadonlyMap<string, readonly Cell[]>;
   readonly judged: ReadonlyMap<string, readonly Cell[]>;
+  /** On the study's own engine, and on others. */
   readonly timed: Cell;
+  readonly timedOthers: readonly Cell[];
 }
 
 export function summarizeCells(from: SummarizedModel, settings: { readonly maxNewTokens: readonly number[] }): Cell[] {
   const { name: model, baseFormat: base } = from.model;
-  const summary = (path: string, of: string, params: Cell['params'], inputs: { readonly [name: string]: OutputRef }): Cell =>
+  const summary = (path: string, of: string, params: Cell['params'], inputs: { readonly [name: string]: InputRef }): Cell =>
     cell(summarizeStage, `${model}/${path}`, { params: { of, model, base, ...params }, inputs, batch: model, work: 0.2 });
 
   const weights = [...from.quantized].map(([format, quantized]) => summary(`${format}/weights`, 'weights', { format }, { report: output(quantized, 'report') }));
@@ -61,7 +63,8 @@ export function summarizeCells(from: SummarizedModel, settings: { readonly maxNe
       { format, temperature: sampling?.temperature ?? 0, topK: sampling?.topK ?? 0, maxNewTokens: [...settings.maxNewTokens] }, Object.fromEntries(inputs));
   }));
 
-  return [...weights, ...scored, ...written, summary('speed', 'speed', {}, { samples: output(from.timed) })];
+  const others = from.timedOthers.length === 0 ? {} : { others: gather(from.timedOthers.map((timed) => output(timed))) };
+  return [...weights, ...scored, ...written, summary('speed', 'speed', {}, { samples: output(from.timed), ...others })];
 }
 
 /** 'greedy' or 'T0.7/k40': a generate cell's setting without its seed. */

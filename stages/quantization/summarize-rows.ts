@@ -12,6 +12,8 @@ export interface MetricRow {
   readonly temperature: number | null;
   readonly top_k: number | null;
   readonly max_new_tokens: number | null;
+  /** Which engine was timed, or holds so many bytes; null for what every exact engine gives alike. */
+  readonly engine: string | null;
   readonly value: number;
   readonly low: number | null;
   readonly high: number | null;
@@ -25,7 +27,7 @@ export interface MetricRow {
 export interface Omitted { readonly quantity: string; readonly reason: string }
 
 /** What the rows of a cell have in common; the rest is null, or given row by row. */
-export type RowPlace = Pick<MetricRow, 'model' | 'format' | 'cell'> & Partial<Pick<MetricRow, 'text' | 'temperature' | 'top_k' | 'max_new_tokens' | 'exact'>>;
+export type RowPlace = Pick<MetricRow, 'model' | 'format' | 'cell'> & Partial<Pick<MetricRow, 'text' | 'temperature' | 'top_k' | 'max_new_tokens' | 'engine' | 'exact'>>;
 
 export const INTERVAL_LEVEL = 0.95;
 /** A bootstrap over fewer clusters says nothing that can be relied on: no interval. */
@@ -43,7 +45,7 @@ export class MetricList {
     }
     this.rows.push({
       quantity, model: place.model, format: place.format, text: place.text ?? null, temperature: place.temperature ?? null, top_k: place.top_k ?? null,
-      max_new_tokens: place.max_new_tokens ?? null, value, low: bounds?.low ?? null, high: bounds?.high ?? null, unit, n: of.n, clusters: of.clusters ?? null,
+      max_new_tokens: place.max_new_tokens ?? null, engine: place.engine ?? null, value, low: bounds?.low ?? null, high: bounds?.high ?? null, unit, n: of.n, clusters: of.clusters ?? null,
       exact: place.exact ?? true, cell: place.cell,
     });
   }

@@ -1,9 +1,11 @@
 /** Rows about what was found: scores, metrics, texts, timings, claims. */
 import type { TaskCell, TaskIo } from '../dag/index.ts';
-import { samplingPath, writtenCell } from './cell-ids.ts';
+import { levelOf } from './caches.ts';
+import { idPath, samplingPath, writtenCell } from './cell-ids.ts';
 import { samplingWindowRows, tokenScoreRows, windowRows } from './score-output.ts';
 import type { SpeedSamples } from './speed.ts';
 import { firstDifference } from './statistics/first-difference.ts';
+import { median } from './statistics/median.ts';
 import { found, foundJson } from './table-rows.ts';
 import type { Row } from './table-rows.ts';
 import { listParam, numberParam } from './task-values.ts';
@@ -20,6 +22,11 @@ export const samplingRows = fromScores(samplingWindowRows);
 /** The summaries are rows already. */
 export async function* metricRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
   for await (const { value } of foundJson<readonly Row[]>(task, io)) yield* value;
+}
+
+/** No engine computes them otherwise than another: they have no such column. */
+export async function* sweepMetricRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+  for await (const { engine: _, ...row } of metricRows(task, io)) yield row;
 }
 
 export async function* claimRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
@@ -60,15 +67,51 @@ function coupledWith(cell: string, prompt: string): string {
   return `${model} ${sampling === undefined ? 'greedy' : samplingPath(sampling)} ${prompt}`;
 }
 
-/** Timings of every machine that has measured. */
+/**
+ * Timings of every machine that has measured, one of each model and engine: an engine named in the study may be the one that its own setting
+ * came to, whose cells come first.
+ */
+async function* timings(task: TaskCell, io: TaskIo): AsyncGenerator<{ readonly cell: string; readonly model: string; readonly machine: string; readonly value: SpeedSamples }> {
+  const seen = new Set<string>();
+  for await (const { cell, machine = 'unknown', value } of foundJson<SpeedSamples>(task, io)) {
+    const model = idPath(cell)[0] as string;
+    const key = `${model} ${value.engine.name} ${machine}`;
+    if (!seen.has(key)) yield { cell, model, machine, value };
+    seen.add(key);
+  }
+}
+
 export async function* speedRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
-  for await (const { cell, machine, value } of foundJson<SpeedSamples>(task, io)) {
-    const model = cell.slice(cell.indexOf(':') + 1);
+  for await (const { cell, model, machine, value } of timings(task, io)) {
     for (const { format, phase, pair, block, place, tokens, durationMs } of value.samples) {
-      yield { model, format, engine: value.engine.name, machine: machine ?? 'unknown', phase, pair, block, place, tokens, duration_ms: durationMs, cell };
+      yield { model, format, engine: value.engine.name, machine, phase, pair, block, place, tokens, duration_ms: durationMs, cell };
     }
   }
 }
+
+/** params.bases: model -> its base format, whose weights are the working set; params.own: cells of the study's own engine. */
+export async function* speedRunRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+  const bases = task.params['bases'] as { readonly [model: string]: string };
+  const own = listParam(task, 'own');
+  for await (const { cell, model, machine, value: { engine, threads, promptTokens, samples, memory, conditions, machine: { cores }, caches } } of timings(task, io)) {
+    const held = memory[bases[model] as string];
+    const baseBytes = held === undefined ? 0 : held.weights + held.decodedCopies;
+    const wallMs = sum(conditions.map(({ wallMs: ms }) => ms));
+    const steal = known(conditions.map(({ stealMs }) => stealMs));
+    const mhz = known(conditions.map((block) => block.mhz));
+    yield {
+      model, engine: engine.name, machine, own: own.includes(cell), build: engine.build, threads, prompt_tokens: promptTokens,
+      blocks: conditions.length, base_bytes: baseBytes, level: levelOf(baseBytes, threads, caches),
+      least_tokens: Math.min(...samples.filter(({ phase }) => phase === 'decode').map(({ tokens }) => tokens)),
+      wall_ms: wallMs, cpu_per_wall: sum(conditions.map(({ cpuMs }) => cpuMs)) / wallMs, steal_share: steal && sum(steal) / (wallMs * cores),
+      load_average: Math.max(...conditions.map(({ loadAverage }) => loadAverage)), mhz: mhz && median(mhz), cell,
+    };
+  }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+/** All of them, or null where the system did not tell. */
+const known = (values: readonly (number | null)[]): number[] | null => values.includes(null) ? null : values as number[];
 
 /** The bench's rows are rows already. Its one file has one machine's, whichever machines have taken it in. */
 export async function* kernelRateRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {

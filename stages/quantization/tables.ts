@@ -4,7 +4,7 @@
  */
 import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { artifactRows, formatRows, layoutRows, modelRows, sourceRows, tensorErrorRows, textRows } from './tables-models.ts';
-import { claimEffectRows, claimRows, generationRows, kernelRateRows, machineRows, metricRows, samplingRows, scoreRows, speedRows, tokenRows } from './tables-results.ts';
+import { claimEffectRows, claimRows, generationRows, kernelRateRows, machineRows, metricRows, samplingRows, scoreRows, speedRows, speedRunRows, sweepMetricRows, tokenRows } from './tables-results.ts';
 import type { Row } from './table-rows.ts';
 
 export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => AsyncIterable<Row>> = new Map([
@@ -18,9 +18,10 @@ export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => Asyn
   ['token_scores', tokenRows],
   ['sampling_windows', samplingRows],
   ['metrics', metricRows],
-  ['sweep_metrics', metricRows],
+  ['sweep_metrics', sweepMetricRows],
   ['generations', generationRows],
   ['speed_samples', speedRows],
+  ['speed_runs', speedRunRows],
   ['kernel_rates', kernelRateRows],
   ['machines', machineRows],
   ['claims', claimRows],

@@ -24,7 +24,8 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
   const reports = models.flatMap(({ quantized }) => [...quantized.values()].map((from) => output(from, 'report')));
   const baseReports = models.flatMap(({ model, quantized }) => [...quantized].filter(([format]) => format === model.baseFormat).map(([, from]) => output(from, 'report')));
   const scored = (quantity: string): OutputRef[] => models.flatMap((m) => m.scored.filter(({ params }) => params['quantity'] === quantity).map((from) => output(from)));
-  const timed = models.map((m) => output(m.timed));
+  const timed = models.flatMap((m) => [m.timed, ...m.timedOthers].map((from) => output(from)));
+  const bases = Object.fromEntries(models.map(({ model }) => [model.name, model.baseFormat]));
   const formats = studyFormats(config);
   const formatFiles = formats.map((format) => `kernels/formats/${format}.ts`);
   const modelParams = models.map(({ model: { name, title, source, baseFormat } }): ModelParam => ({ model: name, title, source, base: baseFormat }));
@@ -50,10 +51,11 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
     table('sweep_metrics', results.sweepMetrics),
     table('generations', models.flatMap(({ written }) => [...written.values()].flat().map((from) => output(from))), {
       prompts: config.prompts.map(({ name, text }) => ({ name, text })),
-      bases: Object.fromEntries(models.map(({ model }) => [model.name, model.baseFormat])),
+      bases,
       newTokens: config.maxNewTokens.at(-1) as number,
     }),
     table('speed_samples', timed),
+    table('speed_runs', timed, { bases, own: models.map((m) => m.timed.id) }),
     table('kernel_rates', results.bench),
     table('machines', timed),
     table('claims', results.claims),

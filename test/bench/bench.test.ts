@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { levelOf, machineCaches } from './caches.ts';
+import { levelOf, machineCaches } from '../../stages/quantization/caches.ts';
 import { contest } from './contest.ts';
 import type { Contender } from './contest.ts';
 import { inTurns } from './measure.ts';

@@ -1,6 +1,6 @@
 /** Engines and peers against one another at one kind of work: rows for the table that is printed and for the file that is written. */
 import type { BenchCache, BenchRow } from '../../stages/quantization/bench-file.ts';
-import { levelOf } from './caches.ts';
+import { levelOf } from '../../stages/quantization/caches.ts';
 import { inTurns, printTable, short } from './measure.ts';
 import type { Timed, Turns } from './measure.ts';
 import type { Reader } from './read-bandwidth.ts';

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { describeMachine } from '../../stages/dag/index.ts';
 import { BENCH_FORMAT, readBenchFile } from '../../stages/quantization/bench-file.ts';
 import type { BenchFile, BenchRow } from '../../stages/quantization/bench-file.ts';
-import { machineCaches } from './caches.ts';
+import { machineCaches } from '../../stages/quantization/caches.ts';
 import type { Bench } from './contest.ts';
 import { benchEngines } from './engines.ts';
 import { missingPeers } from './peers/installed.ts';

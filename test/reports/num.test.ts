@@ -18,6 +18,10 @@ test('a number links to its cell, at an anchor made of what it is', () => {
 test('ids name quantity and parameters, never a run', () => {
   assert.is(numberId({ ...row, text: 'garden', max_new_tokens: 64 }, 'metrics', 'value'), 'kl_mean.m.nf4.garden.T0.7.k40.n64');
   assert.is(numberId(row, 'metrics', 'n'), 'n.kl_mean.m.nf4.T0.7.k40');
+  const timed = { ...row, quantity: 'decode_tokens_per_second', temperature: null, top_k: null };
+  assert.is(numberId({ ...timed, engine: 'fast' }, 'metrics', 'value'), 'decode_tokens_per_second.m.nf4.fast');
+  assert.is(numberId({ ...timed, engine: null }, 'metrics', 'value'), 'decode_tokens_per_second.m.nf4');
+  assert.throws(() => numberId(timed, 'metrics', 'value'), /came without "engine"/);
   assert.is(numberId({ model: 'm', format: 'nf4' }, 'artifacts', 'linear_bytes'), 'artifacts.linear_bytes.m.nf4');
   assert.is(numberId({ path: 'data/a b"<.txt' }, 'sources', 'bytes'), 'sources.bytes.data-a-b--.txt');
 });

@@ -27,7 +27,7 @@ export function artificialRows(): { [table: string]: Rows } {
   const next = sequence();
   const t: { [table: string]: Rows } = {
     models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], sweep_metrics: [], generations: [],
-    speed_samples: [], kernel_rates: [], machines: [], claims: [], claim_effects: [], sources: [],
+    speed_samples: [], speed_runs: [], kernel_rates: [], machines: [], claims: [], claim_effects: [], sources: [],
   };
   MODELS.forEach((model, i) => t['models']!.push({
     model, title: `Artificial model ${model}`, architecture: 'LlamaForCausalLM', parameters: [1_100_000, 4_200_000, 10_500_000][i]!, layers: 2 + 2 * i, hidden_size: 128 * (i + 1), heads: 4, kv_heads: 2,
@@ -42,7 +42,7 @@ export function artificialRows(): { [table: string]: Rows } {
     layout.forEach(([part, what, bits, per_weights], p) => t['layouts']!.push({ format, position: p, part, what, bits, per_weights, cell: 'tabulate:layouts' }));
   });
   TEXTS.forEach((text, i) => t['texts']!.push({ text, title: `Text ${text}`, author: 'Nobody', year: 1900 + i, bytes: 50_000 + i, cell: 'tabulate:texts' }));
-  t['machines']!.push({ machine: 'm-1a2b3c', cpu: 'Test CPU', cores: 2, memory_bytes: 8e9, os: 'Linux 6', node: 'v20', cell: `speed:${MODELS[0]}` });
+  t['machines']!.push({ machine: 'm-1a2b3c', cpu: 'Test CPU', cores: 2, memory_bytes: 8e9, os: 'Linux 6', node: 'v20', cell: `speed:${MODELS[0]}/auto` });
   t['sources']!.push({ path: 'data/texts/garden.txt', title: 'Text garden', origin: 'https://example.org/?a=1&b=2', sha256: 'ab'.repeat(32), bytes: 50_000, licence: 'public domain', cell: 'tabulate:sources' });
 
   // An engine that gains where the memory bounds it, one that decodes first, and a peer.
@@ -70,7 +70,7 @@ export function artificialRows(): { [table: string]: Rows } {
       if (ALIASES.has(format)) continue;
       const cell = `summarize:${model}/${format}`;
       const metric = (quantity: string, value: number, half: number | null, unit: string, more: { [column: string]: Value } = {}): void => {
-        t['temperature' in more ? 'sweep_metrics' : 'metrics']!.push({ quantity, model, format, text: null, temperature: null, top_k: null, max_new_tokens: null, value, low: half === null ? null : value - half, high: half === null ? null : value + half, unit, n: 15330, clusters: 30, exact: true, cell, ...more });
+        t['temperature' in more ? 'sweep_metrics' : 'metrics']!.push({ quantity, model, format, text: null, temperature: null, top_k: null, max_new_tokens: null, ...('temperature' in more ? {} : { engine: null }), value, low: half === null ? null : value - half, high: half === null ? null : value + half, unit, n: 15330, clusters: 30, exact: true, cell, ...more });
       };
       const kl = DAMAGE[format]! * scale * (0.95 + 0.1 * next());
       metric('bits_per_weight_linear', BITS[format]!, null, 'bits');
@@ -115,14 +115,27 @@ export function artificialRows(): { [table: string]: Rows } {
           t['tensor_errors']!.push({ model, format, tensor: `model.layers.${layer}.${kind}.weight`, layer, kind, weights: 16384, bytes: Math.round(16384 * BITS[format]! / 8), relative_rms_error: DAMAGE[format]! * 10 * (0.9 + 0.2 * next()), max_abs_error: DAMAGE[format]! * 3, cell: `quantize:${model}/${format}` });
         }
       }
-      for (const phase of ['prefill', 'decode']) {
-        for (let block = 0; block < 5; block++) t['speed_samples']!.push({ model, format, engine: 'wasm', machine: 'm-1a2b3c', phase, pair: 'A', block, place: FORMATS.indexOf(format), tokens: 256, duration_ms: 100 * (m + 1) * (0.9 + 0.2 * next()), cell: `speed:${model}` });
-        const measured = { exact: false, cell: `summarize:speed/${model}/${format}`, n: 5, clusters: 5 };
-        metric(`${phase}_tokens_per_second`, 2500 / (m + 1), 60, 'tokens/s', measured);
-        metric(`${phase}_ratio_to_base`, 1 + 0.02 * next(), 0.03, 'ratio', measured);
-        if (format === 'fp16') metric(`${phase}_aa_ratio`, 1.003, 0.01, 'ratio', measured);
+      // One engine that gives verdicts and one that gives none; the smallest model lies in L2.
+      for (const engine of ['native', 'wasm']) {
+        const timing = `${engine === 'native' ? 'speed' : 'speed-other'}:${model}/${engine === 'native' ? 'auto' : engine}`;
+        const measured = { exact: false, engine, cell: `summarize:${model}/speed`, n: 5, clusters: 5 };
+        const gain = engine === 'native' && m > 0 ? 16 / BITS[format]! : 1;
+        for (const phase of ['prefill', 'decode']) {
+          for (let block = 0; block < 5; block++) t['speed_samples']!.push({ model, format, engine, machine: 'm-1a2b3c', phase, pair: 'A', block, place: FORMATS.indexOf(format), tokens: 256, duration_ms: 100 * (m + 1) * (0.9 + 0.2 * next()), cell: timing });
+          metric(`${phase}_tokens_per_second`, 2500 / (m + 1), 60, 'tokens/s', measured);
+          if (format !== 'fp16') metric(`${phase}_ratio_to_base`, gain + 0.02 * next(), 0.03, 'ratio', measured);
+          else metric(`${phase}_aa_ratio`, 1.003, 0.01, 'ratio', measured);
+        }
+        metric('time_to_first_token', 4 * (m + 1), 0.1, 'ms', measured);
+        for (const [percent, ms] of [[50, 0.4], [95, 0.5]] as const) metric(`decode_latency_p${percent}`, ms * (m + 1), null, 'ms', { ...measured, n: 80 });
+        metric('held_bytes', 4e6 * (m + 1) + 2e6, null, 'bytes', measured);
+        if (format === 'fp16') {
+          t['speed_runs']!.push({
+            model, engine, machine: 'm-1a2b3c', own: engine === 'native', build: 'abc123', threads: 2, prompt_tokens: 128, blocks: 5, base_bytes: 2e6 * (m + 1), level: ['L2', 'L3', 'memory'][m]!,
+            least_tokens: 7, wall_ms: 1234.5, cpu_per_wall: 1.9, steal_share: engine === 'native' ? 0.01 : null, load_average: 1.5, mhz: engine === 'native' ? 2600 : null, cell: timing,
+          });
+        }
       }
-      metric('held_bytes', 4e6 * (m + 1) + 2e6, null, 'bytes', { exact: true, cell: `summarize:speed/${model}/${format}` });
     }
   });
   const verdicts = ['inconclusive', 'by construction', 'too noisy', 'contradicted', 'supported', 'not testable here'] as const;
@@ -148,7 +161,7 @@ export function artificialRecords(rows: { readonly [table: string]: Rows }): Cel
   const stageOf = (cell: string): string => cell.slice(0, cell.indexOf(':'));
   const done = ids.map((cell, i): CellProvenance => {
     const [, model, format] = /^[\w-]+:([\w.-]+)(?:\/([\w.-]+))?/.exec(cell) ?? [];
-    const determinism = ['speed', 'bench'].includes(stageOf(cell)) ? 'measured' : 'exact';
+    const determinism = ['speed', 'speed-other', 'bench'].includes(stageOf(cell)) ? 'measured' : 'exact';
     const params = { ...(model ? { model } : {}), ...(format ? { format } : {}), note: '<script>alert(1)</script>' };
     const record: CellRecord = {
       cell, key: hash(cell), fields: { stage: stageOf(cell), params, inputs: {}, code: hash('code'), facts: {} }, status: 'done', outputs: { rows: { sha256: hash(`${cell} out`), bytes: 1234 + i } },

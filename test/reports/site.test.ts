@@ -129,6 +129,29 @@ test('the kernels are held against the memory: what fewer bits gain, by where th
   assert.match(html, /peer-node <span[^>]*>1\.2\.3/);
 });
 
+test('speed is told engine by engine: what fewer bits gain by where the weights lie, nothing of an engine that is there for its bits, and why one was not run', async () => {
+  const html = htmlOf(site, 'speed.html');
+  const plain = html.replace(/<[^>]*>/g, '');
+  assert.match(plain, /Timed on the engines native and wasm\. wasm is there to give the same bits where nothing faster can run: its timings describe this run and give no verdict/);
+  assert.match(plain, /artificial-1m in fp16 lie in L2; nf4 decodes at [^:]* times the rate: no gain from fewer bits\./);
+  assert.match(plain, /artificial-10m in fp16 lie in memory, beyond the caches; nf4 decodes at 3\.[^:]* times the rate: fewer bits are fewer bytes to read\./);
+  assert.ok(html.indexOf('id="engine-native"') < html.indexOf('id="engine-wasm"'), 'the study’s own engine comes first');
+  assert.not.match(html.slice(html.indexOf('id="engine-wasm"'), html.indexOf('id="memory"')), /the rate: /);
+  assert.match(html, /held by native[\s\S]*held by wasm/);
+  assert.match(html, /the system does not tell/);
+  assert.match(html, /too few steps/);
+  assert.not.match(html, /not run/);
+
+  const refused = records.concat(MODELS.map((model): CellProvenance => ({
+    cell: `speed-other:${model}/abacus`, stage: 'speed-other', determinism: 'measured', params: { engine: 'abacus' }, failure: { code: 'not-available', sentence: 'the engine abacus is not available here: it has no beads' }, inputs: {}, code: {}, reasons: [],
+  })));
+  const without = await buildSite({ rows: small, records: refused, stages: ['page', 'run-page'] });
+  assert.is(without.failed.size, 0);
+  const told = [...htmlOf(without, 'speed.html').matchAll(/<p class="note">.*abacus.*not run: <a href="(failures\.html#[^"]*)">the engine abacus is not available here: it has no beads<\/a>\.<\/p>/g)];
+  assert.equal(told.map(([, to]) => to), [`failures.html#cell-speed-other-${MODELS[0]}-abacus`]);
+  assert.match(htmlOf(without, 'failures.html'), /it has no beads/);
+});
+
 test('without an engine that uses packed weights the ratios are said to be that engine’s own; without a bench, how to make one', async () => {
   const decoding = await buildSite({ rows: { ...small, kernel_rates: rows['kernel_rates']!.filter((row) => row['who'] !== 'native') }, records, stages: ['page'] });
   assert.match(htmlOf(decoding, 'kernels.html'), /The fastest engine timed here, wasm, decodes weights to fp32 before it multiplies: fewer bits gain it nothing/);

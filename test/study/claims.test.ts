@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Evidence } from '../../stages/quantization/claims/evidence.ts';
-import type { ClaimModel, Gatherings, Timings } from '../../stages/quantization/claims/evidence.ts';
+import type { ClaimModel, Gatherings, ModelTimings } from '../../stages/quantization/claims/evidence.ts';
 import { listed } from '../../stages/quantization/claims/combine.ts';
 import type { Part } from '../../stages/quantization/claims/combine.ts';
 import type { Claim, Judgement } from '../../stages/quantization/claims/types.ts';
@@ -16,7 +16,7 @@ import type { FidelityScores } from '../../stages/quantization/score-output.ts';
 import { madeFidelity, madeNull, madeSampling } from './score-made.ts';
 import { MemoryTask } from './score-task.ts';
 
-const NOTHING: Gatherings = { fidelity: [], sampling: [], nulls: [], timings: [], sizes: [], missing: [] };
+const NOTHING: Gatherings = { fidelity: [], sampling: [], nulls: [], timings: [], otherTimings: [], sizes: [], missing: [] };
 const FORMATS = ['fp16', 'bf16', 'int8', 'nf4', 'fp4', 'nf4-dq', 'fp4-dq'];
 const models = (...names: string[]): ClaimModel[] => names.map((name) => ({ name, base: 'fp16', architecture: 'llama', parameters: 1.1e6 }));
 const claim = (id: string): Claim => claims.find((each) => each.id === id)!;
@@ -26,7 +26,7 @@ function judged(id: string, from: Partial<Gatherings>, names: readonly string[] 
 }
 
 test('claims are complete, in order, and speak plainly', () => {
-  assert.equal(claims.map(({ id }) => id), ['a-quality', 'a-memory', 'a-speed', 'b', 'b2', 'c1', 'c2', 'd', 'e', 'e2', 'f']);
+  assert.equal(claims.map(({ id }) => id), ['a-quality', 'a-memory', 'a-speed', 'b', 'b2', 'c1', 'c2', 'd', 'e', 'e2', 'f', 'fewer-bits']);
   for (const { id, title, statement, operationalised, test: how, margin, marginReason, sql } of claims) {
     for (const text of [title, statement, operationalised, how, margin, marginReason]) assert.ok(text.trim().length > 5, id);
     assert.match(sql, /^(SELECT|WITH)[\s\S]*ORDER BY/, id);
@@ -143,20 +143,21 @@ test('a, memory: by construction, unless the bytes differ', () => {
   assert.is(judged('a-memory', sizes(451)).verdict, 'contradicted');
 });
 
-/** Eight blocks; `speeds` relative to the base, `drift` of the base's second timing. */
-function timed(engine: string, speeds: { readonly [format: string]: number }, drift = 1): { readonly model: string; readonly value: Timings }[] {
-  const samples = Array.from({ length: 8 }, (_, block) => ['prefill', 'decode'].flatMap((phase) => [
-    { format: 'fp16', phase, pair: 'A2', block, tokens: 100, durationMs: 100 * drift },
-    ...Object.entries({ fp16: 1, ...speeds }).map(([format, speed]) => ({ format, phase, pair: 'A', block, tokens: 100, durationMs: (100 + block / 100) / speed })),
+/** Nine blocks; `speeds` relative to the base, `drift` of the base's second timing, `weights` the bytes of fp16 beside an L2 of 1 MB and an L3 of 8. */
+function timed(engine: string, speeds: { readonly [format: string]: number }, { drift = 1, weights = 5e5, model = 'm', machine = 'here' } = {}): ModelTimings[] {
+  const samples = Array.from({ length: 9 }, (_, block) => ['prefill', 'decode'].flatMap((phase) => [
+    { format: 'fp16', phase, pair: 'A2', block, tokens: 100, durationMs: 100 * drift, stepsMs: [] },
+    ...Object.entries({ fp16: 1, ...speeds }).map(([format, speed]) => ({ format, phase, pair: 'A', block, tokens: 100, durationMs: (100 + block / 100) / speed, stepsMs: [] })),
   ])).flat();
-  return [{ model: 'm', value: { samples, memory: {}, engine: { name: engine } } }];
+  const caches = [{ level: 2, bytes: 1e6, sharedBy: 1 }, { level: 3, bytes: 8e6, sharedBy: 2 }];
+  return [{ model, machine, value: { samples, memory: { fp16: { weights } }, engine: { name: engine }, machine: { cpu: 'x', cores: 1 }, threads: 1, promptTokens: 64, caches } }];
 }
 
 test('d and e: the source\'s stack did not run; our engine\'s own ratios say so beside it', () => {
   const part = (id: string, engine: string, speeds: { readonly [format: string]: number }, drift = 1): string[] => {
-    const { verdict, effects, scope } = judged(id, { timings: timed(engine, speeds, drift) });
+    const { verdict, effects, scope } = judged(id, { timings: timed(engine, speeds, { drift }) });
     assert.is(verdict, 'not testable here');
-    assert.match(scope, new RegExp(`engine ${engine}$`));
+    assert.match(scope, new RegExp(`engine ${engine}, prompts of 64 tokens, one sequence, 1 thread$`));
     return [...new Set(effects.filter(({ part: name }) => !name.includes('itself')).map((effect) => effect.verdict))];
   };
   assert.equal(part('d', 'wasm', { int8: 0.5 }), ['no verdict from wasm']);
@@ -171,6 +172,44 @@ test('a, speed: one kernel serves both formats', () => {
   assert.is(judged('a-speed', { timings: timed('wasm', { nf4: 1 }) }).verdict, 'not testable here');
 });
 
+test('d and e look at every engine of one machine, and one that cannot run takes no model out', () => {
+  const { effects, scope } = judged('d', {
+    timings: [...timed('native', { int8: 0.5 }), ...timed('native', { int8: 2 }, { machine: 'other' })],
+    otherTimings: [...timed('fast', { int8: 2 }), ...timed('native', { int8: 2 }), ...timed('fast', { int8: 0.5 }, { machine: 'other' })],
+  });
+  const decode = effects.filter(({ part }) => part.startsWith('decode speed, int8'));
+  assert.equal(decode.map(({ part, verdict }) => [part, verdict]), [['decode speed, int8 / fp16, engine native', 'supported'], ['decode speed, int8 / fp16, engine fast', 'contradicted']]);
+  assert.match(scope, /engines native and fast, prompts/);
+});
+
+test('fewer bits: faster beyond the caches, and not within', () => {
+  const [small, large] = [{ weights: 5e5 }, { weights: 2e7, model: 'n' }];
+  const at = (inside: number, beyond: number, engine = 'native', options = {}): Judgement =>
+    judged('fewer-bits', { timings: [...timed(engine, { nf4: inside }, { ...small, ...options }), ...timed(engine, { nf4: beyond }, { ...large, ...options })] }, ['m', 'n']);
+  const both = at(1.02, 2.5);
+  assert.is(both.verdict, 'supported');
+  assert.is(both.sentence, 'It is as stated for native on m and n.');
+  assert.match(both.scope, /engine native, prompts of 64 tokens, one sequence, 1 thread, fp16 weights in L2 and memory$/);
+  assert.equal(both.effects.map(({ part, marginLow, marginHigh, level }) => [part, marginLow, marginHigh, level]), [
+    ['decode speed, nf4 / fp16, engine native, weights in L2', undefined, 1.1, 0.975], ['decode speed, nf4 / fp16, engine native, weights in memory, beyond the caches', 1.1, undefined, 0.975],
+  ]);
+  assert.is(at(1.02, 1.05).verdict, 'contradicted');
+  assert.is(at(1.3, 2.5).verdict, 'contradicted');
+  assert.is(at(1.02, 2.5, 'native', { drift: 1.1 }).verdict, 'too noisy');
+  assert.is(at(1.02, 2.5, 'wasm').sentence, 'No engine that is built for speed was timed.');
+});
+
+test('fewer bits: half of it carries no verdict but can refute the whole; L3 is shown', () => {
+  const only = (weights: number, nf4: number): Judgement => judged('fewer-bits', { timings: timed('native', { nf4 }, { weights }) });
+  const half = only(5e5, 1.02);
+  assert.is(half.verdict, 'not testable here');
+  assert.is(half.sentence, 'No model of the study has fp16 weights in memory, beyond the caches, so half of the claim cannot be tested here; it is as stated for native on m.');
+  assert.is(only(5e5, 1.5).verdict, 'contradicted');
+  const between = only(4e6, 1.5);
+  assert.is(between.verdict, 'not testable here');
+  assert.equal(between.effects.map(({ verdict }) => verdict), ['shown']);
+});
+
 const made = stage({ name: 'made', title: 'Made', determinism: 'exact', module: 'made.ts', outputs: ['scores', 'report', 'samples'] });
 
 test('the stage writes rows for the tables out of what its cell gathered', async () => {
@@ -178,7 +217,7 @@ test('the stage writes rows for the tables out of what its cell gathered', async
   const scoreCell = (scores: FidelityScores): Cell => cell(made, `${scores.model}/${scores.format}`, { params: { quantity: 'fidelity', format: scores.format } });
   const one = { ...made, outputs: ['scores'] };
   const cells = claimCells([{
-    model: { name: 'm', baseFormat: 'fp16', architecture: 'llama', parametersEstimate: 1.1e6 }, quantized: new Map(), timed: { ...cell(made, 'timed'), stage: { ...made, outputs: ['samples'] } },
+    model: { name: 'm', baseFormat: 'fp16', architecture: 'llama', parametersEstimate: 1.1e6 }, quantized: new Map(), timed: { ...cell(made, 'timed'), stage: { ...made, outputs: ['samples'] } }, timedOthers: [],
     scored: scored.map((scores) => ({ ...scoreCell(scores), stage: one })),
   }], FORMATS);
   assert.equal(cells.map(({ id }) => id), claims.map(({ id }) => `claims:${id}`));

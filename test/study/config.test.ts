@@ -87,6 +87,17 @@ test('names are checked against what there is', async () => {
   assert.match(await answer('engine', 'engine: wasmm', 9), /^unknown engine "wasmm"; engines are auto, .*did you mean "wasm"\?$/);
 });
 
+test('the engines that are timed are the study\'s own and others of the register', async () => {
+  const listed = async (engines: string, engine = 'auto'): Promise<string[]> =>
+    (await refused(original.replace(/^  engines: \[auto.*$/m, `  engines: ${engines}`).replace(/^engine: auto$/m, `engine: ${engine}`))).map((line) => line.replace(/^data\/study\.yaml:\d+:/, ''));
+  assert.match((await listed('[auto, nativ]'))[0]!, /^19 unknown engine "nativ"; engines are auto, reference, .*did you mean "native"\?$/);
+  assert.equal(await listed('[wasm]'), ["12 speed.engines lacks auto, the study's own engine, with which the others are shown; add it"]);
+  assert.equal(await listed('[auto, auto]'), ['19 "auto" stands in speed.engines a second time; keep one']);
+  assert.equal(await listed('[auto, wasm]', 'wasm'), ["19 wasm is the study's own engine, which speed.engines calls auto; write auto"]);
+  assert.equal(await listed('auto'), ['12 speed.engines must be a list, such as [a, b], not the text "auto"']);
+  assert.equal((await read(original.replace(/^  engines: \[auto.*$/m, '  engines: [auto, wasm, native]'))).speed.engines, ['auto', 'wasm', 'native']);
+});
+
 test('numbers keep to their bounds', async () => {
   assert.is(await answer('temperatures', 'temperatures: [0, -0.1]', 19), 'temperature -0.1 is out of range; allowed are 0 to 10');
   assert.is(await answer('temperatures', 'temperatures: [10.5]', 16), 'temperature 10.5 is out of range; allowed are 0 to 10');
@@ -184,8 +195,8 @@ test('of YAML that cannot be parsed the first mistake is told, with what to do',
     assert.is(lines.length, 1, lines.join('\n'));
     return lines[0]!.replace(/^data\/study\.yaml:\d+:\d+ /, '');
   };
-  assert.is(await why('  blocks: 6', '\tblocks: 6'), 'a tab cannot indent in YAML; use spaces');
-  assert.match(await why('  blocks: 6', '   blocks: 6'), /^is not valid YAML: .*keys of one block begin at the same column/);
+  assert.is(await why('  blocks: 9', '\tblocks: 9'), 'a tab cannot indent in YAML; use spaces');
+  assert.match(await why('  blocks: 9', '   blocks: 9'), /^is not valid YAML: .*keys of one block begin at the same column/);
   assert.match(await why('top_k: [0, 40]', 'top_k: [0, 40'), /brackets are closed$/);
   assert.is(await why('seeds: [1, 2]', 'seeds: !!set [1]'), 'tags (tag:yaml.org,2002:set) are not allowed; write the plain value');
   assert.is(await why('seeds: [1, 2]', 'seeds: !own [1]'), 'tags (!own) are not allowed; write the plain value');

@@ -16,7 +16,8 @@ import type { Finished } from './in-process.ts';
 const quick = await readStudy(root, { quick: true });
 const config = {
   ...quick, formats: ['fp32', 'bf16', 'nf4'], maxNewTokens: [4, 8], generate: { temperatures: [0, 0.9], topKs: [0, 3] }, temperatures: [0.9], topKs: [0], windowsPerText: 1, windowTokens: 64,
-  speed: { blocks: 2, seconds: 0.001, warmUpTokens: 2, promptTokens: 16, seed: 7 },
+  // The register knows no abacus: what an engine does that cannot run here.
+  speed: { engines: ['auto', 'reference', 'abacus'], blocks: 2, seconds: 0.001, warmUpTokens: 2, promptTokens: 16, seed: 7 },
 };
 const { cells } = study(config);
 const ids = (pattern: RegExp): string[] => cells.map(({ id }) => id).filter((id) => pattern.test(id));
@@ -25,8 +26,8 @@ const golden = JSON.parse(file('data/models/novel-1m/golden.json').toString()) a
 
 let done: Finished;
 test.before(async () => {
-  done = await runCells(cells, ids(/^(tokenize|quantize|judge|speed|tabulate):/));
-  assert.equal([...done.failures], []);
+  done = await runCells(cells, ids(/^(tokenize|quantize|judge|speed|speed-other|tabulate):/));
+  assert.equal([...done.failures.keys()], ['speed-other:novel-1m/abacus']);
 });
 
 test('fetch commits the bytes of the bundled files, and refuses others', async () => {
@@ -131,21 +132,40 @@ test('an artifact is the whole of a format: a session opens from it', async () =
 });
 
 test('speed times every format once a block, the base twice, in an order of its own', () => {
-  const { samples, memory, conditions, machine } = done.json<SpeedSamples>('speed:novel-1m', 'samples');
+  const { samples, memory, conditions, machine, threads, promptTokens } = done.json<SpeedSamples>('speed:novel-1m/auto', 'samples');
   for (const block of [0, 1]) {
     for (const phase of ['prefill', 'decode']) {
       const own = samples.filter((sample) => sample.block === block && sample.phase === phase);
       assert.equal(own.map(({ format, pair }) => `${format} ${pair}`).sort(), ['bf16 A', 'fp16 A', 'fp16 A2', 'nf4 A']);
       assert.equal(own.map(({ place }) => place), [0, 1, 2, 3]);
-      assert.ok(own.every(({ tokens, durationMs }) => tokens > 0 && durationMs >= 1));
+      for (const { tokens, durationMs, stepsMs } of own) {
+        assert.ok(durationMs >= (phase === 'decode' ? 1 : 0));
+        assert.is(tokens, stepsMs.length * (phase === 'decode' ? 1 : 16));
+        assert.ok(Math.abs(stepsMs.reduce((sum, ms) => sum + ms, 0) - durationMs) < 0.001 * stepsMs.length);
+      }
     }
   }
   assert.is(conditions.length, 2);
+  assert.ok(conditions.every(({ wallMs, cpuMs }) => wallMs > 0 && cpuMs > 0));
+  assert.equal([threads, promptTokens], [1, 16]);
   assert.ok((memory['nf4']?.kvCache ?? 0) > 0);
   assert.equal(Object.keys(machine).sort(), ['cores', 'cpu', 'memoryBytes', 'node', 'os']);
   for (const block of [0, 1, 2]) assert.equal([...shuffled(9, 7, block)].sort((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
   assert.is.not(shuffled(9, 7, 0).join(), shuffled(9, 7, 1).join());
   assert.equal(shuffled(9, 7, 1), shuffled(9, 7, 1));
+});
+
+test('every engine is timed by itself; one that cannot run leaves a reason, and takes nothing with it', () => {
+  const { code, sentence } = done.failures.get('speed-other:novel-1m/abacus')!;
+  assert.is(code, 'not-available');
+  assert.match(sentence, /^unknown engine "abacus"/);
+  assert.is(done.json<SpeedSamples>('speed-other:novel-1m/reference', 'samples').engine.name, 'reference');
+  const own = done.computedBy.get('speed:novel-1m/auto')!['engine'];
+  const rows = (table: string): { [column: string]: unknown }[] => done.bytes(`tabulate:${table}`, 'rows').toString().trim().split('\n').map((line) => JSON.parse(line) as { [column: string]: unknown });
+  assert.equal(rows('speed_runs').map((row) => [row['engine'], row['own'], row['threads'], row['prompt_tokens'], row['blocks']]), [[own, true, 1, 16, 2], ['reference', false, 1, 16, 2]]);
+  const held = rows('metrics').filter(({ quantity, format }) => quantity === 'held_bytes' && format === 'nf4');
+  assert.equal(held.map(({ engine }) => engine), [own, 'reference']);
+  assert.equal([...new Set(rows('metrics').filter(({ exact }) => exact === true).map(({ engine }) => engine))], [null]);
 });
 
 test('rows have the columns of data/schema.sql, in its order, and name the cell that computed them', () => {

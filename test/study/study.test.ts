@@ -81,6 +81,14 @@ test('a format less removes its cells; timings are taken again, because a block 
   assert.equal(stagesOf(altered).filter((stage) => ![...GATHERING, 'speed'].includes(stage)), []);
 });
 
+test('an engine more is timed in cells of its own, whose failure is none of the run', () => {
+  const more = { ...config, speed: { ...config.speed, engines: [...config.speed.engines, 'wasm'] } };
+  const { added, removed, altered } = difference(more);
+  assert.equal([removed, stagesOf(altered).filter((stage) => ![...GATHERING, 'summarize'].includes(stage))], [[], []]);
+  assert.equal(added.map(({ id, batch, stage }) => [id, batch, stage.optional]), config.models.map(({ name }) => [`speed-other:${name}/wasm`, 'wasm', true]));
+  pipeline({ name: 'study', root, cells: study(more).cells });
+});
+
 test('aliases are quantized, for their bytes, and computed with nowhere', () => {
   const of = (format: string): string[] => stagesOf(cells.filter(({ id }) => id.split(':')[1]?.split('/')[1] === format && !id.startsWith('summarize:')));
   assert.equal(of('fp32'), ['quantize']);
@@ -126,12 +134,15 @@ test('a result depends on its format, architecture and arithmetic version, and n
       const foreign = files.filter((file) => /^reports\/|^stages\/dag\/.|^kernels\/engines\/|^kernels\/index\.ts$|formats\/(fp4|int8|bf16|nf4-dq)\.ts|\/config(-\w+)?\.ts$|package:yaml|-cells\.ts/.test(file)
         && file !== 'kernels/models/config.ts' && !file.endsWith('/model-cells.ts'));
       assert.equal(foreign, [], id);
+      assert.ok(!files.some((file) => /^kernels\/(c|wasm)\//.test(file)), `${id} depends on a kernel's source`);
       if (!id.startsWith('generate')) assert.ok(!files.includes('package:@huggingface/tokenizers'), `${id} depends on the tokenizer`);
     }
     assert.ok((await filesOf('score:novel-1m/nf4/garden')).includes('kernels/engines.ts'), 'the arithmetic version counts');
     assert.ok((await filesOf('tokenize:novel-1m/garden')).includes('package:@huggingface/tokenizers'));
     assert.equal((await filesOf('tokenize:novel-1m/garden')).filter((file) => /^kernels\/(formats|models|session|engines|generate)/.test(file)), []);
     assert.ok(!(await filesOf('generate:novel-1m/fp4/greedy')).includes('kernels/formats/nf4.ts'));
+    const timed = await filesOf('speed:novel-1m/auto');
+    for (const needed of ['kernels/c/linear.inc.h', 'kernels/c/pool.c', 'kernels/wasm/kernels.wasm', 'kernels/engines/native.ts', 'kernels/engines/recorded-ops.ts']) assert.ok(timed.includes(needed), `an edit of ${needed} must be timed again`);
   } finally {
     rmSync(cacheFolder, { recursive: true, force: true });
   }

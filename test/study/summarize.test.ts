@@ -111,11 +111,11 @@ test('weights: bits of the linear layers and of the whole model', () => {
 
 test('speed: medians, paired ratios, the A/A pair, bytes held', () => {
   const samples = Array.from({ length: 8 }, (_, block) => [
-    { format: 'fp16', phase: 'decode', pair: 'A', block, tokens: 100, durationMs: 100 + block },
-    { format: 'fp16', phase: 'decode', pair: 'A2', block, tokens: 100, durationMs: 100 + block },
-    { format: 'nf4', phase: 'decode', pair: 'A', block, tokens: 100, durationMs: 2 * (100 + block) },
+    { format: 'fp16', phase: 'decode', pair: 'A', block, tokens: 100, durationMs: 100 + block, stepsMs: [1, 2, 3, 4] },
+    { format: 'fp16', phase: 'decode', pair: 'A2', block, tokens: 100, durationMs: 100 + block, stepsMs: [9] },
+    { format: 'nf4', phase: 'decode', pair: 'A', block, tokens: 100, durationMs: 2 * (100 + block), stepsMs: [1] },
   ]).flat();
-  const timed = { samples, memory: { fp16: { weights: 1000, kvCache: 24 }, nf4: { weights: 300, kvCache: 24 } } };
+  const timed = { engine: { name: 'native' }, machine: { cpu: 'x', cores: 2 }, samples, memory: { fp16: { weights: 1000, kvCache: 24 }, nf4: { weights: 300, kvCache: 24 } } };
   near(pairedLogRatios(rates(timed, 'nf4', 'decode'), rates(timed, 'fp16', 'decode'))[3]!, -Math.LN2);
   const list = new MetricList();
   summarizeSpeed(list, { model: 'm', base: 'fp16', cell: 'summarize:m/speed' }, timed);
@@ -125,8 +125,13 @@ test('speed: medians, paired ratios, the A/A pair, bytes held', () => {
   near(of('fp16', 'decode_tokens_per_second').value, (1e5 / 103 + 1e5 / 104) / 2, 1e-9);
   near(of('fp16', 'decode_tokens_per_second').low!, 1e5 / 107, 1e-9); // of 8 the extremes: 2 / 256 <= 0.05, 18 / 256 is more
   assert.is(of('nf4', 'held_bytes').value, 324);
-  assert.ok(list.rows.every(({ exact }) => !exact));
+  assert.ok(list.rows.every(({ exact, engine }) => !exact && engine === 'native'));
   assert.ok(list.omitted.some(({ quantity }) => quantity === 'prefill_tokens_per_second'));
+  assert.equal([of('fp16', 'decode_latency_p50'), of('fp16', 'decode_latency_p95')].map(({ value, n, clusters, unit }) => [value, n, clusters, unit]), [[2, 32, 8, 'ms'], [4, 32, 8, 'ms']]);
+  assert.ok(list.omitted.some(({ quantity, reason }) => quantity === 'decode_latency_p99' && reason === 'it needs 100 steps, and there are 32'));
+  const prompts = new MetricList();
+  summarizeSpeed(prompts, { model: 'm', base: 'fp16', cell: 'summarize:m/speed' }, { ...timed, samples: samples.map((sample) => ({ ...sample, phase: 'prefill' })) });
+  assert.equal(prompts.rows.filter(({ quantity }) => quantity === 'time_to_first_token').map(({ format, value, unit }) => [format, value, unit]), [['fp16', 2.5, 'ms'], ['nf4', 1, 'ms']]);
 });
 
 test('texts: where they part, and what they are like, for each length', () => {

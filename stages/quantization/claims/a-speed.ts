@@ -11,7 +11,7 @@ export const aSpeed: Claim = {
   margin: 'The same kernel.',
   marginReason: 'What one kernel does for both cannot differ but by noise.',
   sql: speedSql("r.format = 'fp4' AND o.format = 'nf4'"),
-  needs: ['timings'],
+  needs: ['timings', 'otherTimings'],
   decide(evidence) {
     const effects = speedEffects(evidence, (_, __, timed) => timed.includes('nf4') && timed.includes('fp4') ? [{ format: 'fp4', other: 'nf4' }] : [], false)
       .map((effect) => ({ ...effect, verdict: effect.format === 'fp4' ? 'by construction' : 'shown' }));

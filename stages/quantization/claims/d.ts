@@ -6,7 +6,7 @@ export const d: Claim = {
   title: 'int8 is slower',
   version: 'first version',
   statement: 'Inference with int8 (LLM.int8()) is significantly slower.',
-  operationalised: 'For the source\'s stack: its own timing, as a peer. For our engine: speed of int8 over that of the base in the same blocks.',
+  operationalised: 'For the source\'s stack: its own timing, as a peer. For each of our engines: speed of int8 over that of the base in the same blocks.',
   ...SPEED_RULE,
   margin: 'A ratio below 1. No verdict when the A/A interval leaves 0.975 to 1.025, or from an engine that is not built for speed.',
   sql: speedSql("r.format = 'int8' AND o.format = m.base_format"),

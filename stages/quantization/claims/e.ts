@@ -8,7 +8,7 @@ function claim(id: string, version: string, fastest: 'fp16' | 'bf16', name: stri
     title: `Unquantized ${name} is the fastest`,
     version,
     statement: `Unquantized ${name} models give the fastest inference at every size.`,
-    operationalised: `For the source's stack: its own timing, as a peer. For our engine: speed of ${fastest} over that of every other format in the same blocks.`,
+    operationalised: `For the source's stack: its own timing, as a peer. For each of our engines: speed of ${fastest} over that of every other format in the same blocks.`,
     ...SPEED_RULE,
     margin: 'A ratio of at least 1 against every format. No verdict when the A/A interval leaves 0.975 to 1.025, or from an engine that is not built for speed.',
     sql: speedSql(`r.format = '${fastest}' AND o.format <> '${fastest}'`),

@@ -3,19 +3,30 @@ import { log64 } from '../../../kernels/float64.ts';
 import { fidelityClusters, samplingClusters } from '../score-clusters.ts';
 import type { FidelityClusters, SamplingClusters } from '../score-clusters.ts';
 import type { FidelityScores, NullScores, SamplingScores } from '../score-output.ts';
+import type { BenchCache } from '../bench-file.ts';
 import type { TimedSamples } from '../summarize-speed.ts';
 import type { WeightsReport } from '../summarize-weights.ts';
 
 export interface ClaimModel { readonly name: string; readonly base: string; readonly architecture: string; readonly parameters: number }
 
-export interface Timings extends TimedSamples { readonly engine: { readonly name: string } }
+export interface Timings extends TimedSamples {
+  readonly threads: number;
+  readonly promptTokens: number;
+  readonly caches: readonly BenchCache[];
+}
+
+/** Timings of a model on an engine, and the label of the machine that took them. */
+export interface ModelTimings { readonly model: string; readonly machine: string | undefined; readonly value: Timings }
 
 /** What was gathered, already read. */
 export interface Gatherings {
   readonly fidelity: readonly FidelityScores[];
   readonly sampling: readonly SamplingScores[];
   readonly nulls: readonly NullScores[];
-  readonly timings: readonly { readonly model: string; readonly value: Timings }[];
+  /** On the study's own engine. */
+  readonly timings: readonly ModelTimings[];
+  /** On others, where they could run. */
+  readonly otherTimings: readonly ModelTimings[];
   readonly sizes: readonly { readonly model: string; readonly format: string; readonly value: WeightsReport }[];
   /** Cells that failed: their ids. */
   readonly missing: readonly string[];
@@ -56,8 +67,11 @@ export class Evidence {
       total(texts.flatMap(({ draws }) => draws[draw]!)) / total(texts.flatMap(({ scoredTokens }) => scoredTokens))));
   }
 
-  timings(model: string): Timings | undefined {
-    return this.#from.timings.find((timed) => timed.model === model)?.value;
+  /** One for each engine, the study's own first. Of several machines the claims look at one: the first by its label that timed the study's own. */
+  timings(model: string): Timings[] {
+    const { timings, otherTimings } = this.#from;
+    const here = [...timings, ...otherTimings].filter((timed) => timed.model === model && timed.machine === timings[0]?.machine).map(({ value }) => value);
+    return here.filter(({ engine }, index) => here.findIndex((timed) => timed.engine.name === engine.name) === index);
   }
 
   size(model: string, format: string): WeightsReport | undefined {

@@ -3,16 +3,18 @@ import type { Evidence } from './evidence.ts';
 
 export type Verdict = 'supported' | 'contradicted' | 'inconclusive' | 'by construction' | 'not testable here' | 'too noisy';
 
-/** Kinds of evidence: fidelity and sampling scores, nulls of equal size, timings, sizes. */
-export type Need = 'fidelity' | 'sampling' | 'nulls' | 'timings' | 'sizes';
+/** Kinds of evidence: fidelity and sampling scores, nulls of equal size, timings on the study's own engine and on others, sizes. */
+export type Need = 'fidelity' | 'sampling' | 'nulls' | 'timings' | 'otherTimings' | 'sizes';
 
 export interface Claim {
   readonly id: string;
   /** Short, for headings. */
   readonly title: string;
+  /** Where it comes from, when not from SOURCE. */
+  readonly source?: string;
   /** The source's claim in our words. */
   readonly statement: string;
-  /** 'first version' or 'later version' of the abstract. */
+  /** 'first version' or 'later version' of the abstract; of a claim of ours, what it is about. */
   readonly version: string;
   /** How it becomes something that can be decided, and by which test. */
   readonly operationalised: string;

@@ -1,6 +1,6 @@
 /** The data caches of this machine, as Linux describes them, and which of them holds a working set. */
 import { readFileSync, readdirSync } from 'node:fs';
-import type { BenchCache, BenchRow } from '../../stages/quantization/bench-file.ts';
+import type { BenchCache, BenchRow } from './bench-file.ts';
 
 const FOLDER = '/sys/devices/system/cpu/cpu0/cache/';
 
