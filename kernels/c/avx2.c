@@ -13,6 +13,7 @@
 #define TILE_ROWS 1
 #define TILE_OUTPUTS 8
 #define INT8_ROWS 4
+#define HEADS_AT_ONCE 2
 #define STREAMS 2
 #define PREFETCH_BYTES 2048
 

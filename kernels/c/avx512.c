@@ -7,10 +7,11 @@
 #include "program.h"
 
 #define VW 16
-/* Of 32 registers: few rows: 4 accumulators, 4 steps of weights, the table; a tile: 2 x 4 accumulators and 2 x 4 steps of rows. */
+/* Of 32 registers: few rows: 4 accumulators, 4 steps of weights, the table; a tile: 2 x 4 accumulators and 2 x 4 steps of rows; values of 3 heads: 12 sums. */
 #define FEW_ROWS 4
 #define TILE_ROWS 2
 #define TILE_OUTPUTS 4
+#define HEADS_AT_ONCE 3
 #define STREAMS 2
 #define PREFETCH_BYTES 4096
 #define INT8_ROWS 8

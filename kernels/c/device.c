@@ -191,8 +191,8 @@ static void cut(struct bw_op *op, int32_t threads) {
     case BW_ATTEND: {
       int64_t keys = 0;
       for (int32_t row = 0; row < op->rows; row++) keys += op->list2[row] + 1;
-      op->units = op->rows * op->a3;
-      cost = op->rows == 0 ? 1 : 4 * (keys / op->rows) * ((const struct bw_cache *)op->handle)->head_dim;
+      op->units = op->rows * ((const struct bw_cache *)op->handle)->kv_heads;
+      cost = op->rows == 0 ? 1 : 4 * (keys / op->rows) * (op->a3 / ((const struct bw_cache *)op->handle)->kv_heads) * ((const struct bw_cache *)op->handle)->head_dim;
       break;
     }
     case BW_SILU_MUL: case BW_GELU: case BW_ADD:

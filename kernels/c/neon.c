@@ -12,6 +12,7 @@
 #define TILE_ROWS 2
 #define TILE_OUTPUTS 4
 #define INT8_ROWS 2
+#define HEADS_AT_ONCE 2
 #define STREAMS 2
 #define PREFETCH_BYTES 2048
 

@@ -9,6 +9,7 @@
 #define FEW_ROWS 1
 #define TILE_ROWS 1
 #define TILE_OUTPUTS 4
+#define HEADS_AT_ONCE 1
 #define STREAMS 1
 #define PREFETCH_BYTES 4096
 #define INT8_ROWS 4

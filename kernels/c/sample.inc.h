@@ -40,7 +40,7 @@ static uint32_t kth_largest(const float *z, int32_t count, int32_t k) {
       if ((order & mask) == found) counts[order >> shift & 255u]++;
     }
     int digit = 255;
-    while (counts[digit] < k) k -= counts[digit--];
+    while (digit > 0 && counts[digit] < k) k -= counts[digit--];
     found |= (uint32_t)digit << shift;
     mask |= 255u << shift;
   }
