@@ -3,7 +3,7 @@
  * with its flags; one that this compiler cannot compile is left out and named, all others must compile.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -17,17 +17,36 @@ const filesOf = (set: string): string[] => (set.startsWith('fast-') ? [`${set}.c
 
 const AVX512 = ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni', '-mf16c', '-mavx2'];
 
+/** What a processor must have for them, in the words of Linux's /proc/cpuinfo. */
+const HAS_AVX512 = ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'avx512_vnni'];
+
+interface InstructionSet { readonly name: string; readonly flags: readonly string[]; readonly needs: readonly string[] }
+
 /** Files by instruction set, best first (fast-*: of the engine `fast`), and what a compiler must be told to compile them. */
-const INSTRUCTION_SETS: { readonly [arch: string]: readonly { readonly name: string; readonly flags: readonly string[] }[] } = {
+const INSTRUCTION_SETS: { readonly [arch: string]: readonly InstructionSet[] } = {
   x64: [
-    { name: 'avx512', flags: AVX512 },
-    { name: 'avx2', flags: ['-mavx2', '-mf16c'] },
-    { name: 'fast-amx', flags: [...AVX512, '-mavx512bf16', '-mamx-tile', '-mamx-bf16', '-mamx-int8'] },
-    { name: 'fast-avx512', flags: AVX512 },
-    { name: 'fast-avx2', flags: ['-mavx2', '-mf16c', '-mfma'] },
+    { name: 'avx512', flags: AVX512, needs: HAS_AVX512 },
+    { name: 'avx2', flags: ['-mavx2', '-mf16c'], needs: ['avx2'] },
+    { name: 'fast-amx', flags: [...AVX512, '-mavx512bf16', '-mamx-tile', '-mamx-bf16', '-mamx-int8'], needs: [...HAS_AVX512, 'avx512_bf16', 'amx_tile', 'amx_bf16', 'amx_int8'] },
+    { name: 'fast-avx512', flags: AVX512, needs: HAS_AVX512 },
+    { name: 'fast-avx2', flags: ['-mavx2', '-mf16c', '-mfma'], needs: ['avx2', 'fma'] },
   ],
-  arm64: [{ name: 'neon', flags: [] }],
+  arm64: [{ name: 'neon', flags: [], needs: [] }],
 };
+
+/**
+ * The instruction sets worth building for this processor alone: the best exact one and the best fast one, since compiling all takes twice the
+ * time. All of them where the system does not tell what it has. ('plain' is always built besides, so a library runs anywhere.)
+ */
+export async function instructionSetsHere(): Promise<readonly string[]> {
+  const sets = INSTRUCTION_SETS[process.arch] ?? [];
+  const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
+  const has = new Set(/^flags\s*:(.*)$/m.exec(text)?.[1]?.trim().split(/\s+/) ?? []);
+  if (has.size === 0) return sets.map(({ name }) => name);
+  const usable = sets.filter(({ needs }) => needs.every((need) => has.has(need))).map(({ name }) => name);
+  const isFast = (name: string): boolean => name.startsWith('fast-');
+  return [usable.find((name) => !isFast(name)), usable.find(isFast)].filter((name) => name !== undefined);
+}
 
 /**
  * -ffp-contract=off and no -ffast-math: every product and every sum is rounded by itself, in the order written (docs/arithmetic.md).
@@ -81,20 +100,26 @@ export async function findCompiler(): Promise<Compiler | undefined> {
   return undefined;
 }
 
-/** What goes into a build besides the sources and the compiler: part of a cell's key. */
-export function buildFlags(arch: string = process.arch): { readonly [file: string]: readonly string[] } {
+/** What goes into a build besides the sources and the compiler, by instruction set; '*': into every file. */
+export function buildFlags(arch: string = process.arch): { readonly [set: string]: readonly string[] } {
   return Object.fromEntries([['*', FLAGS], ...(INSTRUCTION_SETS[arch] ?? []).map(({ name, flags }) => [name, flags] as const)]);
 }
 
-/**
- * Builds the library as `outFile`, with the compiler that findCompiler() finds unless one is given; null: there is none. Throws
- * NativeBuildError; leaves no half-written file.
- */
-export async function buildNative(outFile: string, sources: string = SOURCES, given?: Compiler | null): Promise<NativeBuild> {
+export interface BuildOptions {
+  /** Folder of the C sources. Default: SOURCES. */
+  readonly sources?: string;
+  /** Default: what findCompiler() finds. null: there is none. */
+  readonly compiler?: Compiler | null;
+  /** Names of instruction sets. Default: all of this processor family. */
+  readonly instructionSets?: readonly string[];
+}
+
+/** Builds the library as `outFile`. Throws NativeBuildError; leaves no half-written file. */
+export async function buildNative(outFile: string, { sources = SOURCES, compiler: given, instructionSets: wanted }: BuildOptions = {}): Promise<NativeBuild> {
   const compiler = given === undefined ? await findCompiler() : given ?? undefined;
   if (compiler === undefined) {
-    const wanted = process.env['CC'];
-    throw new NativeBuildError(wanted ? `the C compiler ${JSON.stringify(wanted)} of the variable CC does not run` : 'there is no C compiler (cc, gcc or clang)', wanted ? 'Correct CC, or unset it.' : INSTALL);
+    const named = process.env['CC'];
+    throw new NativeBuildError(named ? `the C compiler ${JSON.stringify(named)} of the variable CC does not run` : 'there is no C compiler (cc, gcc or clang)', named ? 'Correct CC, or unset it.' : INSTALL);
   }
   if (process.platform !== 'linux' && process.platform !== 'darwin') throw new NativeBuildError(`native code is not built on ${process.platform}`, 'Use Linux or macOS; on Windows, WSL.');
   const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include');
@@ -106,7 +131,8 @@ export async function buildNative(outFile: string, sources: string = SOURCES, gi
       const { error } = await run(compiler.command, [...FLAGS, ...flags, '-I', headers, '-c', join(sources, name), '-o', join(folder, `${name}.o`)]);
       return error;
     };
-    const sets = INSTRUCTION_SETS[process.arch] ?? [];
+    const all = INSTRUCTION_SETS[process.arch] ?? [];
+    const sets = all.filter(({ name }) => wanted === undefined || wanted.includes(name));
     const compiled = await Promise.all([
       ...sets.flatMap(({ name, flags }) => filesOf(name).map(async (file) => ({ name, error: await compile(file, flags) }))),
       ...[...COMMON, ...filesOf('plain')].map(async (file) => ({ name: file, error: await compile(file, []) })),
@@ -114,9 +140,10 @@ export async function buildNative(outFile: string, sources: string = SOURCES, gi
     const without = sets.filter(({ name }) => compiled.some((one) => one.name === name && one.error !== undefined));
     const broken = compiled.find(({ name, error }) => error !== undefined && !sets.some((set) => set.name === name));
     if (broken) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot compile ${broken.name}: ${firstLine(broken.error!)}`, INSTALL);
-    const error = await compile('instruction-sets.c', without.map(({ name }) => `-DBW_WITHOUT_${name.toUpperCase().replace('-', '_')}`));
+    const present = sets.filter((set) => !without.includes(set));
+    const error = await compile('instruction-sets.c', all.filter((set) => !present.includes(set)).map(({ name }) => `-DBW_WITHOUT_${name.toUpperCase().replace('-', '_')}`));
     if (error !== undefined) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot compile instruction-sets.c: ${firstLine(error)}`, INSTALL);
-    const objects = [...COMMON, ...filesOf('plain'), 'instruction-sets.c', ...sets.filter((set) => !without.includes(set)).flatMap(({ name }) => filesOf(name))].sort();
+    const objects = [...COMMON, ...filesOf('plain'), 'instruction-sets.c', ...present.flatMap(({ name }) => filesOf(name))].sort();
     const library = join(folder, 'native.node');
     const platform = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : ['-Wl,-z,nodelete', '-Wl,--build-id=none'];
     const linked = await run(compiler.command, ['-shared', '-pthread', ...platform, ...objects.map((name) => join(folder, `${name}.o`)), '-o', library]);
@@ -124,7 +151,7 @@ export async function buildNative(outFile: string, sources: string = SOURCES, gi
     await moveTo(library, outFile);
     return {
       compiler,
-      instructionSets: [...sets.filter((set) => !without.includes(set)).map(({ name }) => name), 'plain'],
+      instructionSets: [...present.map(({ name }) => name), 'plain'],
       leftOut: without.map(({ name }) => ({ name, why: firstLine(compiled.find((one) => one.name === name && one.error !== undefined)!.error!) })),
     };
   } catch (error) {

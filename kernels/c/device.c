@@ -161,7 +161,7 @@ static const void *find(const struct bw_device *device, int32_t handle, enum kin
 /* A chunk of work should last some microseconds: long against taking it, short against waiting for it. */
 static const int64_t CHUNK_PRODUCTS = 400000;
 /* Packed rows of a product stay within this. */
-enum { PACKED_BYTES = 1 << 20, MOST_ROWS_AT_ONCE = 64 };
+enum { PACKED_BYTES = 1 << 20, MOST_ROWS_AT_ONCE = 128 };
 
 static int32_t grain_of(int64_t unit_cost, int32_t units, int32_t threads) {
   if (threads == 1) return units < 1 ? 1 : units;

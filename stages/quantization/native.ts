@@ -3,10 +3,11 @@
  * with an engine, and no part of what they compute. Without it (no compiler) they compute the same bytes in WebAssembly, more slowly.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { buildFlags, buildNative, findCompiler, NATIVE_SOURCES, NativeBuildError } from '../../kernels/native-build.ts';
+import { buildFlags, buildNative, findCompiler, instructionSetsHere, NATIVE_SOURCES, NativeBuildError } from '../../kernels/native-build.ts';
 import type { Compiler } from '../../kernels/native-build.ts';
 import { cell, file, stage } from '../dag/index.ts';
 import type { Cell, Run, TaskCell } from '../dag/index.ts';
+import { listParam } from './task-values.ts';
 
 export const nativeStage = stage({
   name: 'native',
@@ -22,9 +23,9 @@ const FOLDER = 'kernels/c';
 
 /** native:x64. Asks the compiler for its version: it is in the key. */
 export async function nativeCell(): Promise<Cell> {
-  const compiler = await findCompiler();
+  const [compiler, instructionSets] = [await findCompiler(), await instructionSetsHere()];
   return cell(nativeStage, process.arch, {
-    params: { platform: process.platform, arch: process.arch, flags: buildFlags(), compiler: compiler?.command ?? null, version: compiler?.version ?? null },
+    params: { platform: process.platform, arch: process.arch, flags: buildFlags(), instructionSets, compiler: compiler?.command ?? null, version: compiler?.version ?? null },
     inputs: Object.fromEntries(NATIVE_SOURCES.map((name) => [name, file(`${FOLDER}/${name}`)])),
     work: 3,
   });
@@ -38,7 +39,7 @@ export const run: Run = async (cells, io) => {
     for (const name of NATIVE_SOURCES) await writeFile(`${sources}/${name}`, await io.input(task, name));
     const library = `${io.scratch}/native.node`;
     try {
-      const build = await buildNative(library, sources, compilerOf(task));
+      const build = await buildNative(library, { sources, compiler: compilerOf(task), instructionSets: listParam(task, 'instructionSets') as readonly string[] });
       for (const { name, why } of build.leftOut) console.error(`the instruction set ${name} is left out: ${why}`);
       await io.commit(task.id, { library: await readFile(library), report: JSON.stringify(build) });
     } catch (error) {

@@ -37,7 +37,7 @@ for (const name of readdirSync(SOURCES)) writeFileSync(join(hollow, name), 'exte
 
 /** A build must fail with a message and a hint that match, and leave nothing behind. */
 async function refused(environment: { readonly [name: string]: string | undefined }, message: RegExp, hint: RegExp, out = join(scratch, 'out.node'), sources = hollow): Promise<void> {
-  await withEnvironment(environment, () => buildNative(out, sources).then(() => assert.unreachable('it was built'), (error: unknown) => {
+  await withEnvironment(environment, () => buildNative(out, { sources }).then(() => assert.unreachable('it was built'), (error: unknown) => {
     assert.instance(error, NativeBuildError);
     assert.match((error as NativeBuildError).message, message);
     assert.not.match((error as NativeBuildError).message, /\n/);
@@ -92,12 +92,14 @@ else {
     const sets = Object.keys(buildFlags()).filter((name) => name !== '*');
     for (const set of sets) {
       writeFileSync(join(hollow, `${set}.c`), '#error no such instructions\n');
-      const build = await buildNative(join(scratch, 'without.node'), hollow);
+      const build = await buildNative(join(scratch, 'without.node'), { sources: hollow });
       assert.equal(build.instructionSets, [...sets.filter((name) => name !== set), 'plain']);
       assert.is(build.leftOut.length, 1);
       assert.match(build.leftOut[0]!.why, /no such instructions/);
       writeFileSync(join(hollow, `${set}.c`), '');
     }
+    const [chosen] = sets;
+    assert.equal((await buildNative(join(scratch, 'chosen.node'), { sources: hollow, instructionSets: [chosen!] })).instructionSets, [chosen, 'plain']);
     writeFileSync(join(hollow, 'pool.c'), 'int broken(\n');
     await refused({}, /cannot compile pool\.c: .*error/, /./);
     writeFileSync(join(hollow, 'pool.c'), '');
@@ -107,7 +109,7 @@ else {
     for (const name of readdirSync(SOURCES)) copyFileSync(join(SOURCES, name), join(sources, name));
     for (const set of sets) writeFileSync(join(sources, `${set}.c`), '#error no such instructions\n');
     const plain = join(scratch, 'plain.node');
-    await buildNative(plain, sources);
+    await buildNative(plain, { sources });
     assert.match((await openedWith(plain)).build, /^native-[0-9a-f]{12}-plain$/);
   });
 
