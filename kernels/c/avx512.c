@@ -13,7 +13,7 @@
 #define TILE_OUTPUTS 4
 #define HEADS_AT_ONCE 3
 #define STREAMS 2
-#define PREFETCH_BYTES 4096
+#define PREFETCH_BYTES 2048
 #define INT8_ROWS 8
 
 typedef __m512 vf;
