@@ -110,10 +110,11 @@ export const llama: Architecture = {
         let x = ops.embed(embedding);
         layers.forEach((layer, index) => {
           const normed = ops.rmsNorm(x, layer.inputNorm, normEps);
-          const q = ops.rotate(ops.linear(normed, layer.q.weight, layer.q.bias), rotary, headDim);
-          const k = ops.rotate(ops.linear(normed, layer.k.weight, layer.k.bias), rotary, headDim);
+          // All three before what waits for one of them: they may run at the same time.
+          const q = ops.linear(normed, layer.q.weight, layer.q.bias);
+          const k = ops.linear(normed, layer.k.weight, layer.k.bias);
           const v = ops.linear(normed, layer.v.weight, layer.v.bias);
-          const attended = ops.attention(q, k, v, cache, index, attention);
+          const attended = ops.attention(ops.rotate(q, rotary, headDim), ops.rotate(k, rotary, headDim), v, cache, index, attention);
           x = ops.linear(attended, layer.o.weight, layer.o.bias, x);
           const inner = ops.rmsNorm(x, layer.postNorm, normEps);
           const gated = ops.siluMul(ops.linear(inner, layer.gate.weight, layer.gate.bias), ops.linear(inner, layer.up.weight, layer.up.bias));
