@@ -147,7 +147,7 @@ static void amx_finish(const struct bw_op *op, const uint8_t *sums, int32_t row,
   transpose16(r);
   _Alignas(64) float turned[16][BW_PANEL];
   for (int i = 0; i < 16; i++) _mm512_store_si512(turned[i], r[i]);
-  for (int32_t i = 0; i < rows; i++) fast_finish(op, row + i, panel, turned[i]);
+  for (int32_t i = 0; i < rows; i++) finish_panel(op, row + i, panel, turned[i]);
 }
 
 static int uses_tiles(const struct bw_op *op) {
@@ -177,7 +177,7 @@ static void amx_linear(const struct bw_op *op, int32_t row_from, int32_t from, i
   int32_t groups = (int32_t)groups_of(rows), pieces = (w->blocks + PIECE_BLOCKS - 1) / PIECE_BLOCKS;
   size_t panel_bytes = (size_t)groups * TILE_BYTES;
   uint8_t *packed = scratch->memory, *tiles = packed + groups_of(op->row_block) * (size_t)op->x_stride * 32, *sums = tiles + PIECE_BLOCKS * 4 * TILE_BYTES;
-  if (!is_packed(op, row_from, rows, FAST_PACKED_BF16, program, scratch)) {
+  if (!is_packed(op, row_from, rows, PACKED_BF16, program, scratch)) {
     /* By pieces, so that what is read together lies together: rows a power of two apart would share few sets of a cache. */
     uint8_t *place = packed;
     for (int32_t piece = 0; piece < pieces; piece++) {

@@ -128,28 +128,6 @@ static size_t fast_linear_bytes(const struct bw_op *op) {
   return 4 * (rows * (size_t)op->x_stride + (size_t)BW_PANEL * FAST_TILE_BLOCKS * BW_BLOCK + rows * BW_PANEL);
 }
 
-/* sums[16] of a row to its place, with bias and residual. Whatever is missing in a last panel is +0 in all of them. */
-static inline void fast_finish(const struct bw_op *op, int32_t row, int32_t panel, const float *sums) {
-  const struct bw_vector *bias = op->handle2;
-  size_t at = (size_t)row * op->out_stride + (size_t)panel * BW_PANEL;
-  for (int g = 0; g < BW_PANEL; g += VW) {
-    vf y = vf_load(sums + g);
-    if (bias) y = vf_add(y, vf_load(bias->values + (size_t)panel * BW_PANEL + g));
-    if (op->y) y = vf_add(y, vf_load(op->y + at + g));
-    vf_store(op->out + at + g, y);
-  }
-}
-
-enum { FAST_PACKED_FLOATS = 11, FAST_PACKED_BF16 = 12 };
-
-#define FAST_FOR_FAMILY(FUNCTION, ...) \
-  switch (w->family) { \
-    case BW_FP32: FUNCTION(w, BW_FP32, __VA_ARGS__); break; \
-    case BW_FP16: FUNCTION(w, BW_FP16, __VA_ARGS__); break; \
-    case BW_BF16: FUNCTION(w, BW_BF16, __VA_ARGS__); break; \
-    default: FUNCTION(w, BW_TABLE4, __VA_ARGS__); break; \
-  }
-
 static void fast_linear(const struct bw_op *op, int32_t row_from, int32_t from, int32_t to, uint64_t program, struct bw_scratch *scratch) {
   const struct bw_weight *w = op->handle;
   int32_t rows = op->rows - row_from < op->row_block ? op->rows - row_from : op->row_block;
@@ -157,18 +135,16 @@ static void fast_linear(const struct bw_op *op, int32_t row_from, int32_t from, 
   float *packed = (float *)scratch->memory;
   float *tile = packed + (size_t)op->row_block * (size_t)stride;
   float *sums = tile + (size_t)BW_PANEL * FAST_TILE_BLOCKS * BW_BLOCK;
-  if (!is_packed(op, row_from, rows, FAST_PACKED_FLOATS, program, scratch)) {
-    for (int32_t r = 0; r < rows; r++) pack_row(op->x + (size_t)(row_from + r) * stride, w->blocks, packed + (size_t)r * stride);
-  }
+  pack_rows(op, row_from, rows, program, scratch, packed);
   for (int32_t panel = from; panel < to; panel++) {
     switch (rows) {
-      case 1: FAST_FOR_FAMILY(fast_panel_few, panel, packed, stride, 1, sums) break;
-      case 2: FAST_FOR_FAMILY(fast_panel_few, panel, packed, stride, 2, sums) break;
-      case 3: FAST_FOR_FAMILY(fast_panel_few, panel, packed, stride, 3, sums) break;
-      case 4: FAST_FOR_FAMILY(fast_panel_few, panel, packed, stride, 4, sums) break;
-      default: FAST_FOR_FAMILY(fast_panel_many, panel, packed, stride, rows, sums, tile)
+      case 1: FOR_FAMILY(fast_panel_few, panel, packed, stride, 1, sums) break;
+      case 2: FOR_FAMILY(fast_panel_few, panel, packed, stride, 2, sums) break;
+      case 3: FOR_FAMILY(fast_panel_few, panel, packed, stride, 3, sums) break;
+      case 4: FOR_FAMILY(fast_panel_few, panel, packed, stride, 4, sums) break;
+      default: FOR_FAMILY(fast_panel_many, panel, packed, stride, rows, sums, tile)
     }
-    for (int32_t r = 0; r < rows; r++) fast_finish(op, row_from + r, panel, sums + (size_t)r * BW_PANEL);
+    for (int32_t r = 0; r < rows; r++) finish_panel(op, row_from + r, panel, sums + (size_t)r * BW_PANEL);
   }
   if (to == w->panels) clear_beyond(op, row_from, rows, w->panels);
 }

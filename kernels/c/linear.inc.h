@@ -220,7 +220,7 @@ static void clear_beyond(const struct bw_op *op, int32_t row_from, int32_t rows,
   }
 }
 
-/* Packs the rows of a block unless this thread has just done so; x does not change within a round. */
+/* Whether this thread has just prepared these rows so; if not, it is taken to do so now. x does not change within a round. */
 static int is_packed(const struct bw_op *op, int32_t row_from, int32_t rows, int32_t family, uint64_t program, struct bw_scratch *scratch) {
   if (scratch->packed_program == program && scratch->packed_round == op->round && scratch->packed_x == op->x && scratch->packed_first == row_from
     && scratch->packed_rows == rows && scratch->packed_stride == op->x_stride && scratch->packed_family == family) return 1;
@@ -234,7 +234,15 @@ static int is_packed(const struct bw_op *op, int32_t row_from, int32_t rows, int
   return 0;
 }
 
-enum { PACKED_FLOATS = 1, PACKED_CODES = 2, PACKED_NOTHING = 0 };
+/* What rows may be prepared as. PACKED_BF16: by the engine `fast`. */
+enum { PACKED_FLOATS = 1, PACKED_CODES, PACKED_BF16 };
+
+/* Packs the rows of a block, unless this thread has just done so. */
+static void pack_rows(const struct bw_op *op, int32_t row_from, int32_t rows, uint64_t program, struct bw_scratch *scratch, float *packed) {
+  if (is_packed(op, row_from, rows, PACKED_FLOATS, program, scratch)) return;
+  size_t stride = (size_t)op->x_stride;
+  for (int32_t r = 0; r < rows; r++) pack_row(op->x + (size_t)(row_from + r) * stride, op->x_stride / BW_BLOCK, packed + (size_t)r * stride);
+}
 
 /* Scratch: packed rows; tile; lanes [row][output][lane]. */
 static size_t linear_scratch_bytes(const struct bw_op *op) {
@@ -249,9 +257,7 @@ static void linear_panels(const struct bw_op *op, int32_t row_from, int32_t from
   float *packed = (float *)scratch->memory;
   float *tile = packed + (size_t)op->row_block * (size_t)stride;
   float *lanes = tile + (size_t)BW_PANEL * TILE_BLOCKS * BW_BLOCK;
-  if (!is_packed(op, row_from, rows, PACKED_FLOATS, program, scratch)) {
-    for (int32_t r = 0; r < rows; r++) pack_row(op->x + (size_t)(row_from + r) * stride, w->blocks, packed + (size_t)r * stride);
-  }
+  pack_rows(op, row_from, rows, program, scratch, packed);
   for (int32_t panel = from; panel < to; panel++) {
     if (rows > FEW_ROWS) FOR_FAMILY(panel_many, panel, packed, stride, rows, lanes, tile)
     else if (rows == 1) FOR_FAMILY(panel_few, panel, packed, stride, 1, lanes)

@@ -6,6 +6,7 @@ import { engines, noNativeLibrary, openEngine, useNativeLibrary } from '../../ke
 import type { Engine } from '../../kernels/engines.ts';
 import { buildNative, findCompiler, NativeBuildError } from '../../kernels/native-build.ts';
 import type { DoctorItem, DoctorSection } from '../dag/index.ts';
+import { WITHOUT_NATIVE } from './native.ts';
 
 /** Builds the native library for this process alone, so that what is said of it is seen now and not remembered. */
 export async function compilerChecks(): Promise<DoctorSection> {
@@ -21,11 +22,11 @@ export async function compilerChecks(): Promise<DoctorSection> {
     items.push({ name: 'native library', state: 'ok', what: `built in ${seconds} s with ${instructionSets.join(', ')}` });
     for (const { name, why } of leftOut) items.push({ name: `instruction set ${name}`, state: 'missing', what: `this compiler cannot compile it: ${why}`, hint: 'a newer compiler can' });
     const unloadable = useNativeLibrary(file);
-    if (unloadable !== undefined) items.push({ name: 'native library', state: 'broken', what: unloadable, hint: 'the engine wasm computes instead, more slowly' });
+    if (unloadable !== undefined) items.push({ name: 'native library', state: 'broken', what: unloadable, hint: WITHOUT_NATIVE });
   } catch (error) {
     if (!(error instanceof NativeBuildError)) throw error;
     noNativeLibrary(error.message);
-    items.push({ name: compiler === undefined ? 'C compiler' : 'native library', state: 'missing', what: `${error.message}; the engine wasm computes instead, with the same results, several times more slowly`, hint: error.hint });
+    items.push({ name: compiler === undefined ? 'C compiler' : 'native library', state: 'missing', what: error.message, hint: `${WITHOUT_NATIVE} ${error.hint}` });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

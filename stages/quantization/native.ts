@@ -21,6 +21,9 @@ export const nativeStage = stage({
 
 const FOLDER = 'kernels/c';
 
+/** What it means that the library is not there, for people. */
+export const WITHOUT_NATIVE = 'Exact results come from the engine wasm instead: the same bytes, several times more slowly.';
+
 /** native:x64. Asks the compiler for its version: it is in the key. */
 export async function nativeCell(): Promise<Cell> {
   const [compiler, instructionSets] = [await findCompiler(), await instructionSetsHere()];
@@ -46,8 +49,8 @@ export const run: Run = async (cells, io) => {
       if (!(error instanceof NativeBuildError)) throw error;
       await io.fail(task.id, {
         code: 'not-available',
-        sentence: `${error.message}; the engine wasm computes instead, with the same results, several times more slowly`,
-        hint: error.hint,
+        sentence: error.message,
+        hint: `${WITHOUT_NATIVE} ${error.hint}`,
       });
     }
   }
