@@ -10,12 +10,12 @@ import { exp64, log64 } from '../../kernels/float64.ts';
 import { computesOf, fast, openFast } from '../../kernels/engines/fast.ts';
 import { BF16_TILES, firstOutside, FUSED_FP32, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
 import { NativeDevice } from '../../kernels/engines/native-device.ts';
-import { nativeLibrary } from '../../kernels/engines/native-library.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
 import { EngineUnfit } from '../../kernels/selftest.ts';
 import { bundledCheckpoint, sessionOf, someTokens, tinyCheckpoint } from '../kernels/test-models.ts';
-import { notRun } from '../not-run.ts';
+import { nativeForTests } from '../kernels/native-library.ts';
+import { notHere, notRun } from '../not-run.ts';
 
 /**
  * Largest difference of a logit from the reference's, as a part of the largest logit, and the mean KL divergence in nats. fp32: a sum of some
@@ -25,12 +25,12 @@ import { notRun } from '../not-run.ts';
 const LOGITS = { fused: 2e-5, tiles: 0.03, int8: 0.06 };
 const MEAN_KL = { fused: 1e-9, tiles: 1e-4, int8: 2e-3 };
 
-const library = nativeLibrary();
+const library = await nativeForTests();
 if (typeof library === 'string') notRun('engine fast', library);
 else {
   const { functions } = library;
   const sets = functions.fastInstructionSets();
-  for (const set of ['fast-amx', 'fast-avx512', 'fast-avx2']) if (!sets.includes(set)) notRun(`engine fast (${set})`, 'this processor or this library lacks it');
+  for (const set of ['fast-amx', 'fast-avx512', 'fast-avx2']) if (!sets.includes(set)) notHere(`engine fast (${set})`, 'this processor or its system lacks it');
 
   for (const set of sets) {
     const kindOf = (format: string) => (format === 'int8' ? 'int8' : computesOf(set) === BF16_TILES ? 'tiles' : 'fused');

@@ -11,8 +11,10 @@ import { testValues } from '../../kernels/selftest.ts';
 import type { ComparedScores, FormatSums, SamplingPoint, Statistics, SummedRows } from '../../kernels/statistics.ts';
 import { referenceStatistics } from '../../kernels/statistics/reference.ts';
 import { firstDifference64, statisticsCases, statisticsSelfTest } from '../../kernels/statistics/selftest.ts';
+import { nativeForTests } from '../kernels/native-library.ts';
 import { notRun } from '../not-run.ts';
 
+await nativeForTests();
 for (const engine of engines) {
   const missing = await engine.unavailable();
   if (missing !== undefined) {
