@@ -279,7 +279,7 @@ static int read_op(const struct bw_device *device, const int32_t *w, const int32
     if (w[BW_AT_A1] < 0 || w[BW_AT_A1] + listed2 > list_length) return 0;
     op->list2 = lists + w[BW_AT_A1];
   }
-  if (code == BW_TAKE) for (int32_t row = 0; row < rows; row++) { if (op->list[row] < 0) return 0; if (op->list[row] >= x_rows) x_rows = op->list[row] + 1; }
+  if (code == BW_TAKE) for (int32_t row = 0; row < rows; row++) { if (op->list[row] < 0) return 0; if (op->list[row] >= x_rows) x_rows = (int64_t)op->list[row] + 1; }
   if (code == BW_EMBED) for (int32_t row = 0; row < rows; row++) if (op->list[row] < 0 || op->list[row] >= ((const struct bw_weight *)op->handle)->out) return 0;
   if (code == BW_ROTATE) for (int32_t row = 0; row < rows; row++) if (op->list[row] < 0 || op->list[row] >= ((const struct bw_rotary *)op->handle)->positions) return 0;
   if (code == BW_REMEMBER || code == BW_ATTEND) {

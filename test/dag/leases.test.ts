@@ -121,7 +121,7 @@ test('a holder on another machine is taken over when its heartbeat is old and di
     await store.leases.acquire(key('warm up'));
     leaveLease(folder, key('x'), elsewhere);
     utimesSync(join(folder, 'holders', elsewhere), 1, 1);
-    let nowMs = clock.call(performance);
+    let nowMs = Math.ceil(clock.call(performance)); // whole, so that a wait of exactly the limit is not rounded to less
     performance.now = () => nowMs;
     try {
       assert.is((await store.leases.acquire(key('x')))?.id, elsewhere);
@@ -143,7 +143,7 @@ test('half a lease, left by a process that died while writing it, is watched and
   await withStore(folder, async store => {
     await store.leases.acquire(key('warm up'));
     writeFileSync(join(folder, 'leases', key('x')), '{"id":');
-    let nowMs = clock.call(performance);
+    let nowMs = Math.ceil(clock.call(performance)); // whole, so that a wait of exactly the limit is not rounded to less
     performance.now = () => nowMs;
     try {
       assert.is((await store.leases.acquire(key('x')))?.machine, 'unknown');
