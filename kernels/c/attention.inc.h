@@ -88,7 +88,7 @@ ALWAYS void value_block(const float *e, int32_t apart, const float *v, int32_t d
   for (int n = 0; n < H * N; n++) t[n] = vf_set(0.0f);
   for (int32_t j = 0; j < count; j++, v += dim) {
     for (int n = 0; n < N; n++) {
-      vf value = vf_loadu(v + n * VW);
+      vf value = vf_kept(vf_loadu(v + n * VW));
       for (int h = 0; h < H; h++) t[h * N + n] = vf_add(t[h * N + n], vf_mul(vf_set(e[h * apart + j]), value));
     }
   }

@@ -22,6 +22,7 @@ typedef __m256i vi;
 
 static inline vf vf_load(const float *p) { return _mm256_load_ps(p); }
 static inline vf vf_loadu(const float *p) { return _mm256_loadu_ps(p); }
+static inline vf vf_kept(vf x) { return x; }
 static inline void vf_store(float *p, vf x) { _mm256_store_ps(p, x); }
 static inline void vf_storeu(float *p, vf x) { _mm256_storeu_ps(p, x); }
 static inline vf vf_set(float x) { return _mm256_set1_ps(x); }

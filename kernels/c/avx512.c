@@ -21,6 +21,11 @@ typedef __m512i vi;
 
 static inline vf vf_load(const float *p) { return _mm512_load_ps(p); }
 static inline vf vf_loadu(const float *p) { return _mm512_loadu_ps(p); }
+/* Stays in a register: a compiler makes a loaded value that is used twice an operand in memory twice, and Zen loads one vector a cycle. */
+static inline vf vf_kept(vf x) {
+  __asm__("" : "+v"(x));
+  return x;
+}
 static inline void vf_store(float *p, vf x) { _mm512_store_ps(p, x); }
 static inline void vf_storeu(float *p, vf x) { _mm512_storeu_ps(p, x); }
 static inline vf vf_set(float x) { return _mm512_set1_ps(x); }

@@ -9,8 +9,8 @@
  * rows pass. Both add in the same order, so rows have the same bits alone and in a crowd.
  */
 
-/* Blocks of a tile: 16 outputs x 8 blocks x 64 = 32 KB. */
-enum { TILE_BLOCKS = 8 };
+/* Blocks of a tile: 16 outputs x 6 blocks x 64 = 24 KB, which with some rows fits a first-level cache of 32 KB. */
+enum { TILE_BLOCKS = 6 };
 
 #define ALWAYS static inline __attribute__((always_inline))
 
@@ -99,14 +99,15 @@ ALWAYS void panel_few(const struct bw_weight *w, const enum bw_family family, in
  * R rows and C outputs of a tile of `blocks` blocks; `tile` and `x` begin at lane group g. Adds to what lanes hold unless `first`. Where a vector
  * is a whole set of lanes, the last piece folds four outputs into one vector before they leave the registers.
  */
-ALWAYS void tile_product(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, const int R, const int C, float *lanes, const int first, const int last) {
+ALWAYS void tile_product(const float *tile, const float *x, int32_t x_stride, int32_t blocks, const int R, const int C, float *lanes, const int first, const int last) {
   vf acc[TILE_ROWS * TILE_OUTPUTS];
   for (int r = 0; r < R; r++) for (int c = 0; c < C; c++) acc[r * C + c] = first ? vf_set(0.0f) : vf_load(lanes + (size_t)(r * BW_PANEL + c) * BW_LANES);
   for (int32_t b = 0; b < blocks; b++) {
     vf v[TILE_ROWS * BW_STEPS];
     for (int r = 0; r < R; r++) for (int s = 0; s < BW_STEPS; s++) v[r * BW_STEPS + s] = vf_load(x + (size_t)r * x_stride + 16 * s);
     for (int c = 0; c < C; c++) {
-      vf w0 = vf_load(tile + c * tile_stride), w1 = vf_load(tile + c * tile_stride + 16), w2 = vf_load(tile + c * tile_stride + 32), w3 = vf_load(tile + c * tile_stride + 48);
+      const float *w = tile + c * BW_BLOCK;
+      vf w0 = vf_kept(vf_load(w)), w1 = vf_kept(vf_load(w + 16)), w2 = vf_kept(vf_load(w + 32)), w3 = vf_kept(vf_load(w + 48));
       for (int r = 0; r < R; r++) {
         vf t = vf_mul(w0, v[r * BW_STEPS]);
         t = vf_add(t, vf_mul(w1, v[r * BW_STEPS + 1]));
@@ -115,7 +116,7 @@ ALWAYS void tile_product(const float *tile, size_t tile_stride, const float *x, 
         acc[r * C + c] = vf_add(acc[r * C + c], t);
       }
     }
-    tile += BW_BLOCK;
+    tile += BW_PANEL * BW_BLOCK;
     x += BW_BLOCK;
   }
 #if VW == 16
@@ -128,38 +129,39 @@ ALWAYS void tile_product(const float *tile, size_t tile_stride, const float *x, 
   for (int r = 0; r < R; r++) for (int c = 0; c < C; c++) vf_store(lanes + (size_t)(r * BW_PANEL + c) * BW_LANES, acc[r * C + c]);
 }
 
-ALWAYS void tile_rows(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, int32_t rows, float *lanes, const int first, const int last) {
+ALWAYS void tile_rows(const float *tile, const float *x, int32_t x_stride, int32_t blocks, int32_t rows, float *lanes, const int first, const int last) {
   for (int g = 0; g < BW_LANES; g += VW) {
     int32_t r = 0;
     for (; r + TILE_ROWS <= rows; r += TILE_ROWS) {
       for (int c = 0; c < BW_PANEL; c += TILE_OUTPUTS) {
-        tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, TILE_ROWS, TILE_OUTPUTS, lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g, first, last);
+        tile_product(tile + c * BW_BLOCK + g, x + (size_t)r * x_stride + g, x_stride, blocks, TILE_ROWS, TILE_OUTPUTS, lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g, first, last);
       }
     }
     for (; r < rows; r++) {
       for (int c = 0; c < BW_PANEL; c += TILE_OUTPUTS) {
-        tile_product(tile + c * tile_stride + g, tile_stride, x + (size_t)r * x_stride + g, x_stride, blocks, 1, TILE_OUTPUTS, lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g, first, last);
+        tile_product(tile + c * BW_BLOCK + g, x + (size_t)r * x_stride + g, x_stride, blocks, 1, TILE_OUTPUTS, lanes + ((size_t)r * BW_PANEL + c) * BW_LANES + g, first, last);
       }
     }
   }
 }
 
-static void tile_piece(const float *tile, size_t tile_stride, const float *x, int32_t x_stride, int32_t blocks, int32_t rows, float *lanes, int first, int last) {
-  if (first && last) tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 1, 1);
-  else if (first) tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 1, 0);
-  else if (last) tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 0, 1);
-  else tile_rows(tile, tile_stride, x, x_stride, blocks, rows, lanes, 0, 0);
+static void tile_piece(const float *tile, const float *x, int32_t x_stride, int32_t blocks, int32_t rows, float *lanes, int first, int last) {
+  if (first && last) tile_rows(tile, x, x_stride, blocks, rows, lanes, 1, 1);
+  else if (first) tile_rows(tile, x, x_stride, blocks, rows, lanes, 1, 0);
+  else if (last) tile_rows(tile, x, x_stride, blocks, rows, lanes, 0, 1);
+  else tile_rows(tile, x, x_stride, blocks, rows, lanes, 0, 0);
 }
 
-/* Decodes blocks from .. to of a panel into a tile [output][block][step][lane]. */
+/* Decodes blocks from .. to of a panel into a tile [block][output][step][lane]: a product finds all of it at constant distances. */
 ALWAYS void decode_tile(const struct bw_weight *w, const enum bw_family family, int32_t panel, int32_t from, int32_t to, float *tile) {
   for (int c = 0; c < BW_PANEL; c++) {
     const uint8_t *row = row_of(w, panel * BW_PANEL + c);
-    for (int32_t b = from; b < to; b++, tile += BW_BLOCK) {
+    float *to_block = tile + c * BW_BLOCK;
+    for (int32_t b = from; b < to; b++, to_block += BW_PANEL * BW_BLOCK) {
       for (int g = 0; g < BW_LANES; g += VW) {
         vf v[BW_STEPS];
         decode_block(w, family, row, b, g, v);
-        for (int s = 0; s < BW_STEPS; s++) vf_store(tile + 16 * s + g, v[s]);
+        for (int s = 0; s < BW_STEPS; s++) vf_store(to_block + 16 * s + g, v[s]);
       }
     }
   }
@@ -169,15 +171,8 @@ ALWAYS void panel_many(const struct bw_weight *w, const enum bw_family family, i
   int32_t pieces = (w->blocks + TILE_BLOCKS - 1) / TILE_BLOCKS;
   for (int32_t piece = 0, from = 0; piece < pieces; piece++) {
     int32_t to = (int32_t)((int64_t)w->blocks * (piece + 1) / pieces);
-    size_t tile_stride = (size_t)(to - from) * BW_BLOCK;
-    if (family == BW_FP32) {
-      /* Already what a tile holds. */
-      const float *values = (const float *)(w->data + (size_t)panel * BW_PANEL * w->row_bytes) + (size_t)from * BW_BLOCK;
-      tile_piece(values, w->row_bytes / 4, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0, piece == pieces - 1);
-    } else {
-      decode_tile(w, family, panel, from, to, tile);
-      tile_piece(tile, tile_stride, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0, piece == pieces - 1);
-    }
+    decode_tile(w, family, panel, from, to, tile);
+    tile_piece(tile, packed + (size_t)from * BW_BLOCK, stride, to - from, rows, lanes, piece == 0, piece == pieces - 1);
     from = to;
   }
 }

@@ -21,6 +21,7 @@ typedef int32x4_t vi;
 
 static inline vf vf_load(const float *p) { return vld1q_f32(p); }
 static inline vf vf_loadu(const float *p) { return vld1q_f32(p); }
+static inline vf vf_kept(vf x) { return x; }
 static inline void vf_store(float *p, vf x) { vst1q_f32(p, x); }
 static inline void vf_storeu(float *p, vf x) { vst1q_f32(p, x); }
 static inline vf vf_set(float x) { return vdupq_n_f32(x); }

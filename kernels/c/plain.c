@@ -20,6 +20,7 @@ typedef uint32_t vu __attribute__((vector_size(16)));
 
 static inline vf vf_load(const float *p) { vf x; __builtin_memcpy(&x, __builtin_assume_aligned(p, 16), 16); return x; }
 static inline vf vf_loadu(const float *p) { vf x; __builtin_memcpy(&x, p, 16); return x; }
+static inline vf vf_kept(vf x) { return x; }
 static inline void vf_store(float *p, vf x) { __builtin_memcpy(__builtin_assume_aligned(p, 16), &x, 16); }
 static inline void vf_storeu(float *p, vf x) { __builtin_memcpy(p, &x, 16); }
 static inline vf vf_set(float x) { return (vf){ x, x, x, x }; }
