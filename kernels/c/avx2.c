@@ -14,8 +14,6 @@
 #define TILE_OUTPUTS 8
 #define INT8_ROWS 4
 #define HEADS_AT_ONCE 2
-#define STREAMS 2
-#define PREFETCH_BYTES 2048
 
 typedef __m256 vf;
 typedef __m256i vi;

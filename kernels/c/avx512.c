@@ -12,8 +12,7 @@
 #define TILE_ROWS 2
 #define TILE_OUTPUTS 4
 #define HEADS_AT_ONCE 3
-#define STREAMS 2
-#define PREFETCH_BYTES 2048
+#define INT8_AHEAD_BYTES 2048
 #define INT8_ROWS 8
 
 typedef __m512 vf;
@@ -111,7 +110,7 @@ static inline __attribute__((always_inline)) void int8_product(const uint8_t *pa
     for (int i = 0; i < 4; i++) acc[i] = _mm512_setzero_si512();
     for (int32_t k = 0; k < blocks * 16; k += 4, panel += 256) {
       for (int i = 0; i < 4; i++) {
-        __builtin_prefetch(panel + PREFETCH_BYTES + 64 * i, 0, 2);
+        __builtin_prefetch(panel + INT8_AHEAD_BYTES + 64 * i, 0, 2);
         int32_t four;
         __builtin_memcpy(&four, codes + 4 * (k + i), 4);
         acc[i] = _mm512_dpbusd_epi32(acc[i], _mm512_loadu_si512(panel + 64 * i), _mm512_set1_epi32(four));

@@ -159,14 +159,14 @@ static const void *find(const struct bw_device *device, int32_t handle, enum kin
 }
 
 /* A chunk of work should last some microseconds: long against taking it, short against waiting for it. */
-static const int64_t CHUNK_PRODUCTS = 400000;
+static const int64_t CHUNK_PRODUCTS = 100000;
 /* Packed rows of a product stay within this. */
 enum { PACKED_BYTES = 1 << 20, MOST_ROWS_AT_ONCE = 128 };
 
 static int32_t grain_of(int64_t unit_cost, int32_t units, int32_t threads) {
   if (threads == 1) return units < 1 ? 1 : units;
   int64_t grain = CHUNK_PRODUCTS / (unit_cost < 1 ? 1 : unit_cost);
-  int64_t fair = (units + 4 * threads - 1) / (4 * threads);
+  int64_t fair = (units + 16 * threads - 1) / (16 * threads);
   if (grain > fair) grain = fair;
   return grain < 1 ? 1 : (int32_t)grain;
 }
@@ -335,7 +335,7 @@ static int grow_scratch(struct bw_device *device, size_t bytes) {
 
 int64_t bw_device_run(struct bw_device *device, const int32_t *words, int32_t ops, const int32_t *lists, int32_t list_length, int64_t lines) {
   if (lines < 0 || !grow_workspace(device, lines)) return BW_NO_MEMORY;
-  struct bw_run *run = bw_run_new(ops);
+  struct bw_run *run = bw_run_new(ops, device->threads);
   if (run == NULL) return BW_NO_MEMORY;
   struct bw_op *op = bw_run_ops(run);
   size_t scratch = 0;
@@ -361,7 +361,7 @@ int64_t bw_device_run(struct bw_device *device, const int32_t *words, int32_t op
     bw_run_free(run);
     return BW_NO_MEMORY;
   }
-  return bw_run(run, device->kernels, device->threads, device->scratch);
+  return bw_run(run, device->kernels, device->scratch);
 }
 
 const float *bw_device_lines(const struct bw_device *device, int64_t line, int64_t count) {

@@ -13,8 +13,6 @@
 #define TILE_OUTPUTS 4
 #define INT8_ROWS 2
 #define HEADS_AT_ONCE 2
-#define STREAMS 2
-#define PREFETCH_BYTES 2048
 
 typedef float32x4_t vf;
 typedef int32x4_t vi;

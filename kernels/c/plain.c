@@ -10,8 +10,6 @@
 #define TILE_ROWS 1
 #define TILE_OUTPUTS 4
 #define HEADS_AT_ONCE 1
-#define STREAMS 1
-#define PREFETCH_BYTES 4096
 #define INT8_ROWS 4
 
 typedef float vf __attribute__((vector_size(16)));

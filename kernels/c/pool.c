@@ -13,8 +13,10 @@
 
 struct bw_refusals { atomic_ullong first; };
 
-struct progress { atomic_int taken; };
 struct round { atomic_int done; int32_t total; };
+
+/* Numbers of one thread begin a line of their own. */
+enum { LINE_INTS = 16 };
 
 struct bw_run {
   atomic_int references;
@@ -23,7 +25,9 @@ struct bw_run {
   const struct bw_kernels *kernels;
   struct bw_scratch *scratch;
   struct bw_refusals refusals;
-  struct progress *progress;
+  /* [thread][op]: how many chunks of a thread's share are taken. */
+  atomic_int *taken;
+  int32_t taken_stride;
   struct round *round;
   struct bw_op op[];
 };
@@ -35,12 +39,16 @@ void bw_refuse(struct bw_refusals *refusals, int32_t op, int32_t row, int32_t co
   while (mine < first && !atomic_compare_exchange_weak(&refusals->first, &first, mine)) {}
 }
 
-struct bw_run *bw_run_new(int32_t ops) {
-  struct bw_run *run = calloc(1, sizeof *run + (size_t)ops * (sizeof(struct bw_op) + sizeof(struct progress) + sizeof(struct round)));
+struct bw_run *bw_run_new(int32_t ops, int32_t threads) {
+  size_t stride = ((size_t)ops + LINE_INTS - 1) / LINE_INTS * LINE_INTS;
+  size_t before = (sizeof(struct bw_run) + (size_t)ops * (sizeof(struct bw_op) + sizeof(struct round)) + 63) / 64 * 64;
+  struct bw_run *run = calloc(1, before + (size_t)threads * stride * sizeof(atomic_int));
   if (run == NULL) return NULL;
   run->ops = ops;
-  run->progress = (struct progress *)(run->op + ops);
-  run->round = (struct round *)(run->progress + ops);
+  run->threads = threads;
+  run->round = (struct round *)(run->op + ops);
+  run->taken = (atomic_int *)((uint8_t *)run + before);
+  run->taken_stride = (int32_t)stride;
   atomic_init(&run->references, 1);
   atomic_init(&run->refusals.first, ~0ull);
   return run;
@@ -96,24 +104,42 @@ static void wait_for(struct round *round) {
   }
 }
 
-/* Takes chunks until there are none. On return all of the last round's chunks are taken, not all done. */
+/* The first chunk of a thread's share. One chunk belongs to the caller. */
+static inline int32_t share_from(const struct bw_op *op, int32_t thread, int32_t threads) { return (int32_t)(((int64_t)op->chunks * thread + threads - 1) / threads); }
+
+/* Does what is left of the share of thread `owner`; how many chunks. */
+static int32_t work_share(struct bw_run *run, int32_t i, int32_t owner, int32_t thread) {
+  const struct bw_op *op = &run->op[i];
+  const int32_t first = share_from(op, owner, run->threads), count = share_from(op, owner + 1, run->threads) - first;
+  atomic_int *taken = &run->taken[(size_t)owner * run->taken_stride + i];
+  int32_t done = 0;
+  while (atomic_load_explicit(taken, memory_order_relaxed) < count) {
+    int32_t own = atomic_fetch_add_explicit(taken, 1, memory_order_acq_rel);
+    if (own >= count) break;
+    int32_t chunk = first + own, per_block = (op->units + op->grain - 1) / op->grain;
+    int32_t from = chunk % per_block * op->grain;
+    int32_t to = from + op->grain < op->units ? from + op->grain : op->units;
+    run->kernels->execute(op, i, chunk / per_block * op->row_block, from, to, run->serial, &run->scratch[thread], &run->refusals);
+    done++;
+  }
+  return done;
+}
+
+/*
+ * Takes chunks until there are none. A thread's own share comes first: its counter is on a line of its own, and its weights are one stretch of memory, the
+ * same in each run. Then it takes from the others' shares what they have not begun. On return all of the last round's chunks are taken, not all done.
+ */
 static void work(struct bw_run *run, int32_t thread) {
   uint64_t before = lawful_arithmetic();
-  for (int32_t i = 0, current = 0; i < run->ops; i++) {
-    const struct bw_op *op = &run->op[i];
-    if (op->round != current) {
-      wait_for(&run->round[current]);
-      current = op->round;
+  for (int32_t i = 0, next; i < run->ops; i = next) {
+    const int32_t current = run->op[i].round;
+    int32_t done = 0;
+    for (next = i; next < run->ops && run->op[next].round == current; next++) done += work_share(run, next, thread, thread);
+    for (int32_t other = 1; other < run->threads; other++) {
+      for (int32_t op = i; op < next; op++) done += work_share(run, op, (thread + other) % run->threads, thread);
     }
-    if (atomic_load_explicit(&run->progress[i].taken, memory_order_relaxed) >= op->chunks) continue;
-    int32_t chunk;
-    while ((chunk = atomic_fetch_add_explicit(&run->progress[i].taken, 1, memory_order_acq_rel)) < op->chunks) {
-      int32_t per_block = (op->units + op->grain - 1) / op->grain;
-      int32_t from = chunk % per_block * op->grain;
-      int32_t to = from + op->grain < op->units ? from + op->grain : op->units;
-      run->kernels->execute(op, i, chunk / per_block * op->row_block, from, to, run->serial, &run->scratch[thread], &run->refusals);
-      atomic_fetch_add_explicit(&run->round[op->round].done, 1, memory_order_release);
-    }
+    if (done > 0) atomic_fetch_add_explicit(&run->round[current].done, done, memory_order_release);
+    if (next < run->ops) wait_for(&run->round[current]);
   }
   restore_arithmetic(before);
 }
@@ -175,10 +201,10 @@ static void want_helpers(int32_t count) {
   pthread_attr_destroy(&attributes);
 }
 
-int64_t bw_run(struct bw_run *run, const struct bw_kernels *kernels, int32_t threads, struct bw_scratch *scratch) {
+int64_t bw_run(struct bw_run *run, const struct bw_kernels *kernels, struct bw_scratch *scratch) {
   static atomic_ullong serials = 1;
+  const int32_t threads = run->threads;
   run->kernels = kernels;
-  run->threads = threads;
   run->scratch = scratch;
   run->serial = atomic_fetch_add(&serials, 1);
   for (int32_t i = 0; i < run->ops; i++) run->round[run->op[i].round].total += run->op[i].chunks;
