@@ -1,4 +1,5 @@
 /** Which work is ready, and which goes first. */
+import { workOf } from './critical-path.ts';
 import { mulberry32 } from './random.ts';
 import type { Cell, KeyFields, Reason, Sha256, Stage } from './types.ts';
 
@@ -18,16 +19,20 @@ export interface Pending {
 export interface ReadyTask { readonly stage: Stage; readonly pending: readonly Pending[] }
 
 /**
- * Ready tasks, the most work first, since a long task started last would be waited for alone; among equals the order is shuffled,
- * so that a stage which depends on something that it does not declare is found out.
+ * Ready tasks, first those with the most work from their start to the end of the run (their own and what waits behind it), since a long
+ * task started last would be waited for alone; among equals the order is shuffled, so that a stage which depends on something that it
+ * does not declare is found out.
  */
 export class ReadyQueue {
   readonly #random: () => number;
   readonly #shared: Entry[] = [];
   readonly #exclusive: Entry[] = [];
+  readonly #behind: (cell: Cell) => number;
 
-  constructor(seed: number) {
+  /** `behind`: the work that waits behind a cell. */
+  constructor(seed: number, behind: (cell: Cell) => number = () => 0) {
     this.#random = mulberry32(seed);
+    this.#behind = behind;
   }
 
   get size(): number {
@@ -35,7 +40,8 @@ export class ReadyQueue {
   }
 
   push(task: ReadyTask): void {
-    const work = task.pending.reduce((sum, { cell }) => sum + (cell.work ?? 1), 0);
+    const cells = task.pending.map(({ cell }) => cell);
+    const work = workOf(cells) + cells.reduce((most, cell) => Math.max(most, this.#behind(cell)), 0);
     const entry: Entry = { task, work, tie: this.#random() };
     const list = task.stage.exclusive === true ? this.#exclusive : this.#shared;
     // Insertion by bisection keeps ten thousand tasks cheap.
@@ -62,6 +68,7 @@ export class ReadyQueue {
   }
 }
 
+/** `work`: its own and what waits behind it. */
 interface Entry { readonly task: ReadyTask; readonly work: number; readonly tie: number }
 
 /** Lists are kept in the reverse of the order of starting: the last one is taken. */

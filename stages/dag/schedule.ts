@@ -2,6 +2,7 @@
  * One pass over the selected cells: decides each as soon as its inputs are known, runs what must run, commits as it finishes.
  * The tasks themselves are in running.ts; what a pass cannot settle (an input turned out damaged) is left for the next pass.
  */
+import { batchName, workBehind } from './critical-path.ts';
 import { decide, recordsOf } from './decide.ts';
 import { producersOf, toolCellsOf } from './pipeline.ts';
 import { ReadyQueue } from './queue.ts';
@@ -76,7 +77,9 @@ export class Pass {
     this.#asleep = new Set(options.onDemand);
     this.#ground = ground;
     this.#options = options;
-    this.#queue = new ReadyQueue(options.seed);
+    // Asked for when something is to run: a run that finds nothing to do need not know.
+    let behind: ReadonlyMap<string, number> | undefined;
+    this.#queue = new ReadyQueue(options.seed, ({ id }) => (behind ??= workBehind(cells)).get(id)!);
     this.#runner = new TaskRunner(ground, this.#outcomeOf, options.jobs, options.progress, {
       settled: (pending, outcome, changed) => {
         if (changed) options.changedHere.add(pending.cell.id);
@@ -335,8 +338,4 @@ export class Pass {
       this.#wake();
     }
   }
-}
-
-function batchName(cell: Cell): string {
-  return `${cell.stage.name}\n${cell.batch ?? cell.id}`;
 }

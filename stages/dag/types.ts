@@ -79,7 +79,7 @@ export interface Cell {
   readonly uses?: readonly string[];
   /** Environment facts that the result depends on and nothing else names. */
   readonly facts?: { readonly [name: string]: string };
-  /** Relative amount of work, for the estimate of time left. Default 1. */
+  /** Relative amount of work, in one measure for all stages: for what goes first, and the estimate of time left. Default 1. */
   readonly work?: number;
 }
 

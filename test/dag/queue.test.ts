@@ -1,7 +1,8 @@
 /** Which ready work goes first. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cell, stage } from '../../stages/dag/index.ts';
+import { cell, gather, output, stage } from '../../stages/dag/index.ts';
+import { workBehind } from '../../stages/dag/critical-path.ts';
 import { ReadyQueue } from '../../stages/dag/queue.ts';
 import type { Pending } from '../../stages/dag/queue.ts';
 import type { KeyFields, Sha256 } from '../../stages/dag/index.ts';
@@ -27,6 +28,22 @@ test('equal work in an order that depends on the seed alone', () => {
   assert.equal(order(1, works), order(1, works));
   assert.not.equal(order(1, works), order(2, works));
   assert.equal([...order(3, works)].sort(), [...order(4, works)].sort());
+});
+
+test('what most work waits for goes before what is much work itself', () => {
+  const tool = { ...shared, name: 'tool', optional: true };
+  const leads = cell(shared, 'leads', { work: 1 });
+  const helps = cell(tool, 'helps', { work: 2 });
+  const long = { ...cell(alone, 'long', { inputs: { in: output(leads) }, work: 6, batch: 'long' }), tools: { help: output(helps) } };
+  const beside = cell(alone, 'beside', { work: 4, batch: 'long' });
+  const last = cell(shared, 'last', { inputs: { all: gather([output(long), output(beside)]) }, work: 3 });
+  const large = cell(shared, 'large', { work: 12 });
+  const behind = workBehind([leads, helps, long, beside, last, large]);
+  assert.equal([...behind], [['shared:leads', 13], ['tool:helps', 13], ['alone:long', 3], ['alone:beside', 3], ['shared:last', 0], ['shared:large', 0]]);
+
+  const queue = new ReadyQueue(1, ({ id }) => behind.get(id)!);
+  for (const of of [large, leads, helps]) queue.push({ stage: of.stage, pending: [{ ...pending(shared, 'any', 1), cell: of }] });
+  assert.equal([1, 2, 3].map(() => queue.take(1)!.pending[0]!.cell.id), ['tool:helps', 'shared:leads', 'shared:large']);
 });
 
 test('what must be alone comes when nothing else is ready or runs', () => {
