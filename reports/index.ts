@@ -5,6 +5,7 @@
 import { cell, file, gather, output, records, stage } from '../stages/dag/index.ts';
 import type { Cell, FolderExport, InputRef, OutputRef } from '../stages/dag/index.ts';
 import { pages } from './pages.ts';
+import { PACKED } from './tables.ts';
 
 export interface ReportOptions {
   /** Table of data/schema.sql -> the NDJSON of its rows. */
@@ -26,8 +27,9 @@ const pageStage = stage({ name: 'page', title: 'Draw the pages of the report', d
 const runPageStage = stage({ ...pageStage, name: 'run-page', title: 'Draw the pages about this run', unstableOutputs: ['page'] });
 const tallyStage = stage({ name: 'tally', title: 'List the cells without a result', determinism: 'exact', module: 'reports/tally.ts', outputs: ['failed', 'counts'], where: 'in-process' });
 const cellPagesStage = stage({ name: 'cell-pages', title: 'Draw a page for each cell', determinism: 'exact', module: 'reports/cell-pages.ts', outputs: ['pages'], unstableOutputs: ['pages'] });
-const exportsStage = stage({ name: 'exports', title: 'Write the tables as DuckDB, Parquet and CSV', determinism: 'exact', module: 'reports/exports.ts', outputs: ['files', 'database', 'sizes'], unstableOutputs: ['database'] });
-const assetsStage = stage({ name: 'assets', title: 'Copy the style and the script', determinism: 'exact', module: 'reports/assets.ts', outputs: ['assets'], where: 'in-process' });
+const exportsStage = stage({ name: 'exports', title: 'Write the tables as Parquet and CSV', determinism: 'exact', module: 'reports/exports.ts', outputs: ['files', 'sizes'] });
+const databaseStage = stage({ name: 'database', title: 'Write the tables as DuckDB', determinism: 'exact', module: 'reports/database.ts', outputs: ['database', 'sizes'], unstableOutputs: ['database'] });
+const assetsStage = stage({ name: 'assets', title: 'Copy the style, the script and the schema', determinism: 'exact', module: 'reports/assets.ts', outputs: ['assets'], where: 'in-process' });
 
 /** Cells of the report, and the folder it is published to. */
 export function report(options: ReportOptions): { readonly cells: readonly Cell[]; readonly exports: readonly FolderExport[] } {
@@ -39,22 +41,26 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
     return inputs;
   };
   const tally = cell(tallyStage, 'all', { inputs: { records: records(options.cells) } });
-  const exported = cell(exportsStage, 'tables', { inputs: of(options.tables.keys()), work: 10 });
+  // A table with a row for each token is ready, and written, long before the others, and takes longer.
+  const [large, others] = [true, false].map((packed) => [...options.tables.keys()].filter((table) => PACKED.has(table) === packed)) as [string[], string[]];
+  const exported = [cell(exportsStage, 'tables', { inputs: of(others), work: 10 }), ...large.map((table) => cell(exportsStage, table, { inputs: of([table]), work: 30 }))];
+  const database = cell(databaseStage, 'results', { inputs: of(options.tables.keys()), work: 10 });
   const pageCells = pages.flatMap((page) => {
     const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : [{}];
     return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
       params: { page: page.name, ...point },
-      inputs: { ...of(page.tables), failed: output(tally, 'failed'), ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([output(exported, 'sizes')]) } : {}) },
-      uses: [`reports/pages/${page.name}.ts`], batch: 'pages',
+      inputs: { ...of(page.tables), failed: output(tally, 'failed'), ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
+      // Those that wait for the exports keep no other waiting.
+      uses: [`reports/pages/${page.name}.ts`], batch: page.sizes ? 'pages with sizes' : 'pages', work: 1.5,
     }));
   });
   const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), records: records(options.cells) }, work: options.cells.length / 100 });
-  const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js') } });
+  const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js'), schema } });
   return {
-    cells: [tally, exported, ...pageCells, cellPages, assets],
+    cells: [tally, ...exported, database, ...pageCells, cellPages, assets],
     exports: [{
       to: options.to ?? 'reports/site',
-      from: [...pageCells.map((c) => output(c)), output(cellPages), output(exported, 'files'), output(exported, 'database'), output(assets)],
+      from: [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(assets)],
     }],
   };
 }

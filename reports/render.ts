@@ -19,8 +19,9 @@ export const run: Run = async (cells, io) => {
       if (!page) { await io.fail(cell.id, { code: 'bad-input', sentence: `there is no page "${String(cell.params['page'])}"`, hint: 'register it in reports/pages.ts' }); continue; }
       const failed = JSON.parse(text(await io.input(cell, 'failed'))) as readonly FailedCell[];
       const counts = page.counts ? JSON.parse(text(await io.input(cell, 'counts'))) as readonly StageCount[] : [];
-      const exported = cell.inputs['sizes']?.kind === 'gather' ? cell.inputs['sizes'].items[0] : undefined;
-      const sizes = exported && 'handle' in exported ? JSON.parse(text(await io.read(exported.handle))) as PageInput['sizes'] : {};
+      const exported = cell.inputs['sizes']?.kind === 'gather' ? cell.inputs['sizes'].items : [];
+      const sizes: { [file: string]: number } = {};
+      for (const item of exported) if ('handle' in item) Object.assign(sizes, JSON.parse(text(await io.read(item.handle))) as PageInput['sizes']);
       const records: readonly CellProvenance[] = cell.inputs['records']?.kind === 'records' ? cell.inputs['records'].items : [];
       const path = page.path(cell.params);
       let markup: string | undefined;

@@ -36,8 +36,9 @@ export interface SummarizedModel {
 
 export function summarizeCells(from: SummarizedModel, settings: { readonly maxNewTokens: readonly number[] }): Cell[] {
   const { name: model, baseFormat: base } = from.model;
+  // Timings come last of all: nothing else waits for them.
   const summary = (path: string, of: string, params: Cell['params'], inputs: { readonly [name: string]: InputRef }): Cell =>
-    cell(summarizeStage, `${model}/${path}`, { params: { of, model, base, ...params }, inputs, batch: model, work: 0.2 });
+    cell(summarizeStage, `${model}/${path}`, { params: { of, model, base, ...params }, inputs, batch: of === 'speed' ? of : model, work: 0.2 });
 
   const weights = [...from.quantized].map(([format, quantized]) => summary(`${format}/weights`, 'weights', { format }, { report: output(quantized, 'report') }));
 

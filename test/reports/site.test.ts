@@ -86,7 +86,7 @@ test('a run with another history, machine and speed gives the same pages, but fo
     ...r, reasons: [{ field: 'never computed' }],
     ...(r.record ? { record: { ...r.record, outputs: Object.fromEntries(Object.entries(r.record.outputs).reverse()), finishedAt: '2027-07-07T07:07:07+00:00', durationMs: 777.7, machine: 'm-777777', run: 'r7', computedBy: { engine: 'native', build: '777' } } } : {}),
   }));
-  const stages = ['page', 'run-page', 'cell-pages', 'exports'];
+  const stages = ['page', 'run-page', 'cell-pages', 'exports', 'database'];
   const [first, again] = [await buildSite({ rows: small, records: some, stages }), await buildSite({ rows: small, records: elsewhere, stages })];
   const same = (html: string): string => html.replace(/<section class="measured">[\s\S]*?<\/section>/, '');
   let marked = 0;
