@@ -2,7 +2,7 @@
  * Continuing prompts. All prompts of a call decode as one batch; since a row never depends on its neighbours, the result of
  * each is that of a call of its own.
  */
-import type { Draws } from './ops.ts';
+import type { Draws, Rows } from './ops.ts';
 import { checkSampling } from './sampler.ts';
 import type { Sampling } from './sampler.ts';
 import type { Session } from './session.ts';
@@ -80,7 +80,7 @@ async function decode(session: Session, sequences: readonly Sequence[]): Promise
     const tokens = await session.draw(rows, drawsOf(slots), Int32Array.from(rows.ends, ({ row }) => row));
     slots.forEach((slot, index) => { if (extend(slot, tokens[index]!)) active.push(slot); });
   }
-  let slots: readonly number[] = active;
+  let slots: readonly number[] = active.sort((a, b) => a - b);
   while (slots.length > 0) {
     const tokens = await session.draw({
       slot: Int32Array.from(slots),
@@ -91,24 +91,34 @@ async function decode(session: Session, sequences: readonly Sequence[]): Promise
   }
 }
 
-interface PromptStep {
-  readonly slot: Int32Array;
-  readonly position: Int32Array;
-  readonly token: Int32Array;
-  /** The rows that are the last of their prompt. */
+interface PromptStep extends Rows {
+  /** The row that is the last of a sequence's prompt: for each sequence, in the order of rows. */
   readonly ends: readonly { readonly slot: number; readonly row: number }[];
 }
 
-/** All tokens of all prompts, one prompt after the other, cut into steps. */
+/** All tokens of all prompts, one prompt after the other, cut into steps. A prompt of several sequences is read in the first one's slot. */
 function* promptSteps(prompts: readonly Prompt[]): Generator<PromptStep> {
-  const all = prompts.flatMap(({ ids }, slot) => Array.from(ids, (token, position) => ({ slot, position, token, last: position === ids.length - 1 })));
+  const all = equalPrompts(prompts).flatMap(({ ids, slots }) => Array.from(ids, (token, position) => ({ slots, position, token, last: position === ids.length - 1 })));
   for (let from = 0; from < all.length; from += ROWS_PER_STEP) {
     const rows = all.slice(from, from + ROWS_PER_STEP);
+    const copies = rows.flatMap(({ slots }, row) => slots.slice(1).map((slot) => ({ row, slot })));
     yield {
-      slot: Int32Array.from(rows, ({ slot }) => slot),
+      slot: Int32Array.from(rows, ({ slots }) => slots[0]),
       position: Int32Array.from(rows, ({ position }) => position),
       token: Int32Array.from(rows, ({ token }) => token),
-      ends: rows.flatMap(({ slot, last }, index) => (last ? [{ slot, row: index }] : [])),
+      ...(copies.length > 0 ? { copies: { row: Int32Array.from(copies, ({ row }) => row), slot: Int32Array.from(copies, ({ slot }) => slot) } } : {}),
+      ends: rows.flatMap(({ slots, last }, row) => (last ? slots.map((slot) => ({ slot, row })) : [])),
     };
   }
+}
+
+/** Each prompt once, with the slots of the sequences that it begins. */
+function equalPrompts(prompts: readonly Prompt[]): { readonly ids: Int32Array; readonly slots: readonly [number, ...number[]] }[] {
+  const groups = new Map<string, { readonly ids: Int32Array; readonly slots: [number, ...number[]] }>();
+  for (const [slot, { ids }] of prompts.entries()) {
+    const same = groups.get(ids.join());
+    if (same) same.slots.push(slot);
+    else groups.set(ids.join(), { ids, slots: [slot] });
+  }
+  return [...groups.values()];
 }

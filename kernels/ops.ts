@@ -29,7 +29,12 @@ export interface Rows {
   readonly slot: Int32Array;
   readonly position: Int32Array;
   readonly token: Int32Array;
+  /** Sequences that begin alike are read once: these rows count as fed to these slots too. */
+  readonly copies?: RowCopies;
 }
+
+/** Row row[i] of the step (ascending), in slot[i] besides its own; its position is the same there. */
+export interface RowCopies { readonly row: Int32Array; readonly slot: Int32Array }
 
 /** What a token is drawn with (sampler.ts), one of each for a row of logits. */
 export interface Draws {
@@ -76,13 +81,13 @@ export interface Ops {
   linear(x: Activation, w: Weight, bias?: Vector, residual?: Activation): Activation;
   /** Rotary embedding, "half" layout (x[i], x[i + headDim/2]), of each row at its position; only the first 2 * halfDim of each head turn. */
   rotate(x: Activation, rotary: Rotary, headDim: number): Activation;
-  /** Stores k and v of every row at (layer, slot, position), then each row attends to its slot's positions 0..own. Returns [rows, heads * headDim]. */
+  /** Stores k and v of every row at (layer, slot, position) and in the slots of its copies, then each row attends to its slot's positions 0..own. Returns [rows, heads * headDim]. */
   attention(q: Activation, k: Activation, v: Activation, cache: KvCache, layer: number, shape: AttentionShape): Activation;
   /** silu(gate) * up */
   siluMul(gate: Activation, up: Activation): Activation;
   gelu(x: Activation, form: 'erf' | 'tanh'): Activation;
   add(a: Activation, b: Activation): Activation;
-  /** Keeps only these rows (indices into the step's rows, ascending; there may be none). */
+  /** Keeps only these rows (indices into the step's rows, ascending; a row may be there more than once, and there may be none). */
   take(x: Activation, rows: Int32Array): Activation;
   /** Copies an activation out: [rows * cols]. Checks it is finite; throws NotFinite naming `what` otherwise. */
   read(x: Activation, what: string): Promise<Float32Array<ArrayBuffer>>;

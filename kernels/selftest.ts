@@ -5,7 +5,7 @@
 import { DOT_BLOCK, fromBits } from './arithmetic.ts';
 import { ReferenceOps } from './engines/reference.ts';
 import { formatNamed, formats } from './formats.ts';
-import type { Activation, AttentionShape, Ops, Weight } from './ops.ts';
+import type { Activation, AttentionShape, Ops, RowCopies, Weight } from './ops.ts';
 import { rotaryTables } from './rotary.ts';
 import { threefry2x32 } from './threefry.ts';
 
@@ -78,8 +78,8 @@ export function opCases(extent: 'start' | 'full'): OpCase[] {
 }
 
 /** An activation of chosen values: the rows of a table, looked up. */
-export function input(ops: Ops, rows: number, cols: number, values: Float32Array, positions = Int32Array.from({ length: rows }, (_, i) => i), slots = new Int32Array(rows)): Activation {
-  ops.begin({ slot: slots, position: positions, token: Int32Array.from({ length: rows }, (_, i) => i) });
+export function input(ops: Ops, rows: number, cols: number, values: Float32Array, positions = Int32Array.from({ length: rows }, (_, i) => i), slots = new Int32Array(rows), copies?: RowCopies): Activation {
+  ops.begin({ slot: slots, position: positions, token: Int32Array.from({ length: rows }, (_, i) => i), ...(copies === undefined ? {} : { copies }) });
   return ops.embed(table(ops, 'fp32', rows, cols, values));
 }
 
@@ -228,18 +228,22 @@ function attentionCases(full: boolean): OpCase[] {
   }));
 }
 
-/** Two sequences of different length over two layers: a first step with both, then single rows, past the first block of keys. */
+/**
+ * Two sequences of different length over two layers: a first step with both, then single rows, past the first block of keys. Two more
+ * begin as the first of them, and go on alone.
+ */
 async function attentionRun(ops: Ops, shape: AttentionShape): Promise<Float32Array> {
-  const cache = ops.kvCache(2, 2, DOT_BLOCK + 8, shape.kvHeads, shape.headDim);
+  const cache = ops.kvCache(2, 4, DOT_BLOCK + 8, shape.kvHeads, shape.headDim);
   const long = DOT_BLOCK + 2;
   const sequence = (slot: number, from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ slot, position: from + i }));
-  const steps = [[...sequence(1, 0, 5), ...sequence(0, 0, long)], [...sequence(0, long, long + 2), ...sequence(1, 5, 6)], sequence(1, 6, 7)];
+  const steps = [[...sequence(1, 0, 5), ...sequence(0, 0, long)], [...sequence(0, long, long + 2), ...sequence(1, 5, 6), ...sequence(2, 3, 4)], [...sequence(1, 6, 7), ...sequence(3, 5, 6), ...sequence(2, 4, 5)]];
+  const copies = { row: Int32Array.of(0, 0, 1, 1, 2, 2, 3, 4), slot: Int32Array.of(2, 3, 2, 3, 2, 3, 3, 3) };
   const results: Float32Array[] = [];
   for (const [step, rows] of steps.entries()) {
     const slots = Int32Array.from(rows, ({ slot }) => slot);
     const positions = Int32Array.from(rows, ({ position }) => position);
     const width = Math.max(shape.heads, shape.kvHeads) * shape.headDim;
-    const x = input(ops, rows.length, width, testValues(10 + step, rows.length * width), positions, slots);
+    const x = input(ops, rows.length, width, testValues(10 + step, rows.length * width), positions, slots, step === 0 ? copies : undefined);
     // Distinct q, k, v of the right widths through products with fixed weights.
     const project = (seed: number, heads: number) => ops.linear(x, table(ops, 'fp32', heads * shape.headDim, width, testValues(seed, heads * shape.headDim * width, 0.5)));
     for (const layer of [0, 1]) {
@@ -273,7 +277,7 @@ function takeCase(): OpCase {
     name: 'take',
     async run(ops) {
       const x = input(ops, 7, 13, testValues(60, 91));
-      const some = ops.take(x, Int32Array.of(0, 3, 6));
+      const some = ops.take(x, Int32Array.of(0, 3, 3, 6));
       const none = ops.linear(ops.rmsNorm(ops.take(x, new Int32Array()), ops.vector(testValues(61, 13)), 1e-5), table(ops, 'fp32', 3, 13, testValues(62, 39)));
       return joined([await ops.read(some, 'take'), await ops.read(none, 'take')]);
     },

@@ -29,7 +29,7 @@ export interface Session {
    * result was the first not to be finite.
    */
   step(rows: Rows, wanted?: Int32Array): Promise<Float32Array<ArrayBuffer>>;
-  /** As step(), but draws the next token of each wanted row where the logits are: `draws` has one entry for each. */
+  /** As step(), but draws the next token of each wanted row where the logits are: `draws` has one entry for each. A row may be wanted more than once. */
   draw(rows: Rows, draws: Draws, wanted?: Int32Array): Promise<Int32Array<ArrayBuffer>>;
   memory(): MemoryUse;
   /** Gives the engine's memory back. The engine instance is spent. */
@@ -139,6 +139,10 @@ function checkShape(name: string, actual: readonly number[], expected: readonly 
 /** Holds rows to the contract of step() and counts them into `fed`. A slot may be rewound, never skipped ahead. */
 function checkRows(rows: Rows, fed: Int32Array, positions: number, vocabulary: number): void {
   const next = fed.slice();
+  const feed = (row: number, slot: number, position: number): void => {
+    if (position > next[slot]!) throw new RangeError(`row ${row}: position ${position} of slot ${slot}, but only ${next[slot]} tokens were fed`);
+    next[slot] = position + 1;
+  };
   for (let row = 0; row < rows.token.length; row++) {
     const slot = rows.slot[row]!;
     const position = rows.position[row]!;
@@ -146,8 +150,13 @@ function checkRows(rows: Rows, fed: Int32Array, positions: number, vocabulary: n
     if (!(slot >= 0 && slot < fed.length)) throw new RangeError(`row ${row}: slot ${slot} is outside the ${fed.length} slots`);
     if (!(position >= 0 && position < positions)) throw new RangeError(`row ${row}: position ${position} is outside the ${positions} positions`);
     if (!(token >= 0 && token < vocabulary)) throw new RangeError(`row ${row}: token ${token} is outside the vocabulary of ${vocabulary}`);
-    if (position > next[slot]!) throw new RangeError(`row ${row}: position ${position} of slot ${slot}, but only ${next[slot]} tokens were fed`);
-    next[slot] = position + 1;
+    feed(row, slot, position);
   }
+  rows.copies?.row.forEach((row, i) => {
+    const slot = rows.copies!.slot[i]!;
+    if (!(row >= 0 && row < rows.token.length)) throw new RangeError(`a copy of row ${row}; the step has ${rows.token.length} rows`);
+    if (!(slot >= 0 && slot < fed.length)) throw new RangeError(`row ${row}: slot ${slot} of a copy is outside the ${fed.length} slots`);
+    feed(row, slot, rows.position[row]!);
+  });
   fed.set(next);
 }

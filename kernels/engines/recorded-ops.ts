@@ -38,6 +38,8 @@ export class RecordedOps implements Ops {
   #rows: Rows = { slot: new Int32Array(), position: new Int32Array(), token: new Int32Array() };
   /** Where the step's slots, positions and tokens lie in the lists. */
   #rowLists = { slot: 0, position: 0, token: 0 };
+  /** Likewise the slots and positions of the rows' copies, where there are some. */
+  #copyLists = { slot: 0, position: 0 };
 
   /** Words of the step's ops, with activations named by the op that makes them. */
   #words = new Int32Array(64 * WORDS);
@@ -91,6 +93,8 @@ export class RecordedOps implements Ops {
     this.#refusal = undefined;
     this.#placement.forget();
     this.#rowLists = { slot: this.#list(rows.slot), position: this.#list(rows.position), token: this.#list(rows.token) };
+    const { copies } = rows;
+    if (copies) this.#copyLists = { slot: this.#list(copies.slot), position: this.#list(copies.row.map((row) => rows.position[row]!)) };
   }
 
   embed(table: Weight): Activation {
@@ -147,16 +151,22 @@ export class RecordedOps implements Ops {
     const keys = this.#valid(k, kvHeads * headDim);
     const values = this.#valid(v, kvHeads * headDim);
     this.#perRow(q);
-    const { slot, position } = this.#rows;
-    for (let row = 0; row < q.rows; row++) {
-      if (slot[row]! < 0 || slot[row]! >= slots || position[row]! < 0 || position[row]! >= positions) {
-        throw new RangeError(`slot ${slot[row]} position ${position[row]} is outside the cache of ${slots} slots x ${positions} positions`);
+    const { slot, position, copies } = this.#rows;
+    const demand = (row: number, into: number): void => {
+      if (into < 0 || into >= slots || position[row]! < 0 || position[row]! >= positions) {
+        throw new RangeError(`slot ${into} position ${position[row]} is outside the cache of ${slots} slots x ${positions} positions`);
       }
-    }
-    const remember = this.#op(OPCODE.remember, keys, values, k.rows, k.cols, handleOf(cache));
-    this.#words[remember + AT.a0] = this.#rowLists.slot;
-    this.#words[remember + AT.a1] = this.#rowLists.position;
-    this.#words[remember + AT.a2] = layer;
+    };
+    for (let row = 0; row < q.rows; row++) demand(row, slot[row]!);
+    copies?.row.forEach((row, i) => demand(row, copies.slot[i]!));
+    const remember = (x: number, y: number, rows: number, lists: { readonly slot: number; readonly position: number }): void => {
+      const at = this.#op(OPCODE.remember, x, y, rows, k.cols, handleOf(cache));
+      this.#words[at + AT.a0] = lists.slot;
+      this.#words[at + AT.a1] = lists.position;
+      this.#words[at + AT.a2] = layer;
+    };
+    remember(keys, values, k.rows, this.#rowLists);
+    if (copies) remember(this.#valid(this.take(k, copies.row), k.cols), this.#valid(this.take(v, copies.row), k.cols), copies.row.length, this.#copyLists);
     const at = this.#op(OPCODE.attend, queries, -1, q.rows, q.cols, handleOf(cache));
     this.#words[at + AT.a0] = this.#rowLists.slot;
     this.#words[at + AT.a1] = this.#rowLists.position;

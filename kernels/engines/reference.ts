@@ -153,16 +153,18 @@ export class ReferenceOps implements Ops {
     const newValues = this.#valid(v, width);
     this.#perRow(q);
     const out = this.#make(q.rows, q.cols);
-    const { slot, position } = this.#rows;
+    const { slot, position, copies } = this.#rows;
     const sequenceAt = (row: number) => (layer * slots + slot[row]!) * positions * width;
-    for (let row = 0; row < q.rows; row++) {
-      if (slot[row]! < 0 || slot[row]! >= slots || position[row]! < 0 || position[row]! >= positions) {
-        throw new RangeError(`slot ${slot[row]} position ${position[row]} is outside the cache of ${slots} slots x ${positions} positions`);
+    const remember = (row: number, into: number): void => {
+      if (into < 0 || into >= slots || position[row]! < 0 || position[row]! >= positions) {
+        throw new RangeError(`slot ${into} position ${position[row]} is outside the cache of ${slots} slots x ${positions} positions`);
       }
-      const at = sequenceAt(row) + position[row]! * width;
+      const at = ((layer * slots + into) * positions + position[row]!) * width;
       keys.set(newKeys.subarray(row * width, (row + 1) * width), at);
       values.set(newValues.subarray(row * width, (row + 1) * width), at);
-    }
+    };
+    for (let row = 0; row < q.rows; row++) remember(row, slot[row]!);
+    copies?.row.forEach((row, i) => remember(row, copies.slot[i]!));
     for (let row = 0; row < q.rows; row++) attendRow(out.values, queries, row * q.cols, keys, values, sequenceAt(row), position[row]!, shape);
     return out;
   }

@@ -44,6 +44,17 @@ test('requests that decode together give what each gives alone', async () => {
   session.dispose();
 });
 
+test('a prompt that many sequences begin with is read once', async () => {
+  const session = sessionOf(tinyCheckpoint('llama'), 'int8');
+  let read = 0;
+  const counting: Session = { ...session, draw: (rows, ...rest) => { read += rows.token.length; return session.draw(rows, ...rest); } };
+  const requests: GenerateOptions[] = [1, 2, 3].map((seed) => ({ prompts, ...sampled, maxNewTokens: 1, seed }));
+  const together = await generateAll(counting, requests);
+  assert.is(read, 5 + 31 + 1 + 12);
+  for (const [i, request] of requests.entries()) assert.equal(together[i], await generate(session, request));
+  session.dispose();
+});
+
 test('a shorter text is a prefix of a longer one', async () => {
   const session = sessionOf(tinyCheckpoint('llama'), 'fp32');
   const long = await generate(session, { prompts, ...sampled });

@@ -50,6 +50,10 @@ test('rows are held to the contract', async () => {
   await rejects(session.step(rows([0, 0, 1], [0, 4, 1])), /row 1: position 4 is outside the 4 positions/);
   await rejects(session.step(rows([0, 0, 128])), /token 128 is outside the vocabulary of 128/);
   await rejects(session.step(rows([0, 0, 1], [1, 0, 1], [1, 2, 1])), /row 2: position 2 of slot 1, but only 1 tokens were fed/);
+  const copied = (row: number, slot: number) => ({ ...rows([0, 0, 1], [0, 1, 1]), copies: { row: Int32Array.of(row), slot: Int32Array.of(slot) } });
+  await rejects(session.step(copied(2, 1)), /a copy of row 2; the step has 2 rows/);
+  await rejects(session.step(copied(0, 2)), /row 0: slot 2 of a copy is outside the 2 slots/);
+  await rejects(session.step(copied(1, 1)), /row 1: position 1 of slot 1, but only 0 tokens were fed/);
   // A refused step counts nothing.
   await rejects(session.step(rows([0, 1, 1])), /only 0 tokens were fed/);
   session.dispose();
