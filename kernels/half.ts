@@ -42,31 +42,42 @@ function roundBitsToBf16(f: number): number {
   return (f + 0x7fff + ((f >>> 16) & 1)) >>> 16;
 }
 
-function narrow(values: Float32Array, round: (bits: number) => number): Uint16Array<ArrayBuffer> {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const narrowed = new Uint16Array(values.length);
-  for (let i = 0; i < bits.length; i++) narrowed[i] = round(bits[i]!);
-  return narrowed;
+/** The bits of fp32 values. */
+const wordsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.buffer, values.byteOffset, values.length);
+
+// Four loops that look alike: one with the conversion as its argument calls it for every element, at three times the cost.
+
+/** fp32 values rounded to fp16, as bits. Beyond LARGEST_FP16 (from 65520): an infinity. */
+export function toFp16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const words = wordsOf(values);
+  const bits = new Uint16Array(words.length);
+  for (let i = 0; i < words.length; i++) bits[i] = roundBitsToFp16(words[i]!);
+  return bits;
 }
 
-function widen(bits: Uint16Array, widenOne: (bits: number) => number): Float32Array<ArrayBuffer> {
+/** The values of fp16 bits, exactly. */
+export function fromFp16(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const values = new Float32Array(bits.length);
-  const valueBits = new Uint32Array(values.buffer);
-  for (let i = 0; i < bits.length; i++) valueBits[i] = widenOne(bits[i]!);
+  const words = wordsOf(values);
+  for (let i = 0; i < bits.length; i++) words[i] = widenFp16Bits(bits[i]!);
   return values;
 }
 
-/** fp32 values rounded to fp16, as bits. Beyond LARGEST_FP16 (from 65520): an infinity. */
-export const toFp16 = (values: Float32Array): Uint16Array<ArrayBuffer> => narrow(values, roundBitsToFp16);
-
-/** The values of fp16 bits, exactly. */
-export const fromFp16 = (bits: Uint16Array): Float32Array<ArrayBuffer> => widen(bits, widenFp16Bits);
-
 /** fp32 values rounded to bf16, as bits. */
-export const toBf16 = (values: Float32Array): Uint16Array<ArrayBuffer> => narrow(values, roundBitsToBf16);
+export function toBf16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const words = wordsOf(values);
+  const bits = new Uint16Array(words.length);
+  for (let i = 0; i < words.length; i++) bits[i] = roundBitsToBf16(words[i]!);
+  return bits;
+}
 
 /** The values of bf16 bits, exactly. */
-export const fromBf16 = (bits: Uint16Array): Float32Array<ArrayBuffer> => widen(bits, (b) => b << 16);
+export function fromBf16(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(bits.length);
+  const words = wordsOf(values);
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
+  return values;
+}
 
 const oneFloat = new Float32Array(1);
 const oneWord = new Uint32Array(oneFloat.buffer);

@@ -23,13 +23,25 @@ export interface CodeTable {
   readonly order: Uint8Array;
   /** fp32 midpoints between neighbouring slots. */
   readonly bounds: Float32Array;
+  /** Cells of a grid over [-1, 1] -> how many bounds lie in the cells before: where the search for a slot begins. */
+  readonly firstSlots: Uint8Array;
+}
+
+/** Cells for a distance of 1: so small that few hold a bound, and a search is most often one comparison that fails. */
+const GRID_CELLS = 512;
+const GRID_LAST = 2 * GRID_CELLS + 1;
+
+/** The cell of a value of at least -1, give or take a rounding; it rises with the value. */
+function gridCell(scaled: number): number {
+  return ((scaled + 1) * GRID_CELLS) | 0;
 }
 
 /** The table of these 16 fp32 values, given the codes in ascending order of value. */
 export function codeTable(values: Float32Array, order: readonly number[]): CodeTable {
   const bounds = new Float32Array(15);
   for (let i = 0; i < 15; i++) bounds[i] = (values[order[i]!]! + values[order[i + 1]!]!) / 2; // halving is exact: one rounding, in the store
-  return { values, order: Uint8Array.from(order), bounds };
+  const firstSlots = Uint8Array.from({ length: GRID_LAST + 1 }, (_, cell) => bounds.reduce((count, bound) => (gridCell(bound) < cell ? count + 1 : count), 0));
+  return { values, order: Uint8Array.from(order), bounds, firstSlots };
 }
 
 /** The block size asked for, or 64; throws when it is not one that the format allows. */
@@ -56,7 +68,7 @@ export function blockSizeOf(name: string, elements: number, blocks: number): num
 export function encodeBlocks(values: Float32Array, table: CodeTable, blockSize: number): { codes: Uint8Array<ArrayBuffer>; absmax: Float32Array<ArrayBuffer> } {
   const absmax = new Float32Array(blocksOf(values.length, blockSize));
   const codes = new Uint8Array(Math.ceil(values.length / 2));
-  const { order, bounds } = table;
+  const { order } = table;
   for (let block = 0; block < absmax.length; block++) {
     const begin = block * blockSize;
     const end = Math.min(begin + blockSize, values.length);
@@ -70,10 +82,15 @@ export function encodeBlocks(values: Float32Array, table: CodeTable, blockSize: 
     const full = end - begin === blockSize;
     const reciprocal = Math.fround(1 / divisor);
     absmax[block] = full ? largest : divisor;
+    if (full) {
+      for (let i = begin; i < end; i += 2) {
+        codes[i >>> 1] = (order[slotOf(Math.fround(values[i]! * reciprocal), table)]! << 4) | order[slotOf(Math.fround(values[i + 1]! * reciprocal), table)]!;
+      }
+      continue;
+    }
     for (let i = begin; i < end; i += 2) {
-      const even = full ? values[i]! * reciprocal : values[i]! / divisor;
-      const odd = i + 1 === end ? 0 : full ? values[i + 1]! * reciprocal : values[i + 1]! / divisor;
-      codes[i >>> 1] = (order[slotOf(Math.fround(even), bounds)]! << 4) | order[slotOf(Math.fround(odd), bounds)]!;
+      const odd = i + 1 === end ? 0 : values[i + 1]! / divisor;
+      codes[i >>> 1] = (order[slotOf(Math.fround(values[i]! / divisor), table)]! << 4) | order[slotOf(Math.fround(odd), table)]!;
     }
   }
   return { codes, absmax };
@@ -83,11 +100,9 @@ export function encodeBlocks(values: Float32Array, table: CodeTable, blockSize: 
  * How many of the 15 bounds lie strictly below `scaled`: a tie goes to the lower slot. The rule clamps to [-1, 1] first, which
  * changes no count, because every bound lies inside.
  */
-function slotOf(scaled: number, bounds: Float32Array): number {
-  let slot = scaled > bounds[7]! ? 8 : 0;
-  if (scaled > bounds[slot + 3]!) slot += 4;
-  if (scaled > bounds[slot + 1]!) slot += 2;
-  if (scaled > bounds[slot]!) slot += 1;
+function slotOf(scaled: number, { bounds, firstSlots }: CodeTable): number {
+  let slot = firstSlots[gridCell(scaled)]!;
+  while (slot < 15 && scaled > bounds[slot]!) slot++;
   return slot;
 }
 
