@@ -1,6 +1,7 @@
 /**
  * Runs tasks in processes of their own: native code that crashes takes its task and not the run. A process that ended a task
- * well is used for the next one of the same kind, so that thousands of small tasks do not each start Node.
+ * well is used for the next one that would find in it what a process of its own would have, so that thousands of small tasks do not
+ * each start Node.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { execaNode } from 'execa';
@@ -46,12 +47,12 @@ export function workerExecutor(): Executor {
 }
 
 /**
- * What a process is used for again: the same stage, in the same environment, with the same tools. A module may keep what it
- * opened (an engine) for its next task, so that must be what the next task would have opened as well.
+ * What a process is used for again: any stage, in the same environment, with the same tools. A module may keep what it
+ * opened (an engine) for the next task, so that must be what the next task would have opened as well.
  */
-function kindOf({ stage, environment = {}, cells }: Task): string {
+function kindOf({ environment = {}, cells }: Task): string {
   const tools = cells.flatMap((cell) => Object.entries(cell.tools ?? {}).map(([name, tool]) => `${name} ${tool.kind === 'object' ? tool.handle.sha256 : 'missing'}`));
-  return canonicalJson([stage, environment, [...new Set(tools)].sort()]);
+  return canonicalJson([environment, [...new Set(tools)].sort()]);
 }
 
 function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () => void): RunningTask {
