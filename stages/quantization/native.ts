@@ -30,7 +30,8 @@ export async function nativeCell(): Promise<Cell> {
   return cell(nativeStage, process.arch, {
     params: { platform: process.platform, arch: process.arch, flags: buildFlags(), instructionSets, compiler: compiler?.command ?? null, version: compiler?.version ?? null },
     inputs: Object.fromEntries(NATIVE_SOURCES.map((name) => [name, file(`${FOLDER}/${name}`)])),
-    work: 3,
+    // Some seconds on all processors, which everything that computes waits for: it goes first.
+    work: 100,
   });
 }
 
