@@ -89,8 +89,11 @@ export interface Ops {
   add(a: Activation, b: Activation): Activation;
   /** Keeps only these rows (indices into the step's rows, ascending; a row may be there more than once, and there may be none). */
   take(x: Activation, rows: Int32Array): Activation;
-  /** Copies an activation out: [rows * cols]. Checks it is finite; throws NotFinite naming `what` otherwise. */
-  read(x: Activation, what: string): Promise<Float32Array<ArrayBuffer>>;
+  /**
+   * Copies an activation out: [rows * cols], into `into` where it is given, which must have that length. Checks it is finite; throws
+   * NotFinite naming `what` otherwise.
+   */
+  read(x: Activation, what: string, into?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
 
   /** Draws one token for each row of logits, as sampler.ts states it, and copies out these alone. Checks the logits as read() does. */
   sample(logits: Activation, draws: Draws, what: string): Promise<Int32Array<ArrayBuffer>>;
@@ -99,6 +102,12 @@ export interface Ops {
   memory(): MemoryUse;
   /** Gives everything back. */
   dispose(): void;
+}
+
+/** `into`, held to the length that read(x) needs. */
+export function placeFor({ rows, cols }: Activation, into: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  if (into.length !== rows * cols) throw new RangeError(`${into.length} values cannot take an activation of ${rows} x ${cols}`);
+  return into;
 }
 
 /** A value that is not finite where none may be. */

@@ -25,10 +25,10 @@ export interface Session {
   reset(slots: number, positions: number): void;
   /**
    * Feeds rows (ascending positions within a slot; the keys of earlier positions must have been fed) and returns logits
-   * [wanted.length, vocabulary] fp32 of the wanted rows (all when absent). Throws NotFinite naming the op and the tensor whose
-   * result was the first not to be finite.
+   * [wanted.length, vocabulary] fp32 of the wanted rows (all when absent), in `into` where it is given: memory taken afresh for every step
+   * is emptied by the system first. Throws NotFinite naming the op and the tensor whose result was the first not to be finite.
    */
-  step(rows: Rows, wanted?: Int32Array): Promise<Float32Array<ArrayBuffer>>;
+  step(rows: Rows, wanted?: Int32Array, into?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
   /** As step(), but draws the next token of each wanted row where the logits are: `draws` has one entry for each. A row may be wanted more than once. */
   draw(rows: Rows, draws: Draws, wanted?: Int32Array): Promise<Int32Array<ArrayBuffer>>;
   memory(): MemoryUse;
@@ -96,7 +96,7 @@ export function openSession(options: SessionOptions): Session {
       fed = new Int32Array(slots);
     },
 
-    step: (rows, wanted) => forward(rows, wanted, (logits) => engine.ops.read(logits, 'logits')),
+    step: (rows, wanted, into) => forward(rows, wanted, (logits) => engine.ops.read(logits, 'logits', into)),
     draw: (rows, draws, wanted) => forward(rows, wanted, (logits) => engine.ops.sample(logits, draws, 'logits')),
 
     memory: () => engine.ops.memory(),

@@ -14,8 +14,8 @@ export interface Device {
 
   /** Runs all ops. The first refusal in program order, if any; the results of that op are +0 then. */
   run(program: Program): Refusal | undefined;
-  /** Copies an activation out of the workspace, [rows * cols]; `notFinite` counts its infinities and NaNs. */
-  floats(line: number, rows: number, cols: number): { readonly values: Float32Array<ArrayBuffer>; readonly notFinite: number };
+  /** Copies an activation out of the workspace into `into`, [rows * cols]; answers how many of its values are infinities or NaNs. */
+  floats(line: number, rows: number, cols: number, into: Float32Array<ArrayBuffer>): number;
   /** Copies the tokens of a `sample` op out. */
   integers(line: number, count: number): Int32Array<ArrayBuffer>;
 

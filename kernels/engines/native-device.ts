@@ -50,9 +50,8 @@ export class NativeDevice implements Device {
     return end < 0 ? undefined : { op: Math.floor(end / 0x1_0000_0000), count: end % 0x1_0000_0000 };
   }
 
-  floats(line: number, rows: number, cols: number): { values: Float32Array<ArrayBuffer>; notFinite: number } {
-    const values = new Float32Array(rows * cols);
-    return { values, notFinite: this.#native.floats(this.#device, line, rows, cols, values) };
+  floats(line: number, rows: number, cols: number, into: Float32Array): number {
+    return this.#native.floats(this.#device, line, rows, cols, into);
   }
 
   integers(line: number, count: number): Int32Array<ArrayBuffer> {

@@ -8,7 +8,7 @@
  */
 import { DOT_BLOCK } from '../arithmetic.ts';
 import type { EncodedTensor, Format } from '../formats.ts';
-import { NotFinite } from '../ops.ts';
+import { NotFinite, placeFor } from '../ops.ts';
 import type { Activation, AttentionShape, Draws, KvCache, MemoryUse, Ops, Rotary, Rows, Vector, Weight } from '../ops.ts';
 import type { Device } from './device.ts';
 import { familyOf } from './families.ts';
@@ -198,9 +198,9 @@ export class RecordedOps implements Ops {
     return this.#made(rows.length, x.cols);
   }
 
-  async read(x: Activation, what: string): Promise<Float32Array<ArrayBuffer>> {
-    const line = this.#run(this.#valid(x, x.cols), what);
-    const { values, notFinite } = this.#live.floats(line, x.rows, x.cols);
+  async read(x: Activation, what: string, into = new Float32Array(x.rows * x.cols)): Promise<Float32Array<ArrayBuffer>> {
+    const values = placeFor(x, into);
+    const notFinite = this.#live.floats(this.#run(this.#valid(x, x.cols), what), x.rows, x.cols, values);
     if (notFinite > 0) throw new NotFinite(what, notFinite);
     return values;
   }

@@ -10,7 +10,7 @@ import { int8Parts } from '../formats/int8.ts';
 import { geluErf, geluTanh, silu } from '../functions.ts';
 import { int8Output, quantizeRow } from '../int8-rows.ts';
 import type { Int8Weights, QuantizedRow } from '../int8-rows.ts';
-import { NotFinite } from '../ops.ts';
+import { NotFinite, placeFor } from '../ops.ts';
 import type { Activation, AttentionShape, Draws, KvCache, MemoryUse, Ops, Rotary, Rows, Vector, Weight } from '../ops.ts';
 import { sampleToken } from '../sampler.ts';
 import { attendRow, layerNormRow, rmsNormRow, rotateHead } from '../row-ops.ts';
@@ -196,8 +196,9 @@ export class ReferenceOps implements Ops {
     return out;
   }
 
-  async read(x: Activation, what: string): Promise<Float32Array<ArrayBuffer>> {
-    const values = this.#valid(x, x.cols).slice();
+  async read(x: Activation, what: string, into = new Float32Array(x.rows * x.cols)): Promise<Float32Array<ArrayBuffer>> {
+    const values = placeFor(x, into);
+    values.set(this.#valid(x, x.cols));
     const bad = values.reduce((count, value) => (Number.isFinite(value) ? count : count + 1), 0);
     if (bad > 0) throw new NotFinite(what, bad);
     return values;

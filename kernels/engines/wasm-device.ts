@@ -99,15 +99,14 @@ export class WasmDevice implements Device {
     return { at: this.#heap.take(bytes, 'workspace'), bytes };
   }
 
-  floats(line: number, rows: number, cols: number): { readonly values: Float32Array<ArrayBuffer>; readonly notFinite: number } {
+  floats(line: number, rows: number, cols: number, into: Float32Array): number {
     const at = this.#workspace.at + line * LINE_BYTES;
     const padded = paddedColumns(cols);
     const notFinite = this.#threads.kernels.countNotFinite(at, rows, cols, padded * 4);
     const held = this.#heap.memory.floats(at, rows * padded);
-    const values = new Float32Array(rows * cols);
-    if (padded === cols) values.set(held);
-    else for (let row = 0; row < rows; row++) values.set(held.subarray(row * padded, row * padded + cols), row * cols);
-    return { values, notFinite };
+    if (padded === cols) into.set(held);
+    else for (let row = 0; row < rows; row++) into.set(held.subarray(row * padded, row * padded + cols), row * cols);
+    return notFinite;
   }
 
   integers(line: number, count: number): Int32Array<ArrayBuffer> {

@@ -88,12 +88,13 @@ async function scoreText(tasks: readonly ScoreTask[], open: OpenCells, io: TaskI
   const first = tasks[0];
   if (first === undefined) return;
   const { windows, windowTokens, positions } = first.text;
+  const places: LogitPlaces = new Map();
   const chunkRows = Math.max(LEAST_CHUNK_ROWS, Math.floor(CHUNK_BYTES / (4 * first.base.shape.vocabulary)));
   for (let window = 0; window < windows; window++) {
     io.signal.throwIfAborted();
     for (const session of new Set(tasks.flatMap(({ base, judge, lanes }) => [base, ...(judge ? [judge] : []), ...lanes.map((lane) => lane.session)]))) session.reset(1, windowTokens);
     for (let from = 0; from < positions; from += chunkRows) {
-      const chunk = new Chunk(window, from, Math.min(from + chunkRows, positions));
+      const chunk = new Chunk(window, from, Math.min(from + chunkRows, positions), places);
       for (const task of tasks) if (open.any(task.cells)) await open.attempt(task.cells, () => scoreChunk(task, open, chunk));
     }
     io.progress(window + 1, windows, 'windows');
@@ -107,14 +108,20 @@ async function scoreText(tasks: readonly ScoreTask[], open: OpenCells, io: TaskI
   }
 }
 
+/** Where the logits of a session's chunks go: a chunk's are spent before the next is read. */
+type LogitPlaces = Map<Session, Float32Array<ArrayBuffer>>;
+
 /** Positions from .. to of a window, and the logits of every session that has read them. */
 class Chunk {
   readonly window: number;
   readonly from: number;
   readonly to: number;
+  readonly #places: LogitPlaces;
   readonly #logits = new Map<Session, Promise<Float32Array<ArrayBuffer>>>();
 
-  constructor(window: number, from: number, to: number) {
+  /** `places`: those of the chunks before. */
+  constructor(window: number, from: number, to: number, places: LogitPlaces) {
+    this.#places = places;
     this.window = window;
     this.from = from;
     this.to = to;
@@ -123,8 +130,15 @@ class Chunk {
   /** A session reads the chunk once, whoever asks. */
   logits(session: Session, text: WindowedText): Promise<Float32Array<ArrayBuffer>> {
     let logits = this.#logits.get(session);
-    if (logits === undefined) this.#logits.set(session, (logits = session.step(rowsOf(text, this.window, this.from, this.to))));
+    if (logits === undefined) this.#logits.set(session, (logits = session.step(rowsOf(text, this.window, this.from, this.to), undefined, this.#placeFor(session))));
     return logits;
+  }
+
+  #placeFor(session: Session): Float32Array<ArrayBuffer> {
+    const length = (this.to - this.from) * session.shape.vocabulary;
+    let place = this.#places.get(session);
+    if (place === undefined || place.length < length) this.#places.set(session, (place = new Float32Array(length)));
+    return place.subarray(0, length);
   }
 }
 

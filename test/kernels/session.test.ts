@@ -59,6 +59,21 @@ test('rows are held to the contract', async () => {
   session.dispose();
 });
 
+test('logits go where they are told to', async () => {
+  const session = sessionOf(checkpoint, 'fp32');
+  const tokens = someTokens(3, 128);
+  const expected = await scoreWindow(session, tokens);
+  session.reset(1, 3);
+  const place = new Float32Array(4 * 128).fill(7);
+  const all = rows([0, 0, tokens[0]!], [0, 1, tokens[1]!], [0, 2, tokens[2]!]);
+  const given = await session.step(all, undefined, place.subarray(128));
+  assert.is(given.buffer, place.buffer);
+  assert.is(firstDifference(place.subarray(128), expected), undefined);
+  assert.ok(place.subarray(0, 128).every((value) => value === 7));
+  await rejects(session.step(all, Int32Array.of(1), place), /512 values cannot take an activation of 1 x 128/);
+  session.dispose();
+});
+
 test('a slot can be rewound, and reset forgets', async () => {
   const session = sessionOf(checkpoint, 'fp32');
   const tokens = someTokens(6, 128);

@@ -101,11 +101,11 @@ export class RecordingDevice implements Device {
     return refusal;
   }
 
-  floats(line: number, rows: number, cols: number): { values: Float32Array<ArrayBuffer>; notFinite: number } {
-    const read = this.#device.floats(line, rows, cols);
-    this.#log.integers(TAG.floats, line, rows, cols, read.notFinite);
-    this.#log.array(read.values);
-    return read;
+  floats(line: number, rows: number, cols: number, into: Float32Array<ArrayBuffer>): number {
+    const notFinite = this.#device.floats(line, rows, cols, into);
+    this.#log.integers(TAG.floats, line, rows, cols, notFinite);
+    this.#log.array(into);
+    return notFinite;
   }
 
   integers(line: number, count: number): Int32Array<ArrayBuffer> {
