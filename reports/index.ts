@@ -43,7 +43,7 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const tally = cell(tallyStage, 'all', { inputs: { records: records(options.cells) } });
   // A table with a row for each token is ready, and written, long before the others, and takes longer.
   const [large, others] = [true, false].map((packed) => [...options.tables.keys()].filter((table) => PACKED.has(table) === packed)) as [string[], string[]];
-  const exported = [cell(exportsStage, 'tables', { inputs: of(others), work: 5 }), ...large.map((table) => cell(exportsStage, table, { inputs: of([table]), work: 50 }))];
+  const exported = [cell(exportsStage, 'tables', { inputs: of(others), work: 5 }), ...large.map((table) => cell(exportsStage, table, { inputs: of([table]), work: 70 }))];
   const database = cell(databaseStage, 'results', { inputs: of(options.tables.keys()), work: 20 });
   const pageCells = pages.flatMap((page) => {
     const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : [{}];

@@ -19,7 +19,7 @@ export const tabulateStage = stage({
 /** tabulate:<table>, for every table. */
 export function tabulateCells(config: StudyConfig, models: readonly ModelCells[], results: { readonly metrics: readonly OutputRef[]; readonly sweepMetrics: readonly OutputRef[]; readonly claims: readonly OutputRef[]; readonly bench: readonly OutputRef[] }): { readonly cells: Cell[]; readonly tables: ReadonlyMap<string, OutputRef> } {
   const table = (name: string, from: readonly OutputRef[] | undefined, params: { readonly [name: string]: Json } = {}, uses: readonly string[] = []): Cell =>
-    cell(tabulateStage, name, { params: { table: name, ...params }, inputs: from === undefined ? {} : { [GATHERED]: gather(from) }, uses, work: name === 'token_scores' ? 20 : 1 });
+    cell(tabulateStage, name, { params: { table: name, ...params }, inputs: from === undefined ? {} : { [GATHERED]: gather(from) }, uses, work: name === 'token_scores' ? 30 : 1 });
 
   const reports = models.flatMap(({ quantized }) => [...quantized.values()].map((from) => output(from, 'report')));
   const baseReports = models.flatMap(({ model, quantized }) => [...quantized].filter(([format]) => format === model.baseFormat).map(([, from]) => output(from, 'report')));
