@@ -73,7 +73,7 @@ export function testValues(seed: number, length: number, scale = 1): Float32Arra
 export function opCases(extent: 'start' | 'full'): OpCase[] {
   const full = extent === 'full';
   return [
-    ...linearCases(full), ...(full ? [...roundShapeCases(), ...blockSizeCases(), ...mixedOutlierCases(), ...randomLinearCases(), ...halfCases()] : []), ...embedCases(), ...normCases(full), ...rotateCases(), ...attentionCases(full), ...elementCases(), takeCase(), sampleCase(), ...notFiniteCases(),
+    ...linearCases(full), ...(full ? [...roundShapeCases(), ...blockSizeCases(), ...mixedOutlierCases(), ...randomLinearCases(), ...halfCases()] : []), ...embedCases(), ...normCases(full), ...rotateCases(), ...attentionCases(full), ...elementCases(), takeCase(), sampleCase(), ...notFiniteCases(), sharedBeginningCase(), takeTwiceCase(),
   ];
 }
 
@@ -228,16 +228,28 @@ function attentionCases(full: boolean): OpCase[] {
   }));
 }
 
-/**
- * Two sequences of different length over two layers: a first step with both, then single rows, past the first block of keys. Two more
- * begin as the first of them, and go on alone.
- */
-async function attentionRun(ops: Ops, shape: AttentionShape): Promise<Float32Array> {
-  const cache = ops.kvCache(2, 4, DOT_BLOCK + 8, shape.kvHeads, shape.headDim);
+/** Two sequences of different length over two layers: a first step with both, then single rows, past the first block of keys. */
+function attentionRun(ops: Ops, shape: AttentionShape): Promise<Float32Array> {
   const long = DOT_BLOCK + 2;
-  const sequence = (slot: number, from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ slot, position: from + i }));
-  const steps = [[...sequence(1, 0, 5), ...sequence(0, 0, long)], [...sequence(0, long, long + 2), ...sequence(1, 5, 6), ...sequence(2, 3, 4)], [...sequence(1, 6, 7), ...sequence(3, 5, 6), ...sequence(2, 4, 5)]];
+  return attentionSteps(ops, shape, [[...sequence(1, 0, 5), ...sequence(0, 0, long)], [...sequence(0, long, long + 2), ...sequence(1, 5, 6)], sequence(1, 6, 7)]);
+}
+
+/** Two more sequences begin as one of these, and go on alone. */
+function sharedBeginningCase(): OpCase {
   const copies = { row: Int32Array.of(0, 0, 1, 1, 2, 2, 3, 4), slot: Int32Array.of(2, 3, 2, 3, 2, 3, 3, 3) };
+  const steps = [[...sequence(1, 0, 5), ...sequence(0, 0, 2)], [...sequence(0, 2, 3), ...sequence(2, 3, 4)], [...sequence(1, 5, 6), ...sequence(3, 5, 6), ...sequence(2, 4, 5)]];
+  return { name: 'attention after a shared beginning', run: (ops) => attentionSteps(ops, { heads: 4, kvHeads: 2, headDim: 16, window: 0 }, steps, copies) };
+}
+
+interface SlotPosition { readonly slot: number; readonly position: number }
+
+function sequence(slot: number, from: number, to: number): SlotPosition[] {
+  return Array.from({ length: to - from }, (_, i) => ({ slot, position: from + i }));
+}
+
+/** `copies`: of the first step's rows. */
+async function attentionSteps(ops: Ops, shape: AttentionShape, steps: readonly (readonly SlotPosition[])[], copies?: RowCopies): Promise<Float32Array> {
+  const cache = ops.kvCache(2, copies === undefined ? 2 : 4, DOT_BLOCK + 8, shape.kvHeads, shape.headDim);
   const results: Float32Array[] = [];
   for (const [step, rows] of steps.entries()) {
     const slots = Int32Array.from(rows, ({ slot }) => slot);
@@ -272,14 +284,22 @@ function elementCases(): OpCase[] {
   ];
 }
 
+/** Read into a place that does not begin where its memory does. */
+function takeTwiceCase(): OpCase {
+  return {
+    name: 'take a row twice',
+    run: (ops) => ops.read(ops.take(input(ops, 7, 13, testValues(63, 91)), Int32Array.of(0, 3, 3, 6)), 'take', new Float32Array(4 * 13 + 1).subarray(1)),
+  };
+}
+
 function takeCase(): OpCase {
   return {
     name: 'take',
     async run(ops) {
       const x = input(ops, 7, 13, testValues(60, 91));
-      const some = ops.take(x, Int32Array.of(0, 3, 3, 6));
+      const some = ops.take(x, Int32Array.of(0, 3, 6));
       const none = ops.linear(ops.rmsNorm(ops.take(x, new Int32Array()), ops.vector(testValues(61, 13)), 1e-5), table(ops, 'fp32', 3, 13, testValues(62, 39)));
-      return joined([await ops.read(some, 'take', new Float32Array(4 * 13 + 1).subarray(1)), await ops.read(none, 'take')]);
+      return joined([await ops.read(some, 'take'), await ops.read(none, 'take')]);
     },
   };
 }
