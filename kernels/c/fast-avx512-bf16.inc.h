@@ -103,6 +103,9 @@ static void bf16_few(const struct bw_op *op, int32_t from, int32_t to, uint64_t 
   const size_t row_bytes = bf16_row_bytes(op);
   uint8_t *packed = scratch->memory;
   _Alignas(64) float sums[BF16_FEW_ROWS * BW_PANEL];
+  /* What the loops, which ask for what lies ahead, will not have asked for. */
+  const uint8_t *begin = row_of(w, from * BW_PANEL), *end = row_of(w, to * BW_PANEL);
+  for (const uint8_t *line = begin; line < end && line < begin + BF16_AHEAD; line += 64) __builtin_prefetch(line, 0, 2);
   if (!is_packed(op, 0, op->rows, PACKED_BF16_ROWS, program, scratch)) bf16_pack_rows(op, packed);
   for (int32_t panel = from; panel < to; panel++) {
     switch (w->family) {
