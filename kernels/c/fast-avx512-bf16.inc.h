@@ -50,17 +50,17 @@ static void bf16_pack_rows(const struct bw_op *op, uint8_t *packed) {
   }
 }
 
-/* How far ahead weights are asked for, for as many rows of weights at once as are the fastest: two long ones, four short ones. */
+/* How far ahead weights are asked for, with as many outputs at once as are the fastest: two of long rows, four of short ones. From so many rows of x on,
+   multiplying the table by a block's scale takes less than multiplying each row's sum. */
 enum { BF16_AHEAD = 8192, SCALED_TABLE_ROWS = 4 };
 
 /* Lane sums of N outputs from `o` on with R rows, `row_bytes` apart: of output o + n and row r into result[n][r]. */
 ALWAYS void bf16_dots(const struct bw_weight *w, const enum bw_family family, int32_t o, const uint8_t *packed, size_t row_bytes, const int R, const int N, vf result[][BF16_FEW_ROWS]) {
-  /* Of a 4-bit weight: a scale multiplies the table, or for less than that takes, the sum of its block. */
   const int scale_table = family == BW_TABLE4 && R >= SCALED_TABLE_ROWS, scale_sum = family == BW_TABLE4 && R < SCALED_TABLE_ROWS;
   const vf values = _mm512_loadu_ps(w->table);
   const __m512i unscaled = bf16_table(values);
   const uint8_t *data = row_of(w, o);
-  vf acc[N * R];
+  vf acc[4 * BF16_FEW_ROWS];
   for (int i = 0; i < N * R; i++) acc[i] = vf_set(0.0f);
   for (int32_t b = 0; b < w->blocks; b++) {
     for (int n = 0; n < N; n++) {
