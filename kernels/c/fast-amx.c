@@ -7,7 +7,23 @@
 #include "fast-avx512.inc.h"
 #include "fast-functions.inc.h"
 #include "fast-linear.inc.h"
+
+enum { LEAST_TILE_ROWS = 4, TILE_PANELS = 2, TILE_GROUPS = 2, PIECE_BLOCKS = 10, MOST_CHUNK_PANELS = 8 };
+
+#include "fast-bf16-tiles.inc.h"
 #include "fast-amx.inc.h"
+
+#define BF16_BEGIN use_tiles
+#define BF16_END _tile_release
+#define BF16_PRODUCT amx_product
+#include "fast-bf16-linear.inc.h"
+
+static void amx_linear(const struct bw_op *op, int32_t row_from, int32_t from, int32_t to, uint64_t program, struct bw_scratch *scratch) {
+  if (is_bf16_product(op, LEAST_TILE_ROWS)) bf16_linear(op, row_from, from, to, program, scratch);
+  else fast_linear(op, row_from, from, to, program, scratch);
+}
+
+static size_t amx_linear_bytes(const struct bw_op *op) { return is_bf16_product(op, LEAST_TILE_ROWS) ? bf16_linear_bytes(op) : fast_linear_bytes(op); }
 
 #define FAST_LINEAR amx_linear
 #define FAST_LINEAR_BYTES amx_linear_bytes
@@ -20,7 +36,7 @@ static void amx_attend_rows(const struct bw_op *op, int32_t from, int32_t to, in
 
 static void fast_cut(struct bw_op *op, int32_t threads) {
   if (op->code == BW_ATTEND) fast_cut_attend(op, threads);
-  if (op->code == BW_LINEAR && uses_tiles(op)) amx_cut_linear(op, threads);
+  if (op->code == BW_LINEAR && is_bf16_product(op, LEAST_TILE_ROWS)) bf16_cut_linear(op, threads);
 }
 
 const struct bw_kernels bw_fast_amx = { "fast-amx", fast_execute, fast_scratch_bytes, count_not_finite, fast_cut };

@@ -12,7 +12,7 @@ static int shape(struct bw_weight *w, enum bw_family family, int32_t out, int32_
   w->blocks = (in + BW_BLOCK - 1) / BW_BLOCK;
   w->panels = (out + BW_PANEL - 1) / BW_PANEL;
   w->row_bytes = row_bytes;
-  w->data = bw_take(rows * row_bytes);
+  w->data = bw_take_beside(rows * row_bytes);
   return w->data ? 0 : -1;
 }
 

@@ -23,9 +23,11 @@ const FP32_ROUNDOFF = 1 / 16384;
 
 export const FUSED_FP32: Computes = { words: 'fp32, fused', roundoff: FP32_ROUNDOFF };
 /** Both factors rounded to 8 bits, 2^-8 each at most: 2 * 2^-8 + 2^-16, and the sum. */
-export const BF16_TILES: Computes = { words: 'up to 3 rows, and fp32 weights: fp32, fused; more rows: bf16 products, fp32 sums, and attention to bf16 values', roundoff: 1 / 128 + 1 / 65536 + FP32_ROUNDOFF };
+const BF16_ROUNDOFF = 1 / 128 + 1 / 65536 + FP32_ROUNDOFF;
+export const BF16_TILES: Computes = { words: 'up to 3 rows, and fp32 weights: fp32, fused; more rows: bf16 products, fp32 sums, and attention to bf16 values', roundoff: BF16_ROUNDOFF };
+export const BF16_DOTS: Computes = { words: '4-bit weights, and 16-bit ones with more than 4 rows: bf16 products, fp32 sums; all else: fp32, fused', roundoff: BF16_ROUNDOFF };
 
-/** Below this nothing counts: tiles take denormal numbers for zero. */
+/** Below this nothing counts: products of bf16 take denormal numbers for zero. */
 const NOTHING = 1e-33;
 
 /** The reference with the magnitudes of all that it is given. */

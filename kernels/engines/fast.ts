@@ -1,13 +1,13 @@
 /**
- * The engine `fast`: not exact. Kernels of the native library that fuse multiply and add, and multiply in bf16 tiles where the processor has
- * them; for cells that measure speed. Its results are held to a bound, not to bits: they depend on the processor, and rows computed together
+ * The engine `fast`: not exact. Kernels of the native library that fuse multiply and add, and multiply in bf16 where the processor gains by
+ * it; for cells that measure speed. Its results are held to a bound, not to bits: they depend on the processor, and rows computed together
  * may differ from rows computed alone. Never chosen by `auto`.
  */
 import type { Engine, EngineInstance } from '../engines.ts';
 import { nativeStatistics } from '../statistics/native.ts';
 import { statisticsSelfTest } from '../statistics/selftest.ts';
 import { threadCount } from '../threads.ts';
-import { BF16_TILES, FUSED_FP32, toleranceTest } from './fast-selftest.ts';
+import { BF16_DOTS, BF16_TILES, FUSED_FP32, toleranceTest } from './fast-selftest.ts';
 import type { Computes } from './fast-selftest.ts';
 import { NativeDevice } from './native-device.ts';
 import { nativeLibrary } from './native-library.ts';
@@ -33,7 +33,7 @@ async function unavailable(): Promise<string | undefined> {
 
 /** What an instruction set computes with. */
 export function computesOf(instructionSet: string): Computes {
-  return instructionSet === 'fast-amx' ? BF16_TILES : FUSED_FP32;
+  return instructionSet === 'fast-amx' ? BF16_TILES : instructionSet === 'fast-avx512-bf16' ? BF16_DOTS : FUSED_FP32;
 }
 
 /**
@@ -62,7 +62,7 @@ export async function openFast({ instructionSet, threads }: { readonly instructi
 
 export const fast: Engine = {
   name: 'fast',
-  title: 'C with fused multiply-add, bf16 tiles where the processor has them; not exact',
+  title: 'C with fused multiply-add, bf16 products where the processor gains by them; not exact',
   rank: 0,
   canonical: false,
   unavailable,

@@ -8,7 +8,7 @@ import { formats, scoreWindow } from '../../kernels/index.ts';
 import type { Session } from '../../kernels/index.ts';
 import { exp64, log64 } from '../../kernels/float64.ts';
 import { computesOf, fast, openFast } from '../../kernels/engines/fast.ts';
-import { BF16_TILES, firstOutside, FUSED_FP32, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
+import { firstOutside, FUSED_FP32, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
 import { NativeDevice } from '../../kernels/engines/native-device.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
@@ -22,18 +22,18 @@ import { notHere, notRun } from '../not-run.ts';
  * hundred products, in other order. bf16: half a unit of 8 bits on each factor, averaged over the columns of every product on the way. int8: a
  * last bit of an activation may turn its code into the neighbour, 1/127 of the row's largest away, and again in each layer.
  */
-const LOGITS = { fused: 2e-5, tiles: 0.03, int8: 0.06 };
-const MEAN_KL = { fused: 1e-9, tiles: 1e-4, int8: 2e-3 };
+const LOGITS = { fused: 2e-5, bf16: 0.03, int8: 0.06 };
+const MEAN_KL = { fused: 1e-9, bf16: 1e-4, int8: 2e-3 };
 
 const library = await nativeForTests();
 if (typeof library === 'string') notRun('engine fast', library);
 else {
   const { functions } = library;
   const sets = functions.fastInstructionSets();
-  for (const set of ['fast-amx', 'fast-avx512', 'fast-avx2']) if (!sets.includes(set)) notHere(`engine fast (${set})`, 'this processor or its system lacks it');
+  for (const set of ['fast-amx', 'fast-avx512-bf16', 'fast-avx512', 'fast-avx2']) if (!sets.includes(set)) notHere(`engine fast (${set})`, 'this processor or its system lacks it');
 
   for (const set of sets) {
-    const kindOf = (format: string) => (format === 'int8' ? 'int8' : computesOf(set) === BF16_TILES ? 'tiles' : 'fused');
+    const kindOf = (format: string) => (format === 'int8' ? 'int8' : computesOf(set) === FUSED_FP32 ? 'fused' : 'bf16');
     test(`${set}: every op and format within its bound, with threads`, async () => {
       await toleranceTest(set, computesOf(set), () => new RecordedOps(new NativeDevice(functions, set, 3)), 'full');
     });
@@ -70,7 +70,7 @@ else {
     ops.dispose();
     assert.is(name, 'fast');
     assert.is(canonical, false);
-    assert.match(build, /^fast-([0-9a-f]{12}-(amx|avx512|avx2)|exact-)/);
+    assert.match(build, /^fast-([0-9a-f]{12}-(amx|avx512-bf16|avx512|avx2)|exact-)/);
     assert.ok(computes !== undefined && computes.length > 0);
     assert.is(fast.rank, 0);
   });
