@@ -12,6 +12,8 @@ export interface Pending {
   readonly diedAlone?: true;
   /** How often it was tried again for a passing reason. */
   readonly retries?: number;
+  /** How often its timing was thrown away because the process stood still meanwhile. */
+  readonly standstills?: number;
 }
 
 /** Cells that run in one process. */

@@ -7,11 +7,11 @@ import { Commits } from './commits.ts';
 import { recordsOf } from './decide.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors, taskOf } from './executor.ts';
-import { alone, halves, retryLater } from './follow-up.ts';
+import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
 import { taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
 import { timestamp } from './timestamp.ts';
-import { count } from './words.ts';
+import { count, duration } from './words.ts';
 import type { Outcome } from './decide.ts';
 import type { RunningTask, TaskEnd } from './executor.ts';
 import type { FollowUp } from './follow-up.ts';
@@ -34,6 +34,9 @@ export interface RunnerEvents {
 
 /** A task that commits faster than the disk takes it waits once so much is on its way. */
 const MAX_BYTES_UNDERWAY = 64 * 1024 * 1024;
+
+/** A timing is taken so often; who closes a laptop again and again wants no timing. */
+const MAX_TIMINGS = 4;
 
 export class TaskRunner {
   /** Tasks that occupy a job. */
@@ -229,6 +232,14 @@ export class TaskRunner {
       case 'timed-out':
         if ((rest[0]!.retries ?? 0) < (stage.retries ?? 0)) return [...retried, ...retryLater(stage, rest)];
         return [...retried, ...await failAll({ code: 'timed-out', sentence: `it ran longer than its limit of ${(stage.timeoutMs ?? 0) / 1000} s` })];
+      case 'stood-still': {
+        const sentence = `the process stood still for ${duration(end.ms)} while it timed (a suspended machine, a stopped process, or no processor for it)`;
+        if ((rest[0]!.standstills ?? 0) + 1 < MAX_TIMINGS) {
+          this.#progress.warn(`${stage.name}: ${sentence}; ${count(rest.length, 'cell')} of it will be timed again`);
+          return [...retried, timedAgain(stage, rest)];
+        }
+        return [...retried, ...await failAll({ code: 'interrupted', sentence: `${sentence}, ${MAX_TIMINGS} times in a row`, hint: 'run again when the machine is not suspended' })];
+      }
       case 'threw':
         // What this machine lacks it lacks for all of them; what is wrong with one cell's work is that cell's.
         if (rest.length > 1 && end.failure.code !== 'not-available') return [...retried, ...halves(stage, rest)];
