@@ -37,9 +37,14 @@ export function taskOf({ root }: Pipeline, stage: Stage, { jobs, ...parts }: Tas
     ...parts, stage: stage.name, moduleUrl: moduleUrl(root, stage.module), outputs: stage.outputs,
     fresh: stage.exclusive === true || stage.determinism === 'measured',
     timed: stage.exclusive === true && stage.determinism === 'measured',
-    cpus: stage.exclusive === true ? availableParallelism() : Math.max(1, Math.floor(availableParallelism() / jobs)),
+    cpus: stage.exclusive === true ? availableParallelism() : shareOf(stage, jobs),
     ...(stage.timeoutMs === undefined ? {} : { timeoutMs: stage.timeoutMs }),
   };
+}
+
+/** The processors of a task beside which others may run: the share of the jobs that it takes. */
+function shareOf({ resources: { cpus = 1 } = {} }: Stage, jobs: number): number {
+  return Math.max(1, Math.floor(availableParallelism() * Math.min(cpus, jobs) / jobs));
 }
 
 /** What a task tells while it runs. A cell is told of once: committed or failed. */

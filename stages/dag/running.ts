@@ -8,6 +8,7 @@ import { recordsOf } from './decide.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors, taskOf } from './executor.ts';
 import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
+import { ResourcePool } from './resources.ts';
 import { taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
 import { timestamp } from './timestamp.ts';
@@ -18,8 +19,9 @@ import type { FollowUp } from './follow-up.ts';
 import type { Ground } from './ground.ts';
 import type { Progress } from './progress.ts';
 import type { Pending, ReadyTask } from './queue.ts';
+import type { Resources } from './resources.ts';
 import type { OutputContent } from './store.ts';
-import type { CellRecord, Failure, Sha256, TaskCell } from './types.ts';
+import type { CellRecord, Failure, Sha256, Stage, TaskCell } from './types.ts';
 
 /** What the pass is told. */
 export interface RunnerEvents {
@@ -49,6 +51,7 @@ export class TaskRunner {
   readonly #ground: Ground;
   readonly #outcomeOf: (cell: string) => Outcome;
   readonly #jobs: number;
+  readonly #pool: ResourcePool;
   readonly #progress: Progress;
   readonly #events: RunnerEvents;
   readonly #executors = new Executors();
@@ -62,11 +65,12 @@ export class TaskRunner {
   /** Errors of our own: the pass ends with the first of them. */
   readonly #faults: unknown[] = [];
 
-  /** `jobs`: how many tasks run at once, at most. */
-  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, jobs: number, progress: Progress, events: RunnerEvents) {
+  /** `resources`: what its tasks may use together. */
+  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, resources: Resources, progress: Progress, events: RunnerEvents) {
     this.#ground = ground;
     this.#outcomeOf = outcomeOf;
-    this.#jobs = jobs;
+    this.#jobs = resources.jobs;
+    this.#pool = new ResourcePool(resources);
     this.#progress = progress;
     this.#events = events;
   }
@@ -78,12 +82,14 @@ export class TaskRunner {
   start(task: ReadyTask, untilSettled: boolean, changed: () => void): void {
     this.running++;
     this.active++;
+    this.#pool.take(task.stage);
     this.exclusive = task.stage.exclusive === true;
     let occupies = true;
     const free = (): void => {
       if (!occupies) return;
       occupies = false;
       this.running--;
+      this.#pool.give(task.stage);
       this.exclusive = false;
       changed();
     };
@@ -93,6 +99,9 @@ export class TaskRunner {
       changed();
     });
   }
+
+  /** Whether a task of this stage may start now. */
+  readonly fits = (stage: Stage): boolean => this.#pool.fits(stage);
 
   stop(): void {
     this.#stopped = true;
