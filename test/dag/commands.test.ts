@@ -51,13 +51,26 @@ test('plan names the causes, and run then does as planned', async (context) => {
   await project.run();
   assert.equal((await project.command('plan')).lines, ['Nothing to compute: all 4 cells are up to date or known to fail.']);
   context.factor = 2;
-  const text = (await project.command('plan')).lines.join('\n');
-  assert.match(text, /3 cells .* params\.factor 1 -> 2 \(split\)/);
-  assert.match(text, /1 cell .* follows what is computed before \(tally\)/);
+  const text = (await project.command('plan', '--jobs', '2')).lines.join('\n');
+  assert.match(text, /^A run would compute 4 of 4 cells, about \d+\.\d s with 2 jobs, \d+ B: all because params\.factor 1 -> 2\n/);
+  assert.match(text, /\n +4 cells +\d\.\d s +\d+ B  params\.factor 1 -> 2 \(split, tally\); 1 of them follows others\n/);
   const planned = (await project.command('plan', '--json')).lines.map((line) => JSON.parse(line) as { cell: string; reasons?: string[] });
   assert.equal(planned.map(({ cell }) => cell), ['split:2', 'split:3', 'split:4', 'tally:all']);
+  assert.equal(Object.keys(planned[0]!), ['cell', 'reasons', 'durationMs', 'bytes']);
+  assert.match((await project.command('plan', '--cells', 'split:3')).lines.join('\n'), /^split:3: params\.factor 1 -> 2 \(\d\.\d s, \d+ B\)$/);
   // The words do not depend on the factor: tally is left out.
   assert.equal((await project.run()).ran, ['split:2', 'split:3', 'split:4']);
+});
+
+test('plan for a run with --force, and of two causes the larger first', async (context) => {
+  const { project } = context;
+  await project.run();
+  assert.match((await project.command('plan', '--force', 'split:2')).lines[0]!, /^A run would compute 1 of 1 cell, .*: all because asked for with --force$/);
+  context.twin = true;
+  context.factor = 4;
+  const { lines } = await project.command('plan');
+  assert.match(lines[0]!, /^A run would compute 5 of 5 cells, about .*: \d+ % because params\.factor 1 -> 4$/);
+  assert.match(lines.join('\n'), /  1 cell .*never computed \(split\)\n.*  1 cell .*several of these causes \(tally\); follows what is computed before\n/);
 });
 
 test('why tells the stored reason of the last time, and what would happen now', async (context) => {
