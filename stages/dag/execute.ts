@@ -109,8 +109,7 @@ class Run {
   }
 
   async close(): Promise<void> {
-    const counts = this.#counts();
-    await this.#store.close(counts);
+    await this.#store.close({ ...this.#counts(), ...(this.#interrupts > 0 ? { interrupted: true } : {}) });
   }
 
   async report(durationMs: number): Promise<RunResult> {

@@ -54,7 +54,14 @@ export interface Decision {
   readonly decidedAt: string;
 }
 
-export interface RunCounts { readonly ran: number; readonly cached: number; readonly failed: number; readonly skipped: number }
+export interface RunCounts {
+  readonly ran: number;
+  readonly cached: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** A person or the system asked it to stop. */
+  readonly interrupted?: true;
+}
 
 /** A past run that computed something. Without `counts` it is still going on, or was killed. */
 export interface RunSummary {

@@ -48,6 +48,11 @@ export function duration(ms: number): string {
   return `${Math.floor(whole / 3600)} h ${String(Math.floor(whole % 3600 / 60)).padStart(2, '0')} min`;
 }
 
+/** '2026-11-26 07:12:03 UTC', of a time stamp in ISO 8601. */
+export function timeText(timestamp: string): string {
+  return `${timestamp.slice(0, 19).replace('T', ' ')} UTC`;
+}
+
 /** '812 B', '1.2 MB', '31 GB': powers of 1000, as disks are sold. */
 export function byteSize(bytes: number): string {
   if (bytes < 999.5) return `${Math.round(bytes)} B`;

@@ -57,6 +57,12 @@ export class LaunchedProject {
     return readdirSync(this.path('.bitwidth/build'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
   }
 
+  /** The text of each segment of the log. */
+  segments(): readonly string[] {
+    const folder = this.path('.bitwidth/records');
+    return existsSync(folder) ? readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')) : [];
+  }
+
   /** Process ids of the workers that have begun a cell. */
   workers(): readonly number[] {
     return this.#pids('workers.log');
