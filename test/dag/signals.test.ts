@@ -8,7 +8,13 @@ const test = suite<{ project: LaunchedProject }>('dag: signals');
 test.before((context) => { context.project = new LaunchedProject(); });
 test.after(({ project }) => project.remove());
 
-/** Starts a run and waits until a worker has begun its `cells`-th cell. */
+/** The letter of a process's state: 'T' for stopped. */
+function stateOf(pid: number): string | undefined {
+  const stat = execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  return stat.trim()[0];
+}
+
+/** Starts a run and waits until a worker has begun a cell. */
 async function untilBegun(project: LaunchedProject) {
   const before = project.workers().length;
   const { child, end } = project.start(['run', '--json', '--jobs', '1']);
@@ -106,9 +112,3 @@ test('what is no timing is not thrown away', async ({ project }) => {
 });
 
 test.run();
-
-/** The letter of a process's state: 'T' for stopped. */
-function stateOf(pid: number): string | undefined {
-  const stat = execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
-  return stat.trim()[0];
-}
