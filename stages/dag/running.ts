@@ -12,6 +12,7 @@ import { ResourcePool } from './resources.ts';
 import { taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
 import { timestamp } from './timestamp.ts';
+import { Turns } from './turns.ts';
 import { count, duration } from './words.ts';
 import type { Outcome } from './decide.ts';
 import type { RunningTask, TaskEnd } from './executor.ts';
@@ -55,6 +56,7 @@ export class TaskRunner {
   readonly #progress: Progress;
   readonly #events: RunnerEvents;
   readonly #executors = new Executors();
+  readonly #turns: Turns;
   readonly #tasks = new Set<RunningTask>();
   #count = 0;
   #bytesUnderway = 0;
@@ -73,6 +75,7 @@ export class TaskRunner {
     this.#pool = new ResourcePool(resources);
     this.#progress = progress;
     this.#events = events;
+    this.#turns = new Turns(ground.store, ground.pipeline, (sentence) => progress.warn(sentence), () => this.#stopped);
   }
 
   /**
@@ -127,7 +130,8 @@ export class TaskRunner {
     let followUps: readonly FollowUp[] = [];
     try {
       if (this.#unwritable !== undefined) throw this.#unwritable;
-      mine = await this.#lease(task.pending);
+      if (task.stage.exclusive === true) await this.#turns.begin();
+      mine = await this.#lease(task);
       if (mine.length === 0 || this.#stopped) return;
       scratch = await store.scratchFolder();
       const cells = mine.map(({ cell }) => taskCell(cell, this.#ground, this.#outcomeOf));
@@ -141,6 +145,7 @@ export class TaskRunner {
       } else throw error;
     } finally {
       for (const { key } of mine) await store.leases.release(key);
+      if (task.stage.exclusive === true) await this.#turns.end();
       if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
     }
     // Only now: the next task takes the same leases.
@@ -148,11 +153,18 @@ export class TaskRunner {
   }
 
   /** Answers the cells that are ours to compute; tells of those that another run computes or has computed. */
-  async #lease(pending: readonly Pending[]): Promise<readonly Pending[]> {
+  async #lease({ stage, pending }: ReadyTask): Promise<readonly Pending[]> {
     const { store } = this.#ground;
-    const held: Pending[] = [];
-    const elsewhere: Pending[] = [];
-    for (const one of pending) (await store.leases.acquire(one.key) === undefined ? held : elsewhere).push(one);
+    let held: Pending[] = [];
+    let elsewhere: Pending[] = [];
+    for (;;) {
+      for (const one of pending) (await store.leases.acquire(one.key) === undefined ? held : elsewhere).push(one);
+      if (stage.exclusive === true || held.length === 0 || !await this.#turns.mustWait()) break;
+      for (const { key } of held) await store.leases.release(key);
+      [held, elsewhere] = [[], []];
+      await this.#turns.free();
+      if (this.#stopped) return [];
+    }
     for (const one of elsewhere) this.#events.heldElsewhere(one);
     store.refresh();
     const mine: Pending[] = [];

@@ -23,8 +23,8 @@ export class LaunchedProject {
     this.settings({});
   }
 
-  settings(change: { readonly names?: readonly string[]; readonly slowMs?: number; readonly computeMs?: number; readonly child?: boolean; readonly timed?: boolean; readonly wrong?: string }): void {
-    writeFileSync(this.path('settings.json'), JSON.stringify({ names: ['ada', 'grace'], slowMs: 0, computeMs: 0, child: false, timed: false, ...change }));
+  settings(change: { readonly names?: readonly string[]; readonly slowMs?: number; readonly computeMs?: number; readonly child?: boolean; readonly batches?: number; readonly timed?: boolean; readonly wrong?: string }): void {
+    writeFileSync(this.path('settings.json'), JSON.stringify({ names: ['ada', 'grace'], slowMs: 0, computeMs: 0, child: false, timed: false, batches: 1, ...change }));
   }
 
   installPackages(): void {
