@@ -35,6 +35,11 @@ export function stage(declaration: Stage): Stage {
   for (const output of declaration.unstableOutputs ?? []) {
     if (!declaration.outputs.includes(output)) wrong('unstableOutputs', `has "${output}", which is not among outputs`);
   }
+  for (const [name, least] of [['cpus', 1], ['memoryBytes', 0], ['gpus', 0]] as const) {
+    const amount = declaration.resources?.[name];
+    if (amount !== undefined && !(Number.isSafeInteger(amount) && amount >= least)) wrong(`resources.${name}`, `is ${amount}; it must be a whole number from ${least}`);
+  }
+  for (const name of Object.keys(declaration.resources ?? {})) if (!['cpus', 'memoryBytes', 'gpus'].includes(name)) wrong('resources', `has "${name}"; allowed are cpus, memoryBytes, gpus`);
   if (declaration.timeoutMs !== undefined && !(declaration.timeoutMs > 0)) wrong('timeoutMs', 'must be more than 0');
   if (declaration.retries !== undefined && !(Number.isInteger(declaration.retries) && declaration.retries >= 0)) wrong('retries', 'must be 0 or more');
   return declaration;

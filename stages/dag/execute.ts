@@ -6,11 +6,13 @@ import { randomInt } from 'node:crypto';
 import { DamagedObject } from './errors.ts';
 import { exportFolder } from './export-folder.ts';
 import { openStoreOf, readGround } from './ground.ts';
+import { notify } from './notify.ts';
 import { Pass } from './schedule.ts';
 import { onSignals } from './signals.ts';
 import type { Outcome } from './decide.ts';
 import type { Progress } from './progress.ts';
 import type { CellStatus } from './progress.ts';
+import type { Resources } from './resources.ts';
 import type { Selection } from './selection.ts';
 import type { Store } from './store.ts';
 import type { Cell, FolderExport, Pipeline, Sha256 } from './types.ts';
@@ -19,13 +21,15 @@ export interface RunOptions {
   readonly selection: Selection;
   /** What was asked for, in words, for the record of runs. */
   readonly targets: readonly string[];
-  readonly jobs: number;
+  readonly resources: Resources;
   readonly force: boolean;
   readonly measure: boolean;
   readonly retryFailed: boolean;
   readonly failFast: boolean;
   /** Shuffles the order of ready work. Default: another one for each run. */
   readonly seed?: number;
+  /** A program that is told how the run ended (notify.ts). */
+  readonly notify?: string;
 }
 
 export interface RunResult { readonly failed: boolean; readonly interrupted: boolean }
@@ -45,7 +49,7 @@ export async function execute(pipeline: Pipeline, options: RunOptions, progress:
     ignoreSignals();
     await run.close();
   }
-  return run.report(performance.now() - startedMs);
+  return await run.report(performance.now() - startedMs);
 }
 
 class Run {
@@ -72,7 +76,7 @@ class Run {
       this.#status.set(cell.id, status);
       progress.cell(cell, outcome, status);
     } };
-    const { targets, jobs, force, measure, retryFailed } = options;
+    const { targets, resources: { jobs }, force, measure, retryFailed } = options;
     store.describeRun({ targets, jobs, force, measure, retryFailed });
   }
 
@@ -105,11 +109,10 @@ class Run {
   }
 
   async close(): Promise<void> {
-    const counts = this.#counts();
-    await this.#store.close(counts);
+    await this.#store.close({ ...this.#counts(), ...(this.#interrupts > 0 ? { interrupted: true } : {}) });
   }
 
-  report(durationMs: number): RunResult {
+  async report(durationMs: number): Promise<RunResult> {
     const interrupted = this.#interrupts > 0;
     const failures = this.#options.selection.cells.flatMap(({ id }) => {
       const outcome = this.#outcomes.get(id);
@@ -118,17 +121,21 @@ class Run {
     const counts = this.#counts();
     const failed = counts.failed > 0 || this.#incomplete;
     const complete = !interrupted && this.#exportsSelected().length > 0;
-    this.#progress.done({ counts, durationMs, interrupted, failures, closing: complete ? this.#pipeline.closing ?? [] : [] });
+    const end = { counts, durationMs, failed, interrupted, failures, closing: complete ? this.#pipeline.closing ?? [] : [] };
+    const { notify: program } = this.#options;
+    const wrong = program === undefined ? undefined : await notify(program, this.#pipeline.name, end);
+    if (wrong !== undefined) this.#progress.warn(wrong);
+    this.#progress.done(end);
     return { failed, interrupted };
   }
 
   async #onePass(): Promise<{ readonly sha256: Sha256; readonly what: string } | undefined> {
-    const { selection: { cells, named, onDemand }, jobs, failFast, force, measure, retryFailed, seed } = this.#options;
+    const { selection: { cells, named, onDemand }, resources, failFast, force, measure, retryFailed, seed } = this.#options;
     const asked = (cell: Cell): boolean => named.has(cell.id) && !this.#ranHere.has(cell.id);
     const ground = await readGround(this.#pipeline, this.#store, cells);
-    this.#progress.started(cells.filter(({ id }) => !onDemand.has(id)), jobs);
+    this.#progress.started(cells.filter(({ id }) => !onDemand.has(id)), resources.jobs);
     this.#pass = new Pass(cells, ground, {
-      jobs, onDemand, failFast, seed: seed ?? randomInt(2 ** 32),
+      resources, onDemand, failFast, seed: seed ?? randomInt(2 ** 32),
       force: (cell) => force && asked(cell),
       measure: (cell) => measure && cell.stage.determinism === 'measured' && asked(cell),
       retryFailed: (cell) => retryFailed && !this.#failedHere.has(cell.id),

@@ -17,6 +17,8 @@ export interface Task {
   readonly timeoutMs?: number;
   /** In a process that ran nothing before: timings must not depend on it. */
   readonly fresh: boolean;
+  /** It times something: that counts only if the process went on all the while. */
+  readonly timed: boolean;
   /** How many processors it may use. */
   readonly cpus: number;
   /** Variables of its process besides the run's own. Such a task needs a process of its own: `worker`. */
@@ -34,9 +36,15 @@ export function taskOf({ root }: Pipeline, stage: Stage, { jobs, ...parts }: Tas
   return {
     ...parts, stage: stage.name, moduleUrl: moduleUrl(root, stage.module), outputs: stage.outputs,
     fresh: stage.exclusive === true || stage.determinism === 'measured',
-    cpus: stage.exclusive === true ? availableParallelism() : Math.max(1, Math.floor(availableParallelism() / jobs)),
+    timed: stage.exclusive === true && stage.determinism === 'measured',
+    cpus: stage.exclusive === true ? availableParallelism() : shareOf(stage, jobs),
     ...(stage.timeoutMs === undefined ? {} : { timeoutMs: stage.timeoutMs }),
   };
+}
+
+/** The processors of a task beside which others may run: the share of the jobs that it takes. */
+function shareOf({ resources: { cpus = 1 } = {} }: Stage, jobs: number): number {
+  return Math.max(1, Math.floor(availableParallelism() * Math.min(cpus, jobs) / jobs));
 }
 
 /** What a task tells while it runs. A cell is told of once: committed or failed. */
@@ -57,6 +65,8 @@ export type TaskEnd =
   /** Its process died. */
   | { readonly kind: 'crashed'; readonly sentence: string }
   | { readonly kind: 'timed-out' }
+  /** Its process stood still while it timed: what it would have committed is no timing. */
+  | { readonly kind: 'stood-still'; readonly ms: number }
   /** It was asked to stop, and did. */
   | { readonly kind: 'stopped' };
 

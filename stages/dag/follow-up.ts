@@ -14,6 +14,11 @@ export function retryLater(stage: Stage, pending: readonly Pending[]): readonly 
   return [{ task: { stage, pending: pending.map((one) => ({ ...one, retries })) }, delayMs: FIRST_RETRY_MS * 2 ** (retries - 1) }];
 }
 
+/** The same cells at once, because their process stood still while it timed. */
+export function timedAgain(stage: Stage, pending: readonly Pending[]): FollowUp {
+  return { task: { stage, pending: pending.map((one) => ({ ...one, standstills: (one.standstills ?? 0) + 1 })) }, delayMs: 0 };
+}
+
 /**
  * One of these cells brought the task down and nobody knows which: each half is run again, so that the guilty one is alone after
  * log2(n) further starts and all others finish.

@@ -35,7 +35,7 @@ export interface LeaseOptions {
 export class FileLeases implements Leases {
   readonly #folder: string;
   readonly #options: LeaseOptions;
-  readonly #id: string;
+  readonly id: string;
   readonly #held = new Set<string>();
   readonly #acquiring = new Map<Sha256, Promise<LeaseHolder | undefined>>();
   /** Our holder file, once we are announced. */
@@ -48,7 +48,7 @@ export class FileLeases implements Leases {
   constructor(options: LeaseOptions) {
     this.#options = options;
     this.#folder = options.folder;
-    this.#id = `${ownProcessId()}.${instances++}`;
+    this.id = `${ownProcessId()}.${instances++}`;
   }
 
   acquire(key: Sha256): Promise<LeaseHolder | undefined> {
@@ -63,7 +63,12 @@ export class FileLeases implements Leases {
   async release(key: Sha256): Promise<void> {
     if (!this.#held.delete(key)) return;
     // Somebody may have thought us dead (a suspended laptop) and taken it: then it is theirs.
-    if ((await this.#holderOf(key))?.id === this.#id) await unlink(this.#path(key)).catch(() => undefined);
+    if ((await this.#holderOf(key))?.id === this.id) await unlink(this.#path(key)).catch(() => undefined);
+  }
+
+  async holderOf(key: Sha256): Promise<LeaseHolder | undefined> {
+    const holder = await this.#holderOf(key);
+    return holder === undefined || await this.#isDead(holder) ? undefined : holder;
   }
 
   async held(): Promise<readonly { readonly key: Sha256; readonly holder: LeaseHolder }[]> {
@@ -91,7 +96,7 @@ export class FileLeases implements Leases {
       }
       const holder = await this.#holderOf(name);
       if (holder === undefined) continue; // released between the two looks
-      if (holder.id === this.#id) return undefined;
+      if (holder.id === this.id) return undefined;
       if (!(await this.#isDead(holder))) return holder;
       const taking = await this.#acquire(self, name + TAKEOVER);
       if (taking !== undefined) return taking;
@@ -123,9 +128,9 @@ export class FileLeases implements Leases {
   async #announce(): Promise<string> {
     await this.#options.prepare();
     for (const sub of ['leases', 'holders']) await mkdir(`${this.#folder}/${sub}`, { mode: 0o700 }).catch(ignore('EEXIST'));
-    const path = this.#holderPath(this.#id);
+    const path = this.#holderPath(this.id);
     const startedAt = timestamp();
-    const content = JSON.stringify({ id: this.#id, machine: this.#options.machine(), pid: process.pid, startedAt } satisfies LeaseHolder);
+    const content = JSON.stringify({ id: this.id, machine: this.#options.machine(), pid: process.pid, startedAt } satisfies LeaseHolder);
     await writeFile(path, content, { mode: 0o600 });
     this.#self = path;
     clearInterval(this.#beat);

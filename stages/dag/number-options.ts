@@ -1,6 +1,8 @@
 /** Options of a command line that are whole numbers. */
 import { availableParallelism } from 'node:os';
 import { ConfigurationError } from './declare.ts';
+import { machineMemoryBytes } from './resources.ts';
+import type { Resources } from './resources.ts';
 
 /** Throws ConfigurationError for what is no whole number from `low` to `high`. */
 export function wholeNumber(option: string, value: string | boolean | undefined, low: number, high: number): number | undefined {
@@ -13,4 +15,20 @@ export function wholeNumber(option: string, value: string | boolean | undefined,
 /** How many tasks run at once: `--jobs`, else one for each core. */
 export function jobsFrom(value: string | boolean | undefined): number {
   return wholeNumber('jobs', value, 1, 1024) ?? availableParallelism();
+}
+
+const UNITS: { readonly [unit: string]: number } = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** '12G', '800M'. Throws ConfigurationError for what is no amount of bytes. */
+export function byteAmount(option: string, value: string | boolean | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([KMGT]?)i?B?$/i.exec(String(value)) ?? [];
+  const bytes = Math.floor(Number(number) * UNITS[unit.toUpperCase()]!);
+  if (number === '' || bytes < 1 || !Number.isSafeInteger(bytes)) throw new ConfigurationError(`--${option} is "${value}"; it must be an amount of bytes such as 800M or 12G`);
+  return bytes;
+}
+
+/** What a run may use: `--jobs`, `--memory`, `--gpus`. */
+export function resourcesFrom(values: { readonly [option: string]: string | boolean | undefined }): Resources {
+  return { jobs: jobsFrom(values['jobs']), memoryBytes: byteAmount('memory', values['memory']) ?? machineMemoryBytes(), gpus: wholeNumber('gpus', values['gpus'], 0, 1024) ?? 1 };
 }

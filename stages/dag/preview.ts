@@ -3,9 +3,8 @@ import { decide } from './decide.ts';
 import { producersOf, toolCellsOf, topological } from './pipeline.ts';
 import type { DecideOptions, Outcome, Verdict } from './decide.ts';
 import type { Ground } from './ground.ts';
-import type { Store } from './store.ts';
 import type { Selection } from './selection.ts';
-import type { Cell, CellRecord } from './types.ts';
+import type { Cell } from './types.ts';
 
 export type Forecast =
   | Verdict
@@ -54,28 +53,3 @@ export function preview({ cells, onDemand }: Pick<Selection, 'cells' | 'onDemand
 }
 
 const AS_IS: DecideOptions = { force: () => false, measure: () => false, retryFailed: false, changedHere: () => false };
-
-/**
- * How long a cell will take, ms: as long as the last time it was computed; else by its work, at the rate of the stage's recorded
- * cells; undefined where the stage has no record at all.
- */
-export function durationEstimates(cells: readonly Cell[], store: Store): (cell: Cell) => number | undefined {
-  const last = new Map<string, CellRecord>();
-  for (const { id } of cells) {
-    const record = store.newestOfCell(id);
-    if (record?.status === 'done') last.set(id, record);
-  }
-  const rates = new Map<string, { ms: number; work: number }>();
-  for (const { id, stage, work = 1 } of cells) {
-    const record = last.get(id);
-    if (record === undefined) continue;
-    const rate = rates.get(stage.name) ?? { ms: 0, work: 0 };
-    rates.set(stage.name, { ms: rate.ms + record.durationMs, work: rate.work + work });
-  }
-  return ({ id, stage, work = 1 }) => {
-    const recorded = last.get(id)?.durationMs;
-    if (recorded !== undefined) return recorded;
-    const rate = rates.get(stage.name);
-    return rate === undefined || rate.work === 0 ? undefined : rate.ms / rate.work * work;
-  };
-}

@@ -29,6 +29,18 @@ export function processState(id: string): 'alive' | 'dead' | 'elsewhere' {
   return started === parts[3] ? 'alive' : 'dead';
 }
 
+/** A process of this machine that was stopped (Ctrl-Z, SIGSTOP) and not let go on. False where that cannot be seen. */
+export function processIsStopped(id: string): boolean {
+  const pid = SHAPE.exec(id)?.[2];
+  if (pid === undefined || processState(id) !== 'alive') return false;
+  try {
+    const state = process.platform === 'linux' ? / ([A-Za-z]) [^)]*$/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] : ask('ps', ['-o', 'stat=', '-p', pid]);
+    return state?.startsWith('T') === true;
+  } catch {
+    return false;
+  }
+}
+
 let space: string | undefined;
 
 function pidSpace(): string {

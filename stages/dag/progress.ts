@@ -33,6 +33,8 @@ export interface Progress {
 export interface RunEnd {
   readonly counts: RunCounts;
   readonly durationMs: number;
+  /** A cell failed, or an export could not be written. */
+  readonly failed: boolean;
   readonly interrupted: boolean;
   /** Cells that failed by themselves, with their outcome; not those of optional stages. */
   readonly failures: readonly { readonly cell: string; readonly outcome: Outcome & { kind: 'failed' } }[];

@@ -13,6 +13,8 @@ export interface Pending {
   readonly diedAlone?: true;
   /** How often it was tried again for a passing reason. */
   readonly retries?: number;
+  /** How often its timing was thrown away because the process stood still meanwhile. */
+  readonly standstills?: number;
 }
 
 /** Cells that run in one process. */
@@ -28,6 +30,8 @@ export class ReadyQueue {
   readonly #shared: Entry[] = [];
   readonly #exclusive: Entry[] = [];
   readonly #behind: (cell: Cell) => number;
+  /** Stages of #shared, with how many of their tasks are there: a search ends when each was refused. */
+  readonly #stages = new Map<Stage, number>();
 
   /** `behind`: the work that waits behind a cell. */
   constructor(seed: number, behind: (cell: Cell) => number = () => 0) {
@@ -44,6 +48,7 @@ export class ReadyQueue {
     const work = workOf(cells) + cells.reduce((most, cell) => Math.max(most, this.#behind(cell)), 0);
     const entry: Entry = { task, work, tie: this.#random() };
     const list = task.stage.exclusive === true ? this.#exclusive : this.#shared;
+    if (list === this.#shared) this.#stages.set(task.stage, (this.#stages.get(task.stage) ?? 0) + 1);
     // Insertion by bisection keeps ten thousand tasks cheap.
     let low = 0;
     let high = list.length;
@@ -55,16 +60,32 @@ export class ReadyQueue {
     list.splice(low, 0, entry);
   }
 
-  /** The next task that may start beside `active` others. Exclusive ones wait until nothing else is ready, runs or is being committed. */
-  take(active: number): ReadyTask | undefined {
-    const shared = this.#shared.pop();
-    if (shared !== undefined) return shared.task;
-    return active === 0 ? this.#exclusive.pop()?.task : undefined;
+  /**
+   * The next task that may start beside `active` others: the first of a stage that `fits`. Exclusive ones wait until nothing else is
+   * ready, runs or is being committed.
+   */
+  take(active: number, fits: (stage: Stage) => boolean = () => true): ReadyTask | undefined {
+    const refused = new Set<Stage>();
+    for (let i = this.#shared.length - 1; i >= 0 && refused.size < this.#stages.size; i--) {
+      const { task } = this.#shared[i]!;
+      if (refused.has(task.stage)) continue;
+      if (!fits(task.stage)) {
+        refused.add(task.stage);
+        continue;
+      }
+      this.#shared.splice(i, 1);
+      const left = this.#stages.get(task.stage)! - 1;
+      if (left === 0) this.#stages.delete(task.stage);
+      else this.#stages.set(task.stage, left);
+      return task;
+    }
+    return active === 0 && this.#shared.length === 0 ? this.#exclusive.pop()?.task : undefined;
   }
 
   clear(): void {
     this.#shared.length = 0;
     this.#exclusive.length = 0;
+    this.#stages.clear();
   }
 }
 

@@ -245,6 +245,7 @@ function failureAt(end: TaskEnd, { timeoutMs = 0 }: Stage): Failure {
     case 'crashed': return { code: 'crashed', sentence: end.sentence };
     case 'timed-out': return { code: 'timed-out', sentence: `it ran longer than its limit of ${timeoutMs / 1000} s` };
     case 'damaged': return damagedFailure(end);
+    case 'stood-still': return { code: 'interrupted', sentence: 'its process stood still while it timed' };
     case 'ended':
     case 'stopped': return { code: 'no-output', sentence: 'the stage ended without committing or failing the cell' };
   }

@@ -4,6 +4,7 @@ import { DamagedObject } from './errors.ts';
 import { readObject } from './objects.ts';
 import { unsafePath } from './paths.ts';
 import type { Task, TaskEnd } from './executor.ts';
+import type { Heartbeat } from './heartbeat.ts';
 import type { Failure, FailureCode, InputHandle, OutputValue, Run, TaskIo } from './types.ts';
 
 /** What `io` passes on, checked. `committed` resolves when the bytes are taken over. */
@@ -35,10 +36,21 @@ class Stopped extends Error {
   override readonly name = 'Stopped';
 }
 
+/** Thrown out of `io.commit` and `io.fail` once a task that times stood still. */
+class StoodStill extends Error {
+  override readonly name = 'StoodStill';
+  readonly ms: number;
+  constructor(ms: number) {
+    super(`the process stood still for ${Math.round(ms)} ms while it timed`);
+    this.ms = ms;
+  }
+}
+
 const CODES: ReadonlySet<string> = new Set<FailureCode>(['bad-input', 'not-finite', 'not-available', 'stage-threw', 'no-output', 'crashed', 'timed-out', 'upstream-failed', 'interrupted']);
 
-/** Never rejects. `signal` is aborted when the run is asked to stop. */
-export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal): Promise<TaskEnd> {
+/** Never rejects. `signal` is aborted when the run is asked to stop; `heartbeat` is that of this process, for a task that times. */
+export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, heartbeat?: Heartbeat): Promise<TaskEnd> {
+  let still: StoodStill | undefined;
   let damage: DamagedObject | undefined;
   const told = new Set<string>();
   const known = new Set(task.cells.map((cell) => cell.id));
@@ -46,6 +58,11 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal): 
     if (!known.has(cell)) throw new Error(`${what} of "${cell}", which is not a cell of this task`);
     if (told.has(cell)) throw new Error(`${what} of "${cell}", which is already committed or failed`);
     told.add(cell);
+  };
+  /** Cells of one task are timed in turns, so that standing still once spoils all that are not committed. */
+  const refuseStandstill = (): void => {
+    const ms = task.timed ? heartbeat?.stoodStillMs() ?? 0 : 0;
+    if (ms > 0) throw still ??= new StoodStill(ms);
   };
   const read = async (handle: InputHandle): Promise<Uint8Array<ArrayBuffer>> => {
     try {
@@ -67,12 +84,14 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal): 
     },
     async commit(cell, outputs, computedBy) {
       checkOutputs(task, cell, outputs);
+      refuseStandstill();
       tell(cell, 'commit');
       await sink.committed(cell, outputs, computedBy);
       if (signal.aborted) throw new Stopped('the run is being stopped');
     },
     async fail(cell, failure) {
       if (!CODES.has(failure.code)) throw new Error(`failure code "${failure.code}" of "${cell}" is unknown; allowed are ${[...CODES].join(', ')}`);
+      refuseStandstill();
       tell(cell, 'failure');
       sink.failed(cell, failure);
     },
@@ -89,13 +108,19 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal): 
     const module = await import(task.moduleUrl) as { readonly run?: Run };
     if (typeof module.run !== 'function') throw new Error(`the module of stage "${task.stage}" has no export "run"`);
     sink.started?.();
+    if (task.timed) {
+      await heartbeat?.ready;
+      heartbeat?.reset();
+    }
     await module.run(task.cells, io);
     // A stage that swallows the damage has computed from less than it was given.
     if (damage !== undefined && told.size < known.size) return damageEnd(damage);
+    if (still !== undefined && told.size < known.size) return { kind: 'stood-still', ms: still.ms };
     return signal.aborted && told.size < known.size ? { kind: 'stopped' } : { kind: 'ended' };
   } catch (error) {
     if (damage !== undefined) return damageEnd(damage);
     if (error instanceof Stopped || signal.aborted) return { kind: 'stopped' };
+    if (error instanceof StoodStill) return { kind: 'stood-still', ms: error.ms };
     if (error instanceof StageFailure) return { kind: 'threw', failure: error.failure };
     sink.log(`${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
     return { kind: 'threw', failure: failureOf(error) };

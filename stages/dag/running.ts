@@ -7,19 +7,22 @@ import { Commits } from './commits.ts';
 import { recordsOf } from './decide.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors, taskOf } from './executor.ts';
-import { alone, halves, retryLater } from './follow-up.ts';
+import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
+import { ResourcePool } from './resources.ts';
 import { taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
 import { timestamp } from './timestamp.ts';
-import { count } from './words.ts';
+import { Turns } from './turns.ts';
+import { count, duration } from './words.ts';
 import type { Outcome } from './decide.ts';
 import type { RunningTask, TaskEnd } from './executor.ts';
 import type { FollowUp } from './follow-up.ts';
 import type { Ground } from './ground.ts';
 import type { Progress } from './progress.ts';
 import type { Pending, ReadyTask } from './queue.ts';
+import type { Resources } from './resources.ts';
 import type { OutputContent } from './store.ts';
-import type { CellRecord, Failure, Sha256, TaskCell } from './types.ts';
+import type { CellRecord, Failure, Sha256, Stage, TaskCell } from './types.ts';
 
 /** What the pass is told. */
 export interface RunnerEvents {
@@ -35,6 +38,9 @@ export interface RunnerEvents {
 /** A task that commits faster than the disk takes it waits once so much is on its way. */
 const MAX_BYTES_UNDERWAY = 64 * 1024 * 1024;
 
+/** A timing is taken so often; who closes a laptop again and again wants no timing. */
+const MAX_TIMINGS = 4;
+
 export class TaskRunner {
   /** Tasks that occupy a job. */
   running = 0;
@@ -46,9 +52,11 @@ export class TaskRunner {
   readonly #ground: Ground;
   readonly #outcomeOf: (cell: string) => Outcome;
   readonly #jobs: number;
+  readonly #pool: ResourcePool;
   readonly #progress: Progress;
   readonly #events: RunnerEvents;
   readonly #executors = new Executors();
+  readonly #turns: Turns;
   readonly #tasks = new Set<RunningTask>();
   #count = 0;
   #bytesUnderway = 0;
@@ -59,13 +67,15 @@ export class TaskRunner {
   /** Errors of our own: the pass ends with the first of them. */
   readonly #faults: unknown[] = [];
 
-  /** `jobs`: how many tasks run at once, at most. */
-  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, jobs: number, progress: Progress, events: RunnerEvents) {
+  /** `resources`: what its tasks may use together. */
+  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, resources: Resources, progress: Progress, events: RunnerEvents) {
     this.#ground = ground;
     this.#outcomeOf = outcomeOf;
-    this.#jobs = jobs;
+    this.#jobs = resources.jobs;
+    this.#pool = new ResourcePool(resources);
     this.#progress = progress;
     this.#events = events;
+    this.#turns = new Turns(ground.store, ground.pipeline, (sentence) => progress.warn(sentence), () => this.#stopped);
   }
 
   /**
@@ -75,12 +85,14 @@ export class TaskRunner {
   start(task: ReadyTask, untilSettled: boolean, changed: () => void): void {
     this.running++;
     this.active++;
+    this.#pool.take(task.stage);
     this.exclusive = task.stage.exclusive === true;
     let occupies = true;
     const free = (): void => {
       if (!occupies) return;
       occupies = false;
       this.running--;
+      this.#pool.give(task.stage);
       this.exclusive = false;
       changed();
     };
@@ -90,6 +102,9 @@ export class TaskRunner {
       changed();
     });
   }
+
+  /** Whether a task of this stage may start now. */
+  readonly fits = (stage: Stage): boolean => this.#pool.fits(stage);
 
   stop(): void {
     this.#stopped = true;
@@ -115,7 +130,8 @@ export class TaskRunner {
     let followUps: readonly FollowUp[] = [];
     try {
       if (this.#unwritable !== undefined) throw this.#unwritable;
-      mine = await this.#lease(task.pending);
+      if (task.stage.exclusive === true) await this.#turns.begin();
+      mine = await this.#lease(task);
       if (mine.length === 0 || this.#stopped) return;
       scratch = await store.scratchFolder();
       const cells = mine.map(({ cell }) => taskCell(cell, this.#ground, this.#outcomeOf));
@@ -129,6 +145,7 @@ export class TaskRunner {
       } else throw error;
     } finally {
       for (const { key } of mine) await store.leases.release(key);
+      if (task.stage.exclusive === true) await this.#turns.end();
       if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
     }
     // Only now: the next task takes the same leases.
@@ -136,11 +153,18 @@ export class TaskRunner {
   }
 
   /** Answers the cells that are ours to compute; tells of those that another run computes or has computed. */
-  async #lease(pending: readonly Pending[]): Promise<readonly Pending[]> {
+  async #lease({ stage, pending }: ReadyTask): Promise<readonly Pending[]> {
     const { store } = this.#ground;
-    const held: Pending[] = [];
-    const elsewhere: Pending[] = [];
-    for (const one of pending) (await store.leases.acquire(one.key) === undefined ? held : elsewhere).push(one);
+    let held: Pending[] = [];
+    let elsewhere: Pending[] = [];
+    for (;;) {
+      for (const one of pending) (await store.leases.acquire(one.key) === undefined ? held : elsewhere).push(one);
+      if (stage.exclusive === true || held.length === 0 || !await this.#turns.mustWait()) break;
+      for (const { key } of held) await store.leases.release(key);
+      [held, elsewhere] = [[], []];
+      await this.#turns.free();
+      if (this.#stopped) return [];
+    }
     for (const one of elsewhere) this.#events.heldElsewhere(one);
     store.refresh();
     const mine: Pending[] = [];
@@ -229,6 +253,14 @@ export class TaskRunner {
       case 'timed-out':
         if ((rest[0]!.retries ?? 0) < (stage.retries ?? 0)) return [...retried, ...retryLater(stage, rest)];
         return [...retried, ...await failAll({ code: 'timed-out', sentence: `it ran longer than its limit of ${(stage.timeoutMs ?? 0) / 1000} s` })];
+      case 'stood-still': {
+        const sentence = `the process stood still for ${duration(end.ms)} while it timed (a suspended machine, a stopped process, or no processor for it)`;
+        if ((rest[0]!.standstills ?? 0) + 1 < MAX_TIMINGS) {
+          this.#progress.warn(`${stage.name}: ${sentence}; ${count(rest.length, 'cell')} of it will be timed again`);
+          return [...retried, timedAgain(stage, rest)];
+        }
+        return [...retried, ...await failAll({ code: 'interrupted', sentence: `${sentence}, ${MAX_TIMINGS} times in a row`, hint: 'run again when the machine is not suspended' })];
+      }
       case 'threw':
         // What this machine lacks it lacks for all of them; what is wrong with one cell's work is that cell's.
         if (rest.length > 1 && end.failure.code !== 'not-available') return [...retried, ...halves(stage, rest)];

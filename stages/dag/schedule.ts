@@ -11,10 +11,11 @@ import type { Outcome, Verdict } from './decide.ts';
 import type { Ground } from './ground.ts';
 import type { Pending, ReadyTask } from './queue.ts';
 import type { CellStatus, Progress } from './progress.ts';
+import type { Resources } from './resources.ts';
 import type { Cell, Sha256, Stage } from './types.ts';
 
 export interface PassOptions {
-  readonly jobs: number;
+  readonly resources: Resources;
   /** Cells that only help: they sleep until a cell that uses them is going to run. */
   readonly onDemand: ReadonlySet<string>;
   readonly seed: number;
@@ -80,7 +81,7 @@ export class Pass {
     // Asked for when something is to run: a run that finds nothing to do need not know.
     let behind: ReadonlyMap<string, number> | undefined;
     this.#queue = new ReadyQueue(options.seed, ({ id }) => (behind ??= workBehind(cells)).get(id)!);
-    this.#runner = new TaskRunner(ground, this.#outcomeOf, options.jobs, options.progress, {
+    this.#runner = new TaskRunner(ground, this.#outcomeOf, options.resources, options.progress, {
       settled: (pending, outcome, changed) => {
         if (changed) options.changedHere.add(pending.cell.id);
         if (outcome.kind === 'done') options.ranHere.add(pending.cell.id);
@@ -271,9 +272,9 @@ export class Pass {
   }
 
   #dispatch(): void {
-    const capacity = this.#options.jobs;
-    while (!this.#stopping && this.#runner.running < capacity && !this.#runner.exclusive) {
-      const task = this.#queue.take(this.#runner.active);
+    const { jobs } = this.#options.resources;
+    while (!this.#stopping && this.#runner.running < jobs && !this.#runner.exclusive) {
+      const task = this.#queue.take(this.#runner.active, this.#runner.fits);
       if (task === undefined) break;
       this.#runner.start(task, this.#options.failFast, () => this.#wake());
     }

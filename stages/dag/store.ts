@@ -54,7 +54,14 @@ export interface Decision {
   readonly decidedAt: string;
 }
 
-export interface RunCounts { readonly ran: number; readonly cached: number; readonly failed: number; readonly skipped: number }
+export interface RunCounts {
+  readonly ran: number;
+  readonly cached: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** A person or the system asked it to stop. */
+  readonly interrupted?: true;
+}
 
 /** A past run that computed something. Without `counts` it is still going on, or was killed. */
 export interface RunSummary {
@@ -102,6 +109,8 @@ export interface LeaseHolder { readonly id: string; readonly machine: string; re
  * the worst that a wrong takeover costs is time.
  */
 export interface Leases {
+  /** Ours, as it stands in what we hold. */
+  readonly id: string;
   /**
    * Tries to take a key. `undefined`: it is ours now (look the record up again: another run may have just finished it);
    * otherwise the live holder. A dead holder's lease is taken over on the way.
@@ -109,6 +118,8 @@ export interface Leases {
   acquire(key: Sha256): Promise<LeaseHolder | undefined>;
   /** Gives a key back, after its record is committed or given up. Not holding it is no error. */
   release(key: Sha256): Promise<void>;
+  /** The live process that holds a key, this one included. */
+  holderOf(key: Sha256): Promise<LeaseHolder | undefined>;
   /** Keys being computed by live processes, this one included. For `status`. */
   held(): Promise<readonly { readonly key: Sha256; readonly holder: LeaseHolder }[]>;
   /** Gives everything back and stops the heartbeat. */

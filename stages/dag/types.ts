@@ -37,6 +37,8 @@ export interface Stage {
   readonly where?: 'in-process' | 'worker';
   /** Nothing else runs beside it (timings). */
   readonly exclusive?: boolean;
+  /** What a task of this stage needs while it runs. A task that needs more than there is runs alone. */
+  readonly resources?: StageResources;
   /** A task of this stage that runs longer is ended and fails with `timed-out`. */
   readonly timeoutMs?: number;
   /** How often a task that failed for a passing reason (network) is tried again. Default 0. */
@@ -46,6 +48,15 @@ export interface Stage {
    * tools, and no cell of another stage may need them as an input (it may gather them).
    */
   readonly optional?: boolean;
+}
+
+export interface StageResources {
+  /** Processors that a task keeps busy; it takes as many of the run's jobs. Default 1. */
+  readonly cpus?: number;
+  /** Memory at its height. Default 0: not worth counting. */
+  readonly memoryBytes?: number;
+  /** Default 0. */
+  readonly gpus?: number;
 }
 
 /** The output of another cell. */

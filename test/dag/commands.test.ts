@@ -42,7 +42,7 @@ test('status tells of a log that was damaged', async ({ project }) => {
   const [segment] = readdirSync(project.path('.bitwidth/records'));
   const path = project.path('.bitwidth/records', segment!);
   writeFileSync(path, readFileSync(path, 'utf8').replace('"cell":"split:2"', '"cell":"split:9"'));
-  assert.match((await project.command('status')).lines.at(-1)!, /^1 line of the log cannot be trusted and is ignored/);
+  assert.match((await project.command('status')).lines.join('\n'), /^1 line of the log cannot be trusted and is ignored/m);
 });
 
 test('plan names the causes, and run then does as planned', async (context) => {
@@ -51,13 +51,26 @@ test('plan names the causes, and run then does as planned', async (context) => {
   await project.run();
   assert.equal((await project.command('plan')).lines, ['Nothing to compute: all 4 cells are up to date or known to fail.']);
   context.factor = 2;
-  const text = (await project.command('plan')).lines.join('\n');
-  assert.match(text, /3 cells .* params\.factor 1 -> 2 \(split\)/);
-  assert.match(text, /1 cell .* follows what is computed before \(tally\)/);
+  const text = (await project.command('plan', '--jobs', '2')).lines.join('\n');
+  assert.match(text, /^A run would compute 4 of 4 cells, about \d+\.\d s with 2 jobs, \d+ B: all because params\.factor 1 -> 2\n/);
+  assert.match(text, /\n +4 cells +\d\.\d s +\d+ B  params\.factor 1 -> 2 \(split, tally\); 1 of them follows others\n/);
   const planned = (await project.command('plan', '--json')).lines.map((line) => JSON.parse(line) as { cell: string; reasons?: string[] });
   assert.equal(planned.map(({ cell }) => cell), ['split:2', 'split:3', 'split:4', 'tally:all']);
+  assert.equal(Object.keys(planned[0]!), ['cell', 'reasons', 'durationMs', 'bytes']);
+  assert.match((await project.command('plan', '--cells', 'split:3')).lines.join('\n'), /^split:3: params\.factor 1 -> 2 \(\d\.\d s, \d+ B\)$/);
   // The words do not depend on the factor: tally is left out.
   assert.equal((await project.run()).ran, ['split:2', 'split:3', 'split:4']);
+});
+
+test('plan for a run with --force, and of two causes the larger first', async (context) => {
+  const { project } = context;
+  await project.run();
+  assert.match((await project.command('plan', '--force', 'split:2')).lines[0]!, /^A run would compute 1 of 1 cell, .*: all because asked for with --force$/);
+  context.twin = true;
+  context.factor = 4;
+  const { lines } = await project.command('plan');
+  assert.match(lines[0]!, /^A run would compute 5 of 5 cells, about .*: \d+ % because params\.factor 1 -> 4$/);
+  assert.match(lines.join('\n'), /  1 cell .*never computed \(split\)\n.*  1 cell .*several of these causes \(tally\); follows what is computed before\n/);
 });
 
 test('why tells the stored reason of the last time, and what would happen now', async (context) => {
@@ -134,10 +147,22 @@ for (const [argv, complaint] of [
   [['run', '--job', '2'], /^run: unknown option "--job"; did you mean "--jobs"\?\nusage: bitwidth run/],
   [['run', '--jobs'], /^run: .*argument missing/],
   [['run', '--jobs', 'many'], /^--jobs is "many"; it must be a whole number from 1 to 1024$/],
+  [['run', '--keep-going', '--fail-fast'], /^run: --keep-going and --fail-fast contradict each other/],
+  [['run', '--memory', 'lots'], /^--memory is "lots"; it must be an amount of bytes such as 800M or 12G$/],
+  [['run', '--memory', '0'], /^--memory is "0"/],
+  [['run', '--gpus=-1'], /^--gpus is "-1"; it must be a whole number from 0 to 1024$/],
+  [['run', '--gpus', '1.5'], /^--gpus is "1\.5"; it must be a whole number from 0 to 1024$/],
+  [['run', '--notify', 'no-such-program'], /^--notify "no-such-program" is no program that can be started/],
+  [['run', '--notify', 'true --quiet'], /^--notify "true --quiet" is no program that can be started; .* without arguments/],
+  [['run', '--notify', ''], /^--notify "" is no program/],
+  [['run', '--notify', '/'], /^--notify "\/" is no program/],
   [['run', 'splitt'], /^"splitt" names no cell; did you mean "split"\?/],
   [['run', 'split:9*'], /^"split:9\*" names no cell\nA target is a stage \(split, tally\), a cell, or a pattern/],
   [['--json', 'run'], /^"--json" stands before the command/],
   [['rnu'], /^unknown command "rnu"; did you mean "run"\?/],
+  [['plan', '--jobs', '0'], /^--jobs is "0"; it must be a whole number from 1 to 1024$/],
+  [['why', 'split:2', '--run', '2020'], /^--run: no run "2020" has computed anything here$/],
+  [['why', 'split:2', '--run', ''], /^--run: no run "" has computed anything here$/],
   [['why'], /^why: say which one\nusage: bitwidth why <cell\|stage>$/],
   [['why', 'a', 'b'], /^why: "b" is one argument too many/],
 ] as const) {

@@ -23,8 +23,8 @@ export class LaunchedProject {
     this.settings({});
   }
 
-  settings(change: { readonly names?: readonly string[]; readonly slowMs?: number; readonly computeMs?: number; readonly wrong?: string }): void {
-    writeFileSync(this.path('settings.json'), JSON.stringify({ names: ['ada', 'grace'], slowMs: 0, computeMs: 0, ...change }));
+  settings(change: { readonly names?: readonly string[]; readonly slowMs?: number; readonly computeMs?: number; readonly child?: boolean; readonly batches?: number; readonly timed?: boolean; readonly wrong?: string }): void {
+    writeFileSync(this.path('settings.json'), JSON.stringify({ names: ['ada', 'grace'], slowMs: 0, computeMs: 0, child: false, timed: false, batches: 1, ...change }));
   }
 
   installPackages(): void {
@@ -57,9 +57,24 @@ export class LaunchedProject {
     return readdirSync(this.path('.bitwidth/build'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
   }
 
+  /** The text of each segment of the log. */
+  segments(): readonly string[] {
+    const folder = this.path('.bitwidth/records');
+    return existsSync(folder) ? readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')) : [];
+  }
+
   /** Process ids of the workers that have begun a cell. */
   workers(): readonly number[] {
-    const log = this.path('workers.log');
+    return this.#pids('workers.log');
+  }
+
+  /** Process ids of what workers have started. */
+  children(): readonly number[] {
+    return this.#pids('children.log');
+  }
+
+  #pids(file: string): readonly number[] {
+    const log = this.path(file);
     return existsSync(log) ? [...new Set(readFileSync(log, 'utf8').split('\n').filter((line) => line !== '').map(Number))] : [];
   }
 

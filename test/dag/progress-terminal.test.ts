@@ -58,7 +58,7 @@ test('a line for each stage, those that are through marked, and at the end the s
   progress.taskProgress({ stage: cells[2]!.stage, pending: [] }, 3, 4, 'windows');
   await redrawn();
   assert.match(screen.lines[1]!, /1\/2 {2}3\/4 windows$/);
-  progress.done({ counts: { ran: 0, cached: 24, failed: 0, skipped: 0 }, durationMs: 100, interrupted: false, failures: [], closing: ['The end.'] });
+  progress.done({ counts: { ran: 0, cached: 24, failed: 0, skipped: 0 }, durationMs: 100, failed: false, interrupted: false, failures: [], closing: ['The end.'] });
   assert.equal(screen.lines, ['Everything is up to date (24 cells, 0.1 s).', 'The end.']);
 });
 
@@ -71,7 +71,7 @@ test('in a low window never more lines than can be redrawn, first those that are
   await redrawn();
   assert.ok(screen.lines.length > 0 && screen.highest < screen.rows, `${screen.highest} lines up`);
   assert.match(screen.lines[0]!, /stage-1 /);
-  progress.done({ counts: { ran: 0, cached: 24, failed: 0, skipped: 0 }, durationMs: 100, interrupted: false, failures: [], closing: [] });
+  progress.done({ counts: { ran: 0, cached: 24, failed: 0, skipped: 0 }, durationMs: 100, failed: false, interrupted: false, failures: [], closing: [] });
 });
 
 test('what fails is said above what is redrawn, one cause once', async () => {
@@ -82,7 +82,7 @@ test('what fails is said above what is redrawn, one cause once', async () => {
   assert.is(screen.lines.filter((line) => line.includes('the disk is full')).length, 1);
   assert.is(screen.lines[0], 'failed stage-0:a (not-available): the disk is full');
   assert.is(screen.lines.length, 13);
-  progress.done({ counts: { ran: 0, cached: 0, failed: 2, skipped: 22 }, durationMs: 100, interrupted: false, failures: [], closing: [] });
+  progress.done({ counts: { ran: 0, cached: 0, failed: 2, skipped: 22 }, durationMs: 100, failed: false, interrupted: false, failures: [], closing: [] });
 });
 
 test.run();

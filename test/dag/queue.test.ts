@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert';
 import { cell, gather, output, stage } from '../../stages/dag/index.ts';
 import { workBehind } from '../../stages/dag/critical-path.ts';
 import { ReadyQueue } from '../../stages/dag/queue.ts';
-import type { Pending } from '../../stages/dag/queue.ts';
-import type { KeyFields, Sha256 } from '../../stages/dag/index.ts';
+import type { Pending, ReadyTask } from '../../stages/dag/queue.ts';
+import type { KeyFields, Sha256, Stage } from '../../stages/dag/index.ts';
 
 const test = suite('dag: queue');
 const shared = stage({ name: 'shared', title: 'Beside others', determinism: 'exact', module: 'x.ts', outputs: ['out'] });
@@ -54,6 +54,22 @@ test('what must be alone comes when nothing else is ready or runs', () => {
   assert.is(queue.take(1), undefined);
   assert.is(queue.size, 1);
   assert.is(queue.take(0)?.stage, alone);
+});
+
+test('a stage that does not fit is passed over, and comes once it fits', () => {
+  const small = stage({ name: 'small', title: 'Small', determinism: 'exact', module: 'x.ts', outputs: ['out'] });
+  const large = stage({ name: 'large', title: 'Large', determinism: 'exact', module: 'x.ts', outputs: ['out'] });
+  const queue = new ReadyQueue(1);
+  const task = (of: Stage, name: string, work: number): ReadyTask => ({ stage: of, pending: [pending(of, name, work)] });
+  for (const one of [task(large, 'a', 9), task(large, 'b', 8), task(small, 'c', 1), task(small, 'd', 2), task(alone, 'e', 5)]) queue.push(one);
+  const taken = (active: number, fits: (of: Stage) => boolean) => queue.take(active, fits)?.pending[0]!.cell.id;
+  assert.is(taken(1, (of) => of !== large), 'small:d');
+  assert.is(taken(1, (of) => of !== large), 'small:c');
+  assert.is(taken(0, (of) => of !== large), undefined, 'an exclusive one waits for what does not fit yet');
+  assert.is(taken(1, () => true), 'large:a');
+  assert.is(taken(0, () => true), 'large:b');
+  assert.is(taken(0, () => true), 'alone:e');
+  assert.is(queue.size, 0);
 });
 
 test.run();

@@ -1,36 +1,49 @@
-/** `plan`: what a run would compute, why, and how long that takes, before anything runs. */
-import { availableParallelism } from 'node:os';
+/** `plan`: what a run would compute, why, and what that costs, before anything runs. */
+import { byCause, mainCause } from '../causes.ts';
 import { EXIT } from '../command.ts';
+import { byteEstimates, durationEstimates } from '../estimates.ts';
 import { openStoreOf, readGround } from '../ground.ts';
-import { durationEstimates, preview } from '../preview.ts';
+import { jobsFrom } from '../number-options.ts';
+import { preview } from '../preview.ts';
 import { reasonText } from '../reasons.ts';
 import { select } from '../selection.ts';
-import { count, duration, grouped } from '../words.ts';
+import { byteSize, count, duration, grouped } from '../words.ts';
+import type { CauseGroup, Todo } from '../causes.ts';
 import type { Command } from '../command.ts';
 import type { Forecast } from '../preview.ts';
-import type { Cell, Reason } from '../types.ts';
+import type { Cell } from '../types.ts';
 
 const plan: Command = {
   usage: 'bitwidth plan [target ...]',
-  details: 'Shows by cause what a run would compute. Durations are those of the last time, or by the amount of work; nothing runs.',
+  details: 'Shows by cause what a run would compute. Time and bytes are those of the last time, or by the amount of work; nothing runs.',
   options: {
     cells: { type: 'boolean', summary: 'List every cell with its reasons' },
+    jobs: { type: 'string', short: 'j', value: 'n', summary: 'For a run with so many jobs (default: one for each core)' },
+    force: { type: 'boolean', summary: 'For a run with --force' },
+    measure: { type: 'boolean', summary: 'For a run with --measure' },
+    'retry-failed': { type: 'boolean', summary: 'For a run with --retry-failed' },
     json: { type: 'boolean', summary: 'Print one JSON object a cell' },
   },
   positionals: { min: 0, max: Infinity },
   async run({ pipeline, values, positionals, print }) {
+    const jobs = jobsFrom(values['jobs']);
     const store = openStoreOf(pipeline);
     try {
       const selection = select(pipeline, positionals);
-      const { cells } = selection;
-      const forecasts = preview(selection, await readGround(pipeline, store, cells));
-      const estimate = durationEstimates(cells, store);
-      const todo = cells.flatMap((cell) => {
-        const forecast = forecasts.get(cell.id)!;
-        return forecast.kind === 'run' || forecast.kind === 'follows' ? [{ cell, forecast, ms: estimate(cell) }] : [];
+      const { cells, named } = selection;
+      const forecasts = preview(selection, await readGround(pipeline, store, cells), {
+        force: ({ id }) => values['force'] === true && named.has(id),
+        measure: ({ id, stage }) => values['measure'] === true && stage.determinism === 'measured' && named.has(id),
+        retryFailed: values['retry-failed'] === true, changedHere: () => false,
       });
-      if (values['json'] === true) for (const item of todo) print(JSON.stringify({ cell: item.cell.id, ...causesOf(item.forecast), ...(item.ms === undefined ? {} : { durationMs: Math.round(item.ms) }) }));
-      else for (const line of values['cells'] === true ? listed(todo) : byCause(todo, cells.filter(({ id }) => forecasts.get(id)!.kind !== 'idle').length)) print(line);
+      const [msOf, bytesOf] = [durationEstimates(cells, store), byteEstimates(cells, store)];
+      const todo = cells.flatMap((cell): readonly Todo[] => {
+        const forecast = forecasts.get(cell.id)!;
+        return forecast.kind === 'run' || forecast.kind === 'follows' ? [{ cell, forecast, ms: msOf(cell), bytes: bytesOf(cell) }] : [];
+      });
+      if (values['json'] === true) for (const item of todo) print(asJson(item));
+      else if (values['cells'] === true) for (const item of todo) print(asLine(item));
+      else for (const line of summary(todo, cells, forecasts, jobs)) print(line);
       return EXIT.done;
     } finally {
       await store.close();
@@ -39,45 +52,43 @@ const plan: Command = {
 };
 export default plan;
 
-type Todo = { readonly cell: Cell; readonly forecast: Forecast; readonly ms: number | undefined };
-
-function causesOf(forecast: Forecast): { readonly reasons: readonly string[] } | { readonly follows: readonly string[] } {
-  return forecast.kind === 'follows' ? { follows: forecast.producers } : { reasons: forecast.kind === 'run' ? forecast.reasons.map(reasonText) : [] };
+function asJson({ cell, forecast, ms, bytes }: Todo): string {
+  const causes = forecast.kind === 'follows' ? { follows: forecast.producers } : { reasons: forecast.reasons.map(reasonText) };
+  return JSON.stringify({ cell: cell.id, ...causes, ...(ms === undefined ? {} : { durationMs: Math.round(ms) }), ...(bytes === undefined ? {} : { bytes: Math.round(bytes) }) });
 }
 
-function listed(todo: readonly Todo[]): readonly string[] {
-  return todo.map(({ cell, forecast, ms }) => {
-    const why = forecast.kind === 'follows' ? `follows ${forecast.producers.length > 2 ? `${forecast.producers[0]} and ${forecast.producers.length - 1} more` : forecast.producers.join(', ')}`
-      : forecast.kind === 'run' ? forecast.reasons.map(reasonText).join('; ') : '';
-    return `${cell.id}: ${why}${ms === undefined ? '' : ` (${duration(ms)})`}`;
-  });
+function asLine({ cell, forecast, ms, bytes }: Todo): string {
+  const why = forecast.kind === 'run' ? forecast.reasons.map(reasonText).join('; ')
+    : `follows ${forecast.producers.length > 2 ? `${forecast.producers[0]} and ${forecast.producers.length - 1} more` : forecast.producers.join(', ')}`;
+  const costs = [...(ms === undefined ? [] : [duration(ms)]), ...(bytes === undefined ? [] : [byteSize(bytes)])];
+  return `${cell.id}: ${why}${costs.length === 0 ? '' : ` (${costs.join(', ')})`}`;
 }
 
-const FOLLOWS = 'follows what is computed before';
-
-function shortly([first, ...others]: readonly Reason[]): string {
-  return `${reasonText(first!)}${others.length === 0 ? '' : `, and ${count(others.length, 'other reason')}`}`;
+function summary(todo: readonly Todo[], cells: readonly Cell[], forecasts: ReadonlyMap<string, Forecast>, jobs: number): readonly string[] {
+  const all = cells.filter(({ id }) => forecasts.get(id)!.kind !== 'idle').length;
+  if (todo.length === 0) return [`Nothing to compute: all ${count(all, 'cell')} are up to date or known to fail.`];
+  const groups = byCause(todo, forecasts);
+  return [
+    `A run would compute ${grouped(todo.length)} of ${count(all, 'cell')}, ${costOf(todo, jobs)}: ${mainCause(groups)}`,
+    ...groups.map(groupLine),
+    ...(groups.some(({ following }) => following > 0) ? ['Cells that follow others are left out where those come out as before.'] : []),
+    '"plan --cells" lists every cell.',
+  ];
 }
 
-function byCause(todo: readonly Todo[], cells: number): readonly string[] {
-  if (todo.length === 0) return [`Nothing to compute: all ${count(cells, 'cell')} are up to date or known to fail.`];
-  const groups = new Map<string, { readonly stages: Set<string>; cells: number; ms: number; unknown: number }>();
-  for (const { cell, forecast, ms } of todo) {
-    const cause = forecast.kind === 'run' ? shortly(forecast.reasons) : FOLLOWS;
-    const group = groups.get(cause) ?? { stages: new Set(), cells: 0, ms: 0, unknown: 0 };
-    group.stages.add(cell.stage.name);
-    group.cells++;
-    if (ms === undefined) group.unknown++;
-    else group.ms += ms;
-    groups.set(cause, group);
-  }
-  const ordered = [...groups].sort(([nameA, a], [nameB, b]) => Number(nameA === FOLLOWS) - Number(nameB === FOLLOWS) || b.ms - a.ms || b.cells - a.cells);
-  const lines = ordered.map(([cause, group]) =>
-    `  ${count(group.cells, 'cell').padStart(14)}  ${(group.unknown === group.cells ? 'time unknown' : duration(group.ms)).padStart(12)}  ${cause} (${[...group.stages].join(', ')})`);
-  const ms = [...groups.values()].reduce((sum, group) => sum + group.ms, 0);
-  const unknown = [...groups.values()].reduce((sum, group) => sum + group.unknown, 0);
-  const jobs = availableParallelism();
-  const time = unknown === todo.length ? 'of unknown duration: nothing like it was computed here before'
-    : `about ${duration(ms / jobs)} with ${count(jobs, 'job')}${unknown > 0 ? `, without ${grouped(unknown)} of unknown duration` : ''}`;
-  return [`A run would compute ${grouped(todo.length)} of ${count(cells, 'cell')}, ${time}:`, ...lines, 'Cells that follow others are left out where those come out as before. "plan --cells" lists all.'];
+/** Shared cells are spread over the jobs, exclusive ones are not. */
+function costOf(todo: readonly Todo[], jobs: number): string {
+  const unknown = todo.filter(({ ms }) => ms === undefined).length;
+  if (unknown === todo.length) return 'of unknown duration (nothing like it was computed here before)';
+  const sum = (of: readonly Todo[]): number => of.reduce((total, { ms = 0 }) => total + ms, 0);
+  const alone = todo.filter(({ cell }) => cell.stage.exclusive === true);
+  const ms = (sum(todo) - sum(alone)) / jobs + sum(alone);
+  const bytes = todo.reduce((total, one) => total + (one.bytes ?? 0), 0);
+  return `about ${duration(ms)} with ${count(jobs, 'job')}, ${byteSize(bytes)}${unknown > 0 ? `, without ${grouped(unknown)} of unknown cost` : ''}`;
+}
+
+function groupLine({ cause, stages, cells, following, ms, bytes, unknown }: CauseGroup): string {
+  const known = unknown < cells;
+  const follow = following === 0 ? '' : following === cells ? '; follows what is computed before' : `; ${grouped(following)} of them ${following === 1 ? 'follows' : 'follow'} others`;
+  return `  ${count(cells, 'cell').padStart(14)}  ${(known ? duration(ms) : 'time unknown').padStart(12)}  ${(known ? byteSize(bytes) : '').padStart(9)}  ${cause} (${[...stages].join(', ')})${follow}`;
 }

@@ -1,7 +1,9 @@
 /** `run`: computes what is missing or out of date. */
 import { EXIT } from '../command.ts';
+import { ConfigurationError } from '../declare.ts';
 import { execute } from '../execute.ts';
-import { jobsFrom } from '../number-options.ts';
+import { notifier } from '../notify.ts';
+import { resourcesFrom } from '../number-options.ts';
 import { jsonProgress } from '../progress.ts';
 import { lineProgress } from '../progress-lines.ts';
 import { MIN_COLUMNS, terminalProgress } from '../progress-terminal.ts';
@@ -16,16 +18,23 @@ const run: Command = {
     measure: { type: 'boolean', summary: 'Measure again, on this machine, what the targets measure' },
     'retry-failed': { type: 'boolean', summary: 'Run cells again that failed and would fail the same way' },
     force: { type: 'boolean', summary: 'Run the targets again although they are up to date' },
+    'keep-going': { type: 'boolean', summary: 'Go on with all that does not need a cell that failed (this is the default)' },
     'fail-fast': { type: 'boolean', summary: 'Start nothing more once a cell has failed' },
+    memory: { type: 'string', value: 'size', summary: 'How much memory tasks may need together, by what their stages declare: 12G (default: 90 % of the machine\'s)' },
+    gpus: { type: 'string', value: 'n', summary: 'How many GPUs tasks may need together (default: 1)' },
+    notify: { type: 'string', value: 'program', summary: 'Start this at the end, with one sentence as its argument and JSON on its standard input' },
     json: { type: 'boolean', summary: 'Print events, one JSON object a line; the last is {"event":"done",...}' },
   },
   positionals: { min: 0, max: Infinity },
   async run({ pipeline, values, positionals, print, terminal }) {
+    if (values['keep-going'] === true && values['fail-fast'] === true) throw new ConfigurationError('run: --keep-going and --fail-fast contradict each other; give one of them');
+    const program = typeof values['notify'] === 'string' ? notifier(values['notify']) : undefined;
     const progress = values['json'] === true ? jsonProgress(print) : terminal && process.stdout.columns >= MIN_COLUMNS ? terminalProgress(process.stdout) : lineProgress(print);
     const { failed, interrupted } = await execute(pipeline, {
-      selection: select(pipeline, positionals), targets: positionals, jobs: jobsFrom(values['jobs']),
+      selection: select(pipeline, positionals), targets: positionals, resources: resourcesFrom(values),
       force: values['force'] === true, measure: values['measure'] === true,
       retryFailed: values['retry-failed'] === true, failFast: values['fail-fast'] === true,
+      ...(program === undefined ? {} : { notify: program }),
     }, progress);
     return interrupted ? EXIT.interrupted : failed ? EXIT.failed : EXIT.done;
   },

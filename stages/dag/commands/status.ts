@@ -1,7 +1,9 @@
 /** `status`: what is up to date and what is not, by stage. */
+import { atWorkLines } from '../at-work.ts';
 import { EXIT } from '../command.ts';
 import { openStoreOf, readGround } from '../ground.ts';
 import { failureLines, lackingLine } from '../failure-lines.ts';
+import { recentLines } from '../past-runs.ts';
 import { preview } from '../preview.ts';
 import { revocationOf, revocationText } from '../revoked.ts';
 import { select } from '../selection.ts';
@@ -19,7 +21,8 @@ const COLUMN_WIDTH = Math.max(...COLUMNS.map((column) => column.length)) + 2;
 
 const status: Command = {
   usage: 'bitwidth status [target ...]',
-  details: 'Counts cells by stage. "waiting": reads something that is to be computed first. "running": being computed by a run at this moment.\n'
+  details: 'Counts cells by stage, says who computes what at this moment, and in at most five lines what happened lately.\n'
+    + '"waiting": reads something that is to be computed first. "running": being computed by a run at this moment.\n'
     + '"not needed": out of date, and only helps cells that are up to date. "lacking": failed, and the rest does without it.',
   options: {
     json: { type: 'boolean', summary: 'Print the counts as one JSON object' },
@@ -32,7 +35,8 @@ const status: Command = {
       const selection = select(pipeline, positionals);
       const { cells } = selection;
       const forecasts = preview(selection, await readGround(pipeline, store, cells));
-      const held = new Set((await store.leases.held()).map(({ key }) => key as string));
+      const leases = await store.leases.held();
+      const held = new Set(leases.map(({ key }) => key as string));
       const stages = new Map<string, { [column in Column]: number }>();
       const failures: { cell: string; failure: Failure }[] = [];
       const lacking = new Set<string>();
@@ -48,7 +52,11 @@ const status: Command = {
       const touched = touchedByRevocations(pipeline.revoked ?? [], cells, forecasts, store);
       if (values['revoked'] === true) for (const { cell, text, open } of touched) print(`${cell}: ${text}${open ? '' : ' (computed again since)'}`);
       else if (values['json'] === true) print(JSON.stringify(Object.fromEntries(stages)));
-      else for (const line of [...table(stages), ...failureLines(failures), ...lacking, ...revocationLines(touched), ...damage(store)]) print(line);
+      else {
+        const recent = recentLines(store, leases.map(({ holder }) => holder));
+        const sections = [[...table(stages), ...atWorkLines(leases, forecasts, store.machine), ...failureLines(failures), ...lacking, ...revocationLines(touched), ...damage(store)], recent];
+        for (const [i, lines] of sections.filter((section) => section.length > 0).entries()) for (const line of i > 0 ? ['', ...lines] : lines) print(line);
+      }
       return EXIT.done;
     } finally {
       await store.close();

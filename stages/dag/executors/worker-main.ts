@@ -1,16 +1,16 @@
 /** The program of a worker process: runs the tasks that its parent sends, one after another, and ends with its parent. */
-import { Worker } from 'node:worker_threads';
+import { Heartbeat } from '../heartbeat.ts';
 import { runTask } from '../run-task.ts';
+import { killOwnGroup } from './process-group.ts';
 import { forSending } from './transfer.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
 // Ctrl-C in a terminal reaches the whole process group; what happens to a worker is the parent's decision.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-process.on('disconnect', () => process.exit(1));
+process.on('disconnect', killOwnGroup);
 
 // The event loop stands still during a long computation, so a thread of its own notices when the parent is gone (SIGKILL).
-const parent = process.ppid;
-new Worker(`setInterval(() => { if (process.ppid !== ${parent}) process.kill(process.pid, 'SIGKILL'); }, 500);`, { eval: true, execArgv: [] }).unref();
+const heartbeat = new Heartbeat('try { process.kill(-process.pid, "SIGKILL"); } finally { process.kill(process.pid, "SIGKILL"); }');
 
 let stop = new AbortController();
 const waiting = new Map<number, () => void>();
@@ -27,6 +27,7 @@ process.on('message', (message: ToWorker) => {
 
 async function work({ task }: Extract<ToWorker, { kind: 'task' }>): Promise<void> {
   stop = new AbortController();
+  await heartbeat.ready;
   const end = await runTask(task, {
     started: () => send({ kind: 'started' }),
     async committed(cell, outputs, computedBy) {
@@ -39,7 +40,7 @@ async function work({ task }: Extract<ToWorker, { kind: 'task' }>): Promise<void
     failed: (cell, failure) => send({ kind: 'failed', cell, failure }),
     progress: (done, total, unit) => send({ kind: 'progress', done, total, unit }),
     log: (text) => { process.stderr.write(text); },
-  }, stop.signal);
+  }, stop.signal, heartbeat);
   send({ kind: 'end', end });
 }
 

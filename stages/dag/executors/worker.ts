@@ -7,6 +7,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { execaNode } from 'execa';
 import { canonicalJson } from '../canonical.ts';
 import { workerProgram } from '../modules.ts';
+import { addGroup, killGroup } from './process-group.ts';
+import { timeLimit } from './time-limit.ts';
 import type { Executor, RunningTask, Task, TaskEnd, TaskEvents } from '../executor.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
@@ -61,21 +63,21 @@ function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () =>
   let finish: (end: TaskEnd) => void = () => undefined;
   const end = new Promise<TaskEnd>((resolve) => { finish = resolve; });
   const ended = (how: TaskEnd): void => {
-    clearTimeout(timer);
+    unlimited();
     worker.current = undefined;
     finish(how);
   };
-  const endAfter = (ms: number): NodeJS.Timeout => setTimeout(() => {
+  const endAfter = (ms: number): () => void => timeLimit(ms, () => {
     ended({ kind: 'timed-out' });
     worker.kill();
-  }, ms);
-  let timer = task.timeoutMs === undefined ? undefined : endAfter(START_LIMIT_MS + task.timeoutMs);
+  });
+  let unlimited = task.timeoutMs === undefined ? () => undefined : endAfter(START_LIMIT_MS + task.timeoutMs);
   worker.current = {
     onMessage(message) {
       switch (message.kind) {
         case 'started':
-          clearTimeout(timer);
-          timer = task.timeoutMs === undefined ? undefined : endAfter(task.timeoutMs);
+          unlimited();
+          if (task.timeoutMs !== undefined) unlimited = endAfter(task.timeoutMs);
           break;
         case 'committed':
           void events.committed(message.cell, message.outputs, message.computedBy).then(() => worker.send({ kind: 'taken', commit: message.commit }));
@@ -102,7 +104,7 @@ function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () =>
 
 function startProcess(kind: string, environment: Task['environment'], idle: Process[]): Process {
   const child = execaNode(workerProgram(), [], {
-    ipc: true, buffer: false, reject: false, stdin: 'ignore', all: true, cleanup: true,
+    ipc: true, buffer: false, reject: false, stdin: 'ignore', all: true, detached: true,
     // Time zone and locale are the machine's; results must not be.
     env: { ...environment, TZ: 'UTC', LC_ALL: 'C.UTF-8' },
   });
@@ -110,13 +112,16 @@ function startProcess(kind: string, environment: Task['environment'], idle: Proc
     kind, tasks: 0, log: '', current: undefined,
     // A process that is gone tells so by its exit; a message that can no longer reach it is nobody's.
     send: (message) => { if (child.connected) child.send(message, () => undefined); },
-    kill: () => { child.kill('SIGKILL'); },
+    kill: () => { if (child.pid !== undefined) killGroup(child.pid); },
   };
+  if (child.pid !== undefined) addGroup(child.pid);
   child.all.setEncoding('utf8').on('data', (text: string) => { worker.log = (worker.log + text).slice(-LOG_CHARACTERS); });
   child.on('message', (message) => worker.current?.onMessage(message as FromWorker));
   void child.then(async (result) => {
     // Messages that were sent before the end are still being delivered.
     await wait(0);
+    // A worker that ended by itself may have left behind what it started.
+    worker.kill();
     const place = idle.indexOf(worker);
     if (place >= 0) idle.splice(place, 1);
     const how = result.signal !== undefined ? `by ${result.signal}` : result.exitCode !== undefined ? `with exit code ${result.exitCode}` : `before it began (${result.code ?? 'unknown'})`;

@@ -36,6 +36,13 @@ export const run: Run = async (cells, io) => {
       case 'large': await io.commit(cell.id, { out: new Uint8Array(3 << 20).fill(7) }); break;
       case 'random': await io.commit(cell.id, { out: String(process.hrtime.bigint()) }); break;
       case 'slow': await new Promise((resolve) => setTimeout(resolve, 150)); await commit(); break;
+      case 'span':
+        appendFileSync(`${root}/spans.log`, `+${cell.id}\n`);
+        await new Promise((resolve) => setTimeout(resolve, 120));
+        appendFileSync(`${root}/spans.log`, `-${cell.id}\n`);
+        await commit();
+        break;
+      case 'cpus': appendFileSync(`${root}/cpus.log`, `${io.cpus}\n`); await commit(); break;
       default: throw new Error(`unknown act ${String(cell.params['act'])}`);
     }
   }

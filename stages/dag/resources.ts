@@ -1,0 +1,57 @@
+/**
+ * What tasks need besides a job, and what a run has of it. A task starts when what it needs is free; one that needs more than there
+ * is starts when nothing else runs: what a stage declares is an estimate, and less of everything may do.
+ */
+import { totalmem } from 'node:os';
+import type { Stage } from './types.ts';
+
+export interface Resources {
+  /** Tasks at once. A stage that uses n processors takes n of them. */
+  readonly jobs: number;
+  readonly memoryBytes: number;
+  readonly gpus: number;
+}
+
+/** Of the machine's memory so much is for the run; the rest is the system's and the other programs'. */
+const MEMORY_SHARE = 0.9;
+
+/** What this machine has: of a container its limit. GPUs are not counted: tasks that need one take turns unless it is said that there are more. */
+export function machineMemoryBytes(): number {
+  const limit = (process as { constrainedMemory?(): number | undefined }).constrainedMemory?.() ?? 0;
+  const total = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return Math.floor(total * MEMORY_SHARE);
+}
+
+export class ResourcePool {
+  readonly #all: Resources;
+  #tasks = 0;
+  #jobs = 0;
+  #memoryBytes = 0;
+  #gpus = 0;
+
+  constructor(all: Resources) {
+    this.#all = all;
+  }
+
+  /** Whether a task of this stage may start beside those that have what they took. */
+  fits({ resources = {} }: Stage): boolean {
+    if (this.#tasks === 0) return true;
+    const { cpus = 1, memoryBytes = 0, gpus = 0 } = resources;
+    return this.#jobs + cpus <= this.#all.jobs && this.#memoryBytes + memoryBytes <= this.#all.memoryBytes && this.#gpus + gpus <= this.#all.gpus;
+  }
+
+  take(stage: Stage): void {
+    this.#change(stage, 1);
+  }
+
+  give(stage: Stage): void {
+    this.#change(stage, -1);
+  }
+
+  #change({ resources: { cpus = 1, memoryBytes = 0, gpus = 0 } = {} }: Stage, sign: 1 | -1): void {
+    this.#tasks += sign;
+    this.#jobs += sign * cpus;
+    this.#memoryBytes += sign * memoryBytes;
+    this.#gpus += sign * gpus;
+  }
+}
