@@ -1,4 +1,4 @@
-/** Words for people: the nearest known name, counts with their noun, durations. */
+/** Words for people: the nearest known name, counts with their noun, durations, sizes. */
 
 /** The known word that is most likely meant, or undefined when none is near (edit distance above a third of its length, and above 1). */
 export function closest(wanted: string, known: Iterable<string>): string | undefined {
@@ -47,3 +47,17 @@ export function duration(ms: number): string {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
   return `${Math.floor(whole / 3600)} h ${String(Math.floor(whole % 3600 / 60)).padStart(2, '0')} min`;
 }
+
+/** '812 B', '1.2 MB', '31 GB': powers of 1000, as disks are sold. */
+export function byteSize(bytes: number): string {
+  if (bytes < 999.5) return `${Math.round(bytes)} B`;
+  let amount = bytes / 1000;
+  let unit = 0;
+  while (amount >= 999.5 && unit < UNITS.length - 1) {
+    amount /= 1000;
+    unit++;
+  }
+  return `${amount < 9.95 ? amount.toFixed(1) : Math.round(amount)} ${UNITS[unit]!}`;
+}
+
+const UNITS = ['kB', 'MB', 'GB', 'TB', 'PB'] as const;
