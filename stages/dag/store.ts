@@ -20,7 +20,7 @@
  *   objects/ab/<sha256>     objects of at least LOOSE_BYTES, one file each, 0444
  *   packs/<sha256>.pack     smaller objects, one file for each group commit, 0444; the log says which object lies where
  *   records/<run>.ndjson    the log: one append-only segment for each run that computed something (log.ts)
- *   aside/                  damaged bytes, kept with the reason, for a person to look at
+ *   aside/                  damaged bytes and lists, kept with the reason, for a person to look at
  *   leases/, holders/       who is computing what now (leases.ts)
  *   cited/<run>.json.gz     what a run's results were (cited.ts)
  *   kept/<name>.json.gz     the same, of a run that gc must leave whole
