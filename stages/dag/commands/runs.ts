@@ -1,7 +1,7 @@
 /** `runs`: past runs that computed something, newest first. */
 import { EXIT } from '../command.ts';
 import { openStoreOf } from '../ground.ts';
-import { keptRuns } from '../kept.ts';
+import { isOfCells, keptRuns } from '../kept.ts';
 import { processState } from '../process-id.ts';
 import { count, duration, grouped } from '../words.ts';
 import type { Command } from '../command.ts';
@@ -44,7 +44,7 @@ const runs: Command = {
           print(JSON.stringify({ run: one.run, startedAt: one.startedAt, ...(one.endedAt === undefined ? {} : { endedAt: one.endedAt, durationMs: Date.parse(one.endedAt) - Date.parse(one.startedAt) }), command: commandOf(one), state, computed: done, failed, computedMs: Math.round(ms), ...(one.counts === undefined ? {} : { counts: one.counts }), machine: one.machine, kept: names }));
         } else {
           const took = one.endedAt === undefined ? '' : ` in ${duration(Date.parse(one.endedAt) - Date.parse(one.startedAt))}`;
-          print(`${one.run}  ${one.startedAt.slice(0, 16).replace('T', ' ')} UTC  ${commandOf(one)}: ${grouped(done)} computed${failed > 0 ? `, ${grouped(failed)} failed` : ''}${took}${state === 'ended' ? '' : `, ${state}`}${names.length === 0 ? '' : `; kept as ${names.join(', ')}`}`);
+          print(`${one.run}  ${one.startedAt.slice(0, 16).replace('T', ' ')} UTC  ${commandOf(one)}${isOfCells(one) ? `: ${grouped(done)} computed${failed > 0 ? `, ${grouped(failed)} failed` : ''}` : ''}${took}${state === 'ended' ? '' : `, ${state}`}${names.length === 0 ? '' : `; kept as ${names.join(', ')}`}`);
         }
       }
       for (const one of others) print(values['json'] === true ? JSON.stringify({ run: one.run ?? null, kept: [one.name] }) : keptLine(one));
