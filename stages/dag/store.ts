@@ -1,7 +1,7 @@
 /**
  * The store: what was computed, from what, and the proof of both. One folder, no daemon, no database, no lock to clear by hand.
  *
- * Invariants (test/dag/store.test.ts holds one test for each):
+ * Invariants (test/dag/store.test.ts holds one test for each; check, keep and formats.test.ts hold more of 3, 5 and 7):
  *  1. An object's name is the sha256 of its bytes; objects are read-only, written under a temporary name, synced, then renamed.
  *  2. A record is committed only after all its outputs are in the store. What is not committed never happened.
  *  3. A torn, truncated or flipped object is noticed before a consumer uses it, set aside, and made again; never silently used.

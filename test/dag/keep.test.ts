@@ -70,7 +70,10 @@ test('runs tells of a failure, and of a run that was cut off', async (context) =
   assert.is((await runsOf(project))[0]!.state, 'running');
   program.process.kill('SIGKILL');
   await program.ended;
-  assert.is((await runsOf(project))[0]!.state, 'cut off');
+  const [cut] = await runsOf(project);
+  assert.is(cut!.state, 'cut off');
+  assert.match(await say(project, 'keep', 'last', '--as', 'rest'), new RegExp(`^\\d+ cells? of run ${cut!.run} (is|are) kept as rest\\. It wrote no report\\.$`), 'what it had committed');
+  assert.match(await say(project, 'render', 'rest', '--to', project.path('new')), /wrote no report: it computed only a part, or did not end$/);
 });
 
 test('keep: the present state, or a past run by a part of its id, or the last', async (context) => {

@@ -1,7 +1,7 @@
 /** `check`: every byte of the store, hashed again. */
 import { EXIT } from '../command.ts';
 import { listedIn, readCitations } from '../cited.ts';
-import { openStoreOf } from '../ground.ts';
+import { announceUse, openStoreOf } from '../ground.ts';
 import { setCitationsAside } from '../kept.ts';
 import { byteSize, count, grouped } from '../words.ts';
 import type { Command } from '../command.ts';
@@ -24,6 +24,7 @@ const check: Command = {
     const json = values['json'] === true;
     const store = openStoreOf(pipeline);
     try {
+      await announceUse(store);
       let [hashed, lastMs] = [0, performance.now()];
       const report = await store.check((bytes) => {
         hashed += bytes;
