@@ -118,7 +118,7 @@ class Run {
     try {
       await noteCitations(this.#pipeline, this.#store, this.#startedAt, this.#outcomes, interrupted ? [] : this.#exported);
     } finally {
-      await this.#store.close(this.#counts(), interrupted);
+      await this.#store.close({ ...this.#counts(), ...(interrupted ? { interrupted: true } : {}) });
     }
   }
 

@@ -279,10 +279,10 @@ class DiskStore implements Store {
     return this.#writer.started;
   }
 
-  async close(counts?: RunCounts, interrupted = false): Promise<void> {
+  async close(counts?: RunCounts): Promise<void> {
     try {
       await this.flush();
-      if (counts !== undefined) await this.#end(counts, interrupted);
+      if (counts !== undefined) await this.#end(counts);
     } finally {
       await this.leases.close();
       await this.#writer.close();
@@ -291,9 +291,9 @@ class DiskStore implements Store {
     }
   }
 
-  async #end(counts: RunCounts, interrupted: boolean): Promise<void> {
+  async #end(counts: RunCounts): Promise<void> {
     const entries: LogEntry[] = this.untoldDamage().map(({ file, offset }) => ({ kind: 'noted', body: { file, offset, at: timestamp() } }));
-    if (this.wrote || entries.length > 0) entries.push({ kind: 'end', body: { run: this.run, endedAt: timestamp(), counts, ...(interrupted ? { interrupted: true as const } : {}) } });
+    if (this.wrote || entries.length > 0) entries.push({ kind: 'end', body: { run: this.run, endedAt: timestamp(), counts } });
     if (entries.length === 0) return;
     const written = Promise.all([this.#commits.add(new Map(), entries), this.#commits.flush()]);
     // A store that cannot be written keeps what it has: the lines are told of again by the next run.

@@ -12,8 +12,8 @@ type Files = { readonly [file: string]: string };
 
 /** What a line of each kind holds besides its checksum. */
 export interface LogBodies {
-  readonly run: Omit<RunSummary, 'endedAt' | 'counts' | 'interrupted'> & { readonly format: number };
-  readonly end: { readonly run: string; readonly endedAt: string; readonly counts: RunCounts; readonly interrupted?: true };
+  readonly run: Omit<RunSummary, 'endedAt' | 'counts'> & { readonly format: number };
+  readonly end: { readonly run: string; readonly endedAt: string; readonly counts: RunCounts };
   readonly pack: { readonly pack: Sha256; readonly bytes: number; readonly objects: readonly (readonly [Sha256, number, number])[] };
   readonly closure: { readonly hash: string; readonly files: Files };
   readonly decision: Decision;
@@ -79,7 +79,7 @@ export class LogIndex {
       });
       case 'end': return this.#applyIf(isEnd, line.parse(), body => {
         const run = this.#runs.get(body.run);
-        if (run !== undefined) this.#runs.set(body.run, { ...run, endedAt: body.endedAt, counts: body.counts, ...(body.interrupted === true ? { interrupted: true } : {}) });
+        if (run !== undefined) this.#runs.set(body.run, { ...run, endedAt: body.endedAt, counts: body.counts });
       });
       case 'closure':
       case 'decision':

@@ -58,7 +58,14 @@ export interface Decision {
   readonly decidedAt: string;
 }
 
-export interface RunCounts { readonly ran: number; readonly cached: number; readonly failed: number; readonly skipped: number }
+export interface RunCounts {
+  readonly ran: number;
+  readonly cached: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** A person or the system asked it to stop. */
+  readonly interrupted?: true;
+}
 
 /** A past run that computed something. Without `counts` it is still going on, or was killed. */
 export interface RunSummary {
@@ -66,8 +73,6 @@ export interface RunSummary {
   readonly startedAt: string;
   readonly endedAt?: string;
   readonly counts?: RunCounts;
-  /** It was asked to stop before it was through. */
-  readonly interrupted?: true;
   /** The process that wrote it (process-id.ts); undefined in segments that do not name it. */
   readonly process?: string;
   /** The machine's label and description as of then. */
@@ -267,7 +272,7 @@ export interface Store {
    * Flushes; with `counts`, notes the run's end if it committed anything, and the damaged lines that it has told of; gives leases back;
    * saves caches (a failure to save those is silent).
    */
-  close(counts?: RunCounts, interrupted?: boolean): Promise<void>;
+  close(counts?: RunCounts): Promise<void>;
 }
 
 export interface StoreOptions {

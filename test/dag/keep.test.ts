@@ -70,9 +70,14 @@ test('runs tells of a failure, and of a run that was cut off', async (context) =
   assert.is((await runsOf(project))[0]!.state, 'running');
   program.process.kill('SIGKILL');
   await program.ended;
-  const [cut] = await runsOf(project);
+  await withStore(project.path('.bitwidth'), async (store) => {
+    await store.commit(draftOf('stopped'), { out: Buffer.from('x') });
+    await store.close({ ran: 1, cached: 0, failed: 0, skipped: 3, interrupted: true });
+  });
+  const [stopped, cut] = await runsOf(project);
+  assert.is(stopped!.state, 'interrupted');
   assert.is(cut!.state, 'cut off');
-  assert.match(await say(project, 'keep', 'last', '--as', 'rest'), new RegExp(`^\\d+ cells? of run ${cut!.run} (is|are) kept as rest\\. It wrote no report\\.$`), 'what it had committed');
+  assert.match(await say(project, 'keep', cut!.run, '--as', 'rest'), new RegExp(`^\\d+ cells? of run ${cut!.run} (is|are) kept as rest\\. It wrote no report\\.$`), 'what it had committed');
   assert.match(await say(project, 'render', 'rest', '--to', project.path('new')), /wrote no report: it computed only a part, or did not end$/);
 });
 

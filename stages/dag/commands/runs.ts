@@ -65,8 +65,8 @@ function keptLine({ name, run, damage }: Kept): string {
 }
 
 /** `cut off`: its process ended without a word (a kill, a power cut). */
-function stateOf({ endedAt, interrupted, process }: RunSummary): 'ended' | 'interrupted' | 'running' | 'cut off' {
-  if (endedAt !== undefined) return interrupted === true ? 'interrupted' : 'ended';
+function stateOf({ endedAt, counts, process }: RunSummary): 'ended' | 'interrupted' | 'running' | 'cut off' {
+  if (endedAt !== undefined) return counts?.interrupted === true ? 'interrupted' : 'ended';
   return process !== undefined && processState(process) === 'alive' ? 'running' : 'cut off';
 }
 
