@@ -36,10 +36,11 @@ export const run: Run = async (cells, io) => {
     const items = input?.kind === 'records' ? input.items : [];
     const schema = text(await io.input(cell, 'schema'));
     const context = await gatherContext(schema, await readTables([cell], io), items, io);
+    const accepted = new Set(JSON.parse(text(await io.input(cell, 'accepted'))) as readonly string[]);
     const tree = new Map<string, string>();
     for (const item of items) {
       const path = cellPath(item.cell);
-      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context) }));
+      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context, accepted) }));
       if (tree.size % 500 === 0) io.progress(tree.size, items.length, 'pages');
     }
     await io.commit(cell.id, { pages: { tree } });
@@ -73,9 +74,9 @@ async function gatherContext(schema: string, ndjson: ReadonlyMap<string, Uint8Ar
   }
 }
 
-function body(item: CellProvenance, context: Context): Html {
+function body(item: CellProvenance, context: Context, accepted: ReadonlySet<string>): Html {
   const { record } = item;
-  return html`${lead(item)}
+  return html`${lead(item)}${waiver(item, accepted)}
 <h2>Compute it again</h2>
 <pre>npx bitwidth run ${shellWord(item.cell)}</pre>
 <p class="note">In a clone of the project after <code>npm ci</code>; what it needs is computed first. A result that is there already is kept.</p>
@@ -115,6 +116,25 @@ ${failure?.hint ? html`<p>What to do: ${failure.hint}</p>` : ''}`;
   const kind = item.determinism === 'measured' ? 'Measured on one machine; another machine gives other numbers.'
     : item.determinism === 'fetched' ? 'Fetched from outside and held to its sha256.' : 'Exact: the same inputs and code give the same bytes on every machine.';
   return html`<p class="lead">${kind}</p>`;
+}
+
+/** That a result stands although something changed, or rests on one that does. */
+function waiver({ cell, waiver: own, inputs: from }: CellProvenance, accepted: ReadonlySet<string>): Html {
+  if (own) {
+    return html`
+<section class="waiver"><h2 id="accepted">Accepted after a change</h2>
+<p>This result is from before a change that a person judged harmless; it was not computed again.</p>
+<dl class="facts-list"><dt>what changed</dt><dd>${own.causes.map((cause) => html`${cause}<br>`)}</dd>
+<dt>why it is harmless</dt><dd>${literal(own.because)}</dd>
+<dt>accepted by</dt><dd>${literal(own.by)}, ${literal(utcMinute(own.at))}</dd>
+<dt>sample</dt><dd>${literal(String(own.sampled))} of ${literal(String(own.cells))} cells were computed again first, and came out equal</dd>
+<dt>waiver</dt><dd>${literal(own.id)}</dd></dl></section>`;
+  }
+  if (!accepted.has(cell)) return html``;
+  const origins = [...new Set(Object.values(from).flat().flatMap((one) => one.cell ?? []))].filter((one) => accepted.has(one));
+  return html`
+<section class="waiver"><h2 id="accepted">Rests on accepted results</h2>
+<p>It is computed from results that stand although something changed: ${origins.slice(0, MOST_LINKS).map((one, i) => html`${i > 0 ? ', ' : ''}${link(`${cellPath(one)}#accepted`, one)}`)}${origins.length > MOST_LINKS ? html` and others` : ''}.</p></section>`;
 }
 
 /** A single-quoted word for a shell, where quoting is needed at all. */

@@ -13,6 +13,8 @@
 export interface PageState {
   /** '' for pages at the site's root, '../' for those one folder down. */
   readonly root: string;
+  /** Cells whose numbers stand under a waiver, and whether the page shows one. */
+  readonly accepted: { readonly cells: ReadonlySet<string>; shown: boolean };
   /** Element ids given so far: the first occurrence of a number carries its id. */
   readonly ids: Set<string>;
   /** Glossary terms linked so far: the first use of each links. */
@@ -23,9 +25,11 @@ export interface PageState {
   readonly tables: { count: number };
 }
 
-/** @param root '' or '../': how the page reaches the site's root. */
-export function pageState(root: string): PageState {
-  return { root, ids: new Set(), terms: new Set(), derived: new Map(), tables: { count: 0 } };
+const NONE: ReadonlySet<string> = new Set();
+
+/** @param root '' or '../': how the page reaches the site's root. @param accepted cells whose numbers stand under a waiver. */
+export function pageState(root: string, accepted: ReadonlySet<string> = NONE): PageState {
+  return { root, accepted: { cells: accepted, shown: false }, ids: new Set(), terms: new Set(), derived: new Map(), tables: { count: 0 } };
 }
 
 type Part = string | ((page: PageState) => string);

@@ -25,7 +25,7 @@ export const reportBoundaries = { 'reports/pages.ts': 'register' } as const;
 const pageStage = stage({ name: 'page', title: 'Draw the pages of the report', determinism: 'exact', module: 'reports/render.ts', outputs: ['page'] });
 // Pages that show durations and machines: their bytes may differ between runs whose results are the same.
 const runPageStage = stage({ ...pageStage, name: 'run-page', title: 'Draw the pages about this run', unstableOutputs: ['page'] });
-const tallyStage = stage({ name: 'tally', title: 'List the cells without a result', determinism: 'exact', module: 'reports/tally.ts', outputs: ['failed', 'counts'], where: 'in-process' });
+const tallyStage = stage({ name: 'tally', title: 'List the cells without a result', determinism: 'exact', module: 'reports/tally.ts', outputs: ['failed', 'counts', 'accepted'], where: 'in-process' });
 const cellPagesStage = stage({ name: 'cell-pages', title: 'Draw a page for each cell', determinism: 'exact', module: 'reports/cell-pages.ts', outputs: ['pages'], unstableOutputs: ['pages'] });
 const exportsStage = stage({ name: 'exports', title: 'Write the tables as Parquet and CSV', determinism: 'exact', module: 'reports/exports.ts', outputs: ['files', 'sizes'] });
 const databaseStage = stage({ name: 'database', title: 'Write the tables as DuckDB', determinism: 'exact', module: 'reports/database.ts', outputs: ['database', 'sizes'], unstableOutputs: ['database'] });
@@ -49,12 +49,12 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
     const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : [{}];
     return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
       params: { page: page.name, ...point },
-      inputs: { ...of(page.tables), failed: output(tally, 'failed'), ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
+      inputs: { ...of(page.tables), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
       // Those that wait for the exports keep no other waiting.
       uses: [`reports/pages/${page.name}.ts`], batch: page.sizes ? 'pages with sizes' : 'pages', work: 1.5,
     }));
   });
-  const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), records: records(options.cells) }, work: options.cells.length / 100 });
+  const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), records: records(options.cells) }, work: options.cells.length / 100 });
   const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js'), schema } });
   return {
     cells: [tally, ...exported, database, ...pageCells, cellPages, assets],

@@ -19,10 +19,13 @@ const FOOTER: readonly (readonly [path: string, title: string])[] = [
   ['data.html', 'Data'], ['dag.html', 'This run'], ['failures.html', 'Failed and missing'], ['glossary.html', 'Glossary'],
 ];
 
-/** A whole page as text. `path` is from the site's root; links in it are relative, so any base path and file:// work. */
-export function writePage(path: string, content: PageContent): string {
+/**
+ * A whole page as text. `path` is from the site's root; links in it are relative, so any base path and file:// work. `accepted`: cells
+ * whose numbers stand under a waiver.
+ */
+export function writePage(path: string, content: PageContent, accepted?: ReadonlySet<string>): string {
   const root = '../'.repeat(path.split('/').length - 1);
-  const page = pageState(root);
+  const page = pageState(root, accepted);
   const entry = ([to, title]: readonly [string, string]): Html =>
     html`<a href="${late((p) => escapeText(p.root + to))}"${path === to ? html` aria-current="page"` : ''}>${title}</a>
 `;
@@ -44,7 +47,8 @@ ${derivations}</ul></details>`.render(page);
 ${NAVIGATION.map(entry)}</nav>
 <main id="main">
 `.render(page);
-  const foot = html`
+  const foot = html`${page.accepted.shown ? html`<p class="note">† Computed, it or what it is computed from, before a change of the code or of an input that a person judged harmless: the page of its cell says who, when and why.</p>
+` : ''}
 </main>
 <footer class="foot"><nav aria-label="About this report">${FOOTER.map((item, i) => html`${i > 0 ? ' · ' : ''}${link(item[0], item[1])}`)}</nav>
 <p>Every number links to the cell that computed it. Exact numbers have the same bytes on every machine; measured ones name theirs.</p></footer>

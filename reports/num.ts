@@ -158,7 +158,9 @@ export function numberLink(bound: Pick<Bound, 'id' | 'cell'>, inner: string): Ht
     if (first) page.ids.add(bound.id);
     const table = bound.id.split('.')[0]!;
     const anchor = BULK.has(table) ? table : bound.id;
-    return `<a class="num"${first ? ` id="${escapeText(bound.id)}"` : ''} href="${escapeText(`${page.root}${cellPath(bound.cell)}#${anchor}`)}">${inner}</a>`;
+    const waived = page.accepted.cells.has(bound.cell);
+    page.accepted.shown ||= waived;
+    return `<a class="num"${first ? ` id="${escapeText(bound.id)}"` : ''} href="${escapeText(`${page.root}${cellPath(bound.cell)}#${anchor}`)}">${inner}${waived ? '<sup title="stands under a waiver">†</sup>' : ''}</a>`;
   });
 }
 

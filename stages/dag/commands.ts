@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { EXIT } from './command.ts';
 import type { Command, CommandOption } from './command.ts';
 import { ConfigurationError, isConfigurationError } from './declare.ts';
+import { StoreUnwritable } from './errors.ts';
 import { closest } from './words.ts';
 import type { Pipeline } from './types.ts';
 
@@ -15,6 +16,12 @@ const REGISTER: { readonly [name: string]: Entry } = {
   plan: { summary: 'Show what a run would compute, why, and how long it would take', load: () => import('./commands/plan.ts') },
   why: { summary: 'Explain why a cell ran, and what would happen to it now', load: () => import('./commands/why.ts') },
   reproduce: { summary: 'Compute results once more and compare them, bit for bit', load: () => import('./commands/reproduce.ts') },
+  check: { summary: 'Hash the whole store again; set aside what is damaged', load: () => import('./commands/check.ts') },
+  runs: { summary: 'List past runs, and what is kept', load: () => import('./commands/runs.ts') },
+  keep: { summary: 'Pin what a run computed, under a name', load: () => import('./commands/keep.ts') },
+  render: { summary: 'Write the report of a kept run again', load: () => import('./commands/render.ts') },
+  gc: { summary: 'Remove from the store what nothing needs', load: () => import('./commands/gc.ts') },
+  accept: { summary: 'Keep results after a change that you judge harmless', load: () => import('./commands/accept.ts') },
   doctor: { summary: 'Show what is there, what is missing, and what does not work', load: () => import('./commands/doctor.ts') },
   graph: { summary: 'Draw the stages and what flows between them', load: () => import('./commands/graph.ts') },
 };
@@ -56,6 +63,10 @@ export async function commandLine(source: PipelineSource, argv: readonly string[
     const terminal = options.print === undefined && process.stdout.isTTY === true && process.env['TERM'] !== 'dumb';
     return await command.run({ pipeline, values, positionals, print, terminal });
   } catch (error) {
+    if (error instanceof StoreUnwritable) {
+      complain(`${error.message}; ${error.hint}`);
+      return EXIT.failed;
+    }
     if (!isConfigurationError(error)) throw error;
     complain(error.message);
     return EXIT.wrong;

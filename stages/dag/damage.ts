@@ -1,4 +1,4 @@
-/** What is done about damaged objects: looked at, set aside, and counted. */
+/** What is done about damaged objects: looked at, and set aside. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { ensureFolder, wrapErrors } from './disk.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
@@ -8,7 +8,6 @@ import { readObject } from './objects.ts';
 import type { ObjectPlaces } from './objects.ts';
 import type { OutputReader } from './output-reader.ts';
 import type { LogIndex } from './records.ts';
-import type { CheckReport, DamageFinding } from './store.ts';
 import { timestamp } from './timestamp.ts';
 import type { InputHandle, Sha256 } from './types.ts';
 
@@ -44,7 +43,8 @@ export async function setAside(options: DamageOptions, sha: Sha256, why: string)
   return cells;
 }
 
-async function asideFromPack(options: DamageOptions, handle: InputHandle, pack: Sha256, why: string): Promise<void> {
+/** Copies the bytes at one place of a pack and condemns the place. */
+export async function asideFromPack(options: DamageOptions, handle: InputHandle, pack: Sha256, why: string): Promise<void> {
   const copy = await asidePath(options, handle.sha256);
   const bytes = (await readFile(handle.path)).subarray(handle.offset, handle.offset + handle.bytes);
   await writeFile(copy, bytes, { mode: 0o400 });
@@ -52,7 +52,8 @@ async function asideFromPack(options: DamageOptions, handle: InputHandle, pack: 
   await options.commits.add(new Map(), [{ kind: 'aside', body: { sha256: handle.sha256, pack, offset: handle.offset, what: why, at: timestamp() } }]);
 }
 
-async function asideLoose(options: DamageOptions, sha: Sha256, why: string): Promise<void> {
+/** Moves the file of an object. */
+export async function asideLoose(options: DamageOptions, sha: Sha256, why: string): Promise<void> {
   const copy = await asidePath(options, sha);
   const loose = options.places.loosePath(sha);
   try {
@@ -69,7 +70,7 @@ async function asideLoose(options: DamageOptions, sha: Sha256, why: string): Pro
   await options.commits.add(new Map(), [{ kind: 'aside', body: { sha256: sha, what: why, at: timestamp() } }]);
 }
 
-async function asidePath({ folder }: DamageOptions, sha: Sha256): Promise<string> {
+export async function asidePath({ folder }: DamageOptions, sha: Sha256): Promise<string> {
   await ensureFolder(`${folder}/aside`);
   return `${folder}/aside/${sha}.${timestamp().replace(/\D/g, '').slice(0, 17)}`;
 }
@@ -86,33 +87,6 @@ function citationsOf({ index, outputs }: DamageOptions, sha: Sha256): { readonly
     }
   }
   return { cells: [...cells], bytes };
-}
-
-/** Store.check. */
-export async function checkObjects(options: DamageOptions, onObject?: (bytes: number) => void): Promise<Omit<CheckReport, 'damagedLines'>> {
-  const { index, outputs, places } = options;
-  const newest = new Set(index.newest());
-  const records = index.records();
-  const cited = new Map<Sha256, { readonly bytes: number; readonly cells: Set<string>; needed: boolean }>();
-  for (const record of records) {
-    for (const output of outputs.citedBy(record)) {
-      const entry = cited.get(output.sha256) ?? { bytes: output.bytes, cells: new Set(), needed: false };
-      entry.cells.add(record.cell);
-      entry.needed ||= newest.has(record);
-      cited.set(output.sha256, entry);
-    }
-  }
-  const damagedObjects: DamageFinding[] = [];
-  let total = 0;
-  for (const [sha, { bytes, cells, needed }] of cited) {
-    const handle = places.find(sha, bytes);
-    const fault = handle === undefined ? 'it is not in the store' : await faultOf(handle);
-    // What only superseded records cite may be gone; what is there must be sound.
-    if (fault !== undefined && (needed || handle !== undefined)) damagedObjects.push({ sha256: sha, what: fault, cells: [...cells] });
-    total += bytes;
-    onObject?.(bytes);
-  }
-  return { objects: cited.size, bytes: total, records: records.length, damagedObjects };
 }
 
 /** What is wrong with an object's bytes; undefined when nothing is. */

@@ -7,12 +7,13 @@ import { keyOf, partsHash } from './key.ts';
 import { nearest, reasonsFor } from './reasons.ts';
 import { revocationText } from './revoked.ts';
 import type { Ground } from './ground.ts';
+import type { Waiver } from './waivers.ts';
 import type { Cell, CellRecord, Failure, FailureCode, InputRef, KeyFields, Reason, Sha256, Stage } from './types.ts';
 
 /** How a cell ended, as its readers see it. */
 export type Outcome =
   /** One record; of a `measured` cell the newest of each machine, ordered by machine label. */
-  | { readonly kind: 'done'; readonly records: readonly CellRecord[] }
+  | { readonly kind: 'done'; readonly records: readonly CellRecord[]; /** By which they count although something changed. */ readonly waiver?: Waiver }
   /** `origin`: the cell whose own failure this is. */
   | { readonly kind: 'failed'; readonly failure: Failure; readonly origin: string; readonly record?: CellRecord };
 
@@ -47,6 +48,12 @@ export function decide(cell: Cell, ground: Ground, outcomeOf: (cell: string) => 
   if (options.measure(cell)) return run([{ field: 'asked for with --measure' }]);
   const records = recordsOf(cell.stage, key, ground);
   if (records.length > 0) return { kind: 'done', records };
+
+  const waived = ground.waived(key);
+  if (waived !== undefined) {
+    const earlier = recordsOf(cell.stage, waived.counts, ground);
+    if (earlier.length > 0) return { kind: 'done', records: earlier, waiver: waived.waiver };
+  }
 
   const failed = ground.store.failed(key);
   if (failed?.failure !== undefined) {
@@ -122,7 +129,7 @@ function inputHash(input: InputRef, ground: Ground, outcomeOf: (cell: string) =>
       if (outcome.kind === 'failed') return { name: id, content: missing(outcome.failure) };
       const unstable = ground.cell(id).stage.unstableOutputs ?? [];
       return { name: id, content: canonicalJson(outcome.records.map(({ key, outputs }) =>
-        [key, ...Object.keys(outputs).filter((output) => !unstable.includes(output)).sort().map((output) => `${output} ${outputs[output]!.sha256}`)])) };
+        [key, ...Object.keys(outputs).filter((output) => !unstable.includes(output)).sort().map((output) => `${output} ${outputs[output]!.sha256}`), ...(outcome.waiver === undefined ? [] : [`waiver ${outcome.waiver.id}`])])) };
     }));
   }
 }

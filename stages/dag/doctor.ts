@@ -41,7 +41,7 @@ async function formatCheck(pipeline: Pipeline, exists: boolean): Promise<DoctorI
   try {
     const store = openStoreOf(pipeline);
     const records = store.records().length;
-    const damaged = store.damagedLines().filter(({ what }) => what !== 'torn').length;
+    const damaged = store.untoldDamage().length;
     await store.close();
     if (damaged > 0) return { name: 'store', state: 'broken', what: `${count(damaged, 'line')} of its log cannot be trusted`, hint: 'the command run computes again what stood there' };
     return { name: 'store', state: 'ok', what: `format ${STORE_FORMAT}, ${count(records, 'record')}` };

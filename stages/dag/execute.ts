@@ -3,12 +3,15 @@
  * first lets running cells be committed, the second stops at once; no process outlives it either way.
  */
 import { randomInt } from 'node:crypto';
+import { noteCitations } from './cited.ts';
 import { DamagedObject } from './errors.ts';
 import { exportFolder } from './export-folder.ts';
-import { openStoreOf, readGround } from './ground.ts';
+import { announceUse, openStoreOf, readGround } from './ground.ts';
 import { notify } from './notify.ts';
 import { Pass } from './schedule.ts';
 import { onSignals } from './signals.ts';
+import { timestamp } from './timestamp.ts';
+import { count } from './words.ts';
 import type { Outcome } from './decide.ts';
 import type { Progress } from './progress.ts';
 import type { CellStatus } from './progress.ts';
@@ -44,6 +47,7 @@ export async function execute(pipeline: Pipeline, options: RunOptions, progress:
   const run = new Run(pipeline, store, options, progress);
   const ignoreSignals = onSignals(() => run.interrupt());
   try {
+    await announceUse(store);
     await run.untilSettled();
   } finally {
     ignoreSignals();
@@ -67,6 +71,9 @@ class Run {
   #pass: Pass | undefined;
   #interrupts = 0;
   #incomplete = false;
+  readonly #startedAt = timestamp();
+  /** Folders that were written in full. */
+  readonly #exported: FolderExport[] = [];
 
   constructor(pipeline: Pipeline, store: Store, options: RunOptions, progress: Progress) {
     this.#pipeline = pipeline;
@@ -77,6 +84,8 @@ class Run {
       progress.cell(cell, outcome, status);
     } };
     const { targets, resources: { jobs }, force, measure, retryFailed } = options;
+    const damage = store.untoldDamage().length;
+    if (damage > 0) progress.warn(`${count(damage, 'line')} of the log cannot be trusted and ${damage === 1 ? 'is' : 'are'} ignored: what stood there counts as never computed`);
     store.describeRun({ targets, jobs, force, measure, retryFailed });
   }
 
@@ -109,7 +118,12 @@ class Run {
   }
 
   async close(): Promise<void> {
-    await this.#store.close({ ...this.#counts(), ...(this.#interrupts > 0 ? { interrupted: true } : {}) });
+    const interrupted = this.#interrupts > 0;
+    try {
+      await noteCitations(this.#pipeline, this.#store, this.#startedAt, this.#outcomes, interrupted ? [] : this.#exported);
+    } finally {
+      await this.#store.close({ ...this.#counts(), ...(interrupted ? { interrupted: true } : {}) });
+    }
   }
 
   async report(durationMs: number): Promise<RunResult> {
@@ -154,9 +168,11 @@ class Run {
 
   async #export(): Promise<{ readonly sha256: Sha256; readonly what: string } | undefined> {
     if (this.#interrupts > 0) return undefined;
+    this.#exported.length = 0;
     for (const folder of this.#exportsSelected()) {
       try {
         this.#progress.exported(await exportFolder(this.#pipeline.root, folder, this.#store, (cell) => this.#outcomes.get(cell)!));
+        this.#exported.push(folder);
       } catch (error) {
         if (error instanceof DamagedObject) return error;
         if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;

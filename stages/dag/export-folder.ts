@@ -41,14 +41,26 @@ export async function exportFolder(root: string, { to, from }: FolderExport, sto
   for (const [path, handle] of wanted) {
     const target = join(folder, path);
     const known = lastFiles.get(path);
-    if ((known === undefined || known !== identityOf(target, handle.sha256)) && !await holds(target, handle)) {
-      writeWhole(target, await store.read(handle));
-      written++;
-    }
+    if ((known === undefined || known !== identityOf(target, handle.sha256)) && await write(target, handle, store)) written++;
     memo.set(`file ${path}`, identityOf(target, handle.sha256) ?? '');
   }
   saveCache(memoPath, memo);
   return { to, files: wanted.size, written, removed };
+}
+
+/** Writes a folder's files once, and remembers nothing. Throws DamagedObject, and the file system's error. */
+export async function copyFolder(folder: string, { to, from }: FolderExport, store: Store, outcomeOf: (cell: string) => Outcome): Promise<{ readonly files: number; readonly written: number }> {
+  const files = filesOf(to, outputsOf(from, store, outcomeOf), store);
+  let written = 0;
+  for (const [path, handle] of files) if (await write(join(folder, path), handle, store)) written++;
+  return { files: files.size, written };
+}
+
+/** Writes one file, unless it has these bytes already. */
+async function write(target: string, handle: InputHandle, store: Store): Promise<boolean> {
+  if (await holds(target, handle)) return false;
+  writeWhole(target, await store.read(handle));
+  return true;
 }
 
 interface NamedOutput { readonly name: string; readonly record: OutputRecord }

@@ -2,12 +2,13 @@
 import { join } from 'node:path';
 import { CodeIdentities } from './code-identity.ts';
 import { ConfigurationError } from './declare.ts';
-import { CodeIdentityError, StoreTooNew } from './errors.ts';
+import { CodeIdentityError, StoreTooNew, StoreUnwritable } from './errors.ts';
 import { openStore } from './open-store.ts';
 import { DEFAULT_STORE } from './pipeline.ts';
 import type { CodeIdentity } from './code-identity.ts';
 import type { Store } from './store.ts';
-import type { Cell, InputHandle, Pipeline } from './types.ts';
+import type { Waived } from './waivers.ts';
+import type { Cell, InputHandle, Pipeline, Sha256 } from './types.ts';
 
 export interface Ground {
   readonly pipeline: Pipeline;
@@ -17,6 +18,8 @@ export interface Ground {
   /** A file of the project, with its hash; undefined when it is missing or cannot be read. */
   fileOf(path: string): InputHandle | undefined;
   codeOf(cell: Cell): CodeIdentity;
+  /** A waiver that covers work of this key. */
+  waived(key: Sha256): Waived | undefined;
 }
 
 /** Absolute path of the pipeline's store. */
@@ -31,6 +34,17 @@ export function openStoreOf(pipeline: Pipeline): Store {
   } catch (error) {
     if (error instanceof StoreTooNew) throw new ConfigurationError(error.message);
     throw error;
+  }
+}
+
+/** Keeps `gc` from removing what this process is about to use. From a store that cannot be written nothing is removed either. */
+export async function announceUse(store: Store): Promise<void> {
+  try {
+    await store.leases.announce();
+    // What was moved or removed since the store was opened.
+    store.refresh();
+  } catch (error) {
+    if (!(error instanceof StoreUnwritable)) throw error;
   }
 }
 
@@ -62,6 +76,7 @@ export async function readGround(pipeline: Pipeline, store: Store, cells: readon
     cell: (id) => byId.get(id)!,
     fileOf: (path) => files.get(path),
     codeOf: (cell) => code.get(codeName(cell))!,
+    waived: (key) => store.waived(key),
   };
 }
 

@@ -9,7 +9,7 @@
 import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { wrapErrors } from './disk.ts';
 import { ownProcessId, processState } from './process-id.ts';
-import { isSha256 } from './sha256.ts';
+import { isSha256, sha256 } from './sha256.ts';
 import type { LeaseHolder, Leases } from './store.ts';
 import { timestamp } from './timestamp.ts';
 import type { Sha256 } from './types.ts';
@@ -19,6 +19,11 @@ const BEAT_MS = 5_000;
 const STALE_MS = 30_000;
 /** By our monotonic clock: a jump of a wall clock makes no holder dead. */
 const WATCH_MS = 2 * BEAT_MS;
+/** Whoever uses the store from elsewhere is believed to go on for so long after a beat: a removal can wait, what it removes is gone. */
+const GONE_MS = 10 * 60_000;
+const POLL_MS = 100;
+/** The lease of the one process that may remove objects. */
+const REMOVAL = sha256('removal of objects');
 const TAKEOVER = '.takeover';
 const LEASE_NAME = /^[0-9a-f]{64}(\.takeover)*$/;
 
@@ -69,6 +74,23 @@ export class FileLeases implements Leases {
   async holderOf(key: Sha256): Promise<LeaseHolder | undefined> {
     const holder = await this.#holderOf(key);
     return holder === undefined || await this.#isDead(holder) ? undefined : holder;
+  }
+
+  async announce(): Promise<void> {
+    await wrapErrors(() => this.#ready());
+    for (;;) {
+      const remover = await this.#holderOf(REMOVAL);
+      if (remover === undefined || remover.id === this.id || await this.#isDead(remover)) return;
+      await new Promise(resolve => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  async alone(): Promise<readonly LeaseHolder[]> {
+    const remover = await this.acquire(REMOVAL);
+    if (remover !== undefined) return [remover];
+    const others = await this.#others();
+    if (others.length > 0) await this.release(REMOVAL);
+    return others;
   }
 
   async held(): Promise<readonly { readonly key: Sha256; readonly holder: LeaseHolder }[]> {
@@ -169,13 +191,7 @@ export class FileLeases implements Leases {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
     }
-    try {
-      const { id, machine, pid, startedAt } = JSON.parse(text) as LeaseHolder;
-      if ([id, machine, startedAt].every(field => typeof field === 'string')) return { id, machine, pid, startedAt };
-    } catch {
-      // Falls through: half a file.
-    }
-    return { id: `unreadable-${name}`, machine: 'unknown', pid: 0, startedAt: '' };
+    return holderIn(text, `unreadable-${name}`);
   }
 
   async #isDead(holder: LeaseHolder): Promise<boolean> {
@@ -189,6 +205,21 @@ export class FileLeases implements Leases {
       return false;
     }
     return nowMs - watched.sinceMs >= WATCH_MS && (await this.#serverTimeMs()) - beatMs >= STALE_MS;
+  }
+
+  /** Who else uses the store, as far as can be told. */
+  async #others(): Promise<readonly LeaseHolder[]> {
+    const others: LeaseHolder[] = [];
+    for (const name of await readdir(`${this.#folder}/holders`).catch(() => [])) {
+      const path = `${this.#folder}/holders/${name}`;
+      if (path === this.#self) continue;
+      const state = processState(name);
+      if (state === 'dead') continue;
+      const beatMs = (await stat(path).catch(ignore('ENOENT')))?.mtimeMs;
+      if (beatMs === undefined || (state === 'elsewhere' && (await this.#serverTimeMs()) - beatMs > GONE_MS)) continue;
+      others.push(holderIn(await readFile(path, 'utf8').catch(() => ''), name));
+    }
+    return others;
   }
 
   /** Now, by the clock that stamps the files in this folder. */
@@ -224,4 +255,15 @@ function ignore(code: string): (error: NodeJS.ErrnoException) => undefined {
     if (error.code !== code) throw error;
     return undefined;
   };
+}
+
+/** A holder as it wrote itself down; `fallback` is the id of one that did not get to the end of that. */
+function holderIn(text: string, fallback: string): LeaseHolder {
+  try {
+    const { id, machine, pid, startedAt } = JSON.parse(text) as LeaseHolder;
+    if ([id, machine, startedAt].every(field => typeof field === 'string')) return { id, machine, pid, startedAt };
+  } catch {
+    // Falls through: half a file.
+  }
+  return { id: fallback, machine: 'unknown', pid: 0, startedAt: '' };
 }

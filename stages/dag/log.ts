@@ -7,7 +7,10 @@
  *   closure   a code hash and the files behind it
  *   decision  why a cell was run
  *   record    a cell's record (CellRecord)
- *   aside     a place whose bytes turned out to be damaged
+ *   aside     a place whose bytes turned out to be damaged, or an object that was found missing
+ *   removed   objects that gc removed
+ *   noted     a damaged line of some segment that was told of
+ *   waiver    keys for which earlier records go on counting; withdrawn: not any more
  *   end       the run's counts
  */
 import { closeSync, constants, fstatSync, openSync, readSync, readdirSync } from 'node:fs';
@@ -20,6 +23,7 @@ import type { LogLine } from './log-lines.ts';
 import type { DamagedLine } from './store.ts';
 
 const NEWLINE = new Uint8Array([0x0a]);
+const CELL_IN_LINE = /"cell":"([A-Za-z0-9._+=:/-]{1,200})"/;
 
 /** Reads segments, each byte once. */
 export class LogReader {
@@ -53,7 +57,10 @@ export class LogReader {
     if (bytes === undefined) return;
     const { lines, damaged, end } = readLines(bytes);
     for (const line of lines) onLine(line, file, from + line.offset);
-    for (const { offset, bytes: length } of damaged) this.damaged.push({ file, offset: from + offset, bytes: length, what: 'checksum' });
+    for (const { offset, bytes: length } of damaged) {
+      const cell = CELL_IN_LINE.exec(bytes.toString('utf8', offset, offset + length))?.[1];
+      this.damaged.push({ file, offset: from + offset, bytes: length, what: 'checksum', ...(cell === undefined ? {} : { cell }) });
+    }
     this.#read.set(file, from + end);
     if (end < bytes.length) this.#torn.set(file, { file, offset: from + end, bytes: bytes.length - end, what: 'torn' });
     else this.#torn.delete(file);

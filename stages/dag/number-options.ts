@@ -1,4 +1,4 @@
-/** Options of a command line that are whole numbers. */
+/** Options of a command line that are numbers. */
 import { availableParallelism } from 'node:os';
 import { ConfigurationError } from './declare.ts';
 import { machineMemoryBytes } from './resources.ts';
@@ -10,6 +10,19 @@ export function wholeNumber(option: string, value: string | boolean | undefined,
   const number = Number(value);
   if (value === '' || !Number.isInteger(number) || number < low || number > high) throw new ConfigurationError(`--${option} is "${value}"; it must be a whole number from ${low} to ${high}`);
   return number;
+}
+
+const MAX_SPAN_MS = 500 * 3_600_000;
+const TIME_UNITS: { readonly [unit: string]: number } = { s: 1000, min: 60_000, h: 3_600_000 };
+
+/** '90s', '10min', '1.5h' in ms. Throws ConfigurationError for what is no length of time. */
+export function timeSpan(option: string, value: string | boolean | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?(s|min|h)$/.exec(String(value)) ?? [];
+  const ms = Number(number) * TIME_UNITS[unit]!;
+  // Less than a timer takes.
+  if (number === '' || !(ms >= 1) || ms > MAX_SPAN_MS) throw new ConfigurationError(`--${option} is "${value}"; it must be a time such as 90s, 10min or 2h, up to 500h`);
+  return ms;
 }
 
 /** How many tasks run at once: `--jobs`, else one for each core. */

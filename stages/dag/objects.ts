@@ -1,6 +1,6 @@
 /** Reading objects: from packs and loose files, hashed every time. Usable without a store: a handle says where to look. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { fileSize } from './disk.ts';
 import { DamagedObject } from './errors.ts';
 import { isSha256, sha256 } from './sha256.ts';
@@ -106,14 +106,37 @@ export class ObjectPlaces {
   find(sha: Sha256, bytes: number): InputHandle | undefined {
     for (let place = this.#places.get(sha); place !== undefined; place = place.other) {
       // A pack of another size was cut or overwritten: none of its offsets can be believed.
-      if (place.bytes === bytes && !this.#isCondemned(sha, place) && this.#sizeOf(place.pack.path) === place.pack.bytes) {
+      if (place.bytes === bytes && !this.#isCondemned(sha, place) && this.sizeOf(place.pack.path) === place.pack.bytes) {
         return { sha256: sha, bytes, path: place.pack.path, offset: place.offset };
       }
     }
     // Where a name becomes a path, it must be one: records may come from elsewhere.
     if (!isSha256(sha)) return undefined;
     const path = this.loosePath(sha);
-    return this.#sizeOf(path) === bytes ? { sha256: sha, bytes, path, offset: 0 } : undefined;
+    return this.sizeOf(path) === bytes ? { sha256: sha, bytes, path, offset: 0 } : undefined;
+  }
+
+  /** All that the log says to lie in packs, pack by pack, but for the places that were condemned. */
+  packs(): ReadonlyMap<Sha256, { readonly bytes: number; readonly objects: readonly { readonly sha256: Sha256; readonly offset: number; readonly bytes: number }[] }> {
+    const packs = new Map<Sha256, { readonly bytes: number; readonly objects: { readonly sha256: Sha256; readonly offset: number; readonly bytes: number }[] }>();
+    for (const [sha256, first] of this.#places) {
+      for (let place: PackPlace | undefined = first; place !== undefined; place = place.other) {
+        const { pack, offset, bytes } = place;
+        let entry = packs.get(pack.name);
+        if (entry === undefined) packs.set(pack.name, entry = { bytes: pack.bytes, objects: [] });
+        if (!this.#isCondemned(sha256, place)) entry.objects.push({ sha256, offset, bytes });
+      }
+    }
+    return packs;
+  }
+
+  /** Objects with a file of their own, as the folder says. */
+  async loose(): Promise<readonly Sha256[]> {
+    const found: Sha256[] = [];
+    for (const folder of await readdir(`${this.#folder}/objects`).catch(() => [])) {
+      for (const name of await readdir(`${this.#folder}/objects/${folder}`).catch(() => [])) if (isSha256(name) && name.startsWith(folder)) found.push(name);
+    }
+    return found.sort();
   }
 
   /** The pack that a handle points into; undefined for a loose object. */
@@ -156,7 +179,8 @@ export class ObjectPlaces {
     return this.#condemned.size > 0 && this.#condemned.has(`${sha}@${place.pack.name}:${place.offset}`);
   }
 
-  #sizeOf(path: string): number {
+  /** A file's size; -1 where there is none that is to be used. */
+  sizeOf(path: string): number {
     if (this.#unusable.has(path)) return -1;
     let size = this.#sizes.get(path);
     if (size === undefined) {

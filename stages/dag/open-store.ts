@@ -1,10 +1,13 @@
 /** The store on a disk: composes log, objects, group commit and leases. store.ts says what each method promises. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
-import { checkObjects, setAside } from './damage.ts';
+import { checkObjects, repairStore } from './check.ts';
+import { setAside } from './damage.ts';
 import type { DamageOptions } from './damage.ts';
 import { wrapErrors } from './disk.ts';
+import { StoreUnwritable } from './errors.ts';
 import { FileFacts } from './facts.ts';
+import { findGarbage, removeGarbage } from './garbage.ts';
 import { GroupCommit } from './group-commit.ts';
 import { FileLeases } from './leases.ts';
 import { LogReader, LogWriter } from './log.ts';
@@ -14,12 +17,17 @@ import { OutputReader } from './output-reader.ts';
 import { OutputWriter } from './output-writer.ts';
 import { ownProcessId } from './process-id.ts';
 import { LogIndex } from './records.ts';
+import type { LogEntry } from './records.ts';
 import { revocationOf } from './revoked.ts';
 import { prepareFolder, refuseNewerFormat } from './store-folder.ts';
 import { STORE_FORMAT } from './store.ts';
-import type { CheckReport, DamagedLine, Decision, Leases, OutputContent, RecordDraft, RunCounts, RunSummary, Store, StoreOptions } from './store.ts';
+import type { CheckReport, DamagedLine, Decision, Garbage, Leases, OutputContent, RecordDraft, RunCounts, RunSummary, Store, StoreOptions } from './store.ts';
 import { timestamp } from './timestamp.ts';
 import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Revocation, Sha256, TreeHandle } from './types.ts';
+import type { Waived, WaivedKey, Waiver } from './waivers.ts';
+
+/** Long lines cost memory while they are read. */
+const KEYS_IN_LINE = 1000;
 
 let scratchFolders = 0;
 
@@ -69,7 +77,7 @@ class DiskStore implements Store {
     this.#writer = new LogWriter(`${folder}/records`, this.run);
     this.#commits = new GroupCommit({
       folder, run: this.run, prepare, places: this.#places, log: this.#writer,
-      opening: () => ({ kind: 'run', body: { run: this.run, format: STORE_FORMAT, startedAt: this.#startedAt, machine: this.machine, description: describeMachine(), about: this.#about } }),
+      opening: () => ({ kind: 'run', body: { run: this.run, format: STORE_FORMAT, startedAt: this.#startedAt, machine: this.machine, description: describeMachine(), about: this.#about, process: ownProcessId() } }),
       onDurable: (entries, end) => {
         for (const { kind, body } of entries) this.#index.apply({ kind, parse: () => body });
         this.#reader.skipTo(this.#writer.file, end);
@@ -118,6 +126,14 @@ class DiskStore implements Store {
     return undefined;
   }
 
+  waived(key: Sha256): Waived | undefined {
+    return this.#index.waivers.of(key);
+  }
+
+  waivers(): readonly Waiver[] {
+    return this.#index.waivers.all();
+  }
+
   missingOutputs(record: CellRecord): readonly string[] {
     return Object.entries(record.outputs).filter(([, output]) => !this.#outputs.isPresent(output)).map(([name]) => name);
   }
@@ -140,6 +156,14 @@ class DiskStore implements Store {
 
   damagedLines(): readonly DamagedLine[] {
     return [...this.#reader.damaged, ...this.#notUnderstood, ...this.#reader.torn()];
+  }
+
+  untoldDamage(): readonly DamagedLine[] {
+    return this.damagedLines().filter(line => line.what !== 'torn' && !this.#index.isNoted(line));
+  }
+
+  citedBy(record: CellRecord): Iterable<OutputRecord> {
+    return this.#outputs.citedBy(record);
   }
 
   refresh(): void {
@@ -180,7 +204,19 @@ class DiskStore implements Store {
 
   async check(onObject?: (bytes: number) => void): Promise<CheckReport> {
     this.refresh();
-    return { ...(await checkObjects(this.#damage, onObject)), damagedLines: this.damagedLines() };
+    return { ...(await checkObjects(this.#damage, onObject)), damagedLines: this.untoldDamage() };
+  }
+
+  garbage(keep: ReadonlySet<Sha256>): Promise<Garbage> {
+    return findGarbage(this.#damage, keep);
+  }
+
+  remove(garbage: Garbage, keep: ReadonlySet<Sha256>): Promise<readonly Sha256[]> {
+    return removeGarbage(this.#damage, garbage, keep);
+  }
+
+  repair(report: CheckReport): Promise<void> {
+    return repairStore(this.#damage, report);
   }
 
   // ---- writing ----
@@ -216,6 +252,16 @@ class DiskStore implements Store {
     return { record, written: this.#commits.add(writer.small, [{ kind: 'record', body: record }]) };
   }
 
+  async waive(waiver: Waiver, keys: readonly WaivedKey[]): Promise<void> {
+    const lines: LogEntry[] = [];
+    for (let i = 0; i < keys.length; i += KEYS_IN_LINE) lines.push({ kind: 'waiver', body: { ...waiver, keys: keys.slice(i, i + KEYS_IN_LINE).map(({ cell, key, counts }) => [cell, key, counts]) } });
+    await this.#commits.add(new Map(), lines);
+  }
+
+  async withdraw(waiver: string): Promise<void> {
+    await this.#commits.add(new Map(), [{ kind: 'withdrawn', body: { waiver, at: timestamp() } }]);
+  }
+
   async flush(): Promise<void> {
     await Promise.allSettled(this.#entering);
     await this.#commits.flush();
@@ -229,18 +275,29 @@ class DiskStore implements Store {
     return folder;
   }
 
+  get wrote(): boolean {
+    return this.#writer.started;
+  }
+
   async close(counts?: RunCounts): Promise<void> {
     try {
       await this.flush();
-      if (this.#writer.started && counts !== undefined) {
-        await Promise.all([this.#commits.add(new Map(), [{ kind: 'end', body: { run: this.run, endedAt: timestamp(), counts } }]), this.#commits.flush()]);
-      }
+      if (counts !== undefined) await this.#end(counts);
     } finally {
       await this.leases.close();
       await this.#writer.close();
       for (const folder of this.#scratch.splice(0)) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
       this.facts.save();
     }
+  }
+
+  async #end(counts: RunCounts): Promise<void> {
+    const entries: LogEntry[] = this.untoldDamage().map(({ file, offset }) => ({ kind: 'noted', body: { file, offset, at: timestamp() } }));
+    if (this.wrote || entries.length > 0) entries.push({ kind: 'end', body: { run: this.run, endedAt: timestamp(), counts } });
+    if (entries.length === 0) return;
+    const written = Promise.all([this.#commits.add(new Map(), entries), this.#commits.flush()]);
+    // A store that cannot be written keeps what it has: the lines are told of again by the next run.
+    await (this.wrote ? written : written.catch((error: unknown) => { if (!(error instanceof StoreUnwritable)) throw error; }));
   }
 
   /** Once; a refusal is tried again by the next write. */

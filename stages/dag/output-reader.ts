@@ -59,6 +59,11 @@ export class OutputReader {
     this.#manifests.delete(sha);
   }
 
+  /** Every manifest is to be read again. */
+  forgetAll(): void {
+    this.#manifests.clear();
+  }
+
   #manifest(output: OutputRecord): ReadonlyMap<string, OutputRecord> {
     let files = this.#manifests.get(output.sha256);
     if (files === undefined) {

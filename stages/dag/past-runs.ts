@@ -1,23 +1,12 @@
-/** Past runs, for people: which is meant, how each ended, and in five lines what happened lately. */
-import { ConfigurationError } from './declare.ts';
+/** Past runs, for people: in five lines what happened lately, and how it ended. */
 import { failureLines } from './failure-lines.ts';
+import { isOfCells } from './kept.ts';
 import { count, duration, grouped, timeText } from './words.ts';
 import type { LeaseHolder, RunSummary, Store } from './store.ts';
 import type { CellRecord } from './types.ts';
 
 /** Of a run's stages so many are named. */
 const STAGES_TOLD = 4;
-const SHOWN_IDS = 5;
-
-/** The run of this id, of an id that begins so, or the last one. Throws ConfigurationError. */
-export function runNamed(store: Store, name: string): RunSummary {
-  const runs = store.runs();
-  const found = name === 'last' ? runs.slice(-1) : runs.filter(({ run }) => run.startsWith(name));
-  if (found.length === 1 && name !== '') return found[0]!;
-  const ids = (found.length > 1 ? found : runs).slice(-SHOWN_IDS).map(({ run }) => run);
-  const what = name !== '' && found.length > 1 ? `"${name}" begins the ids of ${grouped(found.length)} runs` : `no run "${name}" has computed anything here`;
-  throw new ConfigurationError(`--run: ${what}${ids.length === 0 ? '' : `; the ${found.length > 1 ? 'last of them' : 'last ones'} are ${ids.join(', ')}, and "last" means the last`}`);
-}
 
 /** How a run ended. */
 type Ending = 'done' | 'interrupted' | 'going on' | 'cut short';
@@ -38,7 +27,7 @@ interface Past {
  * all earlier ones together. `holders`: of live runs.
  */
 export function recentLines(store: Store, holders: readonly LeaseHolder[]): readonly string[] {
-  const runs = store.runs();
+  const runs = store.runs().filter(isOfCells);
   const last = runs.at(-1);
   if (last === undefined) return [];
   const going = goingOn(runs, holders);

@@ -12,6 +12,17 @@ export function mulberry32(seed: number): () => number {
   };
 }
 
+/** The items in an order of which each is as likely as any other. */
+export function shuffled<T>(items: readonly T[], seed: number): readonly T[] {
+  const random = mulberry32(seed);
+  const order = [...items];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
 /** `n` of the items (all, if there are no more), each set of n as likely as any other; in their own order. */
 export function sampleOf<T>(items: readonly T[], n: number, seed: number): readonly T[] {
   const random = mulberry32(seed);

@@ -3,8 +3,10 @@ import { StoreTooNew } from './errors.ts';
 import type { LogLine } from './log-lines.ts';
 import { isSha256 } from './sha256.ts';
 import { STORE_FORMAT } from './store.ts';
-import type { Decision, RunCounts, RunSummary } from './store.ts';
+import type { DamagedLine, Decision, RunCounts, RunSummary } from './store.ts';
 import type { CellRecord, OutputRecord, Sha256 } from './types.ts';
+import { isWaiverBody, WaiverIndex } from './waivers.ts';
+import type { WaiverBody } from './waivers.ts';
 
 type Files = { readonly [file: string]: string };
 
@@ -17,6 +19,10 @@ export interface LogBodies {
   readonly decision: Decision;
   readonly record: CellRecord;
   readonly aside: { readonly sha256: Sha256; readonly pack?: Sha256; readonly offset?: number; readonly what: string; readonly at: string };
+  readonly removed: { readonly objects: readonly Sha256[]; readonly at: string };
+  readonly waiver: WaiverBody;
+  readonly withdrawn: { readonly waiver: string; readonly at: string };
+  readonly noted: { readonly file: string; readonly offset: number; readonly at: string };
 }
 export type LogKind = keyof LogBodies;
 export type LogEntry = { readonly [K in LogKind]: { readonly kind: K; readonly body: LogBodies[K] } }[LogKind];
@@ -28,6 +34,7 @@ export interface ObjectSink {
 }
 
 export class LogIndex {
+  readonly waivers = new WaiverIndex();
   readonly #objects: ObjectSink;
   readonly #byKey = new Map<Sha256, CellRecord[]>();
   readonly #ofCell = new Map<string, CellRecord[]>();
@@ -35,6 +42,10 @@ export class LogIndex {
   readonly #runs = new Map<string, RunSummary>();
   readonly #closures = new Map<string, Files>();
   readonly #decisions = new Map<string, Decision[]>();
+  /** Object -> when it was last set aside or removed on purpose. */
+  readonly #absences = new Map<Sha256, string>();
+  /** Damaged lines that were told of: `<file>@<offset>`. */
+  readonly #noted = new Set<string>();
   /** Lines that few commands look at are parsed when one does. */
   #unparsed: Pick<LogLine, 'parse'>[] = [];
 
@@ -51,6 +62,15 @@ export class LogIndex {
       });
       case 'aside': return this.#applyIf(isAside, line.parse(), body => {
         if (body.pack !== undefined && body.offset !== undefined) this.#objects.condemn(body.sha256, body.pack, body.offset);
+        this.#noteAbsence(body.sha256, body.at);
+      });
+      case 'removed': return this.#applyIf(isRemoved, line.parse(), body => {
+        for (const sha of body.objects) this.#noteAbsence(sha, body.at);
+      });
+      case 'waiver': return this.#applyIf(isWaiverBody, line.parse(), body => this.waivers.add(body));
+      case 'withdrawn': return this.#applyIf(isWithdrawn, line.parse(), body => this.waivers.withdraw(body.waiver));
+      case 'noted': return this.#applyIf(isNoted, line.parse(), body => {
+        this.#noted.add(`${body.file}@${body.offset}`);
       });
       case 'run': return this.#applyIf(isRun, line.parse(), body => {
         if (body.format > STORE_FORMAT) throw new StoreTooNew(body.format, STORE_FORMAT);
@@ -100,6 +120,19 @@ export class LogIndex {
   decisions(cell: string): readonly Decision[] {
     this.#parsePending();
     return (this.#decisions.get(cell) ?? []).toSorted((a, b) => compare(a.decidedAt, b.decidedAt));
+  }
+
+  /** When an object was last set aside or removed on purpose: a record from before that is known to be without it. */
+  absentSince(sha: Sha256): string | undefined {
+    return this.#absences.get(sha);
+  }
+
+  isNoted({ file, offset }: Pick<DamagedLine, 'file' | 'offset'>): boolean {
+    return this.#noted.has(`${file}@${offset}`);
+  }
+
+  #noteAbsence(sha: Sha256, at: string): void {
+    if (at > (this.#absences.get(sha) ?? '')) this.#absences.set(sha, at);
   }
 
   #applyIf<T>(isBody: (body: unknown) => body is T, body: unknown, take: (body: T) => void): boolean {
@@ -178,7 +211,19 @@ function isPack(value: unknown): value is LogBodies['pack'] {
 }
 
 function isAside(value: unknown): value is LogBodies['aside'] {
-  return isObject(value) && isName(value['sha256']);
+  return isObject(value) && isName(value['sha256']) && typeof value['at'] === 'string';
+}
+
+function isRemoved(value: unknown): value is LogBodies['removed'] {
+  return isObject(value) && typeof value['at'] === 'string' && Array.isArray(value['objects']) && value['objects'].every(isName);
+}
+
+function isWithdrawn(value: unknown): value is LogBodies['withdrawn'] {
+  return isObject(value) && typeof value['waiver'] === 'string';
+}
+
+function isNoted(value: unknown): value is LogBodies['noted'] {
+  return isObject(value) && typeof value['file'] === 'string' && isSize(value['offset']);
 }
 
 function isRun(value: unknown): value is LogBodies['run'] {

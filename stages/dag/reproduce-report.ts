@@ -12,6 +12,8 @@ export interface Chosen {
   readonly candidates: number;
   /** Of the sample, where there is one. */
   readonly seed: number | undefined;
+  /** For so long at most, ms, and of so much recorded work. */
+  readonly budget?: { readonly ms: number; readonly recordedMs: number };
   /** Cells that were asked for and cannot be compared, in words: '3 without a valid record'. */
   readonly leftOut: readonly string[];
 }
@@ -21,7 +23,8 @@ export interface ReproduceReport {
   cell(reproduced: Reproduced): void;
   /** Every cell of the stage has been told of. */
   stage(name: string, reproduced: readonly Reproduced[]): void;
-  done(counts: Counts, durationMs: number, interrupted: boolean): void;
+  /** `unreached`: cells that the time did not suffice for. */
+  done(counts: Counts, durationMs: number, interrupted: boolean, unreached?: number): void;
 }
 
 /** A long reproduction shows that it lives so often. */
@@ -36,10 +39,11 @@ export function reproduceLines(print: (line: string) => void): ReproduceReport {
     print(line);
   };
   return {
-    started({ cells, candidates, seed, leftOut }) {
+    started({ cells, candidates, seed, budget, leftOut }) {
       total = cells.length;
       if (seed === undefined) say(`Computing ${count(total, 'cell')} once more.`);
       else say(`Computing ${grouped(total)} of ${count(candidates, 'cell')} once more, chosen with --seed ${seed}.`);
+      if (budget !== undefined) say(`For ${duration(budget.ms)} at most; they were recorded to take ${duration(budget.recordedMs)} of one job.`);
       if (leftOut.length > 0) say(`Left out: ${leftOut.join(', ')}.`);
     },
     cell({ cell, record, comparison, now, how }) {
@@ -55,8 +59,8 @@ export function reproduceLines(print: (line: string) => void): ReproduceReport {
     stage(name, reproduced) {
       say(`${name}: ${inWords(countsOf(reproduced))}${waysIn(reproduced)}`);
     },
-    done(counts, durationMs, interrupted) {
-      say(`${interrupted ? 'Interrupted: ' : ''}${count(told, 'cell')} computed once more in ${duration(durationMs)}: ${inWords(counts)}.`);
+    done(counts, durationMs, interrupted, unreached = 0) {
+      say(`${interrupted ? 'Interrupted: ' : ''}${count(told, 'cell')} computed once more in ${duration(durationMs)}: ${inWords(counts)}.${unreached > 0 ? ` The time did not suffice for ${count(unreached, 'cell')} more.` : ''}`);
     },
   };
 }
@@ -65,14 +69,14 @@ export function reproduceLines(print: (line: string) => void): ReproduceReport {
 export function reproduceEvents(print: (line: string) => void): ReproduceReport {
   const event = (name: string, body: object): void => print(JSON.stringify({ event: name, ...body }));
   return {
-    started: ({ cells, candidates, seed, leftOut }) => event('start', { cells: cells.length, candidates, ...(seed === undefined ? {} : { seed }), ...(leftOut.length === 0 ? {} : { leftOut }) }),
+    started: ({ cells, candidates, seed, budget, leftOut }) => event('start', { cells: cells.length, candidates, ...(budget === undefined ? {} : { budgetMs: budget.ms, recordedMs: Math.round(budget.recordedMs) }), ...(seed === undefined ? {} : { seed }), ...(leftOut.length === 0 ? {} : { leftOut }) }),
     cell: ({ cell, record, comparison, now, how }) => event(comparison.kind, {
       cell: cell.id, key: record.key, ...(how === undefined ? {} : { how }),
       ...(record.computedBy === undefined ? {} : { then: record.computedBy }), ...(now === undefined ? {} : { now }),
       ...(comparison.kind === 'differs' ? { outputs: comparison.differences } : comparison.kind === 'not-run' ? comparison.failure : {}),
     }),
     stage: (stage, reproduced) => event('stage', { stage, ...forJson(countsOf(reproduced)) }),
-    done: (counts, durationMs, interrupted) => event('done', { ...forJson(counts), ...(interrupted ? { interrupted } : {}), durationMs: Math.round(durationMs) }),
+    done: (counts, durationMs, interrupted, unreached = 0) => event('done', { ...forJson(counts), ...(unreached > 0 ? { unreached } : {}), ...(interrupted ? { interrupted } : {}), durationMs: Math.round(durationMs) }),
   };
 }
 

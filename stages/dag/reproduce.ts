@@ -7,6 +7,7 @@ import { canonicalJson } from './canonical.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors, taskOf } from './executor.ts';
 import { hashOutput } from './output-hash.ts';
+import { shuffled } from './random.ts';
 import { taskCell, taskTool } from './task-inputs.ts';
 import type { Outcome } from './decide.ts';
 import type { RunningTask, TaskEnd } from './executor.ts';
@@ -32,7 +33,7 @@ export interface Reproduced extends Recorded {
   readonly how: string | undefined;
 }
 
-interface Group { readonly stage: Stage; readonly variation: Variation | undefined; readonly cells: readonly Recorded[] }
+interface Group { readonly first: boolean; readonly stage: Stage; readonly variation: Variation | undefined; readonly cells: readonly Recorded[] }
 
 /** What a cell made: called once with its outputs, while they last, or with why there are none. */
 interface Taker {
@@ -64,8 +65,13 @@ export class Reproduction {
     this.#told = told;
   }
 
-  async run(cells: readonly Recorded[]): Promise<void> {
-    const groups = (await this.#groups(cells)).sort((a, b) => workOf(b) - workOf(a));
+  /**
+   * Cells that go `first` are begun before all others. Of the rest what takes longest goes first, since it would be waited for; with
+   * `seed`, where the end may come before all are reached, the order is drawn by it.
+   */
+  async run(cells: readonly Recorded[], first: ReadonlySet<string> = new Set(), seed?: number): Promise<void> {
+    const groups = await this.#groups(seed === undefined ? cells : shuffled(cells, seed), first);
+    groups.sort((a, b) => Number(b.first) - Number(a.first) || (seed === undefined ? workOf(b) - workOf(a) : 0));
     const shared = groups.filter(({ stage }) => stage.exclusive !== true);
     const lane = async (): Promise<void> => {
       for (let group = shared.shift(); group !== undefined && !this.#stopped; group = shared.shift()) await this.#runGroup(group);
@@ -87,14 +93,15 @@ export class Reproduction {
     for (const task of this.#running) task.kill();
   }
 
-  async #groups(cells: readonly Recorded[]): Promise<Group[]> {
-    const groups = new Map<string, { stage: Stage; variation: Variation | undefined; cells: Recorded[] }>();
+  async #groups(cells: readonly Recorded[], firstOnes: ReadonlySet<string>): Promise<Group[]> {
+    const groups = new Map<string, { first: boolean; stage: Stage; variation: Variation | undefined; cells: Recorded[] }>();
     for (const one of cells) {
       const { stage, batch, id } = one.cell;
       const variation = await this.#ground.pipeline.variation?.(one.record.computedBy);
-      const name = canonicalJson([stage.name, batch ?? id, variation?.environment ?? null]);
+      const first = firstOnes.has(id);
+      const name = canonicalJson([first, stage.name, batch ?? id, variation?.environment ?? null]);
       const group = groups.get(name);
-      if (group === undefined) groups.set(name, { stage, variation, cells: [one] });
+      if (group === undefined) groups.set(name, { first, stage, variation, cells: [one] });
       else group.cells.push(one);
     }
     return [...groups.values()];

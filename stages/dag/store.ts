@@ -1,12 +1,13 @@
 /**
  * The store: what was computed, from what, and the proof of both. One folder, no daemon, no database, no lock to clear by hand.
  *
- * Invariants (test/dag/store.test.ts holds one test for each):
+ * Invariants (test/dag/store.test.ts holds one test for each; check, keep and formats.test.ts hold more of 3, 5 and 7):
  *  1. An object's name is the sha256 of its bytes; objects are read-only, written under a temporary name, synced, then renamed.
  *  2. A record is committed only after all its outputs are in the store. What is not committed never happened.
  *  3. A torn, truncated or flipped object is noticed before a consumer uses it, set aside, and made again; never silently used.
  *  4. Two runs in one folder at once are safe: neither waits by hand, neither does the other's work twice. No manual unlock.
- *  5. Deleting the store loses time, never knowledge, except measured and fetched records. Nothing here removes an object.
+ *  5. Deleting the store loses time, never knowledge, except measured and fetched records. Only `remove` removes objects, never one
+ *     that it is told to keep, never while another process uses the store; records are never removed.
  *  6. To decide freshness a file is hashed once per (device, inode, size, mtime, ctime); an object's bytes are hashed again
  *     whenever a consumer reads them.
  *  7. The store carries a format number: a newer store is refused with a sentence, an older one is read.
@@ -19,8 +20,10 @@
  *   objects/ab/<sha256>     objects of at least LOOSE_BYTES, one file each, 0444
  *   packs/<sha256>.pack     smaller objects, one file for each group commit, 0444; the log says which object lies where
  *   records/<run>.ndjson    the log: one append-only segment for each run that computed something (log.ts)
- *   aside/                  damaged bytes, kept with the reason, for a person to look at
+ *   aside/                  damaged bytes and lists, kept with the reason, for a person to look at
  *   leases/, holders/       who is computing what now (leases.ts)
+ *   cited/<run>.json.gz     what a run's results were (cited.ts)
+ *   kept/<name>.json.gz     the same, of a run that gc must leave whole
  *   cache/                  facts about files and normalised code; its loss costs time only
  *   scratch/                working folders of live tasks
  *   logs/<run>/<task>.log   what tasks wrote to their output (task-log.ts)
@@ -28,6 +31,7 @@
  */
 import type { FileFacts } from './facts.ts';
 import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Revocation, Sha256, TreeHandle } from './types.ts';
+import type { Waived, WaivedKey, Waiver } from './waivers.ts';
 
 /** The layout's number. A program reads every number up to its own and refuses a larger one. */
 export const STORE_FORMAT = 1;
@@ -69,6 +73,8 @@ export interface RunSummary {
   readonly startedAt: string;
   readonly endedAt?: string;
   readonly counts?: RunCounts;
+  /** The process that wrote it (process-id.ts); undefined in segments that do not name it. */
+  readonly process?: string;
   /** The machine's label and description as of then. */
   readonly machine: string;
   readonly description: MachineDescription;
@@ -88,17 +94,50 @@ export interface MachineDescription {
 }
 
 /** A line of the log that cannot be trusted: ignored by every reader, reported by `check`. */
-export interface DamagedLine { readonly file: string; readonly offset: number; readonly bytes: number; readonly what: 'torn' | 'checksum' | 'not-understood' }
+export interface DamagedLine {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly what: 'torn' | 'checksum' | 'not-understood';
+  /** The cell that the line seems to be about: its bytes cannot be trusted. */
+  readonly cell?: string;
+}
 
-/** An object that is not what its name says. */
-export interface DamageFinding { readonly sha256: Sha256; readonly what: string; readonly cells: readonly string[] }
+/** An object that is not what its name says, or that is cited and nowhere. */
+export interface DamageFinding {
+  readonly sha256: Sha256;
+  readonly what: string;
+  /** Cells with a record that cites it. */
+  readonly cells: readonly string[];
+  /** The file that holds the damaged bytes, from the store's folder; undefined: there are none. */
+  readonly where?: string;
+  /** The object's place in a pack. `whole`: none of that pack's places can be believed. */
+  readonly pack?: { readonly name: Sha256; readonly offset: number; readonly bytes: number; readonly whole: boolean };
+}
 
 export interface CheckReport {
   readonly objects: number;
   readonly bytes: number;
   readonly records: number;
   readonly damagedObjects: readonly DamageFinding[];
+  /** Lines that cannot be trusted, and of which no run has told yet. */
   readonly damagedLines: readonly DamagedLine[];
+}
+
+/** Bytes that are not among those to keep. */
+export interface Garbage {
+  /** Object -> bytes. */
+  readonly objects: ReadonlyMap<Sha256, number>;
+  /** Of these, the ones with a file of their own. */
+  readonly loose: readonly Sha256[];
+  /** Packs that hold something else than what is to be kept. */
+  readonly packs: readonly Sha256[];
+  /** Files of packs of which the log does not know: their run was killed before it could say. */
+  readonly strayPacks: readonly string[];
+  readonly bytes: number;
+  /** Objects to keep that are there. */
+  readonly kept: number;
+  readonly keptBytes: number;
 }
 
 /** Who is computing a key at this moment. */
@@ -120,6 +159,13 @@ export interface Leases {
   release(key: Sha256): Promise<void>;
   /** The live process that holds a key, this one included. */
   holderOf(key: Sha256): Promise<LeaseHolder | undefined>;
+  /**
+   * Shows that this process uses what is in the store: until close() nothing is removed from it. Waits for a removal that is going on.
+   * Throws StoreUnwritable.
+   */
+  announce(): Promise<void>;
+  /** Asks to be the only one who uses the store, so as to remove objects: [] grants it until close(), else those who use it. */
+  alone(): Promise<readonly LeaseHolder[]>;
   /** Keys being computed by live processes, this one included. For `status`. */
   held(): Promise<readonly { readonly key: Sha256; readonly holder: LeaseHolder }[]>;
   /** Gives everything back and stops the heartbeat. */
@@ -151,6 +197,10 @@ export interface Store {
   recordsOfCell(cell: string): readonly CellRecord[];
   /** Why a result of this key does not count although there is one: the newest that was revoked. */
   revocation(key: Sha256): Revocation | undefined;
+  /** A waiver that covers work of this key. */
+  waived(key: Sha256): Waived | undefined;
+  /** Waivers that were not withdrawn, oldest first. */
+  waivers(): readonly Waiver[];
   /** Names of a record's outputs that are not (all) in the store. Empty: it counts. Sizes are compared, bytes are not hashed. */
   missingOutputs(record: CellRecord): readonly string[];
   /** Every record, oldest first, present or not. */
@@ -163,6 +213,10 @@ export interface Store {
   runs(): readonly RunSummary[];
   /** Lines that were ignored, so far. */
   damagedLines(): readonly DamagedLine[];
+  /** Of these, the lines that cannot be trusted and of which no run has told. What a dead run did not finish was never promised. */
+  untoldDamage(): readonly DamagedLine[];
+  /** Every object that a record cites: its outputs, and the files of its trees as far as their manifests can be read. */
+  citedBy(record: CellRecord): Iterable<OutputRecord>;
   /** Reads what other runs have appended since. Costs one stat for each segment when there is nothing new. */
   refresh(): void;
 
@@ -179,8 +233,18 @@ export interface Store {
    * citing it counts as not there. Returns the cells that have such a record (in a tree or directly), [] if it is sound.
    */
   setAside(sha256: Sha256, why: string): Promise<readonly string[]>;
-  /** Hashes everything that a record cites. `onObject` after each. Changes nothing. */
+  /** Hashes every object there is, cited or not, and looks for those that are cited and gone. `onObject` after each. Changes nothing. */
   check(onObject?: (bytes: number) => void): Promise<CheckReport>;
+  /** Moves or copies what was found damaged to aside/ and notes it, so that the next run makes it again. Throws StoreUnwritable. */
+  repair(report: CheckReport): Promise<void>;
+
+  /** What would go if only these objects were kept. */
+  garbage(keep: ReadonlySet<Sha256>): Promise<Garbage>;
+  /**
+   * Removes it: only after `leases.alone()`. Answers the packs that stay, because something in them that is to be kept is damaged.
+   * Throws StoreUnwritable; a kill at any moment loses nothing of what is to be kept.
+   */
+  remove(garbage: Garbage, keep: ReadonlySet<Sha256>): Promise<readonly Sha256[]>;
 
   // ---- writing; every method below throws StoreUnwritable when the disk refuses ----
 
@@ -198,11 +262,20 @@ export interface Store {
    * A failed cell is committed with no outputs.
    */
   commit(draft: RecordDraft, outputs: { readonly [name: string]: OutputContent }): Promise<CellRecord>;
+  /** Has the records of earlier keys count for these. */
+  waive(waiver: Waiver, keys: readonly WaivedKey[]): Promise<void>;
+  /** Takes a waiver back. */
+  withdraw(waiver: string): Promise<void>;
   /** Writes now what was handed to commit() before, however young its group. Rejects with StoreUnwritable if that fails. */
   flush(): Promise<void>;
   /** A new empty folder on the store's disk, for a task. Those of dead processes are swept when a run first writes. */
   scratchFolder(): Promise<string>;
-  /** Flushes; notes the run's end if it committed anything; gives leases back; saves caches (a failure to save those is silent). */
+  /** Whether this run has committed anything. */
+  readonly wrote: boolean;
+  /**
+   * Flushes; with `counts`, notes the run's end if it committed anything, and the damaged lines that it has told of; gives leases back;
+   * saves caches (a failure to save those is silent).
+   */
   close(counts?: RunCounts): Promise<void>;
 }
 

@@ -60,7 +60,7 @@ export function provenance(cell: Cell, ground: Ground, outcomeOf: OutcomeOf): Ce
   return {
     cell: cell.id, stage: cell.stage.name, determinism: cell.stage.determinism, params: cell.params,
     ...(record === undefined ? {} : { record }),
-    ...(outcome.kind === 'failed' ? { failure: outcome.failure } : {}),
+    ...(outcome.kind === 'failed' ? { failure: outcome.failure } : outcome.waiver === undefined ? {} : { waiver: outcome.waiver }),
     inputs: Object.fromEntries(Object.entries(cell.inputs).map(([name, input]) => [name, origins(input, ground, outcomeOf)])),
     code,
     reasons: ground.store.decisions(cell.id).at(-1)?.reasons ?? [],

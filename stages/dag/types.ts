@@ -8,6 +8,10 @@
  * Everything that crosses to a worker process or another host is plain JSON (Task, TaskCell, InputHandle).
  */
 
+import type { Waiver } from './waivers.ts';
+
+export type { Waiver };
+
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** Lower-case hex, 64 characters. */
@@ -273,6 +277,8 @@ export interface CellProvenance {
   readonly record?: CellRecord;
   /** Where the cell has no result: why. */
   readonly failure?: Failure;
+  /** The record is from before a change that a person judged harmless. */
+  readonly waiver?: Waiver;
   /** Input name -> what it is and where it comes from, for links. */
   readonly inputs: { readonly [name: string]: readonly { readonly cell?: string; readonly output?: string; readonly file?: string; readonly sha256?: string }[] };
   /** File -> hash of its normalised code, package -> version: the closure behind fields.code. */

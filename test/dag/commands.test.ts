@@ -161,8 +161,8 @@ for (const [argv, complaint] of [
   [['--json', 'run'], /^"--json" stands before the command/],
   [['rnu'], /^unknown command "rnu"; did you mean "run"\?/],
   [['plan', '--jobs', '0'], /^--jobs is "0"; it must be a whole number from 1 to 1024$/],
-  [['why', 'split:2', '--run', '2020'], /^--run: no run "2020" has computed anything here$/],
-  [['why', 'split:2', '--run', ''], /^--run: no run "" has computed anything here$/],
+  [['why', 'split:2', '--run', '2020'], /^there is no run "2020"/],
+  [['why', 'split:2', '--run', ''], /^there is no run ""/],
   [['why'], /^why: say which one\nusage: bitwidth why <cell\|stage>$/],
   [['why', 'a', 'b'], /^why: "b" is one argument too many/],
 ] as const) {

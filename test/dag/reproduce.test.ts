@@ -193,7 +193,36 @@ test('interrupted: exit code 130, nothing is left running or lying about', async
   assert.equal(readdirSync(project.path('.bitwidth/scratch')), []);
 });
 
+test('within --budget: what was reached is compared, the rest is told, and it is not called an interruption', async ({ declared, project, again }) => {
+  declared.acts = ['a', 'hang', 'b'];
+  await project.run();
+  declared.variation = other;
+  const startedMs = performance.now();
+  const { code, of, done, events } = await again('--jobs', '2', '--budget', '4s');
+  assert.ok(performance.now() - startedMs < 30_000, 'the cell that hangs takes a minute');
+  assert.equal([code, of('equal'), done['unreached'], done['interrupted']], [0, ['use:a', 'use:b'], 1, undefined]);
+  assert.is(events[0]!['budgetMs'], 4000);
+  const { lines } = await project.command('reproduce', 'use:hang', '--budget', '0.5s');
+  assert.match(lines[1]!, /^For 0\.5 s at most; they were recorded to take \d+\.\d s of one job\.$/);
+  assert.match(lines.at(-1)!, /^0 cells computed once more in .* The time did not suffice for 1 cell more\.$/);
+});
+
+test('--first: these and what they were computed from come before the rest', async ({ declared, project, again, used }) => {
+  declared.acts = ['a', 'b', 'c', 'd', 'e', 'f'];
+  await project.run();
+  for (const more of [[], ['--budget', '60s']]) {
+    const { code, done } = await again('--jobs', '1', '--first', 'use:d', ...more);
+    assert.equal([code, done['equal']], [0, 6]);
+    assert.is(used()[0]!.cell, 'use:d');
+  }
+  const { of } = await again('use:a', '--first', 'use:f');
+  assert.equal(of('equal'), ['use:a', 'use:f']);
+});
+
 for (const [argv, complaint] of [
+  [['--budget', '10'], /^--budget is "10"; it must be a time such as 90s, 10min or 2h/],
+  [['--budget', '0s'], /^--budget is "0s"/],
+  [['--first', 'nothing'], /^"nothing" names no cell/],
   [['--sample', '0'], /^--sample is "0"; it must be a whole number from 1 to/],
   [['--sample', ''], /^--sample is ""/],
   [['--seed', '-1'], /^reproduce: .*seed|^--seed is "-1"/],

@@ -35,7 +35,7 @@ test('a revoked result is computed again, for the stated reason, and only that',
   await runAs('wrong', project, 'use:2');
   await runAs('right', project);
   context.revoked.push({ computedBy: { engine: 'wrong', build: '1' }, reason: REASON });
-  assert.match((await project.command('plan')).lines.join('\n'), new RegExp(`1 cell .* ${TEXT} \\(use\\)`));
+  assert.match((await project.command('plan')).lines.join('\n'), new RegExp(`2 cells .* ${TEXT} \\(use, next\\); 1 of them follows others`));
   assert.equal((await project.command('why', 'use:2')).lines.slice(-2), ['  now: would be computed, because:', `    ${TEXT}`]);
   const { ran, events } = await runAs('right', project);
   assert.equal(ran, ['use:2'], 'what read it stands: its bytes came out the same');
@@ -74,10 +74,10 @@ test('status says how many cells it touched, and which', async (context) => {
   context.revoked.push({ computedBy: { engine: 'wrong', build: '1' }, reason: REASON });
   await runAs('right', project, 'use:3');
   const { lines } = await project.command('status');
-  assert.equal(lines.slice(-2), [TEXT, '  it had computed 12 cells, 11 not computed again yet: use:0, use:1, use:2, use:3, use:4, use:5, use:6, use:7, use:8, use:9 and 2 more; "status --revoked" lists them']);
+  assert.equal(lines.slice(lines.indexOf(TEXT), lines.indexOf(TEXT) + 2), [TEXT, '  it had computed 12 cells, 11 not computed again yet: use:0, use:1, use:2, use:3, use:4, use:5, use:6, use:7, use:8, use:9 and 2 more; "status --revoked" lists them']);
   assert.equal((await project.command('status', '--revoked')).lines.slice(2, 4), [`use:2: ${TEXT}`, `use:3: ${TEXT} (computed again since)`]);
   await runAs('right', project);
-  assert.match((await project.command('status')).lines.at(-1)!, /^ {2}it had computed 12 cells, all computed again since: /);
+  assert.ok((await project.command('status')).lines.some((line) => line.startsWith('  it had computed 12 cells, all computed again since: ')));
 });
 
 test.run();

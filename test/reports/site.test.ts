@@ -196,4 +196,30 @@ test('a page is redrawn only for the tables that it declares', () => {
   }
 });
 
+test('a waiver shows on every number that it covers, on what is computed from them, and on the page of its cell', async () => {
+  const summary = records.find(({ cell, inputs }) => cell.startsWith(`summarize:${MODELS[0]}/`) && Object.values(inputs).flat().some((one) => one.cell !== undefined))!;
+  const origin = Object.values(summary.inputs).flat().find((one) => one.cell !== undefined)!.cell!;
+  const waiver = { id: '1a2b3c4d', at: '2026-03-04T05:06:07.000+00:00', by: 'Ada <x>', because: 'only a message changed', causes: ['code kernels/formats/nf4.ts changed'], cells: 12, sampled: 5 };
+  const accepted = await buildSite({ rows: small, records: records.map((one) => (one.cell === origin ? { ...one, waiver } : one)), stages: ['page', 'run-page', 'cell-pages'] });
+  const pageOf = (cell: string): string => htmlOf(accepted, `cells/${cell.replace(/[:/]/g, '~')}.html`);
+  for (const words of ['Accepted after a change', 'only a message changed', 'Ada &lt;x&gt;', 'code kernels/formats/nf4.ts changed', '1a2b3c4d']) assert.ok(pageOf(origin).includes(words), words);
+  assert.match(pageOf(summary.cell), /Rests on accepted results/);
+  assert.ok(pageOf(summary.cell).includes(`${origin.replace(/[:/]/g, '~')}.html#accepted`));
+  let marked = 0;
+  for (const [path, markup] of pagesOf(accepted).filter(([path]) => !path.startsWith('cells/'))) {
+    for (const [number, href] of markup.matchAll(/<a class="num"[^>]* href="([^"#]*)#[^>]*>.*?<\/a>/g)) {
+      const covered = href !== '' && pageHas(accepted, href!, 'id="accepted"');
+      assert.is(number.includes('†'), covered, `${path}: ${number}`);
+      if (covered) marked++;
+    }
+    if (markup.includes('†</sup>')) assert.match(markup, /<p class="note">† Computed/);
+  }
+  assert.ok(marked > 0);
+  assert.not.ok(pagesOf(site).some(([, markup]) => markup.includes('†')), 'without a waiver there is no mark');
+});
+
+function pageHas(from: Site, href: string, what: string): boolean {
+  return htmlOf(from, href.replace(/^(\.\.\/)+/, '')).includes(what);
+}
+
 test.run();

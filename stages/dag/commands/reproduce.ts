@@ -1,8 +1,8 @@
 /** `reproduce`: computes what is recorded once more and compares, bit for bit. */
 import { randomInt } from 'node:crypto';
 import { EXIT } from '../command.ts';
-import { openStoreOf, readGround } from '../ground.ts';
-import { jobsFrom, wholeNumber } from '../number-options.ts';
+import { announceUse, openStoreOf, readGround } from '../ground.ts';
+import { jobsFrom, timeSpan, wholeNumber } from '../number-options.ts';
 import { preview } from '../preview.ts';
 import { sampleOf } from '../random.ts';
 import { comparedOutputs, Reproduction } from '../reproduce.ts';
@@ -13,15 +13,18 @@ import type { Command } from '../command.ts';
 import type { Forecast } from '../preview.ts';
 import type { Recorded, Reproduced } from '../reproduce.ts';
 import type { Selection } from '../selection.ts';
+import type { Pipeline } from '../types.ts';
 
 const MAX_SEED = 2 ** 32 - 1;
 
 const reproduce: Command = {
   usage: 'bitwidth reproduce [target ...]',
-  details: 'Computes exact cells that have a valid record once more, where the project knows how by another engine, and compares the bytes.\nNothing is kept. Exit code 0: all are equal; 3: some differ; 1: some could not be run.',
+  details: 'Computes exact cells that have a valid record once more, where the project knows how by another engine, and compares the bytes.\nWithout a target: all. With --first a claim and all that it was computed from come before the rest, with --budget as much is computed as\nthere is time for, in an order drawn at random. Nothing is kept. Exit code 0: all are equal; 3: some differ; 1: some could not be run.',
   options: {
     sample: { type: 'string', value: 'n', summary: 'Only n of them, chosen at random' },
     seed: { type: 'string', value: 's', summary: 'Choose as an earlier sample with this seed did' },
+    first: { type: 'string', value: 'target', summary: 'Begin with these cells and all that they were computed from: claims:*' },
+    budget: { type: 'string', value: 'time', summary: 'Compute for so long at most: 90s, 10min, 2h' },
     jobs: { type: 'string', short: 'j', value: 'n', summary: 'How many tasks run at once (default: one for each core)' },
     json: { type: 'boolean', summary: 'Print events, one JSON object a line; the last is {"event":"done",...}' },
   },
@@ -29,19 +32,24 @@ const reproduce: Command = {
   async run({ pipeline, values, positionals, print }) {
     const size = wholeNumber('sample', values['sample'], 1, 1_000_000_000);
     const seed = wholeNumber('seed', values['seed'], 0, MAX_SEED) ?? randomInt(MAX_SEED + 1);
+    const budgetMs = timeSpan('budget', values['budget']);
     const jobs = jobsFrom(values['jobs']);
     const report = values['json'] === true ? reproduceEvents(print) : reproduceLines(print);
     const startedMs = performance.now();
-    const selection = select(pipeline, positionals);
+    const { selection, first } = chosenCells(pipeline, positionals, values['first']);
     const store = openStoreOf(pipeline);
     let interrupted = false;
+    let expired = false;
     try {
+      await announceUse(store);
       const ground = await readGround(pipeline, store, selection.cells);
       // Tools, too, are looked at as they are: what is used now may be out of date.
       const forecasts = preview({ cells: selection.cells, onDemand: new Set() }, ground);
       const { candidates, leftOut } = candidatesIn(selection, forecasts);
-      const cells = size === undefined ? candidates : sampleOf(candidates, size, seed);
-      report.started({ cells, candidates: candidates.length, seed: size === undefined ? undefined : seed, leftOut });
+      const rest = candidates.filter(({ cell }) => !first.has(cell.id));
+      const cells = size === undefined ? candidates : [...candidates.filter(({ cell }) => first.has(cell.id)), ...sampleOf(rest, size, seed)];
+      const recordedMs = cells.reduce((sum, { record }) => sum + record.durationMs, 0);
+      report.started({ cells, candidates: candidates.length, seed: size === undefined ? undefined : seed, leftOut, ...(budgetMs === undefined ? {} : { budget: { ms: budgetMs, recordedMs } }) });
       const stagesLeft = new Map<string, number>();
       for (const { cell: { stage } } of cells) stagesLeft.set(stage.name, (stagesLeft.get(stage.name) ?? 0) + 1);
       const all: Reproduced[] = [];
@@ -53,14 +61,16 @@ const reproduce: Command = {
         stagesLeft.set(name, left);
         if (left === 0) report.stage(name, all.filter(({ cell }) => cell.stage.name === name));
       });
+      const timer = budgetMs === undefined ? undefined : setTimeout(() => { expired = true; reproduction.stop(); }, Math.max(1, budgetMs - (performance.now() - startedMs)));
       const ignoreSignals = onSignals(() => { interrupted = true; reproduction.stop(); });
       try {
-        await reproduction.run(cells);
+        await reproduction.run(cells, first, budgetMs === undefined ? undefined : seed);
       } finally {
+        clearTimeout(timer);
         ignoreSignals();
       }
       const counts = countsOf(all);
-      report.done(counts, performance.now() - startedMs, interrupted);
+      report.done(counts, performance.now() - startedMs, interrupted, expired ? cells.length - all.length : 0);
       if (counts.differs > 0) return EXIT.different;
       if (interrupted) return EXIT.interrupted;
       // Nothing compared is nothing shown.
@@ -71,6 +81,14 @@ const reproduce: Command = {
   },
 };
 export default reproduce;
+
+/** What is asked for, and of it the cells that go first: with --first those of its targets and what they are computed from. */
+function chosenCells(pipeline: Pipeline, targets: readonly string[], first: string | boolean | undefined): { readonly selection: Selection; readonly first: ReadonlySet<string> } {
+  if (typeof first !== 'string') return { selection: select(pipeline, targets), first: new Set() };
+  const closure = new Set(select(pipeline, [first]).cells.map(({ id }) => id));
+  const selection = targets.length === 0 ? select(pipeline, []) : select(pipeline, [...targets, first]);
+  return { selection: { ...selection, named: new Set([...selection.named, ...closure]) }, first: closure };
+}
 
 /** The cells with a record to compare with, and in words what was asked for besides. */
 function candidatesIn({ cells, named, onDemand }: Selection, forecasts: ReadonlyMap<string, Forecast>): { readonly candidates: readonly Recorded[]; readonly leftOut: readonly string[] } {

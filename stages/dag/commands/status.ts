@@ -7,11 +7,12 @@ import { recentLines } from '../past-runs.ts';
 import { preview } from '../preview.ts';
 import { revocationOf, revocationText } from '../revoked.ts';
 import { select } from '../selection.ts';
+import { waiverText } from '../waivers.ts';
 import { count, grouped } from '../words.ts';
 import type { Command } from '../command.ts';
 import type { Forecast } from '../preview.ts';
 import type { Store } from '../store.ts';
-import type { Cell, Failure, Revocation } from '../types.ts';
+import type { Cell, Failure, Revocation, Waiver } from '../types.ts';
 
 const COLUMNS = ['up to date', 'out of date', 'never computed', 'waiting', 'failed', 'running', 'not needed', 'lacking'] as const;
 type Column = typeof COLUMNS[number];
@@ -54,7 +55,7 @@ const status: Command = {
       else if (values['json'] === true) print(JSON.stringify(Object.fromEntries(stages)));
       else {
         const recent = recentLines(store, leases.map(({ holder }) => holder));
-        const sections = [[...table(stages), ...atWorkLines(leases, forecasts, store.machine), ...failureLines(failures), ...lacking, ...revocationLines(touched), ...damage(store)], recent];
+        const sections = [[...table(stages), ...atWorkLines(leases, forecasts, store.machine), ...failureLines(failures), ...lacking, ...revocationLines(touched), ...waiverLines(forecasts), ...damage(store)], recent];
         for (const [i, lines] of sections.filter((section) => section.length > 0).entries()) for (const line of i > 0 ? ['', ...lines] : lines) print(line);
       }
       return EXIT.done;
@@ -103,9 +104,20 @@ function revocationLines(touched: readonly Touched[]): readonly string[] {
   });
 }
 
+function waiverLines(forecasts: ReadonlyMap<string, Forecast>): readonly string[] {
+  const cells = new Map<string, { readonly waiver: Waiver; cells: number }>();
+  for (const forecast of forecasts.values()) {
+    if (forecast.kind !== 'done' || forecast.waiver === undefined) continue;
+    const of = cells.get(forecast.waiver.id);
+    if (of === undefined) cells.set(forecast.waiver.id, { waiver: forecast.waiver, cells: 1 });
+    else of.cells++;
+  }
+  return Array.from(cells.values(), ({ waiver, cells: n }) => `${count(n, 'cell')} ${n === 1 ? 'counts' : 'count'} as up to date after ${waiver.causes.join(', ')}: ${waiverText(waiver)}; "accept --withdraw ${waiver.id}" takes that back`);
+}
+
 /** A run that goes on right now may have an unfinished line, which is no damage. */
 function damage(store: Store): readonly string[] {
-  const lines = store.damagedLines().filter(({ what }) => what !== 'torn').length;
+  const lines = store.untoldDamage().length;
   return lines === 0 ? [] : [`${count(lines, 'line')} of the log cannot be trusted and ${lines === 1 ? 'is' : 'are'} ignored: what stood there counts as never computed.`];
 }
 

@@ -2,11 +2,12 @@
 import { EXIT } from '../command.ts';
 import { representative } from '../decide.ts';
 import { openStoreOf, readGround } from '../ground.ts';
-import { runNamed } from '../past-runs.ts';
+import { runNamed } from '../kept.ts';
 import { helpersOf } from '../pipeline.ts';
 import { preview } from '../preview.ts';
 import { reasonText } from '../reasons.ts';
 import { cellsNamed, select } from '../selection.ts';
+import { sampleText, waiverText } from '../waivers.ts';
 import { count, duration, timeText } from '../words.ts';
 import type { Command } from '../command.ts';
 import type { Forecast } from '../preview.ts';
@@ -87,6 +88,7 @@ function recordLines(word: 'last' | 'then', record: CellRecord, reasons: readonl
 function now(cell: string, forecast: Forecast, store: Store, withTimes: boolean): readonly string[] {
   switch (forecast.kind) {
     case 'done': {
+      if (forecast.waiver !== undefined) return [`  now: up to date, ${waiverText(forecast.waiver)} (waiver ${forecast.waiver.id}; ${sampleText(forecast.waiver)})`, ...forecast.waiver.causes.map((cause) => `    ${cause}`)];
       const used = representative(forecast.records, store.machine);
       // Equal work under two ids is computed once, and what was computed under an earlier setting counts again when that returns.
       if (used.cell !== cell) return [`  now: up to date: the same work as ${used.cell}, which was computed`];
