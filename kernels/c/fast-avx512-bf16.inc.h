@@ -52,7 +52,7 @@ static void bf16_pack_rows(const struct bw_op *op, uint8_t *packed) {
 
 /* How far ahead weights are asked for, with as many outputs at once as are the fastest: two of long rows, four of short ones. From so many rows of x on,
    multiplying the table by a block's scale takes less than multiplying each row's sum. */
-enum { BF16_AHEAD = 8192, SCALED_TABLE_ROWS = 4 };
+enum { BF16_AHEAD = 8192, BF16_LONG_ROW = 2048, SCALED_TABLE_ROWS = 4 };
 
 /* Lane sums of N outputs from `o` on with R rows, `row_bytes` apart: of output o + n and row r into result[n][r]. */
 ALWAYS void bf16_dots(const struct bw_weight *w, const enum bw_family family, int32_t o, const uint8_t *packed, size_t row_bytes, const int R, const int N, vf result[][BF16_FEW_ROWS]) {
@@ -66,7 +66,7 @@ ALWAYS void bf16_dots(const struct bw_weight *w, const enum bw_family family, in
     for (int n = 0; n < N; n++) {
       const uint8_t *row = data + n * w->row_bytes;
       __m512i even, odd;
-      fast_prefetch(row, family, b, BF16_AHEAD);
+      prefetch_weights(row, family, b, BF16_AHEAD);
       bf16_decode(family, row, b, scale_table ? bf16_table(vf_mul(values, vf_set(fast_scale(row, b)))) : unscaled, &even, &odd);
       for (int r = 0; r < R; r++) {
         const uint8_t *x = packed + (size_t)r * row_bytes + (size_t)b * 128;
@@ -91,7 +91,7 @@ ALWAYS void bf16_panel(const struct bw_weight *w, const enum bw_family family, i
 
 ALWAYS void bf16_panel_few(const struct bw_weight *w, const enum bw_family family, int32_t panel, const uint8_t *packed, size_t row_bytes, const int R, float *sums) {
   if (R >= SCALED_TABLE_ROWS) bf16_panel(w, family, panel, packed, row_bytes, R, 1, sums);
-  else if (w->row_bytes >= FAST_LONG_ROW) bf16_panel(w, family, panel, packed, row_bytes, R, 2, sums);
+  else if (w->row_bytes >= BF16_LONG_ROW) bf16_panel(w, family, panel, packed, row_bytes, R, 2, sums);
   else bf16_panel(w, family, panel, packed, row_bytes, R, 4, sums);
 }
 

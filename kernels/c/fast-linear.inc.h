@@ -5,9 +5,7 @@
  * The file that includes this has vf_fma, fast_decode() and fast_sums(), which gives the sums of four vectors.
  */
 
-/* How far ahead weights are asked for. Of 1 to 8 KB, and one, two and four streams, the fastest were two streams of long rows, 2 KB ahead, and one of short
-   rows, 6 KB. */
-enum { FAST_TILE_BLOCKS = 9, FAST_TILE_OUTPUTS = 4, FAST_LONG_ROW = 2048, FAST_AHEAD_OF_TWO = 2048, FAST_AHEAD_OF_ONE = 6144 };
+enum { FAST_TILE_BLOCKS = 9, FAST_TILE_OUTPUTS = 4 };
 
 ALWAYS float fast_scale(const uint8_t *data, int32_t b) {
   float scale;
@@ -15,55 +13,39 @@ ALWAYS float fast_scale(const uint8_t *data, int32_t b) {
   return scale;
 }
 
-ALWAYS void fast_prefetch(const uint8_t *data, const enum bw_family family, int32_t b, const int ahead) {
-  const int bytes = family == BW_FP32 ? 256 : family == BW_TABLE4 ? BW_TABLE4_BYTES : 128;
-  for (int i = 0; i < bytes; i += 64) __builtin_prefetch(data + (size_t)b * bytes + ahead + i, 0, 2);
-}
-
-/* Lane sums of S outputs with R rows, packed `stride` apart: of output o + s BW_PANEL / S into result[s][4 r]. Several outputs at once are several
-   streams of memory, which keep more lines on their way than one. */
-ALWAYS void fast_dots(const struct bw_weight *w, const enum bw_family family, int32_t o, const float *packed, int32_t stride, const int R, const int S, vf *result, size_t apart) {
-  const uint8_t *data[2];
-  vf acc[2 * FAST_FEW_ROWS];
-  for (int s = 0; s < S; s++) data[s] = row_of(w, o + s * (BW_PANEL / S));
-  for (int i = 0; i < S * R; i++) acc[i] = vf_set(0.0f);
+/* Lane sums of output `o` with R rows, packed `stride` apart: of row r into result[4 r]. */
+ALWAYS void fast_dots(const struct bw_weight *w, const enum bw_family family, int32_t o, const float *packed, int32_t stride, const int R, vf *result) {
+  const uint8_t *data = row_of(w, o);
+  vf acc[FAST_FEW_ROWS];
+  for (int r = 0; r < R; r++) acc[r] = vf_set(0.0f);
   for (int32_t b = 0; b < w->blocks; b++) {
-    for (int i = 0; i < S; i++) {
-      fast_prefetch(data[i], family, b, S == 2 ? FAST_AHEAD_OF_TWO : FAST_AHEAD_OF_ONE);
-      for (int g = 0; g < BW_LANES; g += VW) {
-        vf v[BW_STEPS];
-        fast_decode(w, family, data[i], b, g, v);
-        for (int r = 0; r < R; r++) {
-          const float *x = packed + (size_t)r * stride + (size_t)b * BW_BLOCK + g;
-          if (family == BW_TABLE4) {
-            vf t = vf_mul(v[0], vf_load(x));
-            for (int s = 1; s < BW_STEPS; s++) t = vf_fma(v[s], vf_load(x + 16 * s), t);
-            acc[i * R + r] = vf_fma(t, vf_set(fast_scale(data[i], b)), acc[i * R + r]);
-          } else {
-            vf t = vf_fma(v[1], vf_load(x + 16), vf_mul(v[0], vf_load(x))), u = vf_fma(v[3], vf_load(x + 48), vf_mul(v[2], vf_load(x + 32)));
-            acc[i * R + r] = vf_add(acc[i * R + r], vf_add(t, u));
-          }
+    prefetch_weights(data, family, b, AHEAD_BYTES);
+    for (int g = 0; g < BW_LANES; g += VW) {
+      vf v[BW_STEPS];
+      fast_decode(w, family, data, b, g, v);
+      for (int r = 0; r < R; r++) {
+        const float *x = packed + (size_t)r * stride + (size_t)b * BW_BLOCK + g;
+        if (family == BW_TABLE4) {
+          vf t = vf_mul(v[0], vf_load(x));
+          for (int s = 1; s < BW_STEPS; s++) t = vf_fma(v[s], vf_load(x + 16 * s), t);
+          acc[r] = vf_fma(t, vf_set(fast_scale(data, b)), acc[r]);
+        } else {
+          vf t = vf_fma(v[1], vf_load(x + 16), vf_mul(v[0], vf_load(x))), u = vf_fma(v[3], vf_load(x + 48), vf_mul(v[2], vf_load(x + 32)));
+          acc[r] = vf_add(acc[r], vf_add(t, u));
         }
       }
     }
   }
-  for (int s = 0; s < S; s++) for (int r = 0; r < R; r++) result[s * apart + 4 * r] = acc[s * R + r];
+  for (int r = 0; r < R; r++) result[4 * r] = acc[r];
 }
 
 /* sums: [row][output]. */
-ALWAYS void fast_panel_streams(const struct bw_weight *w, const enum bw_family family, int32_t panel, const float *packed, int32_t stride, const int R, const int S, float *sums) {
-  for (int c = 0; c < BW_PANEL / S; c += 4) {
-    vf acc[2][4 * FAST_FEW_ROWS];
-    for (int i = 0; i < 4; i++) fast_dots(w, family, panel * BW_PANEL + c + i, packed, stride, R, S, acc[0] + i, 4 * FAST_FEW_ROWS);
-    for (int s = 0; s < S; s++) {
-      for (int r = 0; r < R; r++) _mm_store_ps(sums + r * BW_PANEL + c + s * (BW_PANEL / S), fast_sums(acc[s][4 * r], acc[s][4 * r + 1], acc[s][4 * r + 2], acc[s][4 * r + 3]));
-    }
-  }
-}
-
 ALWAYS void fast_panel_few(const struct bw_weight *w, const enum bw_family family, int32_t panel, const float *packed, int32_t stride, const int R, float *sums) {
-  if (R == 1 && w->row_bytes >= FAST_LONG_ROW) fast_panel_streams(w, family, panel, packed, stride, R, 2, sums);
-  else fast_panel_streams(w, family, panel, packed, stride, R, 1, sums);
+  for (int c = 0; c < BW_PANEL; c += 4) {
+    vf acc[4 * FAST_FEW_ROWS];
+    for (int i = 0; i < 4; i++) fast_dots(w, family, panel * BW_PANEL + c + i, packed, stride, R, acc + i);
+    for (int r = 0; r < R; r++) _mm_store_ps(sums + r * BW_PANEL + c, fast_sums(acc[4 * r], acc[4 * r + 1], acc[4 * r + 2], acc[4 * r + 3]));
+  }
 }
 
 /* R rows and four outputs over `count` floats of a tile and of x. Adds to the sums unless `first`. */
