@@ -30,6 +30,8 @@ export class LogReader {
   readonly #folder: string;
   readonly #read = new Map<string, number>();
   readonly #torn = new Map<string, DamagedLine>();
+  /** Segments whose run has ended: nothing more is written to them. */
+  readonly #ended = new Set<string>();
   readonly damaged: DamagedLine[] = [];
 
   constructor(folder: string) {
@@ -38,7 +40,7 @@ export class LogReader {
 
   /** Hands over every line that is new since the last call, segment by segment in order of run id. */
   poll(onLine: (line: LogLine, file: string, offset: number) => void): void {
-    for (const file of segmentNames(this.#folder)) this.#pollSegment(file, onLine);
+    for (const file of segmentNames(this.#folder)) if (!this.#ended.has(file)) this.#pollSegment(file, onLine);
   }
 
   /** Everything of this segment up to `end` is known already (its writer is this process). */
@@ -64,6 +66,7 @@ export class LogReader {
     this.#read.set(file, from + end);
     if (end < bytes.length) this.#torn.set(file, { file, offset: from + end, bytes: bytes.length - end, what: 'torn' });
     else this.#torn.delete(file);
+    if (end === bytes.length && lines.at(-1)?.kind === 'end') this.#ended.add(file);
   }
 }
 

@@ -275,6 +275,10 @@ class DiskStore implements Store {
     return folder;
   }
 
+  scratchPath(): string {
+    return `${this.folder}/scratch/${ownProcessId()}.${scratchFolders++}`;
+  }
+
   get wrote(): boolean {
     return this.#writer.started;
   }
