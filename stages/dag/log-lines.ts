@@ -7,6 +7,7 @@
  * against accidents. What a record cites is guarded by sha256.
  */
 import { crc32 } from './crc32.ts';
+import { isSha256 } from './sha256.ts';
 
 const NEWLINE = 0x0a;
 const COMMA = 0x2c;
@@ -14,7 +15,13 @@ const OPENING_BRACE = 0x7b;
 const QUOTE = 0x22;
 const PREFIX = '{"crc":"00000000",';
 const CRC_AT = PREFIX.indexOf('0');
-const KIND_AT = PREFIX.length + '"is":"'.length;
+const HEAD = Buffer.from(`${PREFIX}"is":"`);
+const KIND_AT = HEAD.length;
+const CELL = '"cell":"';
+const KEY = '","key":"';
+/** Where the name of a cell may end: at the quote, or where it is written in another way than it reads. */
+const BACKSLASH = 0x5c;
+const ASCII = 0x7f;
 
 /** One line for a thing of a kind ('record', 'pack'); the newline is included. */
 export function encodeLine(kind: string, body: object): Uint8Array {
@@ -30,7 +37,11 @@ export interface LogLine {
   readonly bytes: number;
   /** The line's members without `crc` and `is`; undefined if it is no JSON (then nobody wrote it with encodeLine). */
   parse(): unknown;
+  /** The cell and the key that a line begins with, if it does, without parsing it. */
+  names(): LineNames | undefined;
 }
+
+export interface LineNames { readonly cell: string; readonly key: string }
 
 export interface LinesRead {
   readonly lines: readonly LogLine[];
@@ -80,16 +91,36 @@ class CheckedLine implements LogLine {
       return undefined;
     }
   }
+
+  names(): LineNames | undefined {
+    const at = this.offset + KIND_AT + this.kind.length + 2;
+    if (this.#all.toString('latin1', at, at + CELL.length) !== CELL) return undefined;
+    const cellEnd = this.#all.indexOf(QUOTE, at + CELL.length);
+    for (let i = at + CELL.length; i < cellEnd; i++) if (this.#all[i]! > ASCII || this.#all[i] === BACKSLASH) return undefined;
+    const keyAt = cellEnd + KEY.length;
+    const keyEnd = keyAt + 64;
+    if (keyEnd >= this.offset + this.bytes || this.#all[keyEnd] !== QUOTE || this.#all.toString('latin1', cellEnd, keyAt) !== KEY) return undefined;
+    const key = this.#all.toString('latin1', keyAt, keyEnd);
+    return isSha256(key) ? { cell: this.#all.toString('latin1', at + CELL.length, cellEnd), key } : undefined;
+  }
 }
 
 /** The line's kind if its checksum holds. */
 function checkedKind(bytes: Buffer, start: number, end: number): string | undefined {
   if (end - start < KIND_AT) return undefined;
-  const head = bytes.toString('latin1', start, start + KIND_AT);
-  const crc = head.slice(CRC_AT, CRC_AT + 8);
   // The head is compared with what encodeLine would have written: the bytes before the checksum's comma are not covered by it.
-  if (head !== `{"crc":"${crc}","is":"`) return undefined;
-  if (crc32(bytes.subarray(start + PREFIX.length, end)).toString(16).padStart(8, '0') !== crc) return undefined;
+  let crc = 0;
+  for (let i = 0; i < KIND_AT; i++) {
+    const byte = bytes[start + i]!;
+    if (i < CRC_AT || i >= CRC_AT + 8) {
+      if (byte !== HEAD[i]) return undefined;
+      continue;
+    }
+    const digit = byte >= 0x30 && byte <= 0x39 ? byte - 0x30 : byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1;
+    if (digit < 0) return undefined;
+    crc = crc * 16 + digit;
+  }
+  if (crc32(bytes.subarray(start + PREFIX.length, end)) !== crc) return undefined;
   const quote = bytes.indexOf(QUOTE, start + KIND_AT);
   return bytes.toString('latin1', start + KIND_AT, quote);
 }
