@@ -31,23 +31,25 @@ export type LogEntry = { readonly [K in LogKind]: { readonly kind: K; readonly b
 /** A line of a segment, or what this process has just written, which has no place yet. */
 type Line = Pick<LogLine, 'kind' | 'parse'> & Partial<LogLine>;
 
-/** A record as its line says it, parsed when it is looked at: most commands look at few. Chained to those that were read before. */
+/** A record as its line says it, parsed when it is looked at: most commands look at few. */
 class RecordLine {
   readonly line: Line;
   readonly segment: SegmentPart | undefined;
-  readonly earlierOfKey: RecordLine | undefined;
-  readonly earlierOfCell: RecordLine | undefined;
   /** null: the line says something else. */
   record: CellRecord | null | undefined;
+  /** Those that were read before, once it is in the maps. */
+  earlierOfKey: RecordLine | undefined;
+  earlierOfCell: RecordLine | undefined;
 
-  constructor(line: Line, segment: SegmentPart | undefined, earlierOfKey: RecordLine | undefined, earlierOfCell: RecordLine | undefined, record: CellRecord | undefined) {
+  constructor(line: Line, segment: SegmentPart | undefined, record: CellRecord | undefined) {
     this.line = line;
     this.segment = segment;
-    this.earlierOfKey = earlierOfKey;
-    this.earlierOfCell = earlierOfCell;
     this.record = record;
   }
 }
+
+/** So many questions are answered by looking through the lines, which costs less than ordering them does; then they are ordered. */
+const MAX_SEARCHES = 8;
 
 /** Where the lines about objects go. */
 export interface ObjectSink {
@@ -58,10 +60,12 @@ export interface ObjectSink {
 export class LogIndex {
   readonly waivers = new WaiverIndex();
   readonly #objects: ObjectSink;
-  /** The last that was read of each key and of each cell. */
+  /** The last that was read of each key and of each cell, of the first `#ordered` records. */
   readonly #byKey = new Map<string, RecordLine>();
   readonly #ofCell = new Map<string, RecordLine>();
   readonly #records: RecordLine[] = [];
+  #ordered = 0;
+  #searches = 0;
   readonly #runs = new Map<string, RunSummary>();
   readonly #closures = new Map<string, Files>();
   readonly #decisions = new Map<string, Decision[]>();
@@ -95,9 +99,9 @@ export class LogIndex {
   #apply(line: Line, segment: SegmentPart | undefined): boolean {
     switch (line.kind) {
       case 'record': {
-        const names = line.names?.();
-        if (names !== undefined) this.#addRecord(line, segment, names, undefined);
-        else return this.#applyIf(isRecord, line.parse(), body => this.#addRecord(line, segment, body, body));
+        // Written here, it is an object already.
+        const record = segment === undefined ? line.parse() : undefined;
+        this.#records.push(new RecordLine(line, segment, isRecord(record) ? record : undefined));
         return true;
       }
       case 'pack': return this.#applyIf(isPack, line.parse(), body => {
@@ -136,16 +140,17 @@ export class LogIndex {
 
   /** Records of a key, newest first. */
   ofKey(key: Sha256): readonly CellRecord[] {
-    return this.#newestFirst(this.#byKey.get(key), one => one.earlierOfKey);
+    return this.#newestFirst('key', key);
   }
 
   /** Records of a cell under any key, newest first. */
   ofCell(cell: string): readonly CellRecord[] {
-    return this.#newestFirst(this.#ofCell.get(cell), one => one.earlierOfCell);
+    return this.#newestFirst('cell', cell);
   }
 
   /** The newest record of each cell. */
   newest(): readonly CellRecord[] {
+    this.#order();
     return Array.from(this.#ofCell.keys()).flatMap(cell => this.ofCell(cell).slice(0, 1));
   }
 
@@ -189,11 +194,17 @@ export class LogIndex {
     return true;
   }
 
-  #addRecord(line: Line, segment: SegmentPart | undefined, { cell, key }: { readonly cell: string; readonly key: string }, record: CellRecord | undefined): void {
-    const one = new RecordLine(line, segment, this.#byKey.get(key), this.#ofCell.get(cell), record);
-    this.#records.push(one);
-    this.#byKey.set(key, one);
-    this.#ofCell.set(cell, one);
+  /** Puts all records into the maps. */
+  #order(): void {
+    for (; this.#ordered < this.#records.length; this.#ordered++) {
+      const one = this.#records[this.#ordered]!;
+      const names = one.record ?? one.line.names?.() ?? this.#recordIn(one);
+      if (names === undefined) continue;
+      one.earlierOfKey = this.#byKey.get(names.key);
+      one.earlierOfCell = this.#ofCell.get(names.cell);
+      this.#byKey.set(names.key, one);
+      this.#ofCell.set(names.cell, one);
+    }
   }
 
   #recordIn(one: RecordLine): CellRecord | undefined {
@@ -206,12 +217,21 @@ export class LogIndex {
   }
 
   /** Of equal times the one that was read later comes first. */
-  #newestFirst(last: RecordLine | undefined, before: (one: RecordLine) => RecordLine | undefined): readonly CellRecord[] {
+  #newestFirst(what: 'cell' | 'key', name: string): readonly CellRecord[] {
     const records: CellRecord[] = [];
-    for (let one = last; one !== undefined; one = before(one)) {
+    const take = (one: RecordLine): void => {
       const record = this.#recordIn(one);
-      if (record !== undefined) records.push(record);
+      if (record?.[what] === name) records.push(record);
+    };
+    if (this.#ordered < this.#records.length) {
+      if (this.#searches++ >= MAX_SEARCHES) this.#order();
+      for (let i = this.#records.length - 1; i >= this.#ordered; i--) {
+        const one = this.#records[i]!;
+        if (one.record === undefined ? one.line.has?.(what, name) !== false : one.record?.[what] === name) take(one);
+      }
     }
+    const [first, earlier] = what === 'cell' ? [this.#ofCell, 'earlierOfCell' as const] : [this.#byKey, 'earlierOfKey' as const];
+    for (let one = first.get(name); one !== undefined; one = one[earlier]) take(one);
     return records.length > 1 ? records.sort((a, b) => byTime(b, a)) : records;
   }
 
@@ -227,7 +247,15 @@ export class LogIndex {
       if (of === undefined) this.#decisions.set(body.cell, [body]);
       else of.push(body);
     };
-    for (const line of this.#unsortedDecisions.splice(0)) {
+    const unsorted = this.#unsortedDecisions;
+    this.#unsortedDecisions = [];
+    const search = unsorted.length > 0 && this.#searches++ < MAX_SEARCHES;
+    for (const line of unsorted) {
+      if (search) {
+        if (line.has?.('cell', cell) === false) this.#unsortedDecisions.push(line);
+        else take(line);
+        continue;
+      }
       const name = line.names?.()?.cell;
       const of = name === undefined ? undefined : this.#unparsedDecisions.get(name);
       if (name === undefined) take(line);
