@@ -18,6 +18,8 @@ export function isConfigurationError(error: unknown): error is Error {
 const STAGE_NAME = /^[a-z][a-z0-9-]*$/;
 const FIELD_NAME = /^[A-Za-z][A-Za-z0-9_.-]*$/;
 const SEGMENT = /^[A-Za-z0-9._+=-]+$/;
+/** Segments between slashes, none of them '.' or '..': one look at a path that is right. */
+const PATH = /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+=-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+=-]+)*$/;
 const MAX_ID_CHARACTERS = 200;
 
 /** Declares a stage. Throws ConfigurationError naming the stage and the field. */
@@ -58,18 +60,20 @@ export function cell(of: Stage, path: string, declaration: CellDeclaration = {})
     throw new ConfigurationError(`cell "${printable(id)}": ${field} ${what}`);
   };
   if (id.length > MAX_ID_CHARACTERS) wrong('id', `is longer than ${MAX_ID_CHARACTERS} characters`);
-  for (const segment of path.split('/')) {
+  if (!PATH.test(path)) for (const segment of path.split('/')) {
     if (!SEGMENT.test(segment) || segment === '.' || segment === '..') {
       wrong('id', `has the segment "${printable(segment)}"; allowed are letters, digits and . _ + = - between slashes`);
     }
   }
   const { params = {}, inputs = {}, ...rest } = declaration;
-  for (const [name, value] of Object.entries(params)) {
+  for (const name in params) {
+    const value = params[name];
     if (!FIELD_NAME.test(name)) wrong('params', `has the name "${printable(name)}"; allowed are ${FIELD_NAME.source}`);
     const problem = notJson(value);
     if (problem !== undefined) wrong(`params.${name}`, problem);
   }
-  for (const [name, input] of Object.entries(inputs)) {
+  for (const name in inputs) {
+    const input = inputs[name]!;
     if (!FIELD_NAME.test(name)) wrong('inputs', `has the name "${printable(name)}"; allowed are ${FIELD_NAME.source}`);
     if (input.kind === 'file') {
       const unsafe = unsafePath(input.path);
@@ -112,12 +116,14 @@ export function records(of: Iterable<Cell | string>): RecordsRef {
 }
 
 /** Every cell that an input names, in order. */
-export function cellsOf(input: InputRef): readonly string[] {
+export function forEachCellOf(input: InputRef, visit: (cell: string) => void): void {
   switch (input.kind) {
-    case 'file': return [];
-    case 'output': return [input.cell];
-    case 'gather': return input.of.map((ref) => ref.cell);
-    case 'records': return input.of;
+    case 'file': return;
+    case 'output': return visit(input.cell);
+    case 'gather':
+      for (const { cell } of input.of) visit(cell);
+      return;
+    case 'records': for (const cell of input.of) visit(cell);
   }
 }
 

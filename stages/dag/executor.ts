@@ -12,7 +12,7 @@ export interface Task {
   readonly moduleUrl: string;
   readonly outputs: readonly string[];
   readonly cells: readonly TaskCell[];
-  /** An empty folder of the task's own: `work/` is the stage's, `out/` carries large outputs. Removed by the caller. */
+  /** A folder of the task's own, made when something is put there: `work/` is the stage's, `out/` carries large outputs. Removed by the caller. */
   readonly scratch: string;
   readonly timeoutMs?: number;
   /** In a process that ran nothing before: timings must not depend on it. */
@@ -31,20 +31,23 @@ export interface TaskParts extends Pick<Task, 'id' | 'cells' | 'scratch' | 'envi
   readonly jobs: number;
 }
 
+/** Asking the system takes as long as making a task. */
+const PROCESSORS = availableParallelism();
+
 /** The task of these cells of a stage. */
 export function taskOf({ root }: Pipeline, stage: Stage, { jobs, ...parts }: TaskParts): Task {
   return {
     ...parts, stage: stage.name, moduleUrl: moduleUrl(root, stage.module), outputs: stage.outputs,
     fresh: stage.exclusive === true || stage.determinism === 'measured',
     timed: stage.exclusive === true && stage.determinism === 'measured',
-    cpus: stage.exclusive === true ? availableParallelism() : shareOf(stage, jobs),
+    cpus: stage.exclusive === true ? PROCESSORS : shareOf(stage, jobs),
     ...(stage.timeoutMs === undefined ? {} : { timeoutMs: stage.timeoutMs }),
   };
 }
 
 /** The processors of a task beside which others may run: the share of the jobs that it takes. */
 function shareOf({ resources: { cpus = 1 } = {} }: Stage, jobs: number): number {
-  return Math.max(1, Math.floor(availableParallelism() * Math.min(cpus, jobs) / jobs));
+  return Math.max(1, Math.floor(PROCESSORS * Math.min(cpus, jobs) / jobs));
 }
 
 /** What a task tells while it runs. A cell is told of once: committed or failed. */

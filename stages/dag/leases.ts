@@ -5,8 +5,12 @@
  * Taking over from a dead holder must have one winner, though many see the death at once: whoever wants to replace a lease
  * first takes the lease on replacing it (leases/<key>.takeover, by these same rules), looks again, and renames its own file
  * over the dead one's. A taker that dies in between leaves a lease that is taken over in turn.
+ *
+ * A lease costs each cell a link, a stat and an unlink. They are made in this thread: handing one to another takes longer than it does.
  */
-import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { linkSync, statSync, unlinkSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { mkdir, open, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { wrapErrors } from './disk.ts';
 import { ownProcessId, processState } from './process-id.ts';
 import { isSha256, sha256 } from './sha256.ts';
@@ -45,6 +49,8 @@ export class FileLeases implements Leases {
   readonly #acquiring = new Map<Sha256, Promise<LeaseHolder | undefined>>();
   /** Our holder file, once we are announced. */
   #self: string | undefined;
+  /** What tells a hard link to it. */
+  #selfIdentity: string | undefined;
   #announcing: Promise<string> | undefined;
   #beat: NodeJS.Timeout | undefined;
   /** Foreign holder -> its last beat and when we first saw that one. */
@@ -68,7 +74,10 @@ export class FileLeases implements Leases {
   async release(key: Sha256): Promise<void> {
     if (!this.#held.delete(key)) return;
     // Somebody may have thought us dead (a suspended laptop) and taken it: then it is theirs.
-    if ((await this.#holderOf(key))?.id === this.id) await unlink(this.#path(key)).catch(() => undefined);
+    const path = this.#path(key);
+    if (this.#identityOf(path) === this.#selfIdentity || (await this.#holderOf(key))?.id === this.id) {
+      try { unlinkSync(path); } catch { /* it is gone, or cannot be removed: it ends with this process */ }
+    }
   }
 
   async holderOf(key: Sha256): Promise<LeaseHolder | undefined> {
@@ -155,6 +164,7 @@ export class FileLeases implements Leases {
     const content = JSON.stringify({ id: this.id, machine: this.#options.machine(), pid: process.pid, startedAt } satisfies LeaseHolder);
     await writeFile(path, content, { mode: 0o600 });
     this.#self = path;
+    this.#selfIdentity = this.#identityOf(path);
     clearInterval(this.#beat);
     this.#beat = setInterval(() => {
       // Rewriting, not utimes: then it is the file server's clock that stamps it, one clock for all.
@@ -168,7 +178,7 @@ export class FileLeases implements Leases {
   async #create(self: string, name: string): Promise<boolean> {
     const path = this.#path(name);
     try {
-      await link(self, path);
+      linkSync(self, path);
       return true;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
@@ -180,6 +190,13 @@ export class FileLeases implements Leases {
     if (file === undefined) return false;
     await file.writeFile(await readFile(self)).finally(() => file.close());
     return true;
+  }
+
+  /** Equal for the names of one file; of a name that is not there, one that none has. */
+  #identityOf(path: string): string {
+    let found: BigIntStats | undefined;
+    try { found = statSync(path, { bigint: true, throwIfNoEntry: false }); } catch { /* not to be seen: as if not there */ }
+    return found === undefined ? `nothing at ${path}` : `${found.dev}:${found.ino}`;
   }
 
   /** Who holds a lease; undefined when nobody does. A file that says nothing belongs to a nobody who is watched like others. */

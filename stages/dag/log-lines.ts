@@ -14,7 +14,14 @@ const OPENING_BRACE = 0x7b;
 const QUOTE = 0x22;
 const PREFIX = '{"crc":"00000000",';
 const CRC_AT = PREFIX.indexOf('0');
-const KIND_AT = PREFIX.length + '"is":"'.length;
+const HEAD = Buffer.from(`${PREFIX}"is":"`);
+const KIND_AT = HEAD.length;
+const CELL = '"cell":"';
+const KEY = '","key":"';
+const KEY_CHARACTERS = 64;
+/** Where the name of a cell may end: at the quote, or where it is written in another way than it reads. */
+const BACKSLASH = 0x5c;
+const ASCII = 0x7f;
 
 /** One line for a thing of a kind ('record', 'pack'); the newline is included. */
 export function encodeLine(kind: string, body: object): Uint8Array {
@@ -30,7 +37,13 @@ export interface LogLine {
   readonly bytes: number;
   /** The line's members without `crc` and `is`; undefined if it is no JSON (then nobody wrote it with encodeLine). */
   parse(): unknown;
+  /** The cell and the key that a line begins with, if it does, without parsing it. */
+  names(): LineNames | undefined;
+  /** Whether a line that begins with a cell and a key has this one; undefined for a line that does not. */
+  has(what: keyof LineNames, name: string): boolean | undefined;
 }
+
+export interface LineNames { readonly cell: string; readonly key: string }
 
 export interface LinesRead {
   readonly lines: readonly LogLine[];
@@ -44,12 +57,13 @@ export interface LinesRead {
 export function readLines(bytes: Buffer): LinesRead {
   const lines: LogLine[] = [];
   const damaged: { offset: number; bytes: number }[] = [];
+  const known: string[] = [];
   let start = 0;
   for (;;) {
     const newline = bytes.indexOf(NEWLINE, start);
     if (newline < 0) return { lines, damaged, end: start };
     if (newline > start) {
-      const kind = checkedKind(bytes, start, newline);
+      const kind = checkedKind(bytes, start, newline, known);
       if (kind === undefined) damaged.push({ offset: start, bytes: newline - start });
       else lines.push(new CheckedLine(bytes, kind, start, newline - start));
     }
@@ -80,16 +94,69 @@ class CheckedLine implements LogLine {
       return undefined;
     }
   }
+
+  names(): LineNames | undefined {
+    const cellEnd = this.#cellEnd();
+    if (cellEnd === undefined) return undefined;
+    const keyAt = cellEnd + KEY.length;
+    return { cell: this.#all.toString('latin1', this.#cellAt(), cellEnd), key: this.#all.toString('latin1', keyAt, keyAt + KEY_CHARACTERS) };
+  }
+
+  has(what: keyof LineNames, name: string): boolean | undefined {
+    const cellEnd = this.#cellEnd();
+    if (cellEnd === undefined) return undefined;
+    const at = what === 'cell' ? this.#cellAt() : cellEnd + KEY.length;
+    return name.length === (what === 'cell' ? cellEnd - at : KEY_CHARACTERS) && this.#isAt(at, name);
+  }
+
+  #cellAt(): number {
+    return this.offset + KIND_AT + this.kind.length + 2 + CELL.length;
+  }
+
+  /** Where the cell's name ends, if the line begins with a cell and a key that are written as they read. */
+  #cellEnd(): number | undefined {
+    const at = this.#cellAt();
+    if (!this.#isAt(at - CELL.length, CELL)) return undefined;
+    let end = at;
+    for (let byte = this.#all[end]!; byte !== QUOTE; byte = this.#all[++end]!) if (byte > ASCII || byte === BACKSLASH || byte === NEWLINE) return undefined;
+    const keyEnd = end + KEY.length + KEY_CHARACTERS;
+    return keyEnd < this.offset + this.bytes && this.#all[keyEnd] === QUOTE && this.#isAt(end, KEY) ? end : undefined;
+  }
+
+  #isAt(at: number, text: string): boolean {
+    // From its end: names of the cells of a stage begin alike.
+    for (let i = text.length - 1; i >= 0; i--) if (this.#all[at + i] !== text.charCodeAt(i)) return false;
+    return true;
+  }
 }
 
 /** The line's kind if its checksum holds. */
-function checkedKind(bytes: Buffer, start: number, end: number): string | undefined {
+function checkedKind(bytes: Buffer, start: number, end: number, known: string[]): string | undefined {
   if (end - start < KIND_AT) return undefined;
-  const head = bytes.toString('latin1', start, start + KIND_AT);
-  const crc = head.slice(CRC_AT, CRC_AT + 8);
   // The head is compared with what encodeLine would have written: the bytes before the checksum's comma are not covered by it.
-  if (head !== `{"crc":"${crc}","is":"`) return undefined;
-  if (crc32(bytes.subarray(start + PREFIX.length, end)).toString(16).padStart(8, '0') !== crc) return undefined;
-  const quote = bytes.indexOf(QUOTE, start + KIND_AT);
-  return bytes.toString('latin1', start + KIND_AT, quote);
+  let crc = 0;
+  for (let i = 0; i < KIND_AT; i++) {
+    const byte = bytes[start + i]!;
+    if (i < CRC_AT || i >= CRC_AT + 8) {
+      if (byte !== HEAD[i]) return undefined;
+      continue;
+    }
+    const digit = byte >= 0x30 && byte <= 0x39 ? byte - 0x30 : byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1;
+    if (digit < 0) return undefined;
+    crc = crc * 16 + digit;
+  }
+  if (crc32(bytes.subarray(start + PREFIX.length, end)) !== crc) return undefined;
+  return kindAt(bytes, start + KIND_AT, known);
+}
+
+/** Of twenty thousand lines few differ in kind: `known` are those met before, one string each. */
+function kindAt(bytes: Buffer, at: number, known: string[]): string {
+  for (const kind of known) {
+    let i = 0;
+    while (i < kind.length && bytes[at + i] === kind.charCodeAt(i)) i++;
+    if (i === kind.length && bytes[at + i] === QUOTE) return kind;
+  }
+  const kind = bytes.toString('latin1', at, bytes.indexOf(QUOTE, at));
+  known.push(kind);
+  return kind;
 }

@@ -25,11 +25,16 @@ import type { DamagedLine } from './store.ts';
 const NEWLINE = new Uint8Array([0x0a]);
 const CELL_IN_LINE = /"cell":"([A-Za-z0-9._+=:/-]{1,200})"/;
 
+/** The bytes of a segment from some offset on, in which lines lie. */
+export interface SegmentPart { readonly file: string; readonly from: number }
+
 /** Reads segments, each byte once. */
 export class LogReader {
   readonly #folder: string;
   readonly #read = new Map<string, number>();
   readonly #torn = new Map<string, DamagedLine>();
+  /** Segments whose run has ended: nothing more is written to them. */
+  readonly #ended = new Set<string>();
   readonly damaged: DamagedLine[] = [];
 
   constructor(folder: string) {
@@ -37,8 +42,8 @@ export class LogReader {
   }
 
   /** Hands over every line that is new since the last call, segment by segment in order of run id. */
-  poll(onLine: (line: LogLine, file: string, offset: number) => void): void {
-    for (const file of segmentNames(this.#folder)) this.#pollSegment(file, onLine);
+  poll(onLine: (line: LogLine, segment: SegmentPart) => void): void {
+    for (const file of segmentNames(this.#folder)) if (!this.#ended.has(file)) this.#pollSegment(file, onLine);
   }
 
   /** Everything of this segment up to `end` is known already (its writer is this process). */
@@ -51,12 +56,13 @@ export class LogReader {
     return [...this.#torn.values()];
   }
 
-  #pollSegment(file: string, onLine: (line: LogLine, file: string, offset: number) => void): void {
+  #pollSegment(file: string, onLine: (line: LogLine, segment: SegmentPart) => void): void {
     const from = this.#read.get(file) ?? 0;
     const bytes = readFrom(`${this.#folder}/${file}`, from);
     if (bytes === undefined) return;
     const { lines, damaged, end } = readLines(bytes);
-    for (const line of lines) onLine(line, file, from + line.offset);
+    const segment = { file, from };
+    for (const line of lines) onLine(line, segment);
     for (const { offset, bytes: length } of damaged) {
       const cell = CELL_IN_LINE.exec(bytes.toString('utf8', offset, offset + length))?.[1];
       this.damaged.push({ file, offset: from + offset, bytes: length, what: 'checksum', ...(cell === undefined ? {} : { cell }) });
@@ -64,6 +70,7 @@ export class LogReader {
     this.#read.set(file, from + end);
     if (end < bytes.length) this.#torn.set(file, { file, offset: from + end, bytes: bytes.length - end, what: 'torn' });
     else this.#torn.delete(file);
+    if (end === bytes.length && lines.at(-1)?.kind === 'end') this.#ended.add(file);
   }
 }
 

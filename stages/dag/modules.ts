@@ -13,8 +13,17 @@ const BUILD = /\/\.bitwidth\/build\/([^/]+)\//.exec(OWN_URL)?.[1];
 /** The folder that this machinery's sources stand in, `stages/dag` from its own root. In a bundle, too, this is the source's. */
 const OWN_ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+const urls = new Map<string, string>();
+
 /** URL to import for a module of the project, given by its path from the root. */
 export function moduleUrl(root: string, path: string): string {
+  const name = join(root, path);
+  let url = urls.get(name);
+  if (url === undefined) urls.set(name, url = findUrl(root, path));
+  return url;
+}
+
+function findUrl(root: string, path: string): string {
   if (BUILD !== undefined) {
     const built = join(root, '.bitwidth', 'build', BUILD, path.replace(/\.ts$/, '.js'));
     if (existsSync(built)) return pathToFileURL(built).href;

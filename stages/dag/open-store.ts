@@ -53,7 +53,6 @@ class DiskStore implements Store {
   readonly #damage: DamageOptions;
   /** Commits whose outputs are on their way: a flush waits for them. */
   readonly #entering = new Set<Promise<unknown>>();
-  readonly #notUnderstood: DamagedLine[] = [];
   readonly #notedClosures = new Set<string>();
   #about: { readonly [name: string]: Json } = {};
   #machine: string | undefined;
@@ -155,7 +154,7 @@ class DiskStore implements Store {
   }
 
   damagedLines(): readonly DamagedLine[] {
-    return [...this.#reader.damaged, ...this.#notUnderstood, ...this.#reader.torn()];
+    return [...this.#reader.damaged, ...this.#index.notUnderstood(), ...this.#reader.torn()];
   }
 
   untoldDamage(): readonly DamagedLine[] {
@@ -172,9 +171,7 @@ class DiskStore implements Store {
   }
 
   #poll(): void {
-    this.#reader.poll((line, file, offset) => {
-      if (!this.#index.apply(line)) this.#notUnderstood.push({ file, offset, bytes: line.bytes, what: 'not-understood' });
-    });
+    this.#reader.poll((line, segment) => this.#index.apply(line, segment));
   }
 
   #counts(record: CellRecord): boolean {
@@ -273,6 +270,10 @@ class DiskStore implements Store {
     await wrapErrors(() => mkdir(folder, { recursive: true, mode: 0o700 }));
     this.#scratch.push(folder);
     return folder;
+  }
+
+  scratchPath(): string {
+    return `${this.folder}/scratch/${ownProcessId()}.${scratchFolders++}`;
   }
 
   get wrote(): boolean {

@@ -1,5 +1,6 @@
 /** What the log says, indexed in memory: records, decisions, closures, runs. Knows nothing of files. */
 import { StoreTooNew } from './errors.ts';
+import type { SegmentPart } from './log.ts';
 import type { LogLine } from './log-lines.ts';
 import { isSha256 } from './sha256.ts';
 import { STORE_FORMAT } from './store.ts';
@@ -27,6 +28,29 @@ export interface LogBodies {
 export type LogKind = keyof LogBodies;
 export type LogEntry = { readonly [K in LogKind]: { readonly kind: K; readonly body: LogBodies[K] } }[LogKind];
 
+/** A line of a segment, or what this process has just written, which has no place yet. */
+type Line = Pick<LogLine, 'kind' | 'parse'> & Partial<LogLine>;
+
+/** A record as its line says it, parsed when it is looked at: most commands look at few. */
+class RecordLine {
+  readonly line: Line;
+  readonly segment: SegmentPart | undefined;
+  /** null: the line says something else. */
+  record: CellRecord | null | undefined;
+  /** Those that were read before, once it is in the maps. */
+  earlierOfKey: RecordLine | undefined;
+  earlierOfCell: RecordLine | undefined;
+
+  constructor(line: Line, segment: SegmentPart | undefined, record: CellRecord | undefined) {
+    this.line = line;
+    this.segment = segment;
+    this.record = record;
+  }
+}
+
+/** So many questions are answered by looking through the lines, which costs less than ordering them does; then they are ordered. */
+const MAX_SEARCHES = 8;
+
 /** Where the lines about objects go. */
 export interface ObjectSink {
   addPack(pack: Sha256, packBytes: number, objects: readonly (readonly [Sha256, number, number])[]): void;
@@ -36,9 +60,12 @@ export interface ObjectSink {
 export class LogIndex {
   readonly waivers = new WaiverIndex();
   readonly #objects: ObjectSink;
-  readonly #byKey = new Map<Sha256, CellRecord[]>();
-  readonly #ofCell = new Map<string, CellRecord[]>();
-  readonly #records: CellRecord[] = [];
+  /** The last that was read of each key and of each cell, of the first `#ordered` records. */
+  readonly #byKey = new Map<string, RecordLine>();
+  readonly #ofCell = new Map<string, RecordLine>();
+  readonly #records: RecordLine[] = [];
+  #ordered = 0;
+  #searches = 0;
   readonly #runs = new Map<string, RunSummary>();
   readonly #closures = new Map<string, Files>();
   readonly #decisions = new Map<string, Decision[]>();
@@ -47,16 +74,36 @@ export class LogIndex {
   /** Damaged lines that were told of: `<file>@<offset>`. */
   readonly #noted = new Set<string>();
   /** Lines that few commands look at are parsed when one does. */
-  #unparsed: Pick<LogLine, 'parse'>[] = [];
+  #unparsedClosures: Line[] = [];
+  #unsortedDecisions: Line[] = [];
+  /** Cell -> lines of its decisions. */
+  readonly #unparsedDecisions = new Map<string, Line[]>();
+  readonly #notUnderstood: DamagedLine[] = [];
 
   constructor(objects: ObjectSink) {
     this.#objects = objects;
   }
 
-  /** Takes one line in. False: it is not understood. Throws StoreTooNew for a segment of a newer format. */
-  apply(line: Pick<LogLine, 'kind' | 'parse'>): boolean {
+  /** Takes one line in. Throws StoreTooNew for a segment of a newer format. */
+  apply(line: Line, segment?: SegmentPart): void {
+    if (!this.#apply(line, segment)) this.#refuse(line, segment);
+  }
+
+  /** Lines whose checksum holds and that say nothing that this version knows. */
+  notUnderstood(): readonly DamagedLine[] {
+    for (const one of this.#records) this.#recordIn(one);
+    return this.#notUnderstood;
+  }
+
+  /** False: it is not understood. */
+  #apply(line: Line, segment: SegmentPart | undefined): boolean {
     switch (line.kind) {
-      case 'record': return this.#applyIf(isRecord, line.parse(), body => this.#addRecord(body));
+      case 'record': {
+        // Written here, it is an object already.
+        const record = segment === undefined ? line.parse() : undefined;
+        this.#records.push(new RecordLine(line, segment, isRecord(record) ? record : undefined));
+        return true;
+      }
       case 'pack': return this.#applyIf(isPack, line.parse(), body => {
         this.#objects.addPack(body.pack, body.bytes, body.objects);
       });
@@ -82,8 +129,10 @@ export class LogIndex {
         if (run !== undefined) this.#runs.set(body.run, { ...run, endedAt: body.endedAt, counts: body.counts });
       });
       case 'closure':
+        this.#unparsedClosures.push(line);
+        return true;
       case 'decision':
-        this.#unparsed.push(line);
+        this.#unsortedDecisions.push(line);
         return true;
       default: return false;
     }
@@ -91,21 +140,22 @@ export class LogIndex {
 
   /** Records of a key, newest first. */
   ofKey(key: Sha256): readonly CellRecord[] {
-    return this.#byKey.get(key) ?? [];
+    return this.#newestFirst('key', key);
   }
 
   /** Records of a cell under any key, newest first. */
   ofCell(cell: string): readonly CellRecord[] {
-    return this.#ofCell.get(cell) ?? [];
+    return this.#newestFirst('cell', cell);
   }
 
   /** The newest record of each cell. */
   newest(): readonly CellRecord[] {
-    return Array.from(this.#ofCell.values(), ([newest]) => newest!);
+    this.#order();
+    return Array.from(this.#ofCell.keys()).flatMap(cell => this.ofCell(cell).slice(0, 1));
   }
 
   records(): readonly CellRecord[] {
-    return this.#records.toSorted(byTime);
+    return this.#records.flatMap(one => this.#recordIn(one) ?? []).sort(byTime);
   }
 
   runs(): readonly RunSummary[] {
@@ -113,12 +163,15 @@ export class LogIndex {
   }
 
   closure(hash: string): Files | undefined {
-    this.#parsePending();
+    for (const line of this.#unparsedClosures.splice(0)) {
+      const body = line.parse();
+      if (isClosure(body)) this.#closures.set(body.hash, body.files);
+    }
     return this.#closures.get(hash);
   }
 
   decisions(cell: string): readonly Decision[] {
-    this.#parsePending();
+    this.#parseDecisions(cell);
     return (this.#decisions.get(cell) ?? []).toSorted((a, b) => compare(a.decidedAt, b.decidedAt));
   }
 
@@ -141,34 +194,77 @@ export class LogIndex {
     return true;
   }
 
-  #addRecord(record: CellRecord): void {
-    this.#records.push(record);
-    addNewestFirst(this.#byKey, record.key, record);
-    addNewestFirst(this.#ofCell, record.cell, record);
-  }
-
-  #parsePending(): void {
-    const pending = this.#unparsed;
-    this.#unparsed = [];
-    for (const line of pending) {
-      const body = line.parse();
-      if (isClosure(body)) this.#closures.set(body.hash, body.files);
-      else if (isDecision(body)) {
-        const of = this.#decisions.get(body.cell);
-        if (of === undefined) this.#decisions.set(body.cell, [body]);
-        else of.push(body);
-      }
+  /** Puts all records into the maps. */
+  #order(): void {
+    for (; this.#ordered < this.#records.length; this.#ordered++) {
+      const one = this.#records[this.#ordered]!;
+      const names = one.record ?? one.line.names?.() ?? this.#recordIn(one);
+      if (names === undefined) continue;
+      one.earlierOfKey = this.#byKey.get(names.key);
+      one.earlierOfCell = this.#ofCell.get(names.cell);
+      this.#byKey.set(names.key, one);
+      this.#ofCell.set(names.cell, one);
     }
   }
-}
 
-/** Of equal times the one that was read later comes first. */
-function addNewestFirst<K>(lists: Map<K, CellRecord[]>, name: K, record: CellRecord): void {
-  const list = lists.get(name);
-  if (list === undefined) lists.set(name, [record]);
-  else {
-    list.unshift(record);
-    list.sort((a, b) => byTime(b, a));
+  #recordIn(one: RecordLine): CellRecord | undefined {
+    if (one.record === undefined) {
+      const body = one.line.parse();
+      one.record = isRecord(body) ? body : null;
+      if (one.record === null) this.#refuse(one.line, one.segment);
+    }
+    return one.record ?? undefined;
+  }
+
+  /** Of equal times the one that was read later comes first. */
+  #newestFirst(what: 'cell' | 'key', name: string): readonly CellRecord[] {
+    const records: CellRecord[] = [];
+    const take = (one: RecordLine): void => {
+      const record = this.#recordIn(one);
+      if (record?.[what] === name) records.push(record);
+    };
+    if (this.#ordered < this.#records.length) {
+      if (this.#searches++ >= MAX_SEARCHES) this.#order();
+      for (let i = this.#records.length - 1; i >= this.#ordered; i--) {
+        const one = this.#records[i]!;
+        if (one.record === undefined ? one.line.has?.(what, name) !== false : one.record?.[what] === name) take(one);
+      }
+    }
+    const [first, earlier] = what === 'cell' ? [this.#ofCell, 'earlierOfCell' as const] : [this.#byKey, 'earlierOfKey' as const];
+    for (let one = first.get(name); one !== undefined; one = one[earlier]) take(one);
+    return records.length > 1 ? records.sort((a, b) => byTime(b, a)) : records;
+  }
+
+  #refuse({ offset, bytes }: Line, segment: SegmentPart | undefined): void {
+    if (segment !== undefined && offset !== undefined && bytes !== undefined) this.#notUnderstood.push({ file: segment.file, offset: segment.from + offset, bytes, what: 'not-understood' });
+  }
+
+  #parseDecisions(cell: string): void {
+    const take = (line: Line): void => {
+      const body = line.parse();
+      if (!isDecision(body)) return;
+      const of = this.#decisions.get(body.cell);
+      if (of === undefined) this.#decisions.set(body.cell, [body]);
+      else of.push(body);
+    };
+    const unsorted = this.#unsortedDecisions;
+    this.#unsortedDecisions = [];
+    const search = unsorted.length > 0 && this.#searches++ < MAX_SEARCHES;
+    for (const line of unsorted) {
+      if (search) {
+        if (line.has?.('cell', cell) === false) this.#unsortedDecisions.push(line);
+        else take(line);
+        continue;
+      }
+      const name = line.names?.()?.cell;
+      const of = name === undefined ? undefined : this.#unparsedDecisions.get(name);
+      if (name === undefined) take(line);
+      else if (of === undefined) this.#unparsedDecisions.set(name, [line]);
+      else of.push(line);
+    }
+    const lines = this.#unparsedDecisions.get(cell) ?? [];
+    this.#unparsedDecisions.delete(cell);
+    for (const line of lines) take(line);
   }
 }
 

@@ -2,6 +2,7 @@
  * Runs one ready task from its leases to its last commit. Whatever happens to it (a crash, a timeout, a full disk, a damaged
  * input), each of its cells ends in exactly one way: settled, to be run again, or left for the next run.
  */
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Commits } from './commits.ts';
 import { recordsOf } from './decide.ts';
@@ -133,7 +134,7 @@ export class TaskRunner {
       if (task.stage.exclusive === true) await this.#turns.begin();
       mine = await this.#lease(task);
       if (mine.length === 0 || this.#stopped) return;
-      scratch = await store.scratchFolder();
+      scratch = store.scratchPath();
       const cells = mine.map(({ cell }) => taskCell(cell, this.#ground, this.#outcomeOf));
       followUps = await this.#execute({ stage: task.stage, pending: mine }, cells, scratch, free);
     } catch (error) {
@@ -146,7 +147,7 @@ export class TaskRunner {
     } finally {
       for (const { key } of mine) await store.leases.release(key);
       if (task.stage.exclusive === true) await this.#turns.end();
-      if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+      if (scratch !== undefined && existsSync(scratch)) await rm(scratch, { recursive: true, force: true });
     }
     // Only now: the next task takes the same leases.
     for (const { task: next, delayMs } of followUps) this.#events.again(next, delayMs);

@@ -34,6 +34,8 @@ export interface PassOptions {
 
 /** How often the records of another run are looked at while it computes what this one needs; ms. */
 const POLL_MS = 200;
+/** Short work in this process goes on for so long before signals, timers and the disk have their turn; ms. */
+const BREATH_MS = 5;
 /** Leases looked at in one poll. */
 const MAX_ASKED = 50;
 
@@ -105,12 +107,16 @@ export class Pass {
     this.#prepare();
     let fault: { readonly error: unknown } | undefined;
     const poll = setInterval(() => void this.#lookElsewhere().catch((error: unknown) => { fault = { error }; this.stop(); }), POLL_MS);
+    let breathedMs = performance.now();
     try {
       for (;;) {
         const woken = new Promise<void>((resolve) => { this.#wake = resolve; });
         this.#dispatch();
         if (this.#isOver()) break;
         await woken;
+        if (performance.now() - breathedMs < BREATH_MS) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        breathedMs = performance.now();
       }
       if (fault !== undefined) throw fault.error;
     } finally {

@@ -13,13 +13,14 @@ export interface Ended { readonly code: number | null; readonly signal: NodeJS.S
 export class LaunchedProject {
   readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'bitwidth-launched-')));
 
-  constructor() {
-    cpSync(join(REPOSITORY, 'test/dag/pipelines/launched'), this.root, { recursive: true });
+  /** `fixture`: a folder of the repository with a pipeline.ts. */
+  constructor(fixture = 'test/dag/pipelines/launched') {
+    cpSync(join(REPOSITORY, fixture), this.root, { recursive: true });
     cpSync(join(REPOSITORY, 'stages/dag'), this.path('stages/dag'), { recursive: true });
     cpSync(join(REPOSITORY, 'bin'), this.path('bin'), { recursive: true });
     for (const file of ['package.json', 'package-lock.json']) cpSync(join(REPOSITORY, file), this.path(file));
     this.installPackages();
-    this.edit('pipeline.ts', (text) => text.replace('../../../../stages/dag/', './stages/dag/'));
+    this.edit('pipeline.ts', (text) => text.replace(/(\.\.\/)+stages\/dag\//, './stages/dag/'));
     this.settings({});
   }
 
