@@ -176,11 +176,11 @@ test('a store that cannot be written: what is there is used, what is missing fai
   declared.act = { where: 'in-process' };
   declared.cells = (act) => [cell(act, 'x', { params: { act: 'commit' } })];
   await project.run();
-  declared.cells = (act) => [cell(act, 'x', { params: { act: 'commit' } }), cell(act, 'y', { params: { act: 'commit', i: 1 } })];
-  // A file where a folder must be refuses writes also to root, whom modes do not stop.
-  const scratch = project.path('.bitwidth/scratch');
-  rmSync(scratch, { recursive: true });
-  writeFileSync(scratch, '');
+  declared.cells = (act) => [cell(act, 'x', { params: { act: 'commit' } }), cell(act, 'y', { params: { act: 'large' } })];
+  // A file where a folder must be refuses writes also to root, whom modes do not stop. What is large becomes a file there.
+  const objects = project.path('.bitwidth/objects');
+  rmSync(objects, { recursive: true, force: true });
+  writeFileSync(objects, '');
   const { code, done, failed, events } = await project.run();
   assert.is(code, 1);
   assert.equal(failed, ['act:y']);
