@@ -57,17 +57,21 @@ export class Sweep {
 
   /** Throws when the command fails. */
   command(...argv: readonly string[]): Promise<Measured> {
-    return measured([this.#project.path('bin/bitwidth.mjs'), ...argv], this.#project.root);
+    return this.#measured(argv, false);
   }
 
-  async run(): Promise<SweepRun> {
-    const answer = await this.command('run', '--json', '--jobs', '2');
+  async run({ withPeak = false } = {}): Promise<SweepRun> {
+    const answer = await this.#measured(['run', '--json', '--jobs', '2'], withPeak);
     const events = answer.out.trimEnd().split('\n').map((line) => JSON.parse(line) as { readonly event: string; readonly cell?: string; readonly cached?: number });
     return { ...answer, ran: events.flatMap(({ event, cell }) => event === 'ran' && cell !== undefined ? [cell] : []).sort(), cached: events.at(-1)!.cached! };
   }
 
   remove(): void {
     this.#project.remove();
+  }
+
+  #measured(argv: readonly string[], withPeak: boolean): Promise<Measured> {
+    return measured([this.#project.path('bin/bitwidth.mjs'), ...argv], this.#project.root, withPeak);
   }
 
   #write(): void {
