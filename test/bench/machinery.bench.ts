@@ -41,7 +41,7 @@ export async function bench({ quick }: Bench): Promise<void> {
     const [few, many] = [small.filled, large.filled];
 
     // In turns: a machine that gets slower for a while does so for all alike.
-    const samples: { readonly [name: string]: Measured[] } = { node: [], few: [], many: [], leaf: [], why: [], status: [], plan: [] };
+    const samples: { readonly [name: string]: Measured[] } = { node: [], few: [], many: [], 'in-process': [], worker: [], why: [], status: [], plan: [] };
     for (let round = 0; round < rounds; round++) {
       samples['node']!.push(await measured(['-e', '0'], process.cwd()));
       samples['few']!.push(expectRun(await few.run(), 0, few.cells));
@@ -49,10 +49,12 @@ export async function bench({ quick }: Bench): Promise<void> {
       samples['why']!.push(await many.command('why', MIDDLE));
       samples['status']!.push(await many.command('status'));
       samples['plan']!.push(await many.command('plan'));
-      many.changeLeaf();
-      const run = expectRun(await many.run(), many.affected.length, many.cells - many.affected.length);
-      assert.deepEqual(run.ran, many.affected);
-      samples['leaf']!.push(run);
+      for (const where of ['in-process', 'worker'] as const) {
+        many.changeLeaf(where);
+        const run = expectRun(await many.run(), many.affected.length, many.cells - many.affected.length);
+        assert.deepEqual(run.ran, many.affected);
+        samples[where]!.push(run);
+      }
     }
     const of = (name: string): Took => median(samples[name]!);
     const again = await many.run({ withPeak: true });
@@ -61,7 +63,8 @@ export async function bench({ quick }: Bench): Promise<void> {
       { what: 'node -e 0', took: of('node') },
       { what: `run, nothing changed, ${a} cells`, took: of('few'), cpuS: 0.35 },
       { what: `run, nothing changed, ${b} cells`, took: of('many'), cpuS: 1 },
-      { what: `run, one leaf changed, ${b} cells`, took: of('leaf'), cpuS: of('many').cpuS + 0.3 },
+      { what: `run, one leaf changed, ${b} cells, in-process`, took: of('in-process'), cpuS: of('many').cpuS + 0.3 },
+      { what: `run, one leaf changed, ${b} cells, in a worker`, took: of('worker'), cpuS: of('many').cpuS + 0.3 },
       { what: `why <cell>, ${b} cells`, took: of('why'), wallS: 0.2 },
       { what: `status, ${b} cells`, took: of('status') },
       { what: `plan, ${b} cells`, took: of('plan') },

@@ -43,8 +43,9 @@ export class Sweep {
   /** The leaf that `changeLeaf` changes, and whatever reads it. */
   readonly affected: readonly string[] = ['aggregate:model-0/format-0', 'report:all', 'score:model-0/format-0/point-0'];
 
-  changeLeaf(): void {
-    this.#settings = { ...this.#settings, changes: this.#settings.changes + 1 };
+  /** What is computed from now on is computed there; what was computed counts. */
+  changeLeaf(where: SweepSettings['where']): void {
+    this.#settings = { ...this.#settings, where, changes: this.#settings.changes + 1 };
     this.#write();
   }
 
