@@ -58,6 +58,8 @@ class DiskStore implements Store {
   #machine: string | undefined;
   #prepared: Promise<void> | undefined;
   readonly #scratch: string[] = [];
+  /** The folder that scratch paths lie in. */
+  #scratchPaths: Promise<string> | undefined;
 
   constructor({ folder, revoked = [], env = process.env }: StoreOptions) {
     refuseNewerFormat(folder);
@@ -272,8 +274,12 @@ class DiskStore implements Store {
     return folder;
   }
 
-  scratchPath(): string {
-    return `${this.folder}/scratch/${ownProcessId()}.${scratchFolders++}`;
+  async scratchPath(): Promise<string> {
+    if (this.#scratchPaths === undefined) {
+      this.#scratchPaths = this.scratchFolder();
+      this.#scratchPaths.catch(() => { this.#scratchPaths = undefined; });
+    }
+    return `${await this.#scratchPaths}/${scratchFolders++}`;
   }
 
   get wrote(): boolean {
@@ -287,6 +293,7 @@ class DiskStore implements Store {
     } finally {
       await this.leases.close();
       await this.#writer.close();
+      this.#scratchPaths = undefined;
       for (const folder of this.#scratch.splice(0)) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
       this.facts.save();
     }

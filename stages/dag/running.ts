@@ -134,7 +134,7 @@ export class TaskRunner {
       if (task.stage.exclusive === true) await this.#turns.begin();
       mine = await this.#lease(task);
       if (mine.length === 0 || this.#stopped) return;
-      scratch = store.scratchPath();
+      scratch = await store.scratchPath();
       const cells = mine.map(({ cell }) => taskCell(cell, this.#ground, this.#outcomeOf));
       followUps = await this.#execute({ stage: task.stage, pending: mine }, cells, scratch, free);
     } catch (error) {

@@ -270,8 +270,8 @@ export interface Store {
   flush(): Promise<void>;
   /** A new empty folder on the store's disk, for a task. Those of dead processes are swept when a run first writes. */
   scratchFolder(): Promise<string>;
-  /** A path for such a folder, which whoever uses it makes and the caller removes: most tasks need none. */
-  scratchPath(): string;
+  /** A path for such a folder, which whoever uses it makes: most tasks need none. The caller removes it, or `close` does. */
+  scratchPath(): Promise<string>;
   /** Whether this run has committed anything. */
   readonly wrote: boolean;
   /**

@@ -169,4 +169,30 @@ test('a record from a hostile log cannot name a path', () => inFolder(async fold
   assert.is(store.done(key('x')), undefined);
 }));
 
+test('what is found by looking through the lines is what is found once they are ordered; a line that is no record is told of', () => inFolder(async folder => {
+  const names = Array.from({ length: 20 }, (_, i) => `n${i}`);
+  await withStore(folder, async store => {
+    for (const time of ['2026-01-02T03:04:05.678+00:00', '2026-01-01T03:04:05.678+00:00', '2026-01-02T03:04:05.678+00:00']) {
+      for (const name of names) {
+        store.noteDecision(`work:${name}`, key(name), [{ field: `${name} at ${time}` }]);
+        await store.commit(draft(name, { finishedAt: time }), { out: Buffer.from(`${name} ${time}`) });
+      }
+    }
+    await store.close();
+  });
+  const path = onlySegment(folder);
+  replaceFile(path, Buffer.concat([readFileSync(path), encodeLine('record', { cell: 'work:n0', key: key('n0'), status: 'unknown' })]));
+  const told = (store: ReturnType<typeof openStore>, name: string) => [store.recordsOfCell(`work:${name}`), store.done(key(name)), store.decisions(`work:${name}`)];
+  const together = openStore({ folder });
+  // Enough questions that the later ones find all in order.
+  for (const name of names) {
+    const alone = told(openStore({ folder }), name);
+    assert.equal(told(together, name), alone, name);
+    assert.equal((alone[0] as readonly unknown[]).length, 3);
+    assert.equal((alone[2] as readonly unknown[]).length, 3);
+  }
+  assert.is(together.records().length, 60);
+  assert.equal(openStore({ folder }).damagedLines().map(({ what }) => what), ['not-understood']);
+}));
+
 test.run();

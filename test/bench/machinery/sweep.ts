@@ -43,8 +43,9 @@ export class Sweep {
   /** The leaf that `changeLeaf` changes, and whatever reads it. */
   readonly affected: readonly string[] = ['aggregate:model-0/format-0', 'report:all', 'score:model-0/format-0/point-0'];
 
-  changeLeaf(): void {
-    this.#settings = { ...this.#settings, changes: this.#settings.changes + 1 };
+  /** What is computed from now on is computed there; what was computed counts. */
+  changeLeaf(where: SweepSettings['where']): void {
+    this.#settings = { ...this.#settings, where, changes: this.#settings.changes + 1 };
     this.#write();
   }
 
@@ -57,17 +58,21 @@ export class Sweep {
 
   /** Throws when the command fails. */
   command(...argv: readonly string[]): Promise<Measured> {
-    return measured([this.#project.path('bin/bitwidth.mjs'), ...argv], this.#project.root);
+    return this.#measured(argv, false);
   }
 
-  async run(): Promise<SweepRun> {
-    const answer = await this.command('run', '--json', '--jobs', '2');
+  async run({ withPeak = false } = {}): Promise<SweepRun> {
+    const answer = await this.#measured(['run', '--json', '--jobs', '2'], withPeak);
     const events = answer.out.trimEnd().split('\n').map((line) => JSON.parse(line) as { readonly event: string; readonly cell?: string; readonly cached?: number });
     return { ...answer, ran: events.flatMap(({ event, cell }) => event === 'ran' && cell !== undefined ? [cell] : []).sort(), cached: events.at(-1)!.cached! };
   }
 
   remove(): void {
     this.#project.remove();
+  }
+
+  #measured(argv: readonly string[], withPeak: boolean): Promise<Measured> {
+    return measured([this.#project.path('bin/bitwidth.mjs'), ...argv], this.#project.root, withPeak);
   }
 
   #write(): void {
