@@ -1,0 +1,118 @@
+/** The project of project/, started as a user starts it, and what must be true of it after any fault. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { openStore } from '../../stages/dag/open-store.ts';
+import { LaunchedProject } from '../dag/launched-project.ts';
+import { filesUnder } from '../dag/store-help.ts';
+import type { Act, Acts } from './project/acts.ts';
+import type { Ended } from '../dag/launched-project.ts';
+
+/** Cell and output -> hash; file of the site -> hash. */
+export type Bytes = ReadonlyMap<string, string>;
+export const TEXT = 'what is computed from this text must come out the same, whatever happens';
+
+/** Long enough that a random moment falls into every part of a run. */
+export const SLOW_MS = 15;
+
+export interface Counts { readonly ran: number; readonly cached: number; readonly failed: number; readonly skipped: number }
+export interface Event { readonly event: string; readonly cell?: string; readonly code?: string; readonly sentence?: string }
+
+export class FaultyProject extends LaunchedProject {
+  #undisturbed: Bytes = new Map();
+  #settings: Omit<Partial<Acts>, 'acts'> = {};
+  /** How long an undisturbed run of parts that take SLOW_MS took here. */
+  durationMs = 0;
+
+  private constructor() {
+    super('test/faults/project');
+  }
+
+  /** A project whose undisturbed bytes are known. Making it takes seconds: all faults share it, each from `reset` on. */
+  static async open(): Promise<FaultyProject> {
+    const project = new FaultyProject();
+    try {
+      project.reset({ slowMs: SLOW_MS });
+      await project.finish(); // makes the build
+      project.wipe();
+      const startedMs = performance.now();
+      await project.finish();
+      project.durationMs = performance.now() - startedMs;
+      project.#undisturbed = project.bytes();
+      return project;
+    } catch (error) {
+      project.remove();
+      throw error;
+    }
+  }
+
+  get store(): string {
+    return this.path('.bitwidth');
+  }
+
+  get undisturbed(): Bytes {
+    return this.#undisturbed;
+  }
+
+  /** As new, with these settings. */
+  reset(settings: Omit<Partial<Acts>, 'acts'> = {}): void {
+    this.#settings = settings;
+    this.act({});
+    this.write(TEXT);
+    this.wipe();
+  }
+
+  act(acts: { readonly [cell: string]: Act }): void {
+    writeFileSync(this.path('acts.json'), JSON.stringify({ parts: 12, slowMs: 0, ...this.#settings, acts } satisfies Acts));
+  }
+
+  write(text: string): void {
+    writeFileSync(this.path('text.txt'), text);
+  }
+
+  /** As new, but for the compiled program. */
+  wipe(): void {
+    for (const name of existsSync(this.store) ? readdirSync(this.store) : []) if (name !== 'build') rmSync(join(this.store, name), { recursive: true, force: true });
+    for (const name of ['site', 'workers.log', 'crashed-once']) rmSync(this.path(name), { recursive: true, force: true });
+  }
+
+  /** A run that must end well. */
+  async finish(...argv: string[]): Promise<Counts> {
+    const ended = await this.run('run', '--json', ...argv);
+    assert.is(ended.code, 0, `${ended.out.slice(-2000)}\n${ended.err}`);
+    return countsOf(ended);
+  }
+
+  /** Hashes of all that was computed and written. `store`: the folder that holds it. */
+  bytes(folder = this.store): Bytes {
+    const found = new Map<string, string>();
+    const store = openStore({ folder, env: {} });
+    const newest = new Map(store.records().filter(({ status }) => status === 'done').map((record) => [record.cell, record]));
+    for (const { cell, key } of newest.values()) for (const [name, output] of Object.entries(store.done(key)?.outputs ?? {})) found.set(`${cell} ${name}`, output.sha256);
+    if (existsSync(this.path('site'))) for (const name of filesUnder(this.path('site'))) found.set(`site/${name}`, createHash('sha256').update(readFileSync(this.path('site', name))).digest('hex'));
+    return new Map([...found].sort());
+  }
+
+  /** The undisturbed bytes, all of them there, in a store that is sound. */
+  async expectSound(folder = this.store, expected = this.#undisturbed): Promise<void> {
+    assert.equal(Object.fromEntries(this.bytes(folder)), Object.fromEntries(expected), 'other bytes than those of an undisturbed run');
+    const store = openStore({ folder, env: {} });
+    try {
+      const { damagedObjects, damagedLines } = await store.check();
+      assert.equal([damagedObjects, damagedLines], [[], []]);
+    } finally {
+      await store.close();
+    }
+  }
+}
+
+export function eventsOf({ out }: Ended): readonly Event[] {
+  return out.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Event);
+}
+
+export function countsOf(ended: Ended): Counts {
+  const done = eventsOf(ended).at(-1);
+  assert.is(done?.event, 'done', ended.out.slice(-500) + ended.err);
+  return done as unknown as Counts;
+}

@@ -1,0 +1,24 @@
+/** The suite's results as a page of the docs. */
+import { AFTERWARDS } from './fault.ts';
+import type { Result } from './try.ts';
+
+export function tableOf(results: readonly Result[], seed: number): string {
+  const rows = results.map(({ fault, times, happened, broken, notRun }) => {
+    const what = [...happened].sort(([, a], [, b]) => b - a).map(([words, n]) => happened.size === 1 ? words : `${words} (${n.toLocaleString('en')})`);
+    if (broken.length > 0) what.push(`**a promise broken (${broken.length})**`);
+    return `| ${fault.title} | ${notRun === undefined ? times.toLocaleString('en') : '-'} | ${notRun === undefined ? what.join('; ') : `not run: ${notRun}`} |`;
+  });
+  return `# What may happen to a project, and what comes of it
+
+Each fault below was done to a small project so many times, by numbers from one seed, in processes as a user starts them. Unless its row says
+otherwise, what was looked at after each was: ${AFTERWARDS}. No hand was needed, no lock
+cleared, no file removed.
+
+This page is written by the suite: \`npm run test:faults -- --seed ${seed} --write docs/faults.md\` (it writes nothing when a promise was broken).
+\`npm test\` does a few of each.
+
+| Fault | Times | What happened |
+|---|---:|---|
+${rows.join('\n')}
+`;
+}
