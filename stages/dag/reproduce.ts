@@ -158,7 +158,7 @@ export class Reproduction {
     }
     const rest = [...left.values()];
     if (rest.length === 0 || this.#stopped) return;
-    if (rest.length > 1 && (end.kind === 'crashed' || (end.kind === 'threw' && end.failure.code !== 'not-available'))) {
+    if (rest.length > 1 && (end.kind === 'crashed' || end.kind === 'timed-out' || (end.kind === 'threw' && end.failure.code !== 'not-available'))) {
       // One of them brought the task down: each half by itself, until the guilty one is alone.
       const middle = Math.ceil(rest.length / 2);
       for (const half of [rest.slice(0, middle), rest.slice(middle)]) await this.#make(stage, variation, half, takers, keep);

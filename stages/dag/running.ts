@@ -253,6 +253,8 @@ export class TaskRunner {
       case 'ended': return [...retried, ...await failAll({ code: 'no-output', sentence: 'the stage ended without committing or failing the cell' })];
       case 'timed-out':
         if ((rest[0]!.retries ?? 0) < (stage.retries ?? 0)) return [...retried, ...retryLater(stage, rest)];
+        // One cell that hangs must not fail those that stood behind it.
+        if (rest.length > 1) return [...retried, ...halves(stage, rest)];
         return [...retried, ...await failAll({ code: 'timed-out', sentence: `it ran longer than its limit of ${(stage.timeoutMs ?? 0) / 1000} s` })];
       case 'stood-still': {
         const sentence = `the process stood still for ${duration(end.ms)} while it timed (a suspended machine, a stopped process, or no processor for it)`;

@@ -43,7 +43,7 @@ export interface Stage {
   readonly exclusive?: boolean;
   /** What a task of this stage needs while it runs. A task that needs more than there is runs alone. */
   readonly resources?: StageResources;
-  /** A task of this stage that runs longer is ended and fails with `timed-out`. */
+  /** A task of this stage that runs longer is ended; a cell that does so alone fails with `timed-out`, of several each half is tried again. */
   readonly timeoutMs?: number;
   /** How often a task that failed for a passing reason (network) is tried again. Default 0. */
   readonly retries?: number;

@@ -100,9 +100,9 @@ test('a stage that does not keep its contract is told so', async ({ declared, pr
   }
 });
 
-test('a hung task is ended at its limit, also in the middle of a long computation', async ({ declared, project }) => {
+test('a hung cell is ended at its limit, also in the middle of a long computation, and fails alone', async ({ declared, project }) => {
   declared.act = { timeoutMs: 1500 };
-  declared.cells = batchOf(['commit', 'hang']);
+  declared.cells = batchOf(['commit', 'hang', 'commit']);
   const { code, failed, events } = await project.run();
   assert.is(code, 1);
   assert.equal(failed, ['act:1']);
