@@ -40,8 +40,8 @@ export class LaunchedProject {
     writeFileSync(this.path(path), change(readFileSync(this.path(path), 'utf8')));
   }
 
-  start(argv: readonly string[], cwd = this.root): { readonly child: ChildProcess; readonly end: Promise<Ended> } {
-    const child = spawn(process.execPath, [this.path('bin/bitwidth.mjs'), ...argv], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  start(argv: readonly string[], cwd = this.root, env: { readonly [name: string]: string | undefined } = process.env): { readonly child: ChildProcess; readonly end: Promise<Ended> } {
+    const child = spawn(process.execPath, [this.path('bin/bitwidth.mjs'), ...argv], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let out = '';
     let err = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => { out += text; });

@@ -1,5 +1,9 @@
 /** Register of the faults, in the order of the table. */
+import { clocks } from './clock.ts';
+import { damages } from './damage.ts';
 import { kills } from './kill.ts';
+import { stageFaults } from './stages.ts';
+import { together } from './together.ts';
 import type { Fault } from './fault.ts';
 
-export const faults: readonly Fault[] = [...kills];
+export const faults: readonly Fault[] = [...kills, ...together, ...damages, ...clocks, ...stageFaults];

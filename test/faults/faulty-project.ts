@@ -1,6 +1,6 @@
 /** The project of project/, started as a user starts it, and what must be true of it after any fault. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { openStore } from '../../stages/dag/open-store.ts';
@@ -13,6 +13,7 @@ import type { Ended } from '../dag/launched-project.ts';
 export type Bytes = ReadonlyMap<string, string>;
 export const TEXT = 'what is computed from this text must come out the same, whatever happens';
 
+const PARTS = 12;
 /** Long enough that a random moment falls into every part of a run. */
 export const SLOW_MS = 15;
 
@@ -51,8 +52,9 @@ export class FaultyProject extends LaunchedProject {
     return this.path('.bitwidth');
   }
 
-  get undisturbed(): Bytes {
-    return this.#undisturbed;
+  /** How many there are with the parts of `reset`. */
+  get cells(): number {
+    return (this.#settings.parts ?? PARTS) + 4;
   }
 
   /** As new, with these settings. */
@@ -64,7 +66,7 @@ export class FaultyProject extends LaunchedProject {
   }
 
   act(acts: { readonly [cell: string]: Act }): void {
-    writeFileSync(this.path('acts.json'), JSON.stringify({ parts: 12, slowMs: 0, ...this.#settings, acts } satisfies Acts));
+    writeFileSync(this.path('acts.json'), JSON.stringify({ parts: PARTS, slowMs: 0, ...this.#settings, acts } satisfies Acts));
   }
 
   write(text: string): void {
@@ -75,6 +77,17 @@ export class FaultyProject extends LaunchedProject {
   wipe(): void {
     for (const name of existsSync(this.store) ? readdirSync(this.store) : []) if (name !== 'build') rmSync(join(this.store, name), { recursive: true, force: true });
     for (const name of ['site', 'workers.log', 'crashed-once']) rmSync(this.path(name), { recursive: true, force: true });
+  }
+
+  /** Keeps the store as it is, for `restore`. */
+  snapshot(): void {
+    rmSync(this.path('snapshot'), { recursive: true, force: true });
+    cpSync(this.store, this.path('snapshot'), { recursive: true, filter: (path) => path !== join(this.store, 'build') });
+  }
+
+  restore(): void {
+    this.wipe();
+    cpSync(this.path('snapshot'), this.store, { recursive: true });
   }
 
   /** A run that must end well. */
