@@ -12,16 +12,19 @@ function trials(victim: Victim, project: FaultyProject): Trials {
   project.reset({ slowMs: SLOW_MS });
   return {
     async trial(random) {
-      project.wipe();
-      const happened = await killed(project, victim, random);
-      await project.finish();
-      await project.expectSound();
-      return happened;
+      for (;;) {
+        project.wipe();
+        const happened = await killed(project, victim, random);
+        await project.finish();
+        await project.expectSound();
+        // A moment after the end is no kill: another one.
+        if (happened !== undefined) return happened;
+      }
     },
   };
 }
 
-async function killed(project: FaultyProject, victim: Victim, random: Random): Promise<string> {
+async function killed(project: FaultyProject, victim: Victim, random: Random): Promise<string | undefined> {
   const { child, end } = project.start(['run', '--json', '--jobs', '2']);
   await pauseMs(random() * project.durationMs);
   // Of a worker there is none yet in the first moments: then the first one that comes.
@@ -36,15 +39,15 @@ async function killed(project: FaultyProject, victim: Victim, random: Random): P
   if (victim === 'worker') {
     assert.is(ended.code, 0, ended.out + ended.err);
     assert.is(countsOf(ended).failed, 0);
-    return atWork ? 'the same run goes on without it and ends well' : 'it had ended before';
+    return atWork ? 'the same run goes on without it and ends well' : undefined;
   }
-  return ended.signal === 'SIGKILL' ? atWork ? 'killed at work' : 'the run killed, its workers had ended before' : 'it had ended before';
+  return ended.signal === 'SIGKILL' ? atWork ? 'killed at work' : 'the run killed, its workers had ended before' : undefined;
 }
 
 const fault = (victim: Victim, title: string, short: number, long: number): Fault => ({ name: `kill-${victim}`, title, short, long, open: async (project) => trials(victim, project) });
 
 export const kills: readonly Fault[] = [
-  fault('run', 'SIGKILL of the run', 3, 160),
-  fault('worker', 'SIGKILL of a worker', 2, 80),
+  fault('run', 'SIGKILL of the run', 3, 150),
+  fault('worker', 'SIGKILL of a worker', 2, 90),
   fault('both', 'SIGKILL of the run and of a worker at once', 2, 80),
 ];

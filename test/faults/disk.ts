@@ -1,0 +1,94 @@
+/** A disk of the store's own that is full, out of inodes or read-only: a tmpfs in a name space of the kernel's. */
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { promisify } from 'node:util';
+import * as assert from 'uvu/assert';
+import { filesUnder } from '../dag/store-help.ts';
+import { between, NotPossible } from './fault.ts';
+import { countsOf, eventsOf } from './faulty-project.ts';
+import type { Ended } from '../dag/launched-project.ts';
+import type { FaultyProject } from './faulty-project.ts';
+import type { Fault, Random, Trials } from './fault.ts';
+
+/** Everything happens in one name space, with which the disk goes. Its words: first mount options, first run's arguments, options in between, second run's. */
+const SCRIPT = `set -u
+mount -t tmpfs -o "$FIRST,mode=0700" none disk || exit 99
+"$NODE" bin/bitwidth.mjs run --json --jobs 2 $FIRST_CELLS >first.out 2>first.err; echo $? >first.code
+mount -o "remount,$THEN" disk || exit 98
+"$NODE" bin/bitwidth.mjs run --json --jobs 2 >second.out 2>second.err; echo $? >second.code
+mount -o remount,rw,size=64m,nr_inodes=10000 disk || exit 97
+"$NODE" bin/bitwidth.mjs run --json --jobs 2 >third.out 2>third.err; echo $? >third.code
+cp -R disk/store after
+`;
+
+interface Runs { readonly first: Ended; readonly second: Ended; readonly third: Ended }
+
+async function open(project: FaultyProject, trial: (random: Random, runs: (first: string, then: string, firstCells?: string) => Promise<Runs>, sizes: { readonly bytes: number; readonly files: number }) => Promise<string>): Promise<Trials> {
+  const disk = project.path('disk');
+  mkdirSync(disk, { recursive: true });
+  try {
+    execFileSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs -o size=1m none "$0"', disk], { stdio: 'ignore' });
+  } catch {
+    throw new NotPossible('no user name spaces (unshare -rm), or no right to mount in one');
+  }
+  project.reset();
+  await project.finish();
+  const files = filesUnder(project.store).filter((name) => !name.startsWith('build/'));
+  const sizes = { files: files.length, bytes: files.reduce((sum, name) => sum + readFileSync(project.path('.bitwidth', name)).length, 0) };
+  const runs = async (first: string, then: string, firstCells = ''): Promise<Runs> => {
+    rmSync(project.path('after'), { recursive: true, force: true });
+    const env = { ...process.env, NODE: process.execPath, FAULTS_STORE: 'disk/store', FIRST: first, THEN: then, FIRST_CELLS: firstCells };
+    await promisify(execFile)('unshare', ['-rm', 'sh', '-c', SCRIPT], { cwd: project.root, env });
+    const read = (name: string): Ended => {
+      const [out, err, code] = ['out', 'err', 'code'].map((kind) => readFileSync(project.path(`${name}.${kind}`), 'utf8'));
+      return { out: out!, err: err!, code: Number(code), signal: null };
+    };
+    return { first: read('first'), second: read('second'), third: read('third') };
+  };
+  return {
+    async trial(random) {
+      project.reset();
+      const what = await trial(random, runs, sizes);
+      await project.expectSound(project.path('after'));
+      return what;
+    },
+  };
+}
+
+/** It ended in order, and every failure says that the disk is why. */
+function expectRefusal(ended: Ended, sentence: RegExp): void {
+  assert.ok(ended.code === 0 || ended.code === 1, `exit code ${ended.code}: ${ended.out}${ended.err}`);
+  assert.is(ended.err, '');
+  countsOf(ended);
+  for (const event of eventsOf(ended)) if (event.event === 'failed') assert.match(`${event.code}: ${event.sentence}`, sentence);
+}
+
+const FULL = /^not-available: .*(the disk is full|ENOSPC|no space left)/i;
+
+const filling = (project: FaultyProject, limit: (random: Random, sizes: { readonly bytes: number; readonly files: number }) => string): Promise<Trials> => open(project, async (random, runs, sizes) => {
+  const { first, second, third } = await runs(limit(random, sizes), 'size=64m,nr_inodes=10000');
+  expectRefusal(first, FULL);
+  for (const ended of [second, third]) assert.is(ended.code, 0, ended.out + ended.err);
+  assert.is(countsOf(third).ran, 0);
+  const kept = countsOf(second).cached;
+  return first.code === 0 ? 'there was room enough for all results' : kept > 0 ? 'what fitted is kept; the rest says that the disk is full' : 'nothing fitted; every cell says that the disk is full';
+});
+
+const readOnly = (project: FaultyProject): Promise<Trials> => open(project, async (random, runs) => {
+  const cells = Array.from({ length: between(random, 1, 11) }, (_, i) => `part:${i}`).join(' ');
+  const { first, second, third } = await runs('size=64m', 'ro', cells);
+  assert.is(first.code, 0, first.out + first.err);
+  expectRefusal(second, /^not-available: .*(read-only|EROFS)/i);
+  assert.is(second.code, 1);
+  assert.is(countsOf(second).cached, countsOf(first).ran, 'what is there is used');
+  assert.is(third.code, 0, third.out + third.err);
+  return 'what is there is used; the rest says that the file system is read-only';
+});
+
+const PAGE_BYTES = 4096;
+
+export const disks: readonly Fault[] = [
+  { name: 'disk-full', title: 'A disk that is full at a random moment; the next run has room', short: 1, long: 30, open: (project) => filling(project, (random, { bytes }) => `size=${between(random, 1, Math.ceil(bytes / PAGE_BYTES) + 20) * PAGE_BYTES}`) },
+  { name: 'disk-inodes', title: 'A disk that is out of inodes at a random moment; the next run has some', short: 1, long: 20, open: (project) => filling(project, (random, { files }) => `size=64m,nr_inodes=${between(random, 2, files + 15)}`) },
+  { name: 'disk-read-only', title: 'A disk that is read-only when a part of the cells is computed', short: 1, long: 10, open: readOnly },
+];
