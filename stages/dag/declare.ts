@@ -135,6 +135,7 @@ export function printable(text: string): string {
 
 function notJson(value: Json | undefined): string | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
+  if (Object.is(value, -0)) return 'is -0, which JSON writes as 0; use 0';
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : `is ${value}; numbers must be finite`;
   if (Array.isArray(value)) {
     for (const item of value) { const problem = notJson(item); if (problem !== undefined) return problem; }

@@ -27,6 +27,7 @@ const WRONG: readonly (readonly [what: string, declare: () => unknown, message: 
   ['id that is empty', () => cell(a, ''), /id has the segment ""/],
   ['parameter name', () => cell(a, 'x', { params: JSON.parse('{"__proto__":1}') }), /^cell "a:x": params has the name "__proto__"/],
   ['parameter NaN', () => cell(a, 'x', { params: { t: Number.NaN } }), 'cell "a:x": params.t is NaN; numbers must be finite'],
+  ['parameter -0, also inside', () => cell(a, 'x', { params: { t: [{ u: -0 }] } }), 'cell "a:x": params.t is -0, which JSON writes as 0; use 0'],
   ['parameter of no JSON type', () => cell(a, 'x', { params: { t: new Map() as never } }), 'cell "a:x": params.t has a value of type object; allowed are the types of JSON'],
   ['absolute file', () => cell(a, 'x', { inputs: { f: file('/etc/passwd') } }), 'cell "a:x": inputs.f file "/etc/passwd" is absolute; give a path from the project\'s root'],
   ['file outside', () => cell(a, 'x', { inputs: { f: file('data/../../x') } }), /has the segment "\.\."/],

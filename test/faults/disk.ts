@@ -60,7 +60,7 @@ function expectRefusal(ended: Ended, sentence: RegExp): void {
   assert.ok(ended.code === 0 || ended.code === 1, `exit code ${ended.code}: ${ended.out}${ended.err}`);
   assert.is(ended.err, '');
   countsOf(ended);
-  for (const event of eventsOf(ended)) if (event.event === 'failed') assert.match(`${event.code}: ${event.sentence}`, sentence);
+  for (const event of eventsOf(ended)) if (event.event === 'failed') assert.match(`${event.code}: ${event.sentence}`, sentence, `${event.cell} ${event.code}: ${event.sentence}`);
 }
 
 const FULL = /^not-available: .*(the disk is full|ENOSPC|no space left)/i;
