@@ -65,7 +65,8 @@ export async function asideLoose(options: DamageOptions, sha: Sha256, why: strin
   }
   options.places.forgetStat(loose);
   // Another run may have made it anew between our look and our move.
-  if ((await hashFile(copy)).sha256 === sha) return rename(copy, loose);
+  // What cannot be read (a link to nothing, or to a folder) is no object.
+  if ((await hashFile(copy).catch(() => undefined))?.sha256 === sha) return rename(copy, loose);
   await writeFile(`${copy}.reason`, `${why}\n`, { mode: 0o400 });
   await options.commits.add(new Map(), [{ kind: 'aside', body: { sha256: sha, what: why, at: timestamp() } }]);
 }

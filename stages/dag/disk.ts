@@ -2,7 +2,7 @@
  * How the store writes: a temporary file in the same folder, synced, renamed, and the folder synced. A name therefore stands
  * either for all of the bytes or for nothing, also after a power cut.
  */
-import { rmSync, statSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { constants, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -74,7 +74,7 @@ export async function ensureFolder(path: string): Promise<void> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EEXIST') return;
-    // On a read-only disk a recursive mkdir answers ENOENT, which names the wrong culprit; so one level at a time.
+    // On a disk that is read-only or full a recursive mkdir answers ENOENT, which names the wrong culprit; so one level at a time.
     if (code !== 'ENOENT' || dirname(path) === path) throw error;
     await ensureFolder(dirname(path));
     await mkdir(path, { mode: 0o700 }).catch((again: NodeJS.ErrnoException) => {
@@ -82,6 +82,23 @@ export async function ensureFolder(path: string): Promise<void> {
     });
   }
   await syncFolder(dirname(path));
+}
+
+/** ensureFolder for what needs not survive a power cut. Throws the file system's error, which names the culprit. */
+export function ensureFolderSync(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    ensureFolderSync(dirname(path));
+    try {
+      mkdirSync(path, { mode: 0o700 });
+    } catch (again) {
+      if ((again as NodeJS.ErrnoException).code !== 'EEXIST') throw again;
+    }
+  }
 }
 
 /** Makes a folder's entries durable. */

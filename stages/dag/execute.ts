@@ -4,7 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { noteCitations } from './cited.ts';
-import { DamagedObject } from './errors.ts';
+import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { exportFolder } from './export-folder.ts';
 import { announceUse, openStoreOf, readGround } from './ground.ts';
 import { notify } from './notify.ts';
@@ -122,7 +122,11 @@ class Run {
     try {
       await noteCitations(this.#pipeline, this.#store, this.#startedAt, this.#outcomes, interrupted ? [] : this.#exported);
     } finally {
-      await this.#store.close({ ...this.#counts(), ...(interrupted ? { interrupted: true } : {}) });
+      await this.#store.close({ ...this.#counts(), ...(interrupted ? { interrupted: true } : {}) }).catch((error: unknown) => {
+        // What could not be kept has failed already; that the run's end is not in the log must not cost its report.
+        if (!(error instanceof StoreUnwritable)) throw error;
+        this.#progress.warn(`${error.message}: the end of this run is not on record`);
+      });
     }
   }
 

@@ -25,7 +25,7 @@ export async function exportFolder(root: string, { to, from }: FolderExport, sto
   const { state: lastState, files: lastFiles } = readMemo(memoPath);
   const outputs = outputsOf(from, store, outcomeOf);
   const state = taggedSha256('export state 1', outputs.map(({ name, record }) => `${name} ${record.sha256}`).join('\n'));
-  if (state === lastState && [...lastFiles].every(([path, identity]) => identityOf(join(folder, path), identity.slice(0, 64)) === identity)) {
+  if (lastState === `${state} ${lastFiles.size}` && [...lastFiles].every(([path, identity]) => identityOf(join(folder, path), identity.slice(0, 64)) === identity)) {
     return { to, files: lastFiles.size, written: 0, removed: 0 };
   }
 
@@ -37,7 +37,8 @@ export async function exportFolder(root: string, { to, from }: FolderExport, sto
     removeWithEmptyFolders(folder, path);
   }
   let written = 0;
-  const memo = new Map([['state', state as string]]);
+  // With their number: of a memory that lost lines nothing is believed.
+  const memo = new Map([['state', `${state} ${wanted.size}`]]);
   for (const [path, handle] of wanted) {
     const target = join(folder, path);
     const known = lastFiles.get(path);

@@ -1,10 +1,10 @@
 /** The store on a disk: composes log, objects, group commit and leases. store.ts says what each method promises. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { checkObjects, repairStore } from './check.ts';
 import { setAside } from './damage.ts';
 import type { DamageOptions } from './damage.ts';
-import { wrapErrors } from './disk.ts';
+import { ensureFolderSync, wrapErrors } from './disk.ts';
 import { StoreUnwritable } from './errors.ts';
 import { FileFacts } from './facts.ts';
 import { findGarbage, removeGarbage } from './garbage.ts';
@@ -269,7 +269,7 @@ class DiskStore implements Store {
   async scratchFolder(): Promise<string> {
     await this.#prepare();
     const folder = `${this.folder}/scratch/${ownProcessId()}.${scratchFolders++}`;
-    await wrapErrors(() => mkdir(folder, { recursive: true, mode: 0o700 }));
+    await wrapErrors(async () => ensureFolderSync(folder));
     this.#scratch.push(folder);
     return folder;
   }

@@ -1,5 +1,5 @@
 /** Runs a task's module and holds it to its contract: the same code in this process and in a worker. */
-import { mkdirSync } from 'node:fs';
+import { ensureFolderSync } from './disk.ts';
 import { DamagedObject } from './errors.ts';
 import { readObject } from './objects.ts';
 import { unsafePath } from './paths.ts';
@@ -99,7 +99,7 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
     get scratch() {
       if (scratch === undefined) {
         scratch = `${task.scratch}/work`;
-        mkdirSync(scratch, { recursive: true });
+        ensureFolderSync(scratch);
       }
       return scratch;
     },

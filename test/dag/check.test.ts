@@ -1,5 +1,5 @@
 /** `check` finds what is damaged, says where and whose it is, and with --repair the next run makes it again. */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cell, file, gather, output, stage } from '../../stages/dag/index.ts';
@@ -131,6 +131,31 @@ test('the log cut at any byte is no damage: what was not finished was not promis
   for (let length = 0; length < whole.length; length += 97) {
     replaceFile(path, whole.subarray(0, length));
     assert.equal((await check(project)).report.damagedLines, [], `cut at ${length}`);
+  }
+});
+
+test('what is remembered of an exported folder cut at any line: a file that is gone is written again', async ({ project }) => {
+  const name = filesUnder(project.path('.bitwidth/cache')).find((one) => one.startsWith('export-'))!;
+  const path = project.path('.bitwidth/cache', name);
+  const whole = readFileSync(path);
+  const site = project.read('site/index.html');
+  for (let length = whole.indexOf('\n') + 1; length > 0; length = whole.indexOf('\n', length) + 1) {
+    replaceFile(path, whole.subarray(0, length));
+    rmSync(project.path('site'), { recursive: true });
+    assert.equal((await project.run()).ran, []);
+    assert.is(project.read('site/index.html'), site, `cut at ${length}`);
+  }
+});
+
+test('an object replaced by a link to nothing or to a folder is set aside and made again', async ({ project }) => {
+  for (const target of ['nothing', 'logs']) {
+    const [name] = filesUnder(project.path('.bitwidth/objects'));
+    const path = project.path('.bitwidth/objects', name!);
+    rmSync(path);
+    symlinkSync(project.path('.bitwidth', target), path);
+    assert.is((await check(project, '--repair')).code, 0, target);
+    assert.is((await project.run()).code, 0);
+    assert.is((await check(project)).code, 0);
   }
 });
 

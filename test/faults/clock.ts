@@ -34,18 +34,14 @@ async function open(project: FaultyProject): Promise<Trials> {
       project.write('another text');
       assert.is((await run(random)).ran, project.cells);
       await project.expectSound(project.store, ofAnother);
-      project.act({ 'part:3': 'throw' });
-      const failing = await project.start(['run', '--json', '--force', 'part:3']).end;
-      assert.is(failing.code, 0 + Number(countsOf(failing).failed > 0));
-      project.act({});
       project.write(TEXT);
       assert.is((await run(random)).ran, 0, 'what was computed for the first text counts again');
-      await project.finish();
+      await project.expectSound();
       return 'each text has its bytes, and nothing is computed twice';
     },
   };
 }
 
 export const clocks: readonly Fault[] = [
-  { name: 'clock', title: 'A clock that is up to 20 years off, otherwise in each run, and jumps during it', short: 1, long: 40, open },
+  { name: 'clock', title: 'A clock that is up to 20 years off, otherwise in each run, and jumps during it', short: 1, long: 12, open },
 ];

@@ -154,7 +154,7 @@ async function orders(): Promise<Trials> {
 }
 
 export const declarations: readonly Fault[] = [
-  { name: 'declared-names', title: 'A pipeline of 25 cells with hostile names and parameters (`../`, absolute paths, control characters, `__proto__`, very long)', short: 3, long: 100, open: names },
+  { name: 'declared-names', title: 'A pipeline of 25 cells with hostile names and parameters (`../`, absolute paths, control characters, `__proto__`, very long)', short: 3, long: 40, open: names },
   { name: 'declared-graphs', title: 'A graph with a cycle, a name given twice, an edge that leads nowhere', short: 5, long: 300, open: graphs },
-  { name: 'declared-orders', title: 'A graph declared in another order', short: 1, long: 30, open: orders },
+  { name: 'declared-orders', title: 'A graph declared in another order', short: 1, long: 12, open: orders },
 ];

@@ -88,7 +88,7 @@ const readOnly = (project: FaultyProject): Promise<Trials> => open(project, asyn
 const PAGE_BYTES = 4096;
 
 export const disks: readonly Fault[] = [
-  { name: 'disk-full', title: 'A disk that is full at a random moment; the next run has room', short: 1, long: 30, open: (project) => filling(project, (random, { bytes }) => `size=${between(random, 1, Math.ceil(bytes / PAGE_BYTES) + 20) * PAGE_BYTES}`) },
-  { name: 'disk-inodes', title: 'A disk that is out of inodes at a random moment; the next run has some', short: 1, long: 20, open: (project) => filling(project, (random, { files }) => `size=64m,nr_inodes=${between(random, 2, files + 15)}`) },
-  { name: 'disk-read-only', title: 'A disk that is read-only when a part of the cells is computed', short: 1, long: 10, open: readOnly },
+  { name: 'disk-full', title: 'A disk that is full at a random moment; the next run has room', short: 1, long: 16, open: (project) => filling(project, (random, { bytes }) => `size=${between(random, 1, Math.ceil(bytes / PAGE_BYTES) + 20) * PAGE_BYTES}`) },
+  { name: 'disk-inodes', title: 'A disk that is out of inodes at a random moment; the next run has some', short: 1, long: 14, open: (project) => filling(project, (random, { files }) => `size=64m,nr_inodes=${between(random, 2, files + 15)}`) },
+  { name: 'disk-read-only', title: 'A disk that is read-only when a part of the cells is computed', short: 1, long: 6, open: readOnly },
 ];

@@ -7,10 +7,16 @@ import { openStore } from '../../stages/dag/open-store.ts';
 import { LaunchedProject } from '../dag/launched-project.ts';
 import { filesUnder } from '../dag/store-help.ts';
 import type { Act, Acts } from './project/acts.ts';
+import type { Sha256 } from '../../stages/dag/types.ts';
 import type { Ended } from '../dag/launched-project.ts';
 
-/** Cell and output -> hash; file of the site -> hash. */
-export type Bytes = ReadonlyMap<string, string>;
+/** What a project gave. */
+export interface Bytes {
+  /** Cell -> key: times must not decide which record is looked at. */
+  readonly keys: ReadonlyMap<string, Sha256>;
+  /** Cell and output -> hash; file of the site -> hash. */
+  readonly hashes: ReadonlyMap<string, string>;
+}
 export const TEXT = 'what is computed from this text must come out the same, whatever happens';
 
 const PARTS = 12;
@@ -21,7 +27,7 @@ export interface Counts { readonly ran: number; readonly cached: number; readonl
 export interface Event { readonly event: string; readonly cell?: string; readonly code?: string; readonly sentence?: string }
 
 export class FaultyProject extends LaunchedProject {
-  #undisturbed: Bytes = new Map();
+  #undisturbed: Bytes = { keys: new Map(), hashes: new Map() };
   #settings: Omit<Partial<Acts>, 'acts'> = {};
   /** How long an undisturbed run of parts that take SLOW_MS took here. */
   durationMs = 0;
@@ -97,19 +103,19 @@ export class FaultyProject extends LaunchedProject {
     return countsOf(ended);
   }
 
-  /** Hashes of all that was computed and written. `store`: the folder that holds it. */
-  bytes(folder = this.store): Bytes {
-    const found = new Map<string, string>();
+  /** Hashes of all that was computed and written. `store`: the folder that holds it. `known`: keys of the cells, else those that were computed last. */
+  bytes(folder = this.store, known?: Bytes['keys']): Bytes {
     const store = openStore({ folder, env: {} });
-    const newest = new Map(store.records().filter(({ status }) => status === 'done').map((record) => [record.cell, record]));
-    for (const { cell, key } of newest.values()) for (const [name, output] of Object.entries(store.done(key)?.outputs ?? {})) found.set(`${cell} ${name}`, output.sha256);
+    const keys = known ?? new Map(store.records().filter(({ status }) => status === 'done').map(({ cell, key }) => [cell, key]));
+    const found = new Map<string, string>();
+    for (const [cell, key] of keys) for (const [name, output] of Object.entries(store.done(key)?.outputs ?? {})) found.set(`${cell} ${name}`, output.sha256);
     if (existsSync(this.path('site'))) for (const name of filesUnder(this.path('site'))) found.set(`site/${name}`, createHash('sha256').update(readFileSync(this.path('site', name))).digest('hex'));
-    return new Map([...found].sort());
+    return { keys, hashes: new Map([...found].sort()) };
   }
 
   /** The undisturbed bytes, all of them there, in a store that is sound. */
   async expectSound(folder = this.store, expected = this.#undisturbed): Promise<void> {
-    assert.equal(Object.fromEntries(this.bytes(folder)), Object.fromEntries(expected), 'other bytes than those of an undisturbed run');
+    assert.equal(Object.fromEntries(this.bytes(folder, expected.keys).hashes), Object.fromEntries(expected.hashes), 'other bytes than those of an undisturbed run');
     const store = openStore({ folder, env: {} });
     try {
       const { damagedObjects, damagedLines } = await store.check();

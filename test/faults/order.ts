@@ -40,5 +40,5 @@ async function open(project: FaultyProject): Promise<Trials> {
 }
 
 export const orders: readonly Fault[] = [
-  { name: 'order', title: 'The system calls of a run, as `strace` sees them: whether a power cut could ever leave a name or a record without its bytes', short: 1, long: 10, open },
+  { name: 'order', title: 'The system calls of a run, as `strace` sees them: whether a power cut could ever leave a name or a record without its bytes', short: 1, long: 6, open },
 ];

@@ -2,7 +2,8 @@
  * How outputs travel from a worker: bytes below INLINE_BYTES in the message, larger ones as files in the task's scratch folder,
  * which the store moves into place. Text becomes UTF-8.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { ensureFolderSync } from '../disk.ts';
 import type { OutputBytes, OutputContent } from '../store.ts';
 import type { OutputValue } from '../types.ts';
 
@@ -20,7 +21,7 @@ export function forSending(value: OutputValue, folder: string, prefix: string): 
   let files = 0;
   const place = (bytes: OutputBytes): OutputBytes => {
     if (!(bytes instanceof Uint8Array) || bytes.length < INLINE_BYTES) return bytes;
-    mkdirSync(folder, { recursive: true });
+    ensureFolderSync(folder);
     const file = `${folder}/${prefix}-${files++}`;
     writeFileSync(file, bytes, { flag: 'wx' });
     return { file };
