@@ -177,8 +177,8 @@ async function folders(project: FaultyProject): Promise<Trials> {
 }
 
 export const damages: readonly Fault[] = [
-  ...DAMAGES.map(([name, words, damage]): Fault => ({ name: `object-${name}`, title: `A file of objects ${words}`, short: 1, long: 16, open: (project) => objects(project, damage) })),
-  ...DAMAGES.map(([name, words, damage]): Fault => ({ name: `log-${name}`, title: `A file of records ${words}`, short: name === 'flipped' || name === 'linked' ? 1 : 0, long: 8, open: (project) => log(project, damage) })),
+  ...DAMAGES.map(([name, words, damage]): Fault => ({ name: `object-${name}`, title: `A file of objects ${words}`, short: name === 'cut' || name === 'linked' ? 1 : 0, long: 16, open: (project) => objects(project, damage) })),
+  ...DAMAGES.map(([name, words, damage]): Fault => ({ name: `log-${name}`, title: `A file of records ${words}`, short: name === 'linked' ? 1 : 0, long: 8, open: (project) => log(project, damage) })),
   { name: 'other-damaged', title: 'A remembered fact, the list of a past run, or a mark of the store damaged in one of these ways', short: 1, long: 30, open: others },
   { name: 'site-damaged', title: 'A file of the exported folder damaged in one of these ways', short: 1, long: 15, open: site },
   { name: 'folder-gone', title: 'A folder of the store removed, or moved elsewhere', short: 1, long: 15, open: folders },

@@ -28,6 +28,7 @@ export interface Fault {
   readonly name: string;
   /** What is done, and what is looked at afterwards where that is not `AFTERWARDS`; the table's words. */
   readonly title: string;
+  /** How often in `npm test`. 0: other tests have it. */
   readonly short: number;
   /** 'all': each that there is. */
   readonly long: number | 'all';

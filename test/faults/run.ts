@@ -37,7 +37,7 @@ function whole(name: string, text: string): number {
 
 const { only, seed: seedText, trial, short, write } = options();
 const seed = seedText === undefined ? Math.floor(Math.random() * 1e9) : whole('seed', seedText);
-const chosen = faults.filter(({ name }) => name.includes(only));
+const chosen = faults.filter(({ name, short: times }) => name.includes(only) && (!short || times > 0));
 if (chosen.length === 0) fail(`no fault is named like "${only}"; there are ${faults.map(({ name }) => name).join(', ')}`);
 if (write !== undefined && (only !== '' || trial !== undefined || short)) fail('--write is for the whole suite in its long form');
 

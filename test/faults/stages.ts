@@ -95,7 +95,7 @@ async function escaping(project: FaultyProject): Promise<Trials> {
 }
 
 export const stageFaults: readonly Fault[] = [
-  ...ACTS.map(([act, title, happened, code]): Fault => ({ name: `stage-${act.replace(' ', '-')}`, title, short: act === 'hang' || act === 'crash' ? 1 : 0, long: 5, open: (project) => acting(project, act, happened, code) })),
+  ...ACTS.map(([act, title, happened, code]): Fault => ({ name: `stage-${act.replace(' ', '-')}`, title, short: act === 'hang' ? 1 : 0, long: 5, open: (project) => acting(project, act, happened, code) })),
   { name: 'stage-poison', title: `A cell that fails in any of these ways among ${MANY} in one batch`, short: 1, long: 8, open: poison },
   { name: 'stage-escape', title: 'A stage whose output names a path outside its folder, or no path', short: 1, long: 'all', open: escaping },
 ];
