@@ -11,8 +11,9 @@ export function tableOf(results: readonly Result[], seed: number): string {
   return `# What may happen to a project, and what comes of it
 
 Each fault below was done to a small project so many times, by numbers from one seed, in processes as a user starts them. Unless its row says
-otherwise, what was looked at after each was: ${AFTERWARDS}. No hand was needed, no lock
-cleared, no file removed.
+otherwise, what was looked at after each was: ${AFTERWARDS}. No lock was
+cleared and no file removed by hand. Damage that no run had met was set aside by \`check --repair\`; a cell that had failed by its own fault was brought
+back by \`run --retry-failed\` once it was well.
 
 This page is written by the suite: \`npm run test:faults -- --seed ${seed} --write docs/faults.md\` (it writes nothing when a promise was broken).
 \`npm test\` does a few of each.
