@@ -3,10 +3,11 @@
  *
  *   fetch -> tokenize, quantize -> score, generate, speed -> summarize -> claims -> tabulate -> report
  *
- * The only place where the machinery, the study and the report meet.
+ * The only place where the machinery, the study, the report and what is told of their provenance meet.
  */
 import { fileURLToPath } from 'node:url';
 import { ARITHMETIC_VERSION } from './kernels/index.ts';
+import { provenanceCommands } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, pipeline } from './stages/dag/index.ts';
 import { ENGINE_VARIABLE, nativeCell, readRevoked, readStudy, study } from './stages/quantization/index.ts';
@@ -54,4 +55,4 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }): Pro
 }
 
 export default (argv: readonly string[]): Promise<number> =>
-  commandLine(async ({ quick }) => studyPipeline({ quick: quick === true }), argv, { flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
+  commandLine(async ({ quick }) => studyPipeline({ quick: quick === true }), argv, { commands: provenanceCommands, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });

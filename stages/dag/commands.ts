@@ -7,10 +7,13 @@ import { StoreUnwritable } from './errors.ts';
 import { closest } from './words.ts';
 import type { Pipeline } from './types.ts';
 
-interface Entry { readonly summary: string; readonly load: () => Promise<{ readonly default: Command }> }
+/** One line for the help, and the file with the command, loaded when it is asked for. */
+export interface CommandEntry { readonly summary: string; readonly load: () => Promise<{ readonly default: Command }> }
+
+type Register = { readonly [name: string]: CommandEntry };
 
 /** The register: one line and one file for each command. */
-const REGISTER: { readonly [name: string]: Entry } = {
+const REGISTER: Register = {
   run: { summary: 'Compute what is missing or out of date, and write the exports', load: () => import('./commands/run.ts') },
   status: { summary: 'Show what is up to date, out of date, missing and failed', load: () => import('./commands/status.ts') },
   plan: { summary: 'Show what a run would compute, why, and how long it would take', load: () => import('./commands/plan.ts') },
@@ -29,6 +32,8 @@ const REGISTER: { readonly [name: string]: Entry } = {
 export interface CommandLineOptions {
   /** Boolean flags of the project's own, name -> one line for the help. They are given to the function that makes the pipeline. */
   readonly flags?: { readonly [name: string]: string };
+  /** Commands of the project's own, by name; one of the machinery's names is refused. */
+  readonly commands?: Register;
   /** Where lines of results go. Default: standard output. */
   readonly print?: (line: string) => void;
   /** Where a sentence about what is wrong goes. Default: standard error. */
@@ -46,13 +51,14 @@ export async function commandLine(source: PipelineSource, argv: readonly string[
   const { print = (line) => { process.stdout.write(`${line}\n`); }, complain = (line) => { process.stderr.write(`${line}\n`); } } = options;
   try {
     const flags = options.flags ?? {};
+    const register = registerWith(options.commands ?? {});
     const [name = 'help', ...rest] = argv;
     if (name === 'help' || name === '--help' || name === '-h') {
       const asked = rest[0];
-      print(asked === undefined ? overview(flags) : helpFor(await commandNamed(asked), flags));
+      print(asked === undefined ? overview(register, flags) : helpFor(await commandNamed(register, asked), flags));
       return EXIT.done;
     }
-    const command = await commandNamed(name);
+    const command = await commandNamed(register, name);
     if (rest.includes('--help') || rest.includes('-h')) {
       print(helpFor(command, flags));
       return EXIT.done;
@@ -73,12 +79,17 @@ export async function commandLine(source: PipelineSource, argv: readonly string[
   }
 }
 
-async function commandNamed(name: string): Promise<Command> {
-  const entry = Object.hasOwn(REGISTER, name) ? REGISTER[name] : undefined;
+function registerWith(own: Register): Register {
+  for (const name of Object.keys(own)) if (name === 'help' || Object.hasOwn(REGISTER, name)) throw new Error(`the command ${name} is the machinery's own`);
+  return { ...REGISTER, ...own };
+}
+
+async function commandNamed(register: Register, name: string): Promise<Command> {
+  const entry = Object.hasOwn(register, name) ? register[name] : undefined;
   if (entry !== undefined) return (await entry.load()).default;
-  if (name.startsWith('-')) throw new ConfigurationError(`"${name}" stands before the command; the order is: bitwidth <command> [options]. Commands are ${Object.keys(REGISTER).join(', ')}, help.`);
-  const near = closest(name, Object.keys(REGISTER));
-  throw new ConfigurationError(`unknown command "${name}"; ${near === undefined ? '' : `did you mean "${near}"? `}Commands are ${Object.keys(REGISTER).join(', ')}, help.`);
+  if (name.startsWith('-')) throw new ConfigurationError(`"${name}" stands before the command; the order is: bitwidth <command> [options]. Commands are ${Object.keys(register).join(', ')}, help.`);
+  const near = closest(name, Object.keys(register));
+  throw new ConfigurationError(`unknown command "${name}"; ${near === undefined ? '' : `did you mean "${near}"? `}Commands are ${Object.keys(register).join(', ')}, help.`);
 }
 
 function readOptions(name: string, command: Command, flags: { readonly [name: string]: string }, args: readonly string[]) {
@@ -105,10 +116,11 @@ function optionProblem(error: Error & { code?: string }, known: readonly string[
   return `unknown option "${unknown[1]}${unknown[2]}"${near === undefined ? '' : `; did you mean "--${near}"?`}`;
 }
 
-function overview(flags: { readonly [name: string]: string }): string {
+function overview(register: Register, flags: { readonly [name: string]: string }): string {
   const lines = ['usage: bitwidth <command> [options]', '', 'Commands:'];
-  for (const [name, { summary }] of Object.entries(REGISTER)) lines.push(`  ${name.padEnd(9)} ${summary}`);
-  lines.push('  help      Show this, or "help <command>" for one command');
+  const width = Math.max(...Object.keys(register).map((name) => name.length));
+  for (const [name, { summary }] of Object.entries(register)) lines.push(`  ${name.padEnd(width)} ${summary}`);
+  lines.push(`  ${'help'.padEnd(width)} Show this, or "help <command>" for one command`);
   for (const [flag, summary] of Object.entries(flags)) lines.push('', `Every command takes --${flag}: ${summary}`);
   lines.push('', 'Exit codes: 0 done, 1 something failed, 2 the configuration or the command is wrong, 3 a comparison found a difference, 130 interrupted');
   return lines.join('\n');

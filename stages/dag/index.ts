@@ -9,10 +9,17 @@ export { cell, ConfigurationError, file, gather, isConfigurationError, output, r
 export type { CellDeclaration } from './declare.ts';
 export { pipeline } from './pipeline.ts';
 export type { PipelineDeclaration } from './pipeline.ts';
+export { EXIT } from './command.ts';
+export type { Command, CommandContext, CommandOption } from './command.ts';
+export { DamagedObject } from './errors.ts';
+export { keyOf, partsHash } from './key.ts';
 export { describeMachine } from './machine.ts';
+export { openResults } from './results.ts';
+export type { ResultCell, Results } from './results.ts';
+export type { RunSummary } from './store.ts';
 export { StageFailure } from './run-task.ts';
 export { reasonText } from './reasons.ts';
 export { closest } from './words.ts';
 export { commandLine } from './commands.ts';
-export type { CommandLineOptions } from './commands.ts';
+export type { CommandEntry, CommandLineOptions } from './commands.ts';
 export type * from './types.ts';

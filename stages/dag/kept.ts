@@ -59,6 +59,19 @@ export function citationsOfRun(store: Store, { run, startedAt, endedAt = started
   return { run, startedAt, endedAt, pipeline: '', cells: Object.fromEntries(cells), exports: [] };
 }
 
+/** The list of what a person names: what is kept under a name, or a past run. Throws ConfigurationError. */
+export function citationsNamed(store: Store, name: string): RunCitations {
+  const kept = keptAs(store.folder, name);
+  if (kept !== undefined) return kept;
+  try {
+    return citationsOfRun(store, runNamed(store, name));
+  } catch (error) {
+    const names = listedIn(store.folder, 'kept');
+    if (!(error instanceof ConfigurationError) || names.length === 0) throw error;
+    throw new ConfigurationError(`${error.message}\nKept are ${names.join(', ')}.`);
+  }
+}
+
 /** Moves a damaged list to aside/. Throws StoreUnwritable. */
 export async function setCitationsAside(folder: string, kind: 'cited' | 'kept', name: string): Promise<void> {
   await wrapErrors(async () => {

@@ -2,17 +2,15 @@
 import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join, relative, resolve as absolute } from 'node:path';
 import { EXIT } from '../command.ts';
-import { listedIn, resolve } from '../cited.ts';
+import { resolve } from '../cited.ts';
 import { ConfigurationError } from '../declare.ts';
 import { DamagedObject } from '../errors.ts';
 import { copyFolder } from '../export-folder.ts';
 import { announceUse, openStoreOf, storeFolder } from '../ground.ts';
-import { citationsOfRun, keptAs, runNamed } from '../kept.ts';
+import { citationsNamed } from '../kept.ts';
 import { unsafePath } from '../paths.ts';
 import { count } from '../words.ts';
-import type { RunCitations } from '../cited.ts';
 import type { Command } from '../command.ts';
-import type { Store } from '../store.ts';
 
 const render: Command = {
   usage: 'bitwidth render <name|run> --to <folder>',
@@ -64,18 +62,6 @@ const render: Command = {
   },
 };
 export default render;
-
-function citationsNamed(store: Store, name: string): RunCitations {
-  const kept = keptAs(store.folder, name);
-  if (kept !== undefined) return kept;
-  try {
-    return citationsOfRun(store, runNamed(store, name));
-  } catch (error) {
-    const names = listedIn(store.folder, 'kept');
-    if (!(error instanceof ConfigurationError) || names.length === 0) throw error;
-    throw new ConfigurationError(`${error.message}\nKept are ${names.join(', ')}.`);
-  }
-}
 
 /** What lies there already is nobody's to mix with. */
 function refuseOccupied(folder: string, to: string): void {

@@ -1,0 +1,4 @@
+/** The commands of this room, by name: one line and one file under commands/ for each. */
+import type { CommandEntry } from '../stages/dag/index.ts';
+
+export const provenanceCommands: { readonly [name: string]: CommandEntry } = {};

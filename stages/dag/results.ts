@@ -1,0 +1,133 @@
+/**
+ * What was computed and how, for a project's own commands: the cells with their records, inputs and code, and the bytes they
+ * cite. Either what counts now, or what counted at the end of a past run.
+ */
+import { resolve } from './cited.ts';
+import { representative } from './decide.ts';
+import { announceUse, openStoreOf, readGround } from './ground.ts';
+import { citationsNamed } from './kept.ts';
+import { preview } from './preview.ts';
+import { provenance } from './task-inputs.ts';
+import type { RunCitations } from './cited.ts';
+import type { Outcome } from './decide.ts';
+import type { Ground } from './ground.ts';
+import type { MachineDescription, RunSummary, Store } from './store.ts';
+import type { Cell, CellProvenance, CellRecord, Determinism, FolderExport, InputHandle, OutputRecord, Pipeline, Reason, TreeHandle } from './types.ts';
+
+/** A cell and what stands for it. */
+export interface ResultCell extends CellProvenance {
+  /** All that count: of a measured cell one of each machine. Empty where there is no result. */
+  readonly records: readonly CellRecord[];
+  /** Why a run would compute it once more, where it would: the result shown is the last one. Not of past runs. */
+  readonly stale?: readonly Reason[];
+}
+
+export interface Results {
+  /** The past run that was asked for; undefined: what counts now. */
+  readonly run: RunSummary | undefined;
+  /** By id, in the pipeline's order; of a past run in the order of its list. */
+  readonly cells: ReadonlyMap<string, ResultCell>;
+  /** Folders that were written, and the outputs that they hold. */
+  readonly exports: readonly FolderExport[];
+  /** Every run, oldest first: the label of its machine, its description, its command. */
+  readonly runs: readonly RunSummary[];
+  /** Machines by their label in records. */
+  readonly machines: ReadonlyMap<string, MachineDescription>;
+  /** Where an output lies. Throws DamagedObject when it is not there. */
+  handle(output: OutputRecord): InputHandle;
+  /** A tree's files. Throws DamagedObject. */
+  tree(output: OutputRecord): TreeHandle;
+  /** Reads and hashes. Throws DamagedObject. */
+  read(handle: InputHandle): Promise<Uint8Array<ArrayBuffer>>;
+  /** Gives the store back. */
+  close(): Promise<void>;
+}
+
+/**
+ * `which`: a past run (its id, a part of it, 'last') or the name under which one is kept; without it what counts now. Throws
+ * ConfigurationError where that names none. Writes nothing but that the store is in use.
+ */
+export async function openResults(pipeline: Pipeline, which?: string): Promise<Results> {
+  const store = openStoreOf(pipeline);
+  try {
+    await announceUse(store);
+    const ground = await readGround(pipeline, store, pipeline.cells);
+    const { run, cells, exports } = which === undefined ? current(pipeline, ground) : past(citationsNamed(store, which), ground);
+    const runs = store.runs();
+    return {
+      run, cells, exports, runs, machines: new Map(runs.map(({ machine, description }) => [machine, description])),
+      handle: (output) => store.handle(output),
+      tree: (output) => store.treeHandle(output),
+      read: (handle) => store.read(handle),
+      close: () => store.close(),
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+type Found = Pick<Results, 'run' | 'cells' | 'exports'>;
+
+/** What counts now; where something is out of date, the last result with the reasons. */
+function current(pipeline: Pipeline, ground: Ground): Found {
+  const forecasts = preview({ cells: pipeline.cells, onDemand: new Set() }, ground);
+  const outcomes = new Map<string, { readonly outcome: Outcome; readonly stale?: readonly Reason[] }>();
+  for (const { id } of pipeline.cells) {
+    const forecast = forecasts.get(id)!;
+    if (forecast.kind === 'done' || forecast.kind === 'failed') outcomes.set(id, { outcome: forecast });
+    else outcomes.set(id, { outcome: lastOf(id, ground.store), stale: forecast.kind === 'run' ? forecast.reasons : forecast.kind === 'follows' ? forecast.producers.map((producer) => ({ field: `it reads ${producer}` })) : [{ field: 'nothing needs it' }] });
+  }
+  const outcomeOf = (id: string): Outcome => outcomes.get(id)!.outcome;
+  return {
+    run: undefined, exports: pipeline.exports,
+    cells: new Map(pipeline.cells.map((cell) => {
+      const { outcome, stale } = outcomes.get(cell.id)!;
+      return [cell.id, { ...provenance(cell, ground, outcomeOf), records: outcome.kind === 'done' ? outcome.records : [], ...(stale === undefined ? {} : { stale }) }];
+    })),
+  };
+}
+
+function lastOf(cell: string, store: Store): Outcome {
+  const record = store.recordsOfCell(cell).find(({ status }) => status === 'done');
+  return record === undefined ? { kind: 'failed', failure: { code: 'no-output', sentence: 'It was never computed.' }, origin: cell } : { kind: 'done', records: [record] };
+}
+
+/** Where inputs came from is known as far as the pipeline still declares them: a record names them by content only. */
+function past(citations: RunCitations, ground: Ground): Found {
+  const { store, pipeline } = ground;
+  const { records } = resolve(citations, store);
+  const declared = new Map(pipeline.cells.map((cell) => [cell.id, cell]));
+  const determinisms = new Map(pipeline.cells.map(({ stage }) => [stage.name, stage.determinism]));
+  const outcomeOf = (id: string): Outcome => {
+    const own = records.get(id);
+    return own === undefined ? { kind: 'failed', failure: { code: 'no-output', sentence: 'It had no result then.' }, origin: id } : { kind: 'done', records: own };
+  };
+  const cells = new Map<string, ResultCell>();
+  for (const [id, own] of records) {
+    const cell = declared.get(id);
+    const record = representative(own, store.machine);
+    const known = cell && provenance(cell, ground, outcomeOf);
+    cells.set(id, {
+      ...(cell && known ? { ...known, inputs: inputsThen(cell, known.inputs, record) } : undeclared(id, record, determinisms)),
+      params: record.fields.params, record, records: own,
+      code: store.closure(record.fields.code) ?? {},
+      reasons: store.decisions(id).findLast(({ run }) => run === record.run)?.reasons ?? [],
+    });
+  }
+  return { run: store.runs().find(({ run }) => run === citations.run), cells, exports: citations.exports };
+}
+
+/** A stage that is not declared any more counts as measured: of such results nobody expects equal bytes. */
+function undeclared(cell: string, { fields: { stage, inputs } }: CellRecord, determinisms: ReadonlyMap<string, Determinism>): Pick<CellProvenance, 'cell' | 'stage' | 'determinism' | 'inputs'> {
+  return { cell, stage, determinism: determinisms.get(stage) ?? 'measured', inputs: Object.fromEntries(Object.entries(inputs).map(([name, sha256]) => [name, [{ sha256 }]])) };
+}
+
+/** A single input is what the record says it was; of one with parts the record knows a hash over all. */
+function inputsThen(cell: Cell, inputs: CellProvenance['inputs'], { fields }: CellRecord): CellProvenance['inputs'] {
+  return Object.fromEntries(Object.entries(inputs).map(([name, from]) => {
+    const { kind } = cell.inputs[name]!;
+    const sha256 = fields.inputs[name];
+    return [name, (kind === 'file' || kind === 'output') && sha256 !== undefined ? from.map((one) => ({ ...one, sha256 })) : from];
+  }));
+}
