@@ -9,6 +9,8 @@ export interface PageContent {
   /** A short line above the heading: where one is. */
   readonly kicker?: Content;
   readonly body: Html;
+  /** It stands by itself, outside a site: no links to other pages. */
+  readonly alone?: boolean;
 }
 
 const NAVIGATION: readonly (readonly [path: string, title: string])[] = [
@@ -43,16 +45,16 @@ ${derivations}</ul></details>`.render(page);
 <title>${title}</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="${root}assets/style.css"></head>
 <body><a class="skip" href="#main">Skip to the content</a>
-<nav class="site" aria-label="Pages"><a class="name" href="${root}index.html"${path === 'index.html' ? html` aria-current="page"` : ''}>bitwidth</a>
+${content.alone ? '' : html`<nav class="site" aria-label="Pages"><a class="name" href="${root}index.html"${path === 'index.html' ? html` aria-current="page"` : ''}>bitwidth</a>
 ${NAVIGATION.map(entry)}</nav>
-<main id="main">
+`}<main id="main">
 `.render(page);
   const foot = html`${page.accepted.shown ? html`<p class="note">† Computed, it or what it is computed from, before a change of the code or of an input that a person judged harmless: the page of its cell says who, when and why.</p>
 ` : ''}
 </main>
-<footer class="foot"><nav aria-label="About this report">${FOOTER.map((item, i) => html`${i > 0 ? ' · ' : ''}${link(item[0], item[1])}`)}</nav>
+${content.alone ? '' : html`<footer class="foot"><nav aria-label="About this report">${FOOTER.map((item, i) => html`${i > 0 ? ' · ' : ''}${link(item[0], item[1])}`)}</nav>
 <p>Every number links to the cell that computed it. Exact numbers have the same bytes on every machine; measured ones name theirs.</p></footer>
-<script src="${root}assets/script.js" defer></script></body></html>
+`}<script src="${root}assets/script.js" defer></script></body></html>
 `.render(page);
   return head + main + derived + foot;
 }

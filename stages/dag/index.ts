@@ -18,7 +18,7 @@ export { openResults } from './results.ts';
 export type { ResultCell, Results } from './results.ts';
 export type { RunSummary } from './store.ts';
 export { StageFailure } from './run-task.ts';
-export { reasonText } from './reasons.ts';
+export { reasonsFor, reasonText } from './reasons.ts';
 export { closest } from './words.ts';
 export { commandLine } from './commands.ts';
 export type { CommandEntry, CommandLineOptions } from './commands.ts';
