@@ -10,6 +10,9 @@ import type { Pipeline } from './types.ts';
 /** One line for the help, and the file with the command, loaded when it is asked for. */
 export interface CommandEntry { readonly summary: string; readonly load: () => Promise<{ readonly default: Command }> }
 
+/** A command of the machinery that does more in this project: made of what it is without. */
+export interface CommandExtension { readonly summary: string; readonly extend: (command: Command) => Promise<Command> }
+
 type Register = { readonly [name: string]: CommandEntry };
 
 /** The register: one line and one file for each command. */
@@ -32,8 +35,8 @@ const REGISTER: Register = {
 export interface CommandLineOptions {
   /** Boolean flags of the project's own, name -> one line for the help. They are given to the function that makes the pipeline. */
   readonly flags?: { readonly [name: string]: string };
-  /** Commands of the project's own, by name; one of the machinery's names is refused. */
-  readonly commands?: Register;
+  /** Commands of the project's own, by name; under a name of the machinery only one that extends that command. */
+  readonly commands?: { readonly [name: string]: CommandEntry | CommandExtension };
   /** Where lines of results go. Default: standard output. */
   readonly print?: (line: string) => void;
   /** Where a sentence about what is wrong goes. Default: standard error. */
@@ -79,9 +82,14 @@ export async function commandLine(source: PipelineSource, argv: readonly string[
   }
 }
 
-function registerWith(own: Register): Register {
-  for (const name of Object.keys(own)) if (name === 'help' || Object.hasOwn(REGISTER, name)) throw new Error(`the command ${name} is the machinery's own`);
-  return { ...REGISTER, ...own };
+function registerWith(own: NonNullable<CommandLineOptions['commands']>): Register {
+  const register: { [name: string]: CommandEntry } = { ...REGISTER };
+  for (const [name, entry] of Object.entries(own)) {
+    const machinery = Object.hasOwn(REGISTER, name) ? REGISTER[name] : undefined;
+    if (name === 'help' || (machinery === undefined) === 'extend' in entry) throw new Error(`the command ${name} is ${'extend' in entry ? 'none of the machinery' : "the machinery's own"}`);
+    register[name] = 'extend' in entry ? { summary: entry.summary, load: async () => ({ default: await entry.extend((await machinery!.load()).default) }) } : entry;
+  }
+  return register;
 }
 
 async function commandNamed(register: Register, name: string): Promise<Command> {

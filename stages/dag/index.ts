@@ -21,5 +21,5 @@ export { StageFailure } from './run-task.ts';
 export { reasonsFor, reasonText } from './reasons.ts';
 export { closest } from './words.ts';
 export { commandLine } from './commands.ts';
-export type { CommandEntry, CommandLineOptions } from './commands.ts';
+export type { CommandEntry, CommandExtension, CommandLineOptions } from './commands.ts';
 export type * from './types.ts';

@@ -97,4 +97,14 @@ test('a command of the project stands beside the others, in the help too; a name
   assert.match(refused, /machinery's own/);
 });
 
+test('a command of the machinery may be extended', async ({ project, declared }) => {
+  const lines: string[] = [];
+  const code = await commandLine(pipeline({ ...declared(), root: project.root }), ['graph', 'x'], {
+    print: (line) => lines.push(line),
+    commands: { graph: { summary: 'Draw', extend: async (graph) => ({ ...graph, positionals: { min: 0, max: 1 }, run: async (context) => { context.print(graph.usage); return EXIT.done; } }) } },
+  });
+  assert.is(code, EXIT.done);
+  assert.match(lines[0]!, /bitwidth graph/);
+});
+
 test.run();
