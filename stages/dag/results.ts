@@ -7,17 +7,22 @@ import { representative } from './decide.ts';
 import { announceUse, openStoreOf, readGround } from './ground.ts';
 import { citationsNamed } from './kept.ts';
 import { preview } from './preview.ts';
+import { comparedOutputs } from './reproduce.ts';
 import { provenance } from './task-inputs.ts';
 import type { RunCitations } from './cited.ts';
 import type { Outcome } from './decide.ts';
 import type { Ground } from './ground.ts';
 import type { MachineDescription, RunSummary, Store } from './store.ts';
-import type { Cell, CellProvenance, CellRecord, Determinism, FolderExport, InputHandle, OutputRecord, Pipeline, Reason, TreeHandle } from './types.ts';
+import type { Cell, CellProvenance, CellRecord, Determinism, FolderExport, InputHandle, OutputRecord, Pipeline, Reason, Stage, TreeHandle } from './types.ts';
 
 /** A cell and what stands for it. */
 export interface ResultCell extends CellProvenance {
   /** All that count: of a measured cell one of each machine. Empty where there is no result. */
   readonly records: readonly CellRecord[];
+  /** Outputs of which equal work gives equal bytes; none where nothing may be expected of them. */
+  readonly compared: readonly string[];
+  /** The files and packages behind its code as they are today; undefined where the pipeline declares it no more. */
+  readonly codeToday?: { readonly [file: string]: string };
   /** Why a run would compute it once more, where it would: the result shown is the last one. Not of past runs. */
   readonly stale?: readonly Reason[];
 }
@@ -67,6 +72,8 @@ export async function openResults(pipeline: Pipeline, which?: string): Promise<R
   }
 }
 
+const comparedOf = (stage: Stage): readonly string[] => stage.determinism === 'exact' ? comparedOutputs(stage) : [];
+
 type Found = Pick<Results, 'run' | 'cells' | 'exports'>;
 
 /** What counts now; where something is out of date, the last result with the reasons. */
@@ -83,7 +90,7 @@ function current(pipeline: Pipeline, ground: Ground): Found {
     run: undefined, exports: pipeline.exports,
     cells: new Map(pipeline.cells.map((cell) => {
       const { outcome, stale } = outcomes.get(cell.id)!;
-      return [cell.id, { ...provenance(cell, ground, outcomeOf), records: outcome.kind === 'done' ? outcome.records : [], ...(stale === undefined ? {} : { stale }) }];
+      return [cell.id, { ...provenance(cell, ground, outcomeOf), records: outcome.kind === 'done' ? outcome.records : [], compared: comparedOf(cell.stage), codeToday: ground.codeOf(cell).files, ...(stale === undefined ? {} : { stale }) }];
     })),
   };
 }
@@ -109,7 +116,7 @@ function past(citations: RunCitations, ground: Ground): Found {
     const record = representative(own, store.machine);
     const known = cell && provenance(cell, ground, outcomeOf);
     cells.set(id, {
-      ...(cell && known ? { ...known, inputs: inputsThen(cell, known.inputs, record) } : undeclared(id, record, determinisms)),
+      ...(cell && known ? { ...known, inputs: inputsThen(cell, known.inputs, record), compared: comparedOf(cell.stage), codeToday: ground.codeOf(cell).files } : undeclared(id, record, determinisms)),
       params: record.fields.params, record, records: own,
       code: store.closure(record.fields.code) ?? {},
       reasons: store.decisions(id).findLast(({ run }) => run === record.run)?.reasons ?? [],
@@ -119,8 +126,8 @@ function past(citations: RunCitations, ground: Ground): Found {
 }
 
 /** A stage that is not declared any more counts as measured: of such results nobody expects equal bytes. */
-function undeclared(cell: string, { fields: { stage, inputs } }: CellRecord, determinisms: ReadonlyMap<string, Determinism>): Pick<CellProvenance, 'cell' | 'stage' | 'determinism' | 'inputs'> {
-  return { cell, stage, determinism: determinisms.get(stage) ?? 'measured', inputs: Object.fromEntries(Object.entries(inputs).map(([name, sha256]) => [name, [{ sha256 }]])) };
+function undeclared(cell: string, { fields: { stage, inputs } }: CellRecord, determinisms: ReadonlyMap<string, Determinism>): Pick<ResultCell, 'cell' | 'stage' | 'determinism' | 'inputs' | 'compared'> {
+  return { cell, stage, compared: [], determinism: determinisms.get(stage) ?? 'measured', inputs: Object.fromEntries(Object.entries(inputs).map(([name, sha256]) => [name, [{ sha256 }]])) };
 }
 
 /** A single input is what the record says it was; of one with parts the record knows a hash over all. */
