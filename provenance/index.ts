@@ -5,4 +5,9 @@ export const provenanceCommands: { readonly [name: string]: CommandEntry | Comma
   diff: { summary: 'Show which numbers changed between two runs, and why', load: () => import('./commands/diff.ts') },
   pack: { summary: 'Write one zip with everything of a study', load: () => import('./commands/pack.ts') },
   open: { summary: 'Show another\'s pack: its report, byte for byte', load: () => import('./commands/open.ts') },
+  reproduce: {
+    summary: 'Compute results once more, here or of another\'s pack, and compare them, bit for bit',
+    extend: async (own) => (await import('./commands/reproduce.ts')).reproduceWith(own),
+  },
+  ledger: { summary: 'List what others found when they computed this again', load: () => import('./commands/ledger.ts') },
 };

@@ -23,6 +23,8 @@ export interface PackManifest {
   readonly pipeline: string;
   /** The run that it is of; null: what counted when it was made. */
   readonly run: string | null;
+  /** Flags of the project's own that it was made with: 'quick'. */
+  readonly flags: readonly string[];
   readonly files: readonly PackedFile[];
   /** Table -> the object with its rows. */
   readonly tables: { readonly [table: string]: Sha256 };

@@ -18,6 +18,8 @@ export interface Pack {
   readonly files: readonly PackedFile[];
   /** One file, held to its hash. Throws ConfigurationError. */
   read(path: string): Promise<Uint8Array>;
+  /** The files and packages behind a code hash. */
+  closure(hash: string): { readonly [file: string]: string } | undefined;
   /** Rows of a table that is in it; undefined where it is not. */
   rows(table: string): Promise<readonly Row[] | undefined>;
   close(): void;
@@ -49,8 +51,9 @@ export async function openPack(path: string): Promise<Pack> {
       const bytes = await read(name);
       if (role === 'list') lists.set(name, bytes);
     }
+    const closures = new Map(Object.entries(parsed(lists.get('closures.json') ?? new Uint8Array(), {}, 'closures.json', wrong) as { [hash: string]: { [file: string]: string } }));
     return {
-      manifest, files: manifest.files, read, close: () => zip.close(),
+      manifest, files: manifest.files, read, close: () => zip.close(), closure: (hash) => closures.get(hash),
       cells: cellsOf(lists.get('cells.ndjson') ?? wrong('it has no list of cells'), wrong),
       machines: new Map(Object.entries(parsed(lists.get('machines.json') ?? new Uint8Array(), {}, 'machines.json', wrong) as { [label: string]: MachineDescription })),
       rows: async (table) => {
@@ -85,8 +88,8 @@ async function manifestOf(zip: ZipArchive, wrong: Wrong): Promise<PackManifest> 
   const value = parsed(await unpack(zip, 'pack.json', wrong), undefined, 'pack.json', wrong) as Partial<PackManifest> | undefined;
   if (typeof value?.format !== 'number') return wrong('it is no pack: its pack.json does not say its format');
   if (value.format > PACK_FORMAT) wrong(`it has the format ${value.format}, made by a newer version; this one reads up to ${PACK_FORMAT}`);
-  const { files, tables, left, pipeline, run } = value;
-  const sound = typeof pipeline === 'string' && (run === null || typeof run === 'string') && Array.isArray(files) && Array.isArray(left) && typeof tables === 'object' && tables !== null
+  const { files, tables, left, pipeline, run, flags } = value;
+  const sound = typeof pipeline === 'string' && (run === null || typeof run === 'string') && Array.isArray(flags) && flags.every((flag) => typeof flag === 'string' && /^[a-z][a-z-]*$/.test(flag)) && Array.isArray(files) && Array.isArray(left) && typeof tables === 'object' && tables !== null
     && files.every((file: Partial<PackedFile> | null) => typeof file?.path === 'string' && SHA256.test(file.sha256 ?? '') && Number.isInteger(file.bytes) && ROLES.has(file.role ?? ''))
     && Object.values(tables).every((sha) => SHA256.test(sha)) && left.every((one: { what?: unknown; why?: unknown } | null) => typeof one?.what === 'string' && typeof one.why === 'string');
   if (!sound) wrong('its pack.json does not say what it must');

@@ -20,6 +20,8 @@ export interface PackOptions {
   /** Absolute path of the project. */
   readonly root: string;
   readonly pipeline: string;
+  /** Flags of the project's own. */
+  readonly flags: readonly string[];
   /** With what was published. */
   readonly site: boolean;
   /** Whether a file of the project may leave it; the reason where it may not. */
@@ -34,7 +36,7 @@ export async function writePack(to: string, results: Results, options: PackOptio
   const tables = await contents.objects();
   if (options.site) await contents.site();
   const manifest: PackManifest = {
-    format: PACK_FORMAT, pipeline: options.pipeline, run: results.run?.run ?? null, files: contents.files, tables, left: contents.left,
+    format: PACK_FORMAT, pipeline: options.pipeline, run: results.run?.run ?? null, flags: options.flags, files: contents.files, tables, left: contents.left,
   };
   await writeZip(to, [{ path: 'pack.json', bytes: Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`) }, ...contents.entries]);
   return manifest;

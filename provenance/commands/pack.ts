@@ -12,6 +12,7 @@ const pack: Command = {
   details: 'Writes one zip: the study and what it reads, the sources of the code that computed it, the records of all cells, the timings, and the\nreport. A run by its id, a part of it, "last", or the name under which it is kept; without one what counts now. "open" shows such\na zip, "reproduce" computes it again.',
   options: {
     to: { type: 'string', value: 'file', summary: 'The zip; it must not exist' },
+    stale: { type: 'boolean', summary: 'Also where results would be computed anew: the last ones, with the sources that are still as they were' },
     'no-site': { type: 'boolean', summary: 'Without the report' },
   },
   positionals: { min: 0, max: 1 },
@@ -21,8 +22,8 @@ const pack: Command = {
     if (existsSync(to)) throw new ConfigurationError(`pack: ${to} exists; nothing is written over it`);
     const results = await openResults(pipeline, positionals[0]);
     try {
-      refuseStale(results);
-      const { files, left } = await writePack(to, results, { root: pipeline.root, pipeline: pipeline.name, site: values['no-site'] !== true });
+      refuseStale(results, values['stale'] === true);
+      const { files, left } = await writePack(to, results, { root: pipeline.root, pipeline: pipeline.name, flags: Object.keys(values).filter((name) => !Object.hasOwn(pack.options, name) && values[name] === true), site: values['no-site'] !== true });
       print(`${to}: ${byteSize(statSync(to).size)}, ${count(files.length, 'file')} (${byteSize(files.reduce((sum, { bytes }) => sum + bytes, 0))} unpacked), ${count(results.cells.size, 'cell')}`);
       for (const { what, why } of left.slice(0, TOLD)) print(`  left out: ${what}: ${why}`);
       if (left.length > TOLD) print(`  and ${left.length - TOLD} more, which its pack.json names`);
@@ -43,9 +44,9 @@ const pack: Command = {
 export default pack;
 
 /** The sources in a pack are those of its results. */
-function refuseStale({ cells }: Results): void {
+function refuseStale({ cells }: Results, allowed: boolean): void {
   const stale = [...cells.values()].filter((cell) => cell.stale !== undefined && cell.record !== undefined);
   const never = [...cells.values()].filter(({ record }) => record === undefined).length;
-  if (never === cells.size) throw new ConfigurationError('pack: nothing is computed yet; "bitwidth run" does that');
-  if (stale.length > 0) throw new ConfigurationError(`pack: ${count(stale.length, 'result')} would be computed anew, such as ${stale[0]!.cell}; "bitwidth run" brings them up to date, "bitwidth pack last" packs the last run as it was`);
+  if (never === cells.size && !allowed) throw new ConfigurationError('pack: nothing is computed yet; "bitwidth run" does that');
+  if (stale.length > 0 && !allowed) throw new ConfigurationError(`pack: ${count(stale.length, 'result')} would be computed anew, such as ${stale[0]!.cell}; "bitwidth run" brings them up to date, "bitwidth pack last" packs the last run as it was`);
 }

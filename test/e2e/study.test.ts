@@ -72,6 +72,19 @@ test('in Chromium: light, dark, 360 px, file:// and a server under a sub-path, w
   assert.equal((await complaintsInChromium(site, pagesToOpen(filesOf(site)))).slice(0, 10), []);
 });
 
+test('a pack of it is computed again, claims first: every claim comes out, and everything exact is equal', async () => {
+  check(await project.run('pack', '--quick', '--to', 'study.zip'));
+  const again = check(await project.run('reproduce', 'study.zip', '--budget', '10min'));
+  assert.match(again.stdout, /a-quality +equal /);
+  assert.match(again.stdout, / d +within .*timings of another machine/);
+  const { cells, claims, otherCode } = JSON.parse(project.read('reproduction.json')) as { cells: Record<string, { result: string }>; claims: { result: string }[]; otherCode: string[] };
+  assert.ok(Object.keys(cells).length > 100);
+  assert.equal(Object.entries(cells).filter(([, { result }]) => result !== 'equal'), []);
+  assert.equal(claims.filter(({ result }) => result !== 'equal' && result !== 'within'), []);
+  assert.equal(otherCode, []);
+  assert.not.match(project.read('reproduction.json'), new RegExp(project.root));
+});
+
 test('a second run runs nothing', async () => {
   const again = check(await quick());
   assert.equal(done(again).ran, 0);
