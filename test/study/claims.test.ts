@@ -120,11 +120,12 @@ function cold(change: number, draws: readonly number[] = [0.001, 0.002, 0.003]):
 test('c1: beyond the null, within it, no change worth the name', () => {
   assert.is(judged('c1', cold(0.01)).verdict, 'supported');
   assert.is(judged('c1', cold(0.01, [0.001, 0.02])).verdict, 'inconclusive');
+  assert.is(judged('c1', cold(0.01, [-0.02, 0.005])).verdict, 'supported', 'noise that goes the other way, however far, is not what the format does');
   assert.is(judged('c1', cold(0.001)).verdict, 'contradicted');
   assert.is(judged('c1', cold(0.00199)).verdict, 'inconclusive');
   const { effects } = judged('c1', cold(0.01));
   assert.equal(effects.map(({ part }) => part.split(':')[0]), [
-    'largest change of the quality shift, from T 0.1 to T 0.5', 'that change less int8\'s', 'that change less bf16\'s', 'largest change under noise of equal size',
+    'largest change of the quality shift, from T 0.1 to T 0.5', 'that change less int8\'s', 'that change less bf16\'s', 'largest change that way under noise of equal size',
   ]);
   assert.ok(Math.abs(effects[0]!.value - 0.01) < 0.0005);
   assert.ok(Math.abs(effects[3]!.value - 0.002) < 1e-12);

