@@ -58,6 +58,12 @@ export async function instructionSetsHere(): Promise<readonly string[]> {
  */
 const FLAGS = ['-std=c11', '-O3', '-fPIC', '-ffp-contract=off', '-fno-math-errno', '-fno-strict-aliasing', '-fvisibility=hidden', '-pthread'];
 
+/**
+ * Of the fallback for any processor, where the library has something better: compiled for the sake of the few machines that will need it, in
+ * half the time.
+ */
+const FALLBACK_FLAGS = ['-O1'];
+
 /** A compiler, and what it says of itself. */
 export interface Compiler { readonly command: string; readonly version: string }
 
@@ -139,7 +145,8 @@ export async function buildNative(outFile: string, { sources = SOURCES, compiler
     const sets = all.filter(({ name }) => wanted === undefined || wanted.includes(name));
     const compiled = await Promise.all([
       ...sets.flatMap(({ name, flags }) => filesOf(name).map(async (file) => ({ name, error: await compile(file, flags) }))),
-      ...[...COMMON, ...filesOf('plain')].map(async (file) => ({ name: file, error: await compile(file, []) })),
+      ...COMMON.map(async (file) => ({ name: file, error: await compile(file, []) })),
+      ...filesOf('plain').map(async (file) => ({ name: file, error: await compile(file, sets.length > 0 ? FALLBACK_FLAGS : []) })),
     ]);
     const without = sets.filter(({ name }) => compiled.some((one) => one.name === name && one.error !== undefined));
     const broken = compiled.find(({ name, error }) => error !== undefined && !sets.some((set) => set.name === name));

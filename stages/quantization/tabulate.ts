@@ -6,8 +6,8 @@ import type { Run } from '../dag/index.ts';
 import { tableRows } from './tables.ts';
 import { guarded, textParam } from './task-values.ts';
 
-/** Rows are encoded in pieces of this many, so that no table becomes one enormous string. */
-const ROWS_PER_PIECE = 10_000;
+/** Rows are encoded in pieces of this many: no table becomes one enormous string, and lines are gone before the collector of garbage moves them. */
+const ROWS_PER_PIECE = 500;
 
 export const run: Run = async (cells, io) => {
   for (const task of cells) {
