@@ -1,5 +1,5 @@
 /** The frame of every page: head, navigation, foot. */
-import { escapeText, html, late, link, pageState } from './html.ts';
+import { escapeText, html, late, link, pageState, trusted } from './html.ts';
 import type { Content, Html } from './html.ts';
 
 export interface PageContent {
@@ -22,6 +22,12 @@ const FOOTER: readonly (readonly [path: string, title: string])[] = [
 ];
 
 /**
+ * Nothing is loaded but the site's own style and script, nothing is sent, no markup that slipped into a page can run. As an element, because a
+ * page from file:// and most static hosts send no headers; 'self' holds for file:// in Chromium and Firefox.
+ */
+const POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/**
  * A whole page as text. `path` is from the site's root; links in it are relative, so any base path and file:// work. `accepted`: cells
  * whose numbers stand under a waiver.
  */
@@ -41,7 +47,7 @@ ${content.body}`.render(page);
 ${derivations}</ul></details>`.render(page);
   const title = path === 'index.html' ? content.title : `${content.title} · bitwidth`;
   const head = html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${trusted(POLICY)}"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="${root}assets/style.css"></head>
 <body><a class="skip" href="#main">Skip to the content</a>
