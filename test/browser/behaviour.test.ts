@@ -224,6 +224,7 @@ onPage('on paper: no navigation, numbers in prose with their ids, nothing dark, 
   assert.is(await page.evaluate(`getComputedStyle(document.body).backgroundColor`), 'rgb(255, 255, 255)');
   const number = `document.querySelector('p .num[id]')`;
   assert.match(await page.evaluate<string>(`getComputedStyle(${number}, '::after').content`), /\[/);
+  assert.ok(await page.evaluate(`[...document.querySelectorAll('.derivations li')].every((it) => it.checkVisibility())`), 'how the page’s own numbers were made');
   const higher = await page.evaluate<string[]>(`[...document.querySelectorAll('figure, .panel, tr')].filter((it) => it.getBoundingClientRect().height > 1000).map((it) => it.id || it.className || it.outerHTML.slice(0, 80))`);
   assert.equal(higher, []);
   assert.ok(await page.evaluate(`[...document.querySelectorAll('figure, .panel, tr')].every((it) => getComputedStyle(it).breakInside === 'avoid')`));
