@@ -159,7 +159,7 @@ export function formattedText(f: Formatted): string {
 function tipText({ value, low, high, unit, n, clusters }: Pick<Bound, 'value' | 'low' | 'high' | 'unit' | 'n' | 'clusters'>): string {
   const scale = unit === 'share' ? 100 : 1;
   const digits = (x: number): string => minus(String(Number((x * scale).toPrecision(6))));
-  const of = n === undefined || n <= 1 ? '' : `, n = ${grouped(String(n))}${clusters === undefined ? '' : ` in ${grouped(String(clusters))} clusters`}`;
+  const of = n === undefined || n <= 1 ? '' : `, n\u00a0=\u00a0${grouped(String(n))}${clusters === undefined ? '' : ` in ${grouped(String(clusters))} clusters`}`;
   if (of === '' && low === undefined && Number.isInteger(value)) return '';
   return `${digits(value)}${unit === undefined ? '' : ` ${unit === 'share' ? '%' : unit}`}${low === undefined || high === undefined ? '' : ` [${digits(low)}, ${digits(high)}]`}${of}`;
 }

@@ -83,7 +83,7 @@ onPage('a number tells on hover what it is, the pointer may go onto that, Escape
   await page.hover(number);
   const id = await page.evaluate<string>(`document.querySelector('${number}').id`);
   const text = (await tipText(page))!;
-  assert.match(text, /\[.*, .*\], n = 15,330 in 30 clusters/);
+  assert.match(text, /\[.*, .*\], n\u00a0=\u00a015,330 in 30 clusters/);
   assert.ok(text.includes(id) && text.includes('computed by summarize:artificial-'), text);
   assert.is(await page.evaluate(`document.querySelector('${number}').getAttribute('aria-describedby')`), 'tip');
   await page.hover('.tip');

@@ -24,7 +24,7 @@ export interface Page {
   url(): string;
   evaluate<T>(script: string): Promise<T>;
   emulateMedia(options: { colorScheme?: 'light' | 'dark'; media?: 'screen' | 'print'; reducedMotion?: 'reduce' | 'no-preference'; forcedColors?: 'active' | 'none' }): Promise<void>;
-  setViewportSize(size: { width: number; height: number }): Promise<void>;
+  setViewportSize(size: { readonly width: number; readonly height: number }): Promise<void>;
   waitForTimeout(ms: number): Promise<void>;
   screenshot(options: { path: string; fullPage?: boolean }): Promise<unknown>;
   pdf(options: { path: string; format: string }): Promise<unknown>;

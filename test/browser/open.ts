@@ -8,12 +8,17 @@ import { pathToFileURL } from 'node:url';
 import { axeSource, launch, overhear, served } from './chromium.ts';
 import type { Page } from './chromium.ts';
 
+/** How a page is looked at: the size of the window, the reader's colours. */
+export interface Look { readonly size: { readonly width: number; readonly height: number }; readonly colorScheme: 'light' | 'dark' }
 const WIDE = { width: 1280, height: 900 }, PHONE = { width: 360, height: 780 };
+export const ALL_LOOKS: readonly Look[] = [WIDE, PHONE].flatMap((size) => (['light', 'dark'] as const).map((colorScheme) => ({ size, colorScheme })));
+/** Both sizes and both colours, in half the time. */
+export const TWO_LOOKS: readonly Look[] = [{ size: WIDE, colorScheme: 'light' }, { size: PHONE, colorScheme: 'dark' }];
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 /** As many pages at once as there are processors to be had anywhere. */
 const AT_ONCE = 2;
 
-export async function complaintsInChromium(folder: string, paths: readonly string[]): Promise<string[]> {
+export async function complaintsInChromium(folder: string, paths: readonly string[], looks: readonly Look[] = ALL_LOOKS): Promise<string[]> {
   const browser = await launch(), server = await served(folder), files = `${pathToFileURL(folder).href}/`;
   const complaints: string[] = [], axe = axeSource();
   try {
@@ -34,14 +39,12 @@ export async function complaintsInChromium(folder: string, paths: readonly strin
         words = await textOf(page);
         await page.evaluate(axe);
         const found = await page.evaluate<string[]>(FIGURES);
-        for (const [width, size] of [['1280 px', WIDE], ['360 px', PHONE]] as const) {
+        for (const { size, colorScheme } of looks) {
           await page.setViewportSize(size);
+          await page.emulateMedia({ colorScheme });
           const needed = await page.evaluate<number>('document.documentElement.scrollWidth');
-          if (needed > size.width) found.push(`at ${width} the page is ${needed} px wide`);
-          for (const colorScheme of ['light', 'dark'] as const) {
-            await page.emulateMedia({ colorScheme });
-            found.push(...(await violations(page)).map((it) => `${width}, ${colorScheme}: ${it}`));
-          }
+          const wrong = [...(needed > size.width ? [`the page is ${needed} px wide`] : []), ...await violations(page)];
+          found.push(...wrong.map((it) => `${size.width} px, ${colorScheme}: ${it}`));
         }
         return found;
       });
@@ -82,7 +85,7 @@ const FIGURES = `(() => {
   return found;
 })()`;
 
-/** The pages worth opening: in each folder its index, its smallest and its largest page, of the cells' a few for each stage's kind; all others. */
+/** The pages worth opening: in each folder its index, its smallest and its largest page, of the cells' four; all others. */
 export function pagesToOpen(folder: string, files: readonly string[]): string[] {
   const byFolder = new Map<string, string[]>();
   for (const path of files.filter((it) => it.endsWith('.html'))) {

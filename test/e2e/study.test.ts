@@ -10,7 +10,7 @@ import { Project } from './project.ts';
 import type { Ended } from './project.ts';
 import { brokenLinks, filesOf, personalTraces } from '../browser/files.ts';
 import { missing } from '../browser/chromium.ts';
-import { complaintsInChromium, pagesToOpen } from '../browser/open.ts';
+import { TWO_LOOKS, complaintsInChromium, pagesToOpen } from '../browser/open.ts';
 import { notRun } from '../not-run.ts';
 
 const test = suite('the quick study, end to end');
@@ -70,7 +70,7 @@ test('nothing on the site or in its exports names the user, the host or a path',
 test('in Chromium: light, dark, 360 px, file:// and a server under a sub-path, without JavaScript', async () => {
   const absent = missing();
   if (absent !== undefined) { notRun('the site in Chromium', absent); return; }
-  assert.equal((await complaintsInChromium(site, pagesToOpen(site, filesOf(site)))).slice(0, 10), []);
+  assert.equal((await complaintsInChromium(site, pagesToOpen(site, filesOf(site)), TWO_LOOKS)).slice(0, 10), []);
 });
 
 test('a pack of it is computed again, claims first: every claim comes out, and everything exact is equal', async () => {
