@@ -13,6 +13,8 @@ export interface PageContent {
   readonly alone?: boolean;
 }
 
+const LONGEST_NAME = 200;
+
 const NAVIGATION: readonly (readonly [path: string, title: string])[] = [
   ['quality.html', 'Quality'], ['sensitivity.html', 'Sensitivity'], ['speed.html', 'Speed and memory'], ['samples.html', 'Samples'], ['claims.html', 'Claims'],
   ['formats/index.html', 'Formats'], ['models/index.html', 'Models'], ['method.html', 'Method'],
@@ -27,6 +29,15 @@ const FOOTER: readonly (readonly [path: string, title: string])[] = [
  */
 const POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; form-action 'none'";
 
+/** Tables are numbered where they are written; what stands above one, a heading or a figure's title, tells a screen reader more: 'Table 3: By text'. */
+function tablesNamed(markup: string): string {
+  let above = '';
+  return markup.replace(/<h[1-6][^>]*>(.*?)<\/h[1-6]>|<span class="title">(.*?)<\/span><span class="subtitle">|(aria-label="Table \d+)"/gs, (whole, heading: string | undefined, title: string | undefined, table: string | undefined) => {
+    if (table === undefined) above = (heading ?? title ?? '').replace(/<[^>]*>/g, '').trim();
+    return table === undefined || above === '' || above.length > LONGEST_NAME ? whole : `${table}: ${above}"`;
+  });
+}
+
 /**
  * A whole page as text. `path` is from the site's root; links in it are relative, so any base path and file:// work. `accepted`: cells
  * whose numbers stand under a waiver.
@@ -40,6 +51,7 @@ export function writePage(path: string, content: PageContent, accepted?: Readonl
   const main = html`${content.kicker ? html`<p class="kicker">${content.kicker}</p>` : ''}
 <h1>${content.heading ?? content.title}</h1>
 ${content.body}`.render(page);
+  const named = tablesNamed(main);
   // Derived numbers are known only once the body is written; writing their list may add terms and ids, not numbers.
   const derivations = [...page.derived].map(([id, how]) => html`<li id="${id}">${how}</li>
 `);
@@ -62,5 +74,5 @@ ${content.alone ? '' : html`<footer class="foot"><nav aria-label="About this rep
 <p>Every number links to the cell that computed it. Exact numbers have the same bytes on every machine; measured ones name theirs.</p></footer>
 `}<script src="${root}assets/script.js" defer></script></body></html>
 `.render(page);
-  return head + main + derived + foot;
+  return head + named + derived + foot;
 }

@@ -113,8 +113,10 @@ test('downloads are there, with their sizes', () => {
   assert.is([...html.matchAll(/<li id="derived\.size/g)].length, 2 * Object.keys(rows).length + 1);
 });
 
-test('a figure is an image with a label, its data in a table below', () => {
+test('a figure is an image with a label, its data in a table below; a table is named by what stands above it', () => {
   const html = htmlOf(site, 'quality.html');
+  const names = [...htmlOf(site, `models/${MODELS[0]}.html`).matchAll(/aria-label="(Table[^"]*)"/g)].map(([, name]) => name);
+  assert.equal(names, ['Table 1: Closest to the base: bf16', 'Table 2: Under each format']);
   const figures = html.match(/<figure/g)!.length;
   assert.is(html.match(/<details><summary>Data of this figure/g)!.length, figures);
   assert.is(html.match(/<svg/g)!.length, html.match(/<svg[^>]*role="img"/g)!.length);
