@@ -3,7 +3,7 @@
  * what, by which code, where and how it can be computed again, and lists the cell's numbers, each at its anchor.
  */
 import type { CellProvenance, Run, TaskIo } from '../stages/dag/index.ts';
-import { escapeText, html, link, lit, trusted } from './html.ts';
+import { cut, escapeText, html, link, lit, trusted } from './html.ts';
 import type { Html } from './html.ts';
 import { writePage } from './layout.ts';
 import { cellPath, formatNumber, formattedText, numberId } from './num.ts';
@@ -220,7 +220,7 @@ function rowTable(table: string, rows: readonly Row[]): Html {
       const value = row[column];
       const number = typeof value === 'number' && !keys.includes(column);
       const id = anchored && number && column !== 'low' && column !== 'high' ? ` id="${escapeText(numberId(row, table, column))}"` : '';
-      out += `<td${number ? ' class="n"' : ''}><span class="own"${id}>${value === null || value === undefined ? '' : escapeText(String(value))}</span></td>`;
+      out += `<td${number ? ' class="n"' : ''}><span class="own"${id}>${value === null || value === undefined ? '' : escapeText(cut(String(value), 400))}</span></td>`;
     }
     out += '</tr>\n';
   }

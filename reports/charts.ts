@@ -5,7 +5,7 @@
 import { html, trusted } from './html.ts';
 import type { Content, Html } from './html.ts';
 import { lookOf } from './family.ts';
-import { plotter } from './plot.ts';
+import { LONGEST_LABEL, plotter } from './plot.ts';
 import type { Markish } from './plot.ts';
 
 export interface Panel { readonly title: Content; readonly svg: string }
@@ -176,7 +176,7 @@ export async function scatterPanel(title: string, marks: readonly Mark[], axes: 
 }
 
 /** Room for row labels, px: 11 px sans is at most some 6.4 px a character. */
-const leftOf = (labels: readonly string[]): number => Math.max(54, 12 + 6.4 * Math.max(0, ...labels.map((l) => l.length)));
+const leftOf = (labels: readonly string[]): number => Math.max(54, 12 + 6.4 * Math.max(0, ...labels.map((l) => Math.min(l.length, LONGEST_LABEL))));
 
 /** A value with its interval for each format, one below the other. y of the marks runs along the horizontal axis. */
 export async function dotPanel(title: string, marks: readonly Mark[], axes: { readonly label: string; readonly domain: readonly [number, number]; readonly log?: boolean; readonly zero?: number; readonly rules?: readonly number[] }): Promise<Panel> {

@@ -3,7 +3,7 @@
  *
  * Two rules are held here, by construction, for the whole site:
  *   - Text from outside (generated text, names, sentences of other stages) is escaped, and characters that could
- *     disguise it (controls, bidirectional overrides, zero-width marks) are spelled out.
+ *     disguise it (controls, bidirectional overrides, zero-width marks) are spelled out. A very long one is cut, and says so.
  *   - A number derived from data reaches a page only through num() (num.ts). Interpolating a number, or a string that
  *     is only a number, throws; so does a bare number in a template's own prose. What is truly a literal (a parameter's
  *     value, a constant of a definition) says so with lit().
@@ -55,15 +55,30 @@ export const trusted = (markup: string): Html => new Html([markup]);
 export const late = (write: (page: PageState) => string): Html => new Html([write]);
 
 const ESCAPES: { readonly [character: string]: string } = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-// C0 but tab and newline, DEL, C1, soft hyphen, zero-width and directional marks, line separators, overrides, isolates,
-// annotation and tag characters, the byte order mark.
-const DISGUISES = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+// C0 but tab and newline, DEL, C1, soft hyphen, zero-width, directional and filler marks, line separators, overrides, isolates,
+// annotation and tag characters, the byte order mark, halves of surrogate pairs. What emoji and scripts join with stays.
+const DISGUISES = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff]|[\u{e0000}-\u{e01ef}]/gu;
 
-/** Outside text as text: escaped, with disguising characters shown as `‹U+202E›`. */
-export function escapeText(text: string): string {
-  return text
-    .replace(DISGUISES, (c) => `‹U+${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}›`)
-    .replace(/[&<>"']/g, (c) => ESCAPES[c]!);
+/** Disguising characters shown as `‹U+202E›`. */
+export const spelledOut = (text: string): string => text.replace(DISGUISES, (c) => `‹U+${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}›`);
+
+/** Outside text as text: escaped, disguising characters spelled out. */
+export const escapeText = (text: string): string => spelledOut(text).replace(/[&<>"']/g, (c) => ESCAPES[c]!);
+
+/** No text of ours is longer; one from outside may be a megabyte, which no reader reads and no page should carry. */
+const LONGEST = 4000;
+
+/** A text's beginning, of whole characters, and how many characters are left. */
+export function beginning(text: string, most: number): { readonly text: string; readonly left: number } {
+  if (text.length <= most) return { text, left: 0 };
+  const whole = /[\ud800-\udbff]/.test(text[most - 1]!) ? most - 1 : most;
+  return { text: text.slice(0, whole), left: text.length - whole };
+}
+
+/** A text of at most `most` characters; where more are left it says how many, in words that may stand in an attribute too. */
+export function cut(text: string, most = LONGEST): string {
+  const { text: kept, left } = beginning(text, most);
+  return left === 0 ? text : `${kept}… ‹cut: the data have ${left.toLocaleString('en')} more characters›`;
 }
 
 const ONLY_A_NUMBER = /^\s*[-+−]?[\d.,]*\d[\d.,]*(?:e[-+]?\d+)?\s*%?\s*$/i;
@@ -74,7 +89,7 @@ function append(parts: Part[], value: unknown): void {
   else if (Array.isArray(value)) for (const item of value) append(parts, item);
   else if (typeof value === 'string') {
     if (ONLY_A_NUMBER.test(value)) throw new TypeError(`the number "${value}" reached a page as text; print data with num(), a literal with lit()`);
-    parts.push(escapeText(value));
+    parts.push(escapeText(cut(value)));
   } else throw new TypeError(`${typeof value} ${String(value)} reached a page; print data with num(), a literal with lit(), anything else as text`);
 }
 
@@ -104,9 +119,9 @@ export function html(strings: TemplateStringsArray, ...values: readonly unknown[
 /** Kinds of literal that may be printed as they are: not results, but what a result is about. */
 export type LiteralKind = 'parameter' | 'definition' | 'ordinal' | 'name' | 'hash';
 
-/** A literal in prose or a heading: the value of a parameter, a constant of a definition, a position, a name, a hash. */
-export function lit(value: number | string, kind: LiteralKind): Html {
-  return new Html([`<span class="lit ${kind}">${escapeText(typeof value === 'number' ? String(value).replace('-', '−') : value)}</span>`]);
+/** A literal in prose or a heading: the value of a parameter, a constant of a definition, a position, a name, a hash. Cut after `most` characters. */
+export function lit(value: number | string, kind: LiteralKind, most = LONGEST): Html {
+  return new Html([`<span class="lit ${kind}">${escapeText(typeof value === 'number' ? String(value).replace('-', '−') : cut(value, most))}</span>`]);
 }
 
 /** Joins pieces with a separator, as prose does: `list(['a', 'b', 'c'])` is "a, b and c". */

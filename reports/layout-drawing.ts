@@ -1,5 +1,5 @@
 /** A format's byte layout drawn to the bit: a square for each bit, a column for each weight, scales below. */
-import { escapeText, trusted } from './html.ts';
+import { cut, escapeText, trusted } from './html.ts';
 import type { Html } from './html.ts';
 
 /** per_weights 0: how many weights share it depends on the shape (one per row, one per tensor); `what` says which. */
@@ -18,7 +18,7 @@ export function layoutDrawing(parts: readonly LayoutPart[], colour: string): Htm
   for (const part of parts) {
     const each = part.per_weights === 1;
     const caption = each ? `${part.part}: ${part.bits} bits for each weight, ${weights} weights shown` : part.per_weights === 0 ? `${part.part}: ${part.bits} bits, ${part.what}` : `${part.part}: ${part.bits} bits shared by ${part.per_weights.toLocaleString('en-US')} weights`;
-    out += `<text x="0" y="${y + 12}" fill="currentColor">${escapeText(caption)}</text>`;
+    out += `<text x="0" y="${y + 12}" fill="currentColor">${escapeText(cut(caption, 120))}</text>`;
     y += LABEL;
     const columns = each ? weights : Math.min(COLUMNS, part.bits), rows = each ? part.bits : Math.ceil(part.bits / COLUMNS);
     // One path for all squares of a part: a few hundred bytes instead of a few hundred elements.
@@ -32,5 +32,5 @@ export function layoutDrawing(parts: readonly LayoutPart[], colour: string): Htm
   }
   const width = COLUMNS * SQUARE;
   const label = parts.map((p) => `${p.part} ${p.bits} bits${p.per_weights === 0 ? '' : ` per ${p.per_weights} weights`}`).join('; ');
-  return trusted(`<svg class="natural" role="img" aria-label="${escapeText(`Layout: ${label}`)}" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}">${out}</svg>`);
+  return trusted(`<svg class="natural" role="img" aria-label="${escapeText(cut(`Layout: ${label}`, 600))}" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}">${out}</svg>`);
 }

@@ -1,5 +1,5 @@
 /** The frame of every page: head, navigation, foot. */
-import { escapeText, html, late, link, pageState } from './html.ts';
+import { escapeText, html, late, link, pageState, trusted } from './html.ts';
 import type { Content, Html } from './html.ts';
 
 export interface PageContent {
@@ -13,6 +13,8 @@ export interface PageContent {
   readonly alone?: boolean;
 }
 
+const LONGEST_NAME = 200;
+
 const NAVIGATION: readonly (readonly [path: string, title: string])[] = [
   ['quality.html', 'Quality'], ['sensitivity.html', 'Sensitivity'], ['speed.html', 'Speed and memory'], ['samples.html', 'Samples'], ['claims.html', 'Claims'],
   ['formats/index.html', 'Formats'], ['models/index.html', 'Models'], ['method.html', 'Method'],
@@ -20,6 +22,21 @@ const NAVIGATION: readonly (readonly [path: string, title: string])[] = [
 const FOOTER: readonly (readonly [path: string, title: string])[] = [
   ['data.html', 'Data'], ['dag.html', 'This run'], ['failures.html', 'Failed and missing'], ['glossary.html', 'Glossary'],
 ];
+
+/**
+ * Nothing is loaded but the site's own style and script, nothing is sent, no markup that slipped into a page can run. As an element, because a
+ * page from file:// and most static hosts send no headers; 'self' holds for file:// in Chromium and Firefox.
+ */
+const POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/** Tables are numbered where they are written; what stands above one, a heading or a figure's title, tells a screen reader more: 'Table 3: By text'. */
+function tablesNamed(markup: string): string {
+  let above = '';
+  return markup.replace(/<h[1-6][^>]*>(.*?)<\/h[1-6]>|<span class="title">(.*?)<\/span><span class="subtitle">|(aria-label="Table \d+)"/gs, (whole, heading: string | undefined, title: string | undefined, table: string | undefined) => {
+    if (table === undefined) above = (heading ?? title ?? '').replace(/<[^>]*>/g, '').trim();
+    return table === undefined || above === '' || above.length > LONGEST_NAME ? whole : `${table}: ${above}"`;
+  });
+}
 
 /**
  * A whole page as text. `path` is from the site's root; links in it are relative, so any base path and file:// work. `accepted`: cells
@@ -34,6 +51,7 @@ export function writePage(path: string, content: PageContent, accepted?: Readonl
   const main = html`${content.kicker ? html`<p class="kicker">${content.kicker}</p>` : ''}
 <h1>${content.heading ?? content.title}</h1>
 ${content.body}`.render(page);
+  const named = tablesNamed(main);
   // Derived numbers are known only once the body is written; writing their list may add terms and ids, not numbers.
   const derivations = [...page.derived].map(([id, how]) => html`<li id="${id}">${how}</li>
 `);
@@ -41,7 +59,7 @@ ${content.body}`.render(page);
 ${derivations}</ul></details>`.render(page);
   const title = path === 'index.html' ? content.title : `${content.title} · bitwidth`;
   const head = html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${trusted(POLICY)}"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="${root}assets/style.css"></head>
 <body><a class="skip" href="#main">Skip to the content</a>
@@ -56,5 +74,5 @@ ${content.alone ? '' : html`<footer class="foot"><nav aria-label="About this rep
 <p>Every number links to the cell that computed it. Exact numbers have the same bytes on every machine; measured ones name theirs.</p></footer>
 `}<script src="${root}assets/script.js" defer></script></body></html>
 `.render(page);
-  return head + main + derived + foot;
+  return head + named + derived + foot;
 }

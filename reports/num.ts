@@ -6,7 +6,7 @@
  * Digits: as many as the interval allows. The half-width is given to two digits where its first digit is 1, else to one,
  * and the value to the same place (the rule of the Particle Data Group, rounded down to what a reader can use).
  */
-import { Html, escapeText, html, late } from './html.ts';
+import { Html, cut, escapeText, html, late } from './html.ts';
 import type { Content } from './html.ts';
 import { BULK, KEYS } from './tables.ts';
 
@@ -31,7 +31,7 @@ export interface NumberOptions {
 }
 
 /** What a printed number is bound to. */
-export interface Bound { readonly id: string; readonly cell: string; readonly value: number; readonly low?: number; readonly high?: number; readonly unit?: string }
+export interface Bound { readonly id: string; readonly cell: string; readonly value: number; readonly low?: number; readonly high?: number; readonly unit?: string; readonly n?: number; readonly clusters?: number }
 
 /** File name of a cell's page. Injective: a cell id holds no '~', and exactly one ':'. */
 export const cellPath = (cell: string): string => `cells/${cell.replace(/[:/]/g, '~')}.html`;
@@ -70,9 +70,10 @@ export function bind(row: Row, what = 'metrics.value'): Bound {
   const low = column === 'value' ? asNumber(row['low']) : undefined;
   const high = column === 'value' ? asNumber(row['high']) : undefined;
   const unit = column === 'value' && typeof row['unit'] === 'string' ? row['unit'] : undefined;
+  const [n, clusters] = column === 'value' ? [asNumber(row['n']), asNumber(row['clusters'])] : [];
   return {
     id: numberId(row, table, column), cell: row['cell'], value,
-    ...(low !== undefined && high !== undefined ? { low, high } : {}), ...(unit === undefined ? {} : { unit }),
+    ...(low !== undefined && high !== undefined ? { low, high } : {}), ...(unit === undefined ? {} : { unit }), ...(n === undefined ? {} : { n }), ...(clusters === undefined ? {} : { clusters }),
   };
 }
 
@@ -151,8 +152,21 @@ export function formattedText(f: Formatted): string {
   return powered + (f.unit === undefined ? '' : f.unit === '%' ? ' %' : ` ${f.unit}`);
 }
 
+/**
+ * What a number's tip says beside its id and cell, which the script reads from the link: the value to six digits, its interval, and how much it
+ * rests on. Empty where the page's text says all of it.
+ */
+function tipText({ value, low, high, unit, n, clusters }: Pick<Bound, 'value' | 'low' | 'high' | 'unit' | 'n' | 'clusters'>): string {
+  const scale = unit === 'share' ? 100 : 1;
+  const digits = (x: number): string => minus(String(Number((x * scale).toPrecision(6))));
+  const of = n === undefined || n <= 1 ? '' : `, n\u00a0=\u00a0${grouped(String(n))}${clusters === undefined ? '' : ` in ${grouped(String(clusters))} clusters`}`;
+  if (of === '' && low === undefined && Number.isInteger(value)) return '';
+  return `${digits(value)}${unit === undefined ? '' : ` ${unit === 'share' ? '%' : unit}`}${low === undefined || high === undefined ? '' : ` [${digits(low)}, ${digits(high)}]`}${of}`;
+}
+
 /** The anchor element around a number's text. `inner` is markup already. */
-export function numberLink(bound: Pick<Bound, 'id' | 'cell'>, inner: string): Html {
+export function numberLink(bound: Bound, inner: string): Html {
+  const tip = tipText(bound);
   return late((page) => {
     const first = !page.ids.has(bound.id);
     if (first) page.ids.add(bound.id);
@@ -160,7 +174,7 @@ export function numberLink(bound: Pick<Bound, 'id' | 'cell'>, inner: string): Ht
     const anchor = BULK.has(table) ? table : bound.id;
     const waived = page.accepted.cells.has(bound.cell);
     page.accepted.shown ||= waived;
-    return `<a class="num"${first ? ` id="${escapeText(bound.id)}"` : ''} href="${escapeText(`${page.root}${cellPath(bound.cell)}#${anchor}`)}">${inner}${waived ? '<sup title="stands under a waiver">†</sup>' : ''}</a>`;
+    return `<a class="num"${first ? ` id="${escapeText(bound.id)}"` : ''} href="${escapeText(`${page.root}${cellPath(bound.cell)}#${anchor}`)}"${tip === '' ? '' : ` data-tip="${escapeText(cut(tip, 200))}"`}>${inner}${waived ? '<sup title="stands under a waiver">†</sup>' : ''}</a>`;
   });
 }
 

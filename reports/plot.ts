@@ -1,6 +1,6 @@
 /** Observable Plot, drawing into static SVG when the site is built. The only file that knows Plot and linkedom. */
 import type { PlotOptions } from '@observablehq/plot';
-import { escapeText } from './html.ts';
+import { beginning, cut, escapeText, spelledOut } from './html.ts';
 
 export type { Markish } from '@observablehq/plot';
 export type PlotLibrary = typeof import('@observablehq/plot');
@@ -10,6 +10,9 @@ export interface Plotter {
   /** One figure or panel as SVG markup. `label` is what a screen reader says in its place; its data stands in a table below. */
   svg(label: string, options: PlotOptions): string;
 }
+
+/** Characters of a text in a figure; a longer name is cut, and stands in the data below. */
+export const LONGEST_LABEL = 48;
 
 let loaded: Promise<Plotter> | undefined;
 
@@ -34,6 +37,8 @@ async function load(): Promise<Plotter> {
 
 interface SvgElement {
   readonly outerHTML: string;
+  readonly children: { readonly length: number };
+  textContent: string;
   removeAttribute(name: string): void;
   setAttribute(name: string, value: string): void;
   getAttribute(name: string): string | null;
@@ -52,10 +57,13 @@ function finish(svg: SvgElement, label: string): string {
     if (part !== null && /axis/.test(part)) element.setAttribute('class', 'axis');
     for (const name of ['aria-label', 'aria-hidden', 'style', 'font-variant']) element.removeAttribute(name);
   }
+  for (const text of svg.querySelectorAll('text, tspan')) {
+    if (text.children.length === 0 && text.textContent.length > LONGEST_LABEL) text.textContent = `${beginning(text.textContent, LONGEST_LABEL - 1).text}…`;
+  }
   for (const name of ['class', 'style', 'font-family', 'font-size']) svg.removeAttribute(name);
   svg.setAttribute('role', 'img');
-  return svg.outerHTML
-    .replace('<svg ', `<svg aria-label="${escapeText(label)}" `)
+  return spelledOut(svg.outerHTML)
+    .replace('<svg ', () => `<svg aria-label="${escapeText(cut(label, 400))}" `)
     .replace(/(\s(?:d|transform|points|x1?|x2|y1?|y2|cx|cy|r|width|height)=")([^"]*)"/g, (_, name: string, value: string) =>
       `${name}${value.replace(/-?\d+\.\d{3,}(?:e-?\d+)?/g, (n) => String(Math.round(Number(n) * 100) / 100 + 0))}"`)
     .replace(/<text([^>]*) \/>/g, '');

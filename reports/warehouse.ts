@@ -35,6 +35,17 @@ export interface WarehouseOptions {
 
 export const sqlText = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 
+const HALF = Buffer.from('\\ud');
+/**
+ * Rows whose texts are text: JSON may escape half a surrogate pair (what a model wrote may end inside a character), which is no character and which
+ * DuckDB refuses; it becomes U+FFFD, as a decoder of UTF-8 would have it. An escaped backslash before "ud800" is left alone.
+ */
+function wellFormed(ndjson: Uint8Array | string): Uint8Array | string {
+  const bytes = Buffer.from(ndjson as string);
+  if (!bytes.includes(HALF)) return ndjson;
+  return bytes.toString().replace(/\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[\da-fA-F]{4}|[^u])/g, (escape) => (escape.length === 6 && /^\\u[dD][89a-fA-F]/.test(escape) ? '\\ufffd' : escape));
+}
+
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   if (value !== null && typeof value === 'object' && 'items' in value && Array.isArray(value.items)) return value.items.map(plain);
@@ -59,7 +70,7 @@ export async function openWarehouse({ schema, rows, scratch }: WarehouseOptions)
       if (!columns) throw new Error(`table ${table} is not in data/schema.sql; tables are ${[...tables.keys()].join(', ')}`);
       if (ndjson.length === 0) continue;
       const file = join(scratch, `${table}.ndjson`);
-      await writeFile(file, ndjson);
+      await writeFile(file, wellFormed(ndjson));
       const types = columns.map((c) => `${sqlText(c.name)}: ${sqlText(c.type)}`).join(', ');
       try {
         await connection.run(`INSERT INTO ${table} SELECT * FROM read_json(${sqlText(file)}, format = 'newline_delimited', columns = {${types}})`);

@@ -26,8 +26,8 @@ export const dag: Page = {
       body: html`<p class="lead">${derived('cells', records.length, html`cells of all stages; the report's own pages are not counted.`, { as: 'count' })} cells in ${derived('stages', stages.length, html`stages listed below.`, { as: 'count' })} stages took ${seconds('total', total, html`the sum of the time of all cells, each its share of the task that computed it.`)} of work${failed.length > 0 ? html`; ${derived('failed', failed.length, html`cells listed under ${link('failures.html', 'failed and missing')}.`, { as: 'count' })} have ${link('failures.html', 'no result')}` : ''}.</p>
 <p class="run-facts">Computed on ${machines.map((m, i) => html`${i > 0 ? ', ' : ''}<code>${lit(m, 'name')}</code>`)}${dates.length > 0 ? html`, the oldest result at ${lit(utcMinute(dates[0]!), 'name')}, the newest at ${lit(utcMinute(dates.at(-1)!), 'name')}` : ''}. A result whose inputs and code did not change is kept, so dates differ.</p>
 <figure id="graph"><figcaption><span class="title">Data flows from left to right</span><span class="subtitle">One box for each stage, with its cells. An arrow: some cell of the right stage reads an output of the left one.</span></figcaption>
-<div class="box" tabindex="0" role="region" aria-label="Graph of stages">${trusted(drawing(stages))}</div></figure>
-${stageTable(stages)}
+<div class="box" tabindex="0" role="region" aria-label="Graph of stages">${trusted(drawing(stages))}</div>
+${stageTable(stages)}</figure>
 <h2>Cells</h2>
 ${stages.map((s) => html`<details><summary>${s.stage}</summary><ul class="links">${s.cells.map((c) => html`<li>${link(cellPath(c.cell), c.cell)}${c.record?.status === 'done' ? '' : html` <span class="missing">${c.failure?.code ?? 'no result'}</span>`}</li>`)}</ul></details>
 `)}`,

@@ -52,12 +52,13 @@ async function layout(input: PageInput, row: FormatRow): Promise<Html> {
   const byShape = (): Html => html`<span class="missing">by shape</span>`;
   const perWeight = (p: LayoutPart): number => p.bits / p.per_weights;
   return html`<h2>Layout</h2>
-<figure id="layout">${layoutDrawing(parts, lookOf(row.format, row.family).colour)}</figure>
+<figure id="layout"><figcaption><span class="subtitle">Each square is one bit, as the bytes are stored.</span></figcaption>
+<div class="box" tabindex="0" role="region" aria-label="Drawing of the layout">${layoutDrawing(parts, lookOf(row.format, row.family).colour)}</div>
 ${table({ rows: parts, columns: [
     { head: 'part', cell: (p) => p.part }, { head: 'what', cell: (p) => lit(p.what, 'name'), wide: true },
     { head: 'bits', number: (p) => p, what: 'layouts.bits' }, { head: 'for so many weights', number: (p) => (p.per_weights === 0 ? undefined : p), what: 'layouts.per_weights', gap: byShape },
     { head: 'bits per weight', end: true, cell: (p) => p.per_weights === 0 ? byShape() : derived(`bits.${p.part}`, perWeight(p), html`bits of ${p.part}, ${num(p, 'layouts.bits')}, over the weights that share them, ${num(p, 'layouts.per_weights')}.`, { decimals: 4 }) },
-  ] })}
+  ] })}</figure>
 <p>Together ${derived('bits.sum', counted.reduce((sum, p) => sum + perWeight(p), 0), html`the sum of the parts above that so many weights share.`, { decimals: 4 })} bits a weight in a long tensor${counted.length < parts.length ? ', and what a row or a tensor holds once' : ''}. Blocks that are not full add a little; what each model really stores is below.</p>`;
 }
 

@@ -1,6 +1,6 @@
 /** Samples: the same prompt and the same noise under each format, side by side, the first different token marked. */
 import { lookOf } from '../family.ts';
-import { Html, escapeText, html, link, lit } from '../html.ts';
+import { Html, beginning, escapeText, html, link, lit } from '../html.ts';
 import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page } from '../page.ts';
@@ -59,13 +59,16 @@ function prompts(rows: readonly Generation[], base: string): Html {
   let prompt = '';
   return html`${[...groups.values()].map((group) => {
     const first = group[0]!;
-    const opening = first.prompt === prompt ? '' : html`<h3 class="prompt">“${lit(first.prompt_text, 'name')}…”</h3>`;
+    const opening = first.prompt === prompt ? '' : html`<h3 class="prompt">“${lit(first.prompt_text, 'name', 400)}…”</h3>`;
     prompt = first.prompt;
     const setting = first.temperature === 0 ? html`greedy` : html`temperature ${lit(first.temperature, 'parameter')}, ${first.top_k === 0 ? 'all tokens' : html`top_k ${lit(first.top_k, 'parameter')}`}, seed ${lit(first.seed, 'parameter')}`;
     const ordered = [...group.filter((r) => r.format === base), ...group.filter((r) => r.format !== base)];
     return html`${opening}<p class="kicker">${setting}</p><div class="texts">${ordered.map((row) => sample(row, base))}</div>`;
   })}`;
 }
+
+/** Of one text: what fits beside others and can be read. */
+const MOST_CHARACTERS = 3000;
 
 function sample(row: Generation, base: string): Html {
   const at = row.first_difference;
@@ -75,8 +78,18 @@ function sample(row: Generation, base: string): Html {
   const note = isBase ? 'base' : at === null ? 'same as the base' : html`parts after ${num(row, 'generations.first_difference')}`;
   // A line break would mark nothing visible; a text that ended where the base's went on marks the end.
   // Pieces may split a character: they are joined before they are escaped, but for the one that is marked.
-  const marked = isBase || at === null ? '' : `<mark>${escapeText((row.pieces[at] ?? '∅').replaceAll('\n', '↵\n'))}</mark>`;
-  return html`<div class="sample ${lookOf(row.format, row.family).className}"><h4>${row.format} <span class="quiet">${note}</span></h4>${new Html([
-    before.length > 0 ? `<span class="same">${escapeText(before.join(''))}</span>` : '', marked, escapeText(rest.join(''))])}</div>
+  let room = MOST_CHARACTERS, over = 0;
+  const shown = (text: string): string => {
+    const { text: kept, left } = beginning(text, room);
+    room -= kept.length;
+    over += left;
+    return escapeText(kept);
+  };
+  const texts = [
+    before.length > 0 ? `<span class="same">${shown(before.join(''))}</span>` : '',
+    isBase || at === null ? '' : `<mark>${shown((row.pieces[at] ?? '∅').replaceAll('\n', '↵\n'))}</mark>`, shown(rest.join('')),
+  ];
+  const more = over === 0 ? '' : html`<span class="missing">… ${link('data.html#generations', `cut: the data have ${over.toLocaleString('en')} more characters`)}</span>`;
+  return html`<div class="sample ${lookOf(row.format, row.family).className}"><h4>${row.format} <span class="quiet">${note}</span></h4>${new Html(texts)}${more}</div>
 `;
 }

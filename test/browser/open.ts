@@ -1,102 +1,101 @@
 /**
- * Opens a built site in Debian's Chromium: from file:// and from a server under a sub-path, light and dark, wide and
- * 360 px, with and without JavaScript. Returns complaints; undefined when a tool is missing (`missing()` says which).
+ * Opens a built site in Chromium, under its own policy: from file:// and from a server under a base path, light and dark, 1280 and 360 px wide, with
+ * and without JavaScript. Returns complaints.
  */
-import { createServer } from 'node:http';
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { extname, join, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { AddressInfo } from 'node:net';
+import { axeSource, launch, overhear, served } from './chromium.ts';
+import type { Page } from './chromium.ts';
 
-const require = createRequire(import.meta.url);
-const chromiumPath = '/usr/bin/chromium';
+/** How a page is looked at: the size of the window, the reader's colours. */
+export interface Look { readonly size: { readonly width: number; readonly height: number }; readonly colorScheme: 'light' | 'dark' }
+const WIDE = { width: 1280, height: 900 }, PHONE = { width: 360, height: 780 };
+export const ALL_LOOKS: readonly Look[] = [WIDE, PHONE].flatMap((size) => (['light', 'dark'] as const).map((colorScheme) => ({ size, colorScheme })));
+/** Both sizes and both colours, in half the time. */
+export const TWO_LOOKS: readonly Look[] = [{ size: WIDE, colorScheme: 'light' }, { size: PHONE, colorScheme: 'dark' }];
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+/** As many pages at once as there are processors to be had anywhere. */
+const AT_ONCE = 2;
 
-/** A sentence when a browser test cannot run here. */
-export function missing(): string | undefined {
-  if (!existsSync(chromiumPath)) return 'Chromium is not installed (apt-get install chromium)';
-  try { require.resolve('playwright-core'); require.resolve('axe-core'); } catch { return 'run npm ci --prefix test/browser'; }
-  return undefined;
-}
-
-interface Page {
-  on(event: 'console' | 'pageerror' | 'requestfailed', listener: (it: never) => void): void;
-  goto(url: string): Promise<unknown>;
-  evaluate<T>(script: string): Promise<T>;
-  addScriptTag(options: { content: string }): Promise<unknown>;
-  close(): Promise<void>;
-}
-interface Context { newPage(): Promise<Page>; close(): Promise<void> }
-interface Browser { newContext(options: object): Promise<Context>; close(): Promise<void> }
-
-/** Serves `folder` at http://127.0.0.1:<port>/some/base/. */
-async function served(folder: string): Promise<{ url: string; close(): void }> {
-  const types: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml' };
-  const server = createServer((request, response) => {
-    const path = decodeURIComponent((request.url ?? '').split('?')[0]!);
-    const file = resolve(folder, `.${path.replace('/some/base', '')}`);
-    if (!path.startsWith('/some/base/') || !file.startsWith(resolve(folder)) || !existsSync(file)) { response.writeHead(404).end(); return; }
-    response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream' });
-    createReadStream(file).pipe(response);
-  });
-  await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done); });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/some/base/`, close: () => server.close() };
-}
-
-export async function complaintsInChromium(folder: string, pages: readonly string[]): Promise<string[]> {
-  const { chromium } = require('playwright-core') as { chromium: { launch(options: object): Promise<Browser> } };
-  const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-  const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] });
-  const server = await served(folder);
-  const complaints: string[] = [];
-
-  const look = async (label: string, base: string, options: object, check: (page: Page, path: string) => Promise<string[]>) => {
-    const context = await browser.newContext({ bypassCSP: true, ...options });
-    for (const path of pages) {
-      const page = await context.newPage();
-      const say = (what: string) => complaints.push(`${path} (${label}): ${what}`);
-      page.on('console', (it: { type(): string; text(): string }) => { if (it.type() === 'error') say(`console: ${it.text()}`); });
-      page.on('pageerror', (it: Error) => say(`script error: ${it.message}`));
-      page.on('requestfailed', (it: { url(): string }) => say(`request failed: ${it.url()}`));
-      await page.goto(base + path);
-      for (const it of await check(page, path)) say(it);
-      await page.close();
-    }
-    await context.close();
-  };
-
-  const accessible = async (page: Page) => {
-    await page.addScriptTag({ content: axe });
-    // preload: axe would fetch the style sheets by XMLHttpRequest, which file:// forbids.
-    const found = await page.evaluate<{ id: string; nodes: { html: string }[] }[]>(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], preload: false }).then((it) => it.violations.map((v) => ({ id: v.id, nodes: v.nodes.map((n) => ({ html: n.html })) })))`);
-    return found.map((it) => `axe ${it.id} on ${it.nodes.length} nodes, first ${it.nodes[0]?.html.slice(0, 160)}`);
-  };
-  const fits = async (page: Page) => {
-    const width = await page.evaluate<number>('document.documentElement.scrollWidth');
-    return width > 360 ? [`the page is ${width} px wide at 360 px`] : [];
-  };
-  const text = (page: Page) => page.evaluate<string>(`document.querySelector('main').textContent.replace(/\\s+/g, ' ').trim()`);
-
+export async function complaintsInChromium(folder: string, paths: readonly string[], looks: readonly Look[] = ALL_LOOKS): Promise<string[]> {
+  const browser = await launch(), server = await served(folder), files = `${pathToFileURL(folder).href}/`;
+  const complaints: string[] = [], axe = axeSource();
   try {
-    const files = `${pathToFileURL(folder).href}/`;
-    const withScript = new Map<string, string>();
-    await look('file, light', files, { colorScheme: 'light', viewport: { width: 1280, height: 900 } }, async (page, path) => { withScript.set(path, await text(page)); return accessible(page); });
-    await look('server, dark', server.url, { colorScheme: 'dark', viewport: { width: 1280, height: 900 } }, accessible);
-    await look('360 px', files, { colorScheme: 'light', viewport: { width: 360, height: 780 } }, async (page) => [...await fits(page), ...await accessible(page)]);
-    await look('no JavaScript', files, { javaScriptEnabled: false }, async (page, path) => {
-      const without = await text(page), missing = withScript.get(path)!.split(' ').length - without.split(' ').length;
-      return missing > 0 ? [`${missing} words are there only with JavaScript`] : [];
+    const [own, plain] = [await browser.newContext({ viewport: WIDE }), await browser.newContext({ javaScriptEnabled: false })];
+    const open = async (label: string, context: typeof own, base: string, path: string, look: (page: Page) => Promise<string[]>): Promise<void> => {
+      const page = await context.newPage(), heard = overhear(page, base);
+      try {
+        await page.goto(base + path);
+        heard.push(...await look(page));
+      } finally {
+        await page.close();
+      }
+      complaints.push(...heard.map((what) => `${path} (${label}): ${what}`));
+    };
+    await atOnce(paths, async (path) => {
+      let words = '';
+      await open('file', own, files, path, async (page) => {
+        words = await textOf(page);
+        await page.evaluate(axe);
+        const found = await page.evaluate<string[]>(FIGURES);
+        for (const { size, colorScheme } of looks) {
+          await page.setViewportSize(size);
+          await page.emulateMedia({ colorScheme });
+          const needed = await page.evaluate<number>('document.documentElement.scrollWidth');
+          const wrong = [...(needed > size.width ? [`the page is ${needed} px wide`] : []), ...await violations(page)];
+          found.push(...wrong.map((it) => `${size.width} px, ${colorScheme}: ${it}`));
+        }
+        return found;
+      });
+      await open('server', own, server.url, path, async (page) => (await textOf(page) === words ? [] : ['another text than from file://']));
+      await open('no JavaScript', plain, files, path, async (page) => {
+        const without = await textOf(page);
+        return without === words ? [] : [`${words.length - without.length} characters of its text are there only with JavaScript`];
+      });
     });
   } finally {
     server.close();
     await browser.close();
   }
-  return complaints;
+  return complaints.sort();
 }
 
-/** The pages worth opening: all but the cells', of which a few stand for the rest. */
-export function pagesToOpen(files: readonly string[]): string[] {
-  const html = files.filter((it) => it.endsWith('.html')), cells = html.filter((it) => it.startsWith(join('cells', '/')));
-  const every = Math.max(1, Math.floor(cells.length / 4));
-  return [...html.filter((it) => !cells.includes(it)), ...cells.filter((_, index) => index % every === 0)];
+async function atOnce(paths: readonly string[], each: (path: string) => Promise<void>): Promise<void> {
+  // Largest first would help little: the order is kept, so that a run is easy to follow.
+  const left = [...paths];
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => { for (let path = left.shift(); path !== undefined; path = left.shift()) await each(path); }));
+}
+
+/** preload: axe would fetch the style sheets by XMLHttpRequest, which neither file:// nor the policy allows. */
+const violations = (page: Page): Promise<string[]> => page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(TAGS)}, preload: false, resultTypes: ['violations'] })
+  .then((it) => it.violations.map((v) => 'axe ' + v.id + ' on ' + v.nodes.length + ' elements, first ' + v.nodes[0].html.slice(0, 160)))`);
+
+const textOf = (page: Page): Promise<string> => page.evaluate(`document.body.textContent.replace(/\\s+/g, ' ').trim()`);
+
+/** What a screen reader needs of figures, which axe does not ask for. */
+const FIGURES = `(() => {
+  const found = [];
+  for (const svg of document.querySelectorAll('main svg')) if (svg.getAttribute('role') !== 'img' || !(svg.getAttribute('aria-label') || '').trim()) found.push('a drawing without a label: ' + svg.outerHTML.slice(0, 120));
+  for (const figure of document.querySelectorAll('figure')) {
+    if (!figure.querySelector('figcaption') || !figure.querySelector('figcaption').textContent.trim()) found.push('figure ' + figure.id + ' has no caption');
+    if (!figure.querySelector('table')) found.push('figure ' + figure.id + ' has no table of its data');
+  }
+  for (const table of document.querySelectorAll('table')) if (!table.querySelector('thead th[scope=col]')) found.push('a table without column headers');
+  return found;
+})()`;
+
+/** The pages worth opening: in each folder its index, its smallest and its largest page, of the cells' four; all others. */
+export function pagesToOpen(folder: string, files: readonly string[]): string[] {
+  const byFolder = new Map<string, string[]>();
+  for (const path of files.filter((it) => it.endsWith('.html'))) {
+    const kind = dirname(path);
+    byFolder.set(kind, [...byFolder.get(kind) ?? [], path]);
+  }
+  return [...byFolder].flatMap(([kind, own]) => {
+    if (kind === '.') return own;
+    const bySize = own.filter((path) => !path.endsWith('/index.html')).sort((a, b) => statSync(join(folder, a)).size - statSync(join(folder, b)).size);
+    const some = kind === 'cells' ? [0, 0.35, 0.7, 1] : [0, 1];
+    return [...own.filter((path) => path.endsWith('/index.html')), ...new Set(some.map((share) => bySize[Math.round(share * (bySize.length - 1))]!))];
+  });
 }

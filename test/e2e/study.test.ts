@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { Project } from './project.ts';
 import type { Ended } from './project.ts';
 import { brokenLinks, filesOf, personalTraces } from '../browser/files.ts';
-import { complaintsInChromium, missing, pagesToOpen } from '../browser/open.ts';
+import { missing } from '../browser/chromium.ts';
+import { TWO_LOOKS, complaintsInChromium, pagesToOpen } from '../browser/open.ts';
 import { notRun } from '../not-run.ts';
 
 const test = suite('the quick study, end to end');
@@ -69,7 +70,7 @@ test('nothing on the site or in its exports names the user, the host or a path',
 test('in Chromium: light, dark, 360 px, file:// and a server under a sub-path, without JavaScript', async () => {
   const absent = missing();
   if (absent !== undefined) { notRun('the site in Chromium', absent); return; }
-  assert.equal((await complaintsInChromium(site, pagesToOpen(filesOf(site)))).slice(0, 10), []);
+  assert.equal((await complaintsInChromium(site, pagesToOpen(site, filesOf(site)), TWO_LOOKS)).slice(0, 10), []);
 });
 
 test('a pack of it is computed again, claims first: every claim comes out, and everything exact is equal', async () => {

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { escapeText, html, link, list, lit, pageState } from '../../reports/html.ts';
+import { cut, escapeText, html, link, list, lit, pageState } from '../../reports/html.ts';
 import { term } from '../../reports/glossary.ts';
 
 const render = (content: ReturnType<typeof html>, root = ''): string => content.render(pageState(root));
@@ -13,7 +13,20 @@ test('text is escaped in prose and in quoted attributes', () => {
 
 test('characters that disguise text are spelled out', () => {
   assert.is(escapeText('a\u202Eb\u0000c\u200Bd\u2028e'), 'a‹U+202E›b‹U+0000›c‹U+200B›d‹U+2028›e');
-  assert.is(escapeText('line\nnext\ttab é 漢 👍🏽'), 'line\nnext\ttab é 漢 👍🏽');
+  assert.is(escapeText('\uD800x\uDC00 \u115F\u3164\u{E0041}\u{E0100}'), '‹U+D800›x‹U+DC00› ‹U+115F›‹U+3164›‹U+E0041›‹U+E0100›');
+  // What scripts and emoji need stays: joiners, variation selectors, pairs of surrogates.
+  assert.is(escapeText('line\nnext\ttab é 漢 👍🏽 👩\u200D🔬 ❤\uFE0F'), 'line\nnext\ttab é 漢 👍🏽 👩\u200D🔬 ❤\uFE0F');
+});
+
+test('a very long text is cut, between characters, and says how much is left', () => {
+  assert.is(cut('abc', 3), 'abc');
+  assert.is(cut('abcd', 3), 'abc… ‹cut: the data have 1 more characters›');
+  assert.is(cut(`ab👍${'x'.repeat(2000)}`, 3), 'ab… ‹cut: the data have 2,002 more characters›');
+  const long = '<'.repeat(1e6);
+  for (const markup of [render(html`<p title="${long}">${long}</p>`), render(html`<p>${lit(long, 'name')}</p>`)]) {
+    assert.ok(markup.length < 40_000, `${markup.length}`);
+    assert.match(markup, /&lt;… ‹cut: the data have 996,000 more characters›</);
+  }
 });
 
 test('a number never reaches a page by interpolation', () => {

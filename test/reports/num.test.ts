@@ -10,9 +10,16 @@ const shown = (value: number, low?: number, high?: number, options?: NumberOptio
 
 test('a number links to its cell, at an anchor made of what it is', () => {
   const page = pageState('../');
-  const id = 'kl_mean.m.nf4.T0.7.k40';
-  assert.is(num(row).render(page), `<a class="num" id="${id}" href="../cells/summarize~m~nf4~T0.7~k40.html#${id}">0.257 ± 0.004</a>`);
-  assert.is(num(row).render(page), `<a class="num" href="../cells/summarize~m~nf4~T0.7~k40.html#${id}">0.257 ± 0.004</a>`, 'an id is given once');
+  const id = 'kl_mean.m.nf4.T0.7.k40', tip = '0.25714 nats [0.2529, 0.2613], n\u00a0=\u00a015,330 in 30 clusters';
+  assert.is(num(row).render(page), `<a class="num" id="${id}" href="../cells/summarize~m~nf4~T0.7~k40.html#${id}" data-tip="${tip}">0.257 ± 0.004</a>`);
+  assert.is(num(row).render(page), `<a class="num" href="../cells/summarize~m~nf4~T0.7~k40.html#${id}" data-tip="${tip}">0.257 ± 0.004</a>`, 'an id is given once');
+});
+
+test('its tip says what the page leaves out: digits, interval, how much it rests on; nothing where nothing is left out', () => {
+  const tip = (over: object, what?: string): string | undefined => / data-tip="([^"]*)"/.exec(num({ ...row, ...over }, what).render(pageState('')))?.[1];
+  assert.is(tip({ value: 0.932145678, low: 0.92, high: 0.94, unit: 'share' }), '93.2146 % [92, 94], n\u00a0=\u00a015,330 in 30 clusters');
+  assert.is(tip({ value: -0.25, low: null, high: null, clusters: null }), '−0.25 nats, n\u00a0=\u00a015,330');
+  assert.is(tip({}, 'metrics.n'), undefined);
 });
 
 test('ids name quantity and parameters, never a run', () => {

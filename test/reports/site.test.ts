@@ -66,6 +66,7 @@ test('text from outside stays text; no inline style, no inline script', () => {
   for (const [path, html] of pagesOf(site)) {
     assert.not.match(html, /<script>alert|<b>garden|\u202E/, path);
     assert.not.match(html, / style="|<style|<script(?! src=)| on[a-z]+="/, path);
+    assert.ok(html.includes(`<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; form-action 'none'">`), path);
   }
   assert.match(htmlOf(site, 'samples.html'), /The &lt;b&gt;garden&lt;\/b&gt; &amp; ‹U\+202E›gate/);
   assert.match(htmlOf(site, 'failures.html'), /check the &lt;weights&gt;/);
@@ -112,8 +113,10 @@ test('downloads are there, with their sizes', () => {
   assert.is([...html.matchAll(/<li id="derived\.size/g)].length, 2 * Object.keys(rows).length + 1);
 });
 
-test('a figure is an image with a label, its data in a table below', () => {
+test('a figure is an image with a label, its data in a table below; a table is named by what stands above it', () => {
   const html = htmlOf(site, 'quality.html');
+  const names = [...htmlOf(site, `models/${MODELS[0]}.html`).matchAll(/aria-label="(Table[^"]*)"/g)].map(([, name]) => name);
+  assert.equal(names, ['Table 1: Closest to the base: bf16', 'Table 2: Under each format']);
   const figures = html.match(/<figure/g)!.length;
   assert.is(html.match(/<details><summary>Data of this figure/g)!.length, figures);
   assert.is(html.match(/<svg/g)!.length, html.match(/<svg[^>]*role="img"/g)!.length);

@@ -74,6 +74,14 @@ test('the SQL of every claim runs on the tables as published', () => withWarehou
   for (const claim of claims) if (claim.sql.trim() !== '') await warehouse.query(claim.sql).catch((error: Error) => assert.unreachable(`${claim.id}: ${error.message}`));
 }));
 
+test('half a pair of surrogates becomes the sign for no character; pairs, zero bytes and escaped backslashes stay', () => {
+  const titles = ['a\uD83Db', '\uDE00', '\uD800\uD83D\uDE00', '😀', '\\ud800', '\\\\uDC00', 'a\u0000b', '"\uD800"'];
+  return withWarehouse({ texts: titles.map((title, i) => ({ text: `t${i}`, title, author: 'b', year: 1, bytes: 1, cell: 'x:y' })) }, async (warehouse) => {
+    const rows = await warehouse.query<{ title: string }>('SELECT title FROM texts ORDER BY text');
+    assert.equal(rows.map((row) => row.title), ['a\uFFFDb', '\uFFFD', '\uFFFD😀', '😀', '\\ud800', '\\\\uDC00', 'a\u0000b', '"\uFFFD"']);
+  });
+});
+
 test('rows that do not fit the schema are refused, with the table', async () => {
   const bad = await withWarehouse({ texts: [{ text: 'a', title: 'b', author: 'c', year: 'not a year', bytes: 1, cell: 'x:y' }] }, async () => {}).then(() => '', (error: Error) => error.message);
   assert.match(bad, /rows of table texts do not fit data\/schema\.sql/);
