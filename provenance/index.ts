@@ -10,4 +10,8 @@ export const provenanceCommands: { readonly [name: string]: CommandEntry | Comma
     extend: async (own) => (await import('./commands/reproduce.ts')).reproduceWith(own),
   },
   ledger: { summary: 'List what others found when they computed this again', load: () => import('./commands/ledger.ts') },
+  check: {
+    summary: 'Hash the whole store again, or hold a paper to the results',
+    extend: async (own) => (await import('./commands/check.ts')).checkWith(own),
+  },
 };

@@ -1,25 +1,11 @@
 /** Every number that the site can name, by its id, with what it is bound to. */
-import { BULK, KEYS } from '../reports/tables.ts';
-import { bind } from '../reports/num.ts';
+import { BULK } from '../reports/tables.ts';
+import { numbersIn } from '../reports/numbers.ts';
 import { rowsOf, tablesOf } from './tables.ts';
-import type { Bound, Row } from '../reports/num.ts';
+import type { TableNumber } from '../reports/numbers.ts';
 import type { Results } from '../stages/dag/index.ts';
 
-export interface StoredNumber extends Bound {
-  readonly table: string;
-  readonly column: string;
-  readonly row: Row;
-}
-
-/** An interval belongs to the value beside it. */
-const BESIDE = new Set(['low', 'high']);
-
-/** The numbers of one table's rows. */
-export function numbersIn(table: string, rows: readonly Row[]): readonly StoredNumber[] {
-  const keys = new Set(KEYS[table]);
-  return rows.flatMap((row) => Object.entries(row).flatMap(([column, value]) =>
-    typeof value !== 'number' || keys.has(column) || BESIDE.has(column) ? [] : [{ ...bind(row, `${table}.${column}`), table, column, row }]));
-}
+export type StoredNumber = TableNumber;
 
 /** Of all tables but those with a row for each token, window or timing (whose rows are named where they are asked for). Throws DamagedObject. */
 export async function numbersOf(results: Results): Promise<ReadonlyMap<string, StoredNumber>> {

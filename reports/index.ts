@@ -5,7 +5,7 @@
 import { cell, file, gather, output, records, stage } from '../stages/dag/index.ts';
 import type { Cell, FolderExport, InputRef, OutputRef } from '../stages/dag/index.ts';
 import { pages } from './pages.ts';
-import { PACKED } from './tables.ts';
+import { BULK, PACKED } from './tables.ts';
 
 export interface ReportOptions {
   /** Table of data/schema.sql -> the NDJSON of its rows. */
@@ -29,6 +29,7 @@ const tallyStage = stage({ name: 'tally', title: 'List the cells without a resul
 const cellPagesStage = stage({ name: 'cell-pages', title: 'Draw a page for each cell', determinism: 'exact', module: 'reports/cell-pages.ts', outputs: ['pages'], unstableOutputs: ['pages'] });
 const exportsStage = stage({ name: 'exports', title: 'Write the tables as Parquet and CSV', determinism: 'exact', module: 'reports/exports.ts', outputs: ['files', 'sizes'] });
 const databaseStage = stage({ name: 'database', title: 'Write the tables as DuckDB', determinism: 'exact', module: 'reports/database.ts', outputs: ['database', 'sizes'], unstableOutputs: ['database'] });
+const numbersTexStage = stage({ name: 'numbers-tex', title: 'Write the numbers as macros for TeX', determinism: 'exact', module: 'reports/numbers-tex.ts', outputs: ['tex'] });
 const assetsStage = stage({ name: 'assets', title: 'Copy the style, the script and the schema', determinism: 'exact', module: 'reports/assets.ts', outputs: ['assets'], where: 'in-process' });
 
 /** Cells of the report, and the folder it is published to. */
@@ -55,12 +56,13 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
     }));
   });
   const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), records: records(options.cells) }, work: options.cells.length / 100 });
+  const numbersTex = cell(numbersTexStage, 'all', { inputs: of([...options.tables.keys()].filter((table) => !BULK.has(table))), work: 3 });
   const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js'), schema } });
   return {
-    cells: [tally, ...exported, database, ...pageCells, cellPages, assets],
+    cells: [tally, ...exported, database, ...pageCells, cellPages, numbersTex, assets],
     exports: [{
       to: options.to ?? 'reports/site',
-      from: [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(assets)],
+      from: [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(numbersTex), output(assets)],
     }],
   };
 }
