@@ -15,6 +15,7 @@ export { DamagedObject } from './errors.ts';
 export { keyOf, partsHash } from './key.ts';
 export { describeMachine } from './machine.ts';
 export { timeSpan, wholeNumber } from './number-options.ts';
+export type { AuditFinding, AuditNote, CellAudit } from './audit.ts';
 export { openResults } from './results.ts';
 export type { ResultCell, Results } from './results.ts';
 export type { MachineDescription, RunSummary } from './store.ts';
