@@ -64,7 +64,8 @@ function attributesIn(text: string): ReadonlyMap<string, string> {
   return found;
 }
 
-function decode(text: string): string {
+/** Text in which no entity is left. */
+export function decode(text: string): string {
   return text.includes('&') ? text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w+));/gi, (whole, decimal?: string, hex?: string, name?: string) => {
     if (name !== undefined) return Object.hasOwn(ENTITIES, name) ? ENTITIES[name]! : whole;
     const point = decimal === undefined ? Number.parseInt(hex!, 16) : Number(decimal);
