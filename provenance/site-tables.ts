@@ -49,6 +49,7 @@ export function siteTables(site: SiteFolder): SiteTables {
 export async function compareForms(folder: string, columns: SiteTables['columns'], sound: ReadonlySet<string>): Promise<readonly SiteFault[]> {
   const faults: SiteFault[] = [];
   const scratch = mkdtempSync(join(tmpdir(), 'bitwidth-check-'));
+  const reason = (error: unknown): string => (error as Error).message.replaceAll(scratch, '').split('\n')[0]!;
   try {
     const warehouse = await openWarehouse({ schema: 'SELECT 1', rows: new Map(), scratch });
     try {
@@ -58,11 +59,24 @@ export async function compareForms(folder: string, columns: SiteTables['columns'
         return sqlText(to);
       };
       const withDatabase = sound.has(DATABASE_FILE);
-      if (withDatabase) await warehouse.execute(`ATTACH ${copy(DATABASE_FILE)} AS published (READ_ONLY)`);
+      if (withDatabase) {
+        try {
+          await warehouse.execute(`ATTACH ${copy(DATABASE_FILE)} AS published (READ_ONLY)`);
+        } catch (error) {
+          faults.push({ file: DATABASE_FILE, what: `it cannot be read: ${reason(error)}` });
+          return faults;
+        }
+      }
       for (const [table, own] of columns) {
         const csv = `data/${csvName(table)}`, parquet = `data/${table}.parquet`;
         if (!sound.has(csv)) continue;
-        const read = `(SELECT * FROM read_csv(${copy(csv)}, header = true, allow_quoted_nulls = false, columns = {${own.map(({ name, type }) => `${sqlText(name)}: '${type.endsWith('[]') ? 'VARCHAR' : type}'`).join(', ')}}))`;
+        const read = `csv_${table}`;
+        try {
+          await warehouse.execute(`CREATE TEMP TABLE ${read} AS SELECT * FROM read_csv(${copy(csv)}, header = true, allow_quoted_nulls = false, columns = {${own.map(({ name, type }) => `${sqlText(name)}: '${type.endsWith('[]') ? 'VARCHAR' : type}'`).join(', ')}})`);
+        } catch (error) {
+          faults.push({ file: csv, what: `it cannot be read: ${reason(error)}` });
+          continue;
+        }
         const selected = own.map(({ name, type }) => type.endsWith('[]') ? `CAST("${name}" AS VARCHAR) AS "${name}"` : `"${name}"`).join(', ');
         const others = [...(sound.has(parquet) ? [[parquet, `read_parquet(${copy(parquet)})`] as const] : []), ...(withDatabase ? [[DATABASE_FILE, `published."${table}"`] as const] : [])];
         for (const [file, source] of others) {
@@ -72,15 +86,13 @@ export async function compareForms(folder: string, columns: SiteTables['columns'
             const { less, more } = answer!;
             if (less !== 0 || more !== 0) faults.push({ file, what: `table ${table}`, expected: `the rows of ${csv}`, found: `${String(more)} other rows, and ${String(less)} of those not` });
           } catch (error) {
-            faults.push({ file, what: `table ${table} cannot be read: ${(error as Error).message.replaceAll(scratch, '').split('\n')[0]}` });
+            faults.push({ file, what: `table ${table} cannot be read: ${reason(error)}` });
           }
         }
       }
     } finally {
       warehouse.close();
     }
-  } catch (error) {
-    faults.push({ file: DATABASE_FILE, what: `it cannot be read: ${(error as Error).message.replaceAll(scratch, '').split('\n')[0]}` });
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
