@@ -7,7 +7,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { ARITHMETIC_VERSION } from './kernels/index.ts';
-import { provenanceCommands } from './provenance/index.ts';
+import { crosscheckEntry, provenanceCommands } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, pipeline } from './stages/dag/index.ts';
 import { ENGINE_VARIABLE, nativeCell, readRevoked, readStudy, study } from './stages/quantization/index.ts';
@@ -54,5 +54,8 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }): Pro
   });
 }
 
+/** A script of others' code for a number: only the study knows what it computes. */
+const crosscheck = crosscheckEntry(async ({ quick }) => (await import('./stages/quantization/crosscheck.ts')).crosscheck(await readStudy(root, { quick: quick === true })));
+
 export default (argv: readonly string[]): Promise<number> =>
-  commandLine(async ({ quick }) => studyPipeline({ quick: quick === true }), argv, { commands: provenanceCommands, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
+  commandLine(async ({ quick }) => studyPipeline({ quick: quick === true }), argv, { commands: { ...provenanceCommands, crosscheck }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });

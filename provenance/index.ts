@@ -1,7 +1,11 @@
 /** The commands of this room, by name: one line and one file under commands/ for each. */
 import type { CommandEntry, CommandExtension } from '../stages/dag/index.ts';
 
+export { crosscheckEntry } from './crosscheck.ts';
+
 export const provenanceCommands: { readonly [name: string]: CommandEntry | CommandExtension } = {
+  audit: { summary: 'Follow a number, a result or a file to where it comes from, and check every link', load: () => import('./commands/audit.ts') },
+  'check-site': { summary: 'Check a published report from its files alone', load: () => import('./commands/check-site.ts') },
   diff: { summary: 'Show which numbers changed between two runs, and why', load: () => import('./commands/diff.ts') },
   pack: { summary: 'Write one zip with everything of a study', load: () => import('./commands/pack.ts') },
   open: { summary: 'Show another\'s pack: its report, byte for byte', load: () => import('./commands/open.ts') },

@@ -77,3 +77,14 @@ export function standingOf({ cells }: Reproduction, today: ReadonlyMap<string, R
   }
   return { equal, compared, outdated };
 }
+
+/** What one reproduction says of a cell. `outdated`: it compared another record than those of today. */
+export interface Verdict { readonly by: string; readonly cpu: string; readonly when: string; readonly result: 'equal' | 'differs' | 'outdated' }
+
+/** All that the ledger says of a cell whose records have these keys, in its order. */
+export function verdictsOf(cell: string, keys: readonly string[], ledger: readonly Entry[]): readonly Verdict[] {
+  return ledger.flatMap(({ reproduction: { by, cpu, when, cells } }) => {
+    const said = Object.hasOwn(cells, cell) ? cells[cell] : undefined;
+    return said === undefined ? [] : [{ by, cpu, when, result: keys.includes(said.key) ? said.result : 'outdated' as const }];
+  });
+}

@@ -16,3 +16,17 @@ export async function numbersOf(results: Results): Promise<ReadonlyMap<string, S
   }
   return numbers;
 }
+
+/** The number of this id, of any table. Throws DamagedObject. */
+export async function numberNamed(results: Results, id: string): Promise<StoredNumber | undefined> {
+  const tables = [...tablesOf(results).values()];
+  // An id begins with its table's name, but for those of metrics, which begin with the quantity.
+  const named = tables.filter(({ table }) => id.startsWith(`${table}.`));
+  for (const stored of [...named, ...tables.filter(({ table }) => METRICS.has(table))]) {
+    const found = numbersIn(stored.table, await rowsOf(results, stored)).find((number) => number.id === id);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const METRICS: ReadonlySet<string> = new Set(['metrics', 'sweep_metrics']);

@@ -30,6 +30,8 @@ const cellPagesStage = stage({ name: 'cell-pages', title: 'Draw a page for each 
 const exportsStage = stage({ name: 'exports', title: 'Write the tables as Parquet and CSV', determinism: 'exact', module: 'reports/exports.ts', outputs: ['files', 'sizes'] });
 const databaseStage = stage({ name: 'database', title: 'Write the tables as DuckDB', determinism: 'exact', module: 'reports/database.ts', outputs: ['database', 'sizes'], unstableOutputs: ['database'] });
 const numbersTexStage = stage({ name: 'numbers-tex', title: 'Write the numbers as macros for TeX', determinism: 'exact', module: 'reports/numbers-tex.ts', outputs: ['tex'] });
+const recordsStage = stage({ name: 'records', title: 'Write the records of all cells as data', determinism: 'exact', module: 'reports/records-file.ts', outputs: ['records'], unstableOutputs: ['records'], where: 'in-process' });
+const manifestStage = stage({ name: 'manifest', title: 'List the files of the report', determinism: 'exact', module: 'reports/manifest.ts', outputs: ['manifest'], unstableOutputs: ['manifest'], where: 'in-process' });
 const assetsStage = stage({ name: 'assets', title: 'Copy the style, the script and the schema', determinism: 'exact', module: 'reports/assets.ts', outputs: ['assets'], where: 'in-process' });
 
 /** Cells of the report, and the folder it is published to. */
@@ -58,11 +60,11 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), records: records(options.cells) }, work: options.cells.length / 100 });
   const numbersTex = cell(numbersTexStage, 'all', { inputs: of([...options.tables.keys()].filter((table) => !BULK.has(table))), work: 3 });
   const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js'), schema } });
+  const recordsFile = cell(recordsStage, 'all', { inputs: { records: records(options.cells) } });
+  const published = [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(recordsFile), output(numbersTex), output(assets)];
+  const manifest = cell(manifestStage, 'site', { inputs: { published: gather(published) } });
   return {
-    cells: [tally, ...exported, database, ...pageCells, cellPages, numbersTex, assets],
-    exports: [{
-      to: options.to ?? 'reports/site',
-      from: [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(numbersTex), output(assets)],
-    }],
+    cells: [tally, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, manifest],
+    exports: [{ to: options.to ?? 'reports/site', from: [...published, output(manifest)] }],
   };
 }

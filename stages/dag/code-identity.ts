@@ -93,8 +93,7 @@ export class CodeIdentities {
       for (const [name, hash] of await this.#closureOf(entry)) all.set(name, hash);
     }
     const files = Object.fromEntries([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
-    // The module is named: of two that import each other the closures are equal, the work is not.
-    return { hash: taggedSha256('code 1', canonicalJson({ module, files })), files };
+    return { hash: closureHash(module, files), files };
   }
 
   #closureOf(entry: string): Promise<Files> {
@@ -217,6 +216,11 @@ export class CodeIdentities {
   #isFile(path: string): boolean {
     return fileSize(this.#absolute(path)) >= 0;
   }
+}
+
+/** The hash of a closure. The module is named: of two that import each other the closures are equal, the work is not. */
+export function closureHash(module: string, files: CodeIdentity['files']): Sha256 {
+  return taggedSha256('code 1', canonicalJson({ module, files }));
 }
 
 /** The boundary that a file lies behind: the file's own, else that of the innermost folder. */

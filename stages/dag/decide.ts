@@ -110,7 +110,8 @@ function inputHashes(cell: Cell, ground: Ground, outcomeOf: (cell: string) => Ou
   return hashes;
 }
 
-function inputHash(input: InputRef, ground: Ground, outcomeOf: (cell: string) => Outcome): string {
+/** What an input adds to the key. Throws where it is the output of a cell that failed. */
+export function inputHash(input: InputRef, ground: Ground, outcomeOf: (cell: string) => Outcome): string {
   switch (input.kind) {
     case 'file': return ground.fileOf(input.path)!.sha256;
     case 'output': {

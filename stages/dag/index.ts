@@ -9,12 +9,15 @@ export { cell, ConfigurationError, file, gather, isConfigurationError, output, r
 export type { CellDeclaration } from './declare.ts';
 export { pipeline } from './pipeline.ts';
 export type { PipelineDeclaration } from './pipeline.ts';
+export { canonicalJson } from './canonical.ts';
+export { closureHash } from './code-identity.ts';
 export { EXIT } from './command.ts';
 export type { Command, CommandContext, CommandOption } from './command.ts';
 export { DamagedObject } from './errors.ts';
 export { keyOf, partsHash } from './key.ts';
 export { describeMachine } from './machine.ts';
 export { timeSpan, wholeNumber } from './number-options.ts';
+export type { AuditFinding, AuditNote, CellAudit } from './audit.ts';
 export { openResults } from './results.ts';
 export type { ResultCell, Results } from './results.ts';
 export type { MachineDescription, RunSummary } from './store.ts';

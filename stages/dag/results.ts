@@ -2,6 +2,7 @@
  * What was computed and how, for a project's own commands: the cells with their records, inputs and code, and the bytes they
  * cite. Either what counts now, or what counted at the end of a past run.
  */
+import { Audit } from './audit.ts';
 import { resolve } from './cited.ts';
 import { representative } from './decide.ts';
 import { announceUse, openStoreOf, readGround } from './ground.ts';
@@ -9,6 +10,7 @@ import { citationsNamed } from './kept.ts';
 import { preview } from './preview.ts';
 import { comparedOutputs } from './reproduce.ts';
 import { provenance } from './task-inputs.ts';
+import type { CellAudit } from './audit.ts';
 import type { RunCitations } from './cited.ts';
 import type { Outcome } from './decide.ts';
 import type { Ground } from './ground.ts';
@@ -38,6 +40,12 @@ export interface Results {
   readonly runs: readonly RunSummary[];
   /** Machines by their label in records. */
   readonly machines: ReadonlyMap<string, MachineDescription>;
+  /** Cells of a past run whose result the log does not have as the run's list names it. */
+  readonly lost: readonly string[];
+  /** Checks every link of a cell's result, bytes included, but not what it was computed from: that is another cell's. */
+  audit(cell: string): Promise<CellAudit>;
+  /** What `audit` has hashed so far. */
+  hashed(): { readonly objects: number; readonly bytes: number };
   /** Where an output lies. Throws DamagedObject when it is not there. */
   handle(output: OutputRecord): InputHandle;
   /** A tree's files. Throws DamagedObject. */
@@ -57,10 +65,14 @@ export async function openResults(pipeline: Pipeline, which?: string): Promise<R
   try {
     await announceUse(store);
     const ground = await readGround(pipeline, store, pipeline.cells);
-    const { run, cells, exports } = which === undefined ? current(pipeline, ground) : past(citationsNamed(store, which), ground);
+    const { run, cells, exports, lost, outcomeOf, then } = which === undefined ? current(pipeline, ground) : past(citationsNamed(store, which), ground);
     const runs = store.runs();
+    let audit: Audit | undefined;
+    const auditor = (): Audit => audit ??= new Audit({ ground, outcomeOf, past: then });
     return {
-      run, cells, exports, runs, machines: new Map(runs.map(({ machine, description }) => [machine, description])),
+      run, cells, exports, runs, lost, machines: new Map(runs.map(({ machine, description }) => [machine, description])),
+      audit: async (id) => { const cell = cells.get(id); return cell === undefined ? { findings: [], notes: [] } : auditor().cell(cell); },
+      hashed: () => { const { objects, bytes } = auditor().hashed; return { objects, bytes }; },
       handle: (output) => store.handle(output),
       tree: (output) => store.treeHandle(output),
       read: (handle) => store.read(handle),
@@ -74,7 +86,7 @@ export async function openResults(pipeline: Pipeline, which?: string): Promise<R
 
 const comparedOf = (stage: Stage): readonly string[] => stage.determinism === 'exact' ? comparedOutputs(stage) : [];
 
-type Found = Pick<Results, 'run' | 'cells' | 'exports'>;
+type Found = Pick<Results, 'run' | 'cells' | 'exports' | 'lost'> & { readonly outcomeOf: (cell: string) => Outcome; readonly then: ReadonlyMap<string, readonly CellRecord[]> | undefined };
 
 /** What counts now; where something is out of date, the last result with the reasons. */
 function current(pipeline: Pipeline, ground: Ground): Found {
@@ -87,7 +99,7 @@ function current(pipeline: Pipeline, ground: Ground): Found {
   }
   const outcomeOf = (id: string): Outcome => outcomes.get(id)!.outcome;
   return {
-    run: undefined, exports: pipeline.exports,
+    run: undefined, exports: pipeline.exports, lost: [], outcomeOf, then: undefined,
     cells: new Map(pipeline.cells.map((cell) => {
       const { outcome, stale } = outcomes.get(cell.id)!;
       return [cell.id, { ...provenance(cell, ground, outcomeOf), records: outcome.kind === 'done' ? outcome.records : [], compared: comparedOf(cell.stage), codeToday: ground.codeOf(cell).files, ...(stale === undefined ? {} : { stale }) }];
@@ -122,7 +134,7 @@ function past(citations: RunCitations, ground: Ground): Found {
       reasons: store.decisions(id).findLast(({ run }) => run === record.run)?.reasons ?? [],
     });
   }
-  return { run: store.runs().find(({ run }) => run === citations.run), cells, exports: citations.exports };
+  return { run: store.runs().find(({ run }) => run === citations.run), cells, exports: citations.exports, outcomeOf, then: records, lost: Object.keys(citations.cells).filter((id) => (records.get(id)?.length ?? 0) < citations.cells[id]!.length) };
 }
 
 /** A stage that is not declared any more counts as measured: of such results nobody expects equal bytes. */

@@ -47,8 +47,9 @@ function gathered(cell: string, output: string, ground: Ground, outcomeOf: Outco
   if (outcome.kind === 'failed') return [{ cell, output, missing: outcome.failure }];
   const measured = ground.cell(cell).stage.determinism === 'measured';
   return outcome.records.map((record) => {
-    const handle: InputHandle = ground.store.handle(record.outputs[output]!);
-    return measured ? { cell, output, handle, machine: record.machine } : { cell, output, handle };
+    const own = record.outputs[output]!;
+    const handle: InputHandle = ground.store.handle(own);
+    return { cell, output, handle, ...(measured ? { machine: record.machine } : {}), ...(own.tree === true ? { tree: ground.store.treeHandle(own).tree } : {}) };
   });
 }
 

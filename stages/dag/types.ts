@@ -35,7 +35,7 @@ export interface Stage {
   readonly module: string;
   /** Names of the outputs that each cell commits. */
   readonly outputs: readonly string[];
-  /** Outputs whose bytes may differ between equal runs (a .duckdb file). No input may refer to them. */
+  /** Outputs whose bytes may differ between equal runs (a .duckdb file). Only cells of which all outputs are such may refer to them. */
   readonly unstableOutputs?: readonly string[];
   /** `worker`: a process of its own, so that a crash takes these cells and not the run. Default worker. */
   readonly where?: 'in-process' | 'worker';
@@ -167,7 +167,7 @@ export interface InputHandle {
 export interface TreeHandle { readonly sha256: Sha256; readonly tree: { readonly [path: string]: InputHandle } }
 
 export type Gathered =
-  | { readonly cell: string; readonly output: string; readonly handle: InputHandle; readonly machine?: string }
+  | { readonly cell: string; readonly output: string; readonly handle: InputHandle; readonly machine?: string; /** Of a tree: its files. */ readonly tree?: TreeHandle['tree'] }
   | { readonly cell: string; readonly output: string; readonly missing: Failure };
 
 export type TaskInput =

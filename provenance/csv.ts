@@ -1,0 +1,62 @@
+/** Reads the CSV files that the report publishes: a header, fields quoted where they must be; nothing between two commas is null, "" is empty text. */
+import type { Column } from '../reports/tables.ts';
+import type { Row } from '../reports/num.ts';
+
+/** Rows as fields; undefined for null. Throws SyntaxError naming the line. */
+export function parseCsv(text: string): readonly (readonly (string | undefined)[])[] {
+  const rows: (string | undefined)[][] = [];
+  let row: (string | undefined)[] = [];
+  let at = 0;
+  while (at < text.length) {
+    if (text[at] === '"') {
+      let value = '';
+      for (;;) {
+        const quote = text.indexOf('"', at + 1);
+        if (quote < 0) throw new SyntaxError(`row ${rows.length + 1}: a quoted field does not end`);
+        value += text.slice(at + 1, quote);
+        at = quote;
+        if (text[quote + 1] !== '"') break;
+        value += '"';
+        at = quote + 1;
+      }
+      at++;
+      row.push(value);
+      if (at < text.length && text[at] !== ',' && text[at] !== '\n') throw new SyntaxError(`row ${rows.length + 1}: text follows a quoted field`);
+    } else {
+      let end = at;
+      while (end < text.length && text[end] !== ',' && text[end] !== '\n') end++;
+      row.push(end === at ? undefined : text.slice(at, end));
+      at = end;
+    }
+    if (text[at] === ',') {
+      at++;
+      // A comma at a line's end is followed by one more field, which is nothing.
+      if (at === text.length || text[at] === '\n') row.push(undefined);
+    }
+    if (at === text.length || text[at] === '\n') {
+      rows.push(row);
+      row = [];
+      at++;
+    }
+  }
+  return rows;
+}
+
+/** The rows of a table's CSV, as the columns' types say. Throws SyntaxError where the file does not fit them. */
+export function tableRows(text: string, columns: readonly Column[]): readonly Row[] {
+  const [header = [], ...lines] = parseCsv(text);
+  if (header.join(',') !== columns.map(({ name }) => name).join(',')) throw new SyntaxError(`its columns are ${header.join(', ')}; data/schema.sql has ${columns.map(({ name }) => name).join(', ')}`);
+  return lines.map((fields, line) => {
+    if (fields.length !== columns.length) throw new SyntaxError(`row ${line + 2} has ${fields.length} fields; there are ${columns.length} columns`);
+    return Object.fromEntries(columns.map(({ name, type }, i) => [name, valueOf(fields[i], type, line + 2, name)]));
+  });
+}
+
+function valueOf(field: string | undefined, type: string, line: number, column: string): unknown {
+  if (field === undefined) return null;
+  if (type === 'BOOLEAN') return field === 'true';
+  if (!/^(?:DOUBLE|BIGINT|INTEGER)$/.test(type)) return field;
+  const value = Number(field);
+  if (!Number.isFinite(value)) throw new SyntaxError(`row ${line}: ${column} is "${field}", which is no number`);
+  return value;
+}

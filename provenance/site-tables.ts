@@ -1,0 +1,100 @@
+/** The tables that a site publishes: read from CSV, and held against Parquet and DuckDB row by row. */
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PACKED, csvName, schemaTables } from '../reports/tables.ts';
+import { openWarehouse, sqlText } from '../reports/warehouse.ts';
+import { tableRows } from './csv.ts';
+import type { Column } from '../reports/tables.ts';
+import type { Row } from '../reports/num.ts';
+import type { SiteFault, SiteFolder } from './site-folder.ts';
+
+export const SCHEMA_FILE = 'data/schema.sql';
+const DATABASE_FILE = 'data/results.duckdb';
+
+export interface SiteTables {
+  readonly columns: ReadonlyMap<string, readonly Column[]>;
+  /** Of the tables that are no large ones. */
+  readonly rows: ReadonlyMap<string, readonly Row[]>;
+  readonly faults: readonly SiteFault[];
+}
+
+export function siteTables(site: SiteFolder): SiteTables {
+  const faults: SiteFault[] = [];
+  const rows = new Map<string, readonly Row[]>();
+  let columns: ReadonlyMap<string, readonly Column[]> = new Map();
+  try {
+    columns = schemaTables(site.read(SCHEMA_FILE)?.toString('utf8') ?? '');
+  } catch (error) {
+    faults.push({ file: SCHEMA_FILE, what: (error as Error).message });
+  }
+  for (const [table, own] of columns) {
+    const file = `data/${csvName(table)}`;
+    if (PACKED.has(table)) continue;
+    try {
+      const text = site.read(file)?.toString('utf8');
+      if (text !== undefined) rows.set(table, tableRows(text, own));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      faults.push({ file, what: error.message });
+    }
+  }
+  return { columns, rows, faults };
+}
+
+/**
+ * Rows of each table in Parquet and DuckDB that the CSV has not, and the other way round. Only files in `sound` are opened: a flipped bit
+ * in a Parquet may be read in silence.
+ */
+export async function compareForms(folder: string, columns: SiteTables['columns'], sound: ReadonlySet<string>): Promise<readonly SiteFault[]> {
+  const faults: SiteFault[] = [];
+  const scratch = mkdtempSync(join(tmpdir(), 'bitwidth-check-'));
+  const reason = (error: unknown): string => (error as Error).message.replaceAll(scratch, '').split('\n')[0]!;
+  try {
+    const warehouse = await openWarehouse({ schema: 'SELECT 1', rows: new Map(), scratch });
+    try {
+      const copy = (file: string): string => {
+        const to = join(scratch, file.replaceAll('/', '-'));
+        copyFileSync(join(folder, file), to);
+        return sqlText(to);
+      };
+      const withDatabase = sound.has(DATABASE_FILE);
+      if (withDatabase) {
+        try {
+          await warehouse.execute(`ATTACH ${copy(DATABASE_FILE)} AS published (READ_ONLY)`);
+        } catch (error) {
+          faults.push({ file: DATABASE_FILE, what: `it cannot be read: ${reason(error)}` });
+          return faults;
+        }
+      }
+      for (const [table, own] of columns) {
+        const csv = `data/${csvName(table)}`, parquet = `data/${table}.parquet`;
+        if (!sound.has(csv)) continue;
+        const read = `csv_${table}`;
+        try {
+          await warehouse.execute(`CREATE TEMP TABLE ${read} AS SELECT * FROM read_csv(${copy(csv)}, header = true, allow_quoted_nulls = false, columns = {${own.map(({ name, type }) => `${sqlText(name)}: '${type.endsWith('[]') ? 'VARCHAR' : type}'`).join(', ')}})`);
+        } catch (error) {
+          faults.push({ file: csv, what: `it cannot be read: ${reason(error)}` });
+          continue;
+        }
+        const selected = own.map(({ name, type }) => type.endsWith('[]') ? `CAST("${name}" AS VARCHAR) AS "${name}"` : `"${name}"`).join(', ');
+        const others = [...(sound.has(parquet) ? [[parquet, `read_parquet(${copy(parquet)})`] as const] : []), ...(withDatabase ? [[DATABASE_FILE, `published."${table}"`] as const] : [])];
+        for (const [file, source] of others) {
+          try {
+            const other = `(SELECT ${selected} FROM ${source})`;
+            const [answer] = await warehouse.query(`SELECT (SELECT count(*) FROM (FROM ${read} EXCEPT ALL FROM ${other})) AS less, (SELECT count(*) FROM (FROM ${other} EXCEPT ALL FROM ${read})) AS more`);
+            const { less, more } = answer!;
+            if (less !== 0 || more !== 0) faults.push({ file, what: `table ${table}`, expected: `the rows of ${csv}`, found: `${String(more)} other rows, and ${String(less)} of those not` });
+          } catch (error) {
+            faults.push({ file, what: `table ${table} cannot be read: ${reason(error)}` });
+          }
+        }
+      }
+    } finally {
+      warehouse.close();
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+  return faults;
+}
