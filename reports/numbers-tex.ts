@@ -7,7 +7,7 @@
  * unit; \bwn of how many. A number that is not there stops TeX with its id. `bitwidth check paper.tex` holds a paper to the results.
  */
 import type { Run } from '../stages/dag/index.ts';
-import { decimalsFor, formatNumber } from './num.ts';
+import { byteUnitOf, decimalsFor, formatNumber } from './num.ts';
 import { numbersIn } from './numbers.ts';
 import { BULK } from './tables.ts';
 import { readTables, text } from './task-tables.ts';
@@ -49,9 +49,9 @@ export function texOf(number: TableNumber): TexNumber {
   const { id, value, low, high, unit, row, column } = number;
   const formatted = formatNumber(number);
   const share = unit === 'share' || unit === 'fraction';
-  // To the place that the value is given to.
-  const decimals = low !== undefined && high !== undefined && high > low && formatted.power === undefined ? decimalsFor((high - low) / 2 * (share ? 100 : 1)) : decimalsIn(formatted);
-  const end = (bound: number | undefined): string => bound === undefined ? '' : math(formatNumber({ value: bound, ...(unit === undefined ? {} : { unit }) }, { decimals, ...(formatted.power === undefined ? {} : { smallest: 0 }) }), false);
+  // To the place that the value is given to; bytes in its unit.
+  const decimals = low !== undefined && high !== undefined && high > low && formatted.power === undefined && unit !== 'bytes' ? decimalsFor((high - low) / 2 * (share ? 100 : 1)) : decimalsIn(formatted);
+  const end = (bound: number | undefined): string => bound === undefined ? '' : math(formatNumber({ value: bound, ...(unit === undefined ? {} : { unit }) }, { decimals, ...(unit === 'bytes' ? { byteUnit: byteUnitOf(value) } : {}), ...(formatted.power === undefined ? {} : { smallest: 0 }) }), false);
   return {
     id, number: math(formatted, true), value: math(formatted, false), low: end(low), high: end(high),
     unit: unitText(formatted.unit ?? (share ? '' : unit ?? '')), exact: String(value),

@@ -25,6 +25,8 @@ plainTest('a number is given as the site prints it, in pieces', () => {
   assert.equal([share.number, share.unit, share.low], ['92.1 \\pm 0.6', '\\%', '91.5']);
   const rate = first(row(5323.4, 3908, 5969, 'tokens/s'));
   assert.equal([rate.number, rate.low, rate.high], ['5{,}300\\;[3{,}900, 6{,}000]', '3{,}900', '6{,}000']);
+  const bytes = first(row(4_000_000, 3_600_000, 4_400_000, 'bytes'));
+  assert.equal([bytes.number, bytes.low, bytes.high, bytes.unit], ['4.00', '3.60', '4.40', 'MB']);
   assert.is(first(row(3.2e-7, 3e-7, 3.4e-7, 'nats')).number, '(3.2 \\pm 0.2) \\times 10^{-7}');
   assert.is(first(row(1, null, null, 'a_b%#&')).unit, 'a\\_b\\%\\#\\&');
 });
