@@ -35,7 +35,13 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }): Pro
   process.env[ENGINE_VARIABLE] = config.engine;
   const native = await nativeCell();
   const { cells, tables, formats } = study(config, native);
-  const site = report({ tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name) });
+  const site = report({
+    tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name),
+    about: {
+      name: config.title, description: 'A study of weight quantization of language models, regenerated with one command: every number leads to the bytes it came from.', licence: 'Apache-2.0',
+      workflow: 'pipeline.ts', stages: Object.fromEntries(cells.map(({ stage }) => [stage.name, stage.title])),
+    },
+  });
   return pipeline({
     name: 'bitwidth',
     root,

@@ -18,4 +18,5 @@ export const provenanceCommands: { readonly [name: string]: CommandEntry | Comma
     summary: 'Hash the whole store again, or hold a paper to the results',
     extend: async (own) => (await import('./commands/check.ts')).checkWith(own),
   },
+  attest: { summary: 'Sign the report, and say what that proves', load: () => import('./commands/attest.ts') },
 };

@@ -15,6 +15,8 @@ export interface ReportOptions {
   /** Names of the formats and models of the study, known before anything ran: each has a page. */
   readonly formats: readonly string[];
   readonly models: readonly string[];
+  /** What the report says of itself as a research object; without it, it says nothing. */
+  readonly about?: { readonly name: string; readonly description: string; /** SPDX. */ readonly licence: string; /** Source of the pipeline, from the root. */ readonly workflow: string; /** Stage -> what it does. */ readonly stages: { readonly [stage: string]: string } };
   /** The published folder, from the project's root. Default 'reports/site'. */
   readonly to?: string;
 }
@@ -31,6 +33,7 @@ const exportsStage = stage({ name: 'exports', title: 'Write the tables as Parque
 const databaseStage = stage({ name: 'database', title: 'Write the tables as DuckDB', determinism: 'exact', module: 'reports/database.ts', outputs: ['database', 'sizes'], unstableOutputs: ['database'] });
 const numbersTexStage = stage({ name: 'numbers-tex', title: 'Write the numbers as macros for TeX', determinism: 'exact', module: 'reports/numbers-tex.ts', outputs: ['tex'] });
 const recordsStage = stage({ name: 'records', title: 'Write the records of all cells as data', determinism: 'exact', module: 'reports/records-file.ts', outputs: ['records'], unstableOutputs: ['records'], where: 'in-process' });
+const crateStage = stage({ name: 'ro-crate', title: 'Describe the report as an RO-Crate', determinism: 'exact', module: 'reports/ro-crate.ts', outputs: ['crate'], unstableOutputs: ['crate'], where: 'in-process' });
 const manifestStage = stage({ name: 'manifest', title: 'List the files of the report', determinism: 'exact', module: 'reports/manifest.ts', outputs: ['manifest'], unstableOutputs: ['manifest'], where: 'in-process' });
 const assetsStage = stage({ name: 'assets', title: 'Copy the style, the script and the schema', determinism: 'exact', module: 'reports/assets.ts', outputs: ['assets'], where: 'in-process' });
 
@@ -62,9 +65,14 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js'), schema } });
   const recordsFile = cell(recordsStage, 'all', { inputs: { records: records(options.cells) } });
   const published = [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(recordsFile), output(numbersTex), output(assets)];
+  const { workflow, ...about } = options.about ?? {};
+  const crate = options.about && workflow !== undefined ? [cell(crateStage, 'site', {
+    params: about, inputs: { ...of(['sources']), workflow: file(workflow), records: records(options.cells), published: gather(published) },
+  })] : [];
+  published.push(...crate.map((one) => output(one)));
   const manifest = cell(manifestStage, 'site', { inputs: { published: gather(published) } });
   return {
-    cells: [tally, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, manifest],
+    cells: [tally, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, ...crate, manifest],
     exports: [{ to: options.to ?? 'reports/site', from: [...published, output(manifest)] }],
   };
 }

@@ -4,7 +4,7 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { existsSync, mkdirSync, copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Project } from './project.ts';
 import type { Ended } from './project.ts';
@@ -12,6 +12,8 @@ import { brokenLinks, filesOf, personalTraces } from '../browser/files.ts';
 import { missing } from '../browser/chromium.ts';
 import { TWO_LOOKS, complaintsInChromium, pagesToOpen } from '../browser/open.ts';
 import { notRun } from '../not-run.ts';
+import { absent, crateFindings, statementFinding } from '../oracles/oracles.ts';
+import { tmpdir } from 'node:os';
 
 const test = suite('the quick study, end to end');
 
@@ -84,6 +86,25 @@ test('a pack of it is computed again, claims first: every claim comes out, and e
   assert.equal(claims.filter(({ result }) => result !== 'equal' && result !== 'within'), []);
   assert.equal(otherCode, []);
   assert.not.match(project.read('reproduction.json'), new RegExp(project.root));
+});
+
+test('the report is signed, holds to its signature, and is an RO-Crate and an in-toto statement to independent judges', async () => {
+  const settings = mkdtempSync(join(tmpdir(), 'bitwidth-settings-'));
+  try {
+    process.env['XDG_CONFIG_HOME'] = settings;
+    check(await quick());
+    check(await project.run('attest', '--quick'));
+    assert.match(check(await project.run('check-site', 'reports/site')).stdout, /everything agrees: [\s\S]*Signed with the key [0-9a-f]{64}/);
+    const noCrate = await absent('rocrate_validator'), noStatement = await absent('in_toto_attestation');
+    if (noCrate !== undefined) notRun('the RO-Crate, by roc-validator', noCrate);
+    else assert.equal(await crateFindings(site), []);
+    if (noStatement !== undefined) notRun('the statement, by in-toto-attestation', noStatement);
+    else assert.is(await statementFinding(join(site, 'data/provenance/statement.intoto.jsonl')), '');
+  } finally {
+    delete process.env['XDG_CONFIG_HOME'];
+    rmSync(settings, { recursive: true, force: true });
+    rmSync(join(site, 'data/provenance'), { recursive: true, force: true });
+  }
 });
 
 test('a second run runs nothing', async () => {
