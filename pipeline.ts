@@ -39,6 +39,7 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }): Pro
     tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name),
     about: {
       name: config.title, description: 'A study of weight quantization of language models, regenerated with one command: every number leads to the bytes it came from.', licence: 'Apache-2.0',
+      basedOn: { name: 'arXiv 2309.05210', url: 'https://arxiv.org/abs/2309.05210', author: { family: 'Roy', given: 'S.' }, year: 2023 },
       workflow: 'pipeline.ts', stages: Object.fromEntries(cells.map(({ stage }) => [stage.name, stage.title])),
     },
   });

@@ -8,6 +8,8 @@ export interface CrateSource { readonly path: string; readonly title: string; re
 export interface CrateInput {
   readonly name: string;
   readonly description: string;
+  /** The work that it begins with. */
+  readonly basedOn: { readonly name: string; readonly url: string };
   /** SPDX identifier of what is the study's own. */
   readonly licence: string;
   /** Every cell that the report is about. */
@@ -32,13 +34,12 @@ const refs = (ids: readonly string[]): Ref | readonly Ref[] | undefined => ids.l
 const PROFILES = ['https://w3id.org/ro/wfrun/process/0.5', 'https://w3id.org/ro/wfrun/workflow/0.5', 'https://w3id.org/ro/wfrun/provenance/0.5'];
 const WORKFLOW_CRATE = 'https://w3id.org/workflowhub/workflow-ro-crate/1.0';
 const WORKFLOW_PROFILE = 'https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE';
-const PROJECT = 'https://arxiv.org/abs/2309.05210';
 
 const hashOf = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 /** Pages are many, and told as a folder each; data are told file by file. */
 const isData = ({ path }: CrateFile): boolean => path.startsWith('data/');
 
-export function crateOf({ name, description, licence, items, files, sources, titles, workflow, readme }: CrateInput): object {
+export function crateOf({ name, description, basedOn, licence, items, files, sources, titles, workflow, readme }: CrateInput): object {
   const stages = stagesOf(items);
   const ended = [...stages.values()].map(({ end }) => end).sort().at(-1);
   const started = [...stages.values()].map(({ start }) => start).sort()[0];
@@ -53,18 +54,18 @@ export function crateOf({ name, description, licence, items, files, sources, tit
       '@id': './', '@type': 'Dataset', name, description, license: ref(licenceId), conformsTo: [...PROFILES, WORKFLOW_CRATE].map(ref),
       ...(ended === undefined ? {} : { datePublished: ended }), mainEntity: ref(workflow.path), author: ref('#study'), publisher: ref('#study'),
       hasPart: [workflow.path, 'README.md', ...folders, ...data.map(({ path }) => path)].map(ref), mentions: refs(['#report', ...(order.length === 0 ? [] : ['#run', '#organize']), ...order.map(actionId)]),
-      isBasedOn: ref(PROJECT),
+      isBasedOn: ref(basedOn.url),
     },
     ...PROFILES.map((id): Entity => ({ '@id': id, '@type': 'CreativeWork', name: `${{ process: 'Process', workflow: 'Workflow', provenance: 'Provenance' }[id.split('/').at(-2)!]!} Run Crate`, version: '0.5' })),
     { '@id': WORKFLOW_CRATE, '@type': 'CreativeWork', name: 'Workflow RO-Crate', version: '1.0' },
     { '@id': licenceId, '@type': 'CreativeWork', name: licence, description: `The licence ${licence} of the study's own files; data that it read have theirs.`, url: licenceId },
-    { '@id': PROJECT, '@type': 'ScholarlyArticle', name: 'arXiv 2309.05210', url: PROJECT },
-    { '@id': '#study', '@type': 'Organization', name: 'Whoever ran this study', description: 'The report names no person: its records say which machine computed what, and nothing about who owns it.', url: PROJECT },
+    { '@id': basedOn.url, '@type': 'ScholarlyArticle', name: basedOn.name, url: basedOn.url },
+    { '@id': '#study', '@type': 'Organization', name: 'Whoever ran this study', description: 'The report names no person: its records say which machine computed what, and nothing about who owns it.', url: basedOn.url },
     { '@id': 'README.md', '@type': 'File', name: 'README.md', description: 'What is in this folder.', about: ref('./'), encodingFormat: 'text/markdown', contentSize: String(readme.length), sha256: hashOf(readme), license: ref(licenceId) },
     { '@id': '#typescript', '@type': 'ComputerLanguage', name: 'TypeScript', identifier: ref('https://www.typescriptlang.org/'), url: ref('https://www.typescriptlang.org/') },
     {
       '@id': workflow.path, '@type': ['File', 'SoftwareSourceCode', 'ComputationalWorkflow', 'HowTo'], name: `${name}: the pipeline`, description: 'Composes the stages of the study and of its report into one graph.', conformsTo: ref(WORKFLOW_PROFILE),
-      encodingFormat: 'text/typescript', contentSize: String(workflow.bytes), license: ref(licenceId), programmingLanguage: ref('#typescript'), author: ref('#study'), url: PROJECT, version: '1',
+      encodingFormat: 'text/typescript', contentSize: String(workflow.bytes), license: ref(licenceId), programmingLanguage: ref('#typescript'), author: ref('#study'), url: basedOn.url, version: '1',
       input: refs(sources.map(({ path }) => parameterId(path))), output: refs(['#parameter-report']), step: refs(order.map(stepId)), hasPart: refs(order.map(toolId)),
     },
     ...sources.map((source): Entity => ({ '@id': parameterId(source.path), '@type': 'FormalParameter', additionalType: 'Text', name: source.path, description: `The sha256 of ${source.path}: ${source.title}`, conformsTo: ref('https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE'), valueRequired: true, workExample: ref(sourceId(source.path)) })),
@@ -78,13 +79,13 @@ export function crateOf({ name, description, licence, items, files, sources, tit
       ? { '@id': path, '@type': 'Dataset', name: path.slice(0, -1), description: `Pages and assets of the report under ${path}`, license: ref(licenceId) }
       : fileEntity(files.find((file) => file.path === path)!, licenceId)),
     ...data.map((file) => fileEntity(file, licenceId)),
-    ...[...stages.values()].flatMap((stage, i) => stageEntities(stage, i, titles.get(stage.name) ?? stage.name, stages)),
+    ...[...stages.values()].flatMap((stage, i) => stageEntities(stage, i, titles.get(stage.name) ?? stage.name, stages, basedOn.url)),
     ...(order.length === 0 ? [] : [
       {
         '@id': '#run', '@type': 'CreateAction', name: `Run of ${name}`, description: `${items.filter(({ record }) => record?.status === 'done').length} cells have a result.`, instrument: ref(workflow.path), object: refs(inputs), result: ref('#report'),
         startTime: started, endTime: ended, agent: ref('#study'), actionStatus: 'http://schema.org/CompletedActionStatus',
       },
-      { '@id': '#engine', '@type': 'SoftwareApplication', name: 'bitwidth', description: 'Decides which cells are computed, runs them, and keeps their records.', url: PROJECT, softwareVersion: '1' },
+      { '@id': '#engine', '@type': 'SoftwareApplication', name: 'bitwidth', description: 'Decides which cells are computed, runs them, and keeps their records.', url: basedOn.url, softwareVersion: '1' },
       {
         '@id': '#organize', '@type': 'OrganizeAction', name: `Control of the run of ${name}`, description: 'The machinery started each stage once what it reads was there.', instrument: ref('#engine'), object: refs(order.map(controlId)), result: ref('#run'),
         startTime: started, endTime: ended, agent: ref('#study'), actionStatus: 'http://schema.org/CompletedActionStatus',
@@ -124,7 +125,7 @@ const resultId = (stage: string): string => `#results-${stage}`;
 const parameterId = (path: string): string => `#parameter-${path}`;
 const sourceId = (path: string): string => `#source-${path}`;
 
-function stageEntities({ name, cells, start, end }: Stage, position: number, title: string, stages: ReadonlyMap<string, Stage>): readonly Entity[] {
+function stageEntities({ name, cells, start, end }: Stage, position: number, title: string, stages: ReadonlyMap<string, Stage>, url: string): readonly Entity[] {
   const from = [...new Set(cells.flatMap(({ inputs }) => Object.values(inputs).flat().flatMap((one) => one.cell === undefined ? [] : [one.cell.slice(0, one.cell.indexOf(':'))])))].filter((stage) => stage !== name && stages.has(stage));
   const read = [...new Set(cells.flatMap(({ inputs }) => Object.values(inputs).flat().flatMap((one) => one.file ?? [])))].sort();
   const engines = [...new Set(cells.flatMap(({ record }) => record?.computedBy === undefined ? [] : [Object.values(record.computedBy).join(' ')]))].sort();
@@ -134,7 +135,7 @@ function stageEntities({ name, cells, start, end }: Stage, position: number, tit
   const code = Object.keys(cells[0]!.code).filter((file) => /\.[cm]?[jt]s$/.test(file));
   return [
     { '@id': stepId(name), '@type': 'HowToStep', name, position: String(position + 1), workExample: ref(toolId(name)) },
-    { '@id': toolId(name), '@type': 'SoftwareApplication', name, description: `${title}. Its code: ${code.slice(0, 20).join(', ')}${code.length > 20 ? ', ...' : ''}`, url: PROJECT, softwareVersion: cells[0]!.record!.fields.code.slice(0, 16) },
+    { '@id': toolId(name), '@type': 'SoftwareApplication', name, description: `${title}. Its code: ${code.slice(0, 20).join(', ')}${code.length > 20 ? ', ...' : ''}`, url, softwareVersion: cells[0]!.record!.fields.code.slice(0, 16) },
     { '@id': controlId(name), '@type': 'ControlAction', name: `Control of ${name}`, instrument: ref(stepId(name)), object: ref(actionId(name)) },
     {
       '@id': actionId(name), '@type': 'CreateAction', name: title, description: `${cells.length} ${cells.length === 1 ? 'cell' : 'cells'}${engines.length === 0 ? '' : `, computed by ${engines.slice(0, 5).join('; ')}`}; one by one in data/records.ndjson.gz.`,

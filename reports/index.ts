@@ -16,7 +16,7 @@ export interface ReportOptions {
   readonly formats: readonly string[];
   readonly models: readonly string[];
   /** What the report says of itself as a research object; without it, it says nothing. */
-  readonly about?: { readonly name: string; readonly description: string; /** SPDX. */ readonly licence: string; /** Source of the pipeline, from the root. */ readonly workflow: string; /** Stage -> what it does. */ readonly stages: { readonly [stage: string]: string } };
+  readonly about?: { readonly name: string; readonly description: string; /** SPDX. */ readonly licence: string; /** The work that it begins with. */ readonly basedOn: { readonly name: string; readonly url: string; readonly author: { readonly family: string; readonly given: string }; readonly year: number }; /** Source of the pipeline, from the root. */ readonly workflow: string; /** Stage -> what it does. */ readonly stages: { readonly [stage: string]: string } };
   /** The published folder, from the project's root. Default 'reports/site'. */
   readonly to?: string;
 }
@@ -34,6 +34,7 @@ const databaseStage = stage({ name: 'database', title: 'Write the tables as Duck
 const numbersTexStage = stage({ name: 'numbers-tex', title: 'Write the numbers as macros for TeX', determinism: 'exact', module: 'reports/numbers-tex.ts', outputs: ['tex'] });
 const recordsStage = stage({ name: 'records', title: 'Write the records of all cells as data', determinism: 'exact', module: 'reports/records-file.ts', outputs: ['records'], unstableOutputs: ['records'], where: 'in-process' });
 const crateStage = stage({ name: 'ro-crate', title: 'Describe the report as an RO-Crate', determinism: 'exact', module: 'reports/ro-crate.ts', outputs: ['crate'], unstableOutputs: ['crate'], where: 'in-process' });
+const artifactStage = stage({ name: 'artifact', title: 'Say how to evaluate and to cite the report', determinism: 'exact', module: 'reports/artifact.ts', outputs: ['artifact'], unstableOutputs: ['artifact'], where: 'in-process' });
 const manifestStage = stage({ name: 'manifest', title: 'List the files of the report', determinism: 'exact', module: 'reports/manifest.ts', outputs: ['manifest'], unstableOutputs: ['manifest'], where: 'in-process' });
 const assetsStage = stage({ name: 'assets', title: 'Copy the style, the script and the schema', determinism: 'exact', module: 'reports/assets.ts', outputs: ['assets'], where: 'in-process' });
 
@@ -66,13 +67,15 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const recordsFile = cell(recordsStage, 'all', { inputs: { records: records(options.cells) } });
   const published = [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(recordsFile), output(numbersTex), output(assets)];
   const { workflow, ...about } = options.about ?? {};
+  const artifact = options.about ? [cell(artifactStage, 'site', { params: about, inputs: { ...of(['claims']), records: records(options.cells) } })] : [];
+  published.push(...artifact.map((one) => output(one)));
   const crate = options.about && workflow !== undefined ? [cell(crateStage, 'site', {
     params: about, inputs: { ...of(['sources']), workflow: file(workflow), records: records(options.cells), published: gather(published) },
   })] : [];
   published.push(...crate.map((one) => output(one)));
   const manifest = cell(manifestStage, 'site', { inputs: { published: gather(published) } });
   return {
-    cells: [tally, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, ...crate, manifest],
+    cells: [tally, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, ...artifact, ...crate, manifest],
     exports: [{ to: options.to ?? 'reports/site', from: [...published, output(manifest)] }],
   };
 }

@@ -29,7 +29,7 @@ export const run: Run = async (cells, io) => {
     const sources = rows === undefined ? [] : text(rows).split('\n').flatMap((line) => line === '' ? [] : [JSON.parse(line) as Row]).map((row): CrateSource =>
       ({ path: String(row['path']), title: String(row['title']), origin: String(row['origin']), licence: String(row['licence']), sha256: String(row['sha256']), bytes: Number(row['bytes']) }));
     const titles = new Map(Object.entries(cell.params['stages'] as { readonly [stage: string]: string }));
-    const about = { name: String(cell.params['name']), description: String(cell.params['description']), licence: String(cell.params['licence']) };
+    const about = { name: String(cell.params['name']), description: String(cell.params['description']), licence: String(cell.params['licence']), basedOn: cell.params['basedOn'] as { readonly name: string; readonly url: string } };
     const readme = Buffer.from(readmeOf(about.name, about.description));
     const crate = crateOf({ ...about, items, files, sources, titles, workflow: { path: WORKFLOW_FILE, bytes: workflow.length }, readme });
     await io.commit(cell.id, { crate: { tree: new Map<string, Uint8Array | string>([[CRATE_FILE, `${JSON.stringify(crate, null, 1)}\n`], [WORKFLOW_FILE, workflow], ['README.md', readme]]) } });

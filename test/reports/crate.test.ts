@@ -17,7 +17,7 @@ function item(stage: string, i: number, inputs: CellProvenance['inputs'] = {}): 
 }
 
 const input = (items: readonly CellProvenance[]): Parameters<typeof crateOf>[0] => ({
-  name: 'A study', description: 'Of things.', licence: 'Apache-2.0', items, titles: new Map([['make', 'Make it']]), workflow: { path: 'data/code/pipeline.ts', bytes: 9 }, readme: Buffer.from('# A study'),
+  name: 'A study', description: 'Of things.', licence: 'Apache-2.0', basedOn: { name: 'A paper', url: 'https://example.org/paper' }, items, titles: new Map([['make', 'Make it']]), workflow: { path: 'data/code/pipeline.ts', bytes: 9 }, readme: Buffer.from('# A study'),
   files: [{ path: 'index.html', bytes: 5, sha256: sha(7), cell: 'page:x' }, { path: 'cells/a.html', bytes: 5, sha256: sha(8), cell: 'cells:x' }, { path: 'data/t.csv', bytes: 5, sha256: sha(9), cell: 'exports:x' }],
   sources: [{ path: 'data/a.txt', title: 'A', origin: 'somewhere', licence: 'public domain', sha256: sha(3), bytes: 4 }],
 });
