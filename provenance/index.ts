@@ -19,4 +19,5 @@ export const provenanceCommands: { readonly [name: string]: CommandEntry | Comma
     extend: async (own) => (await import('./commands/check.ts')).checkWith(own),
   },
   attest: { summary: 'Sign the report, and say what that proves', load: () => import('./commands/attest.ts') },
+  publish: { summary: 'Add the report to a folder that others serve, after a look for what is private', load: () => import('./commands/publish.ts') },
 };

@@ -8,7 +8,6 @@ import { tablesOf } from './tables.ts';
 import { writeZip } from './zip-writer.ts';
 import type { OutputRecord, ResultCell, Results, Sha256 } from '../stages/dag/index.ts';
 import type { PackManifest, PackedCell, PackedFile, PackedRole } from './pack-format.ts';
-import type { ZipEntry } from './zip-writer.ts';
 
 /** Beside the closures of stages: what a person needs to read or run them. */
 const PROJECT_FILES = ['pipeline.ts', 'package.json', 'package-lock.json', 'tsconfig.json', 'README.md', 'LICENSE', 'data/study.yaml', 'data/sources.yaml', 'data/prompts.yaml'];
@@ -24,6 +23,8 @@ export interface PackOptions {
   readonly flags: readonly string[];
   /** With what was published. */
   readonly site: boolean;
+  /** Is shown everything before it is written; throws what shall keep it here. */
+  readonly inspect?: (path: string, bytes: Uint8Array) => Promise<void>;
   /** Whether a file of the project may leave it; the reason where it may not. */
   readonly refusal?: (path: string) => string | undefined;
 }
@@ -38,6 +39,7 @@ export async function writePack(to: string, results: Results, options: PackOptio
   const manifest: PackManifest = {
     format: PACK_FORMAT, pipeline: options.pipeline, run: results.run?.run ?? null, flags: options.flags, files: contents.files, tables, left: contents.left,
   };
+  for (const { path, bytes } of contents.entries) await options.inspect?.(path, bytes);
   await writeZip(to, [{ path: 'pack.json', bytes: Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`) }, ...contents.entries]);
   return manifest;
 }
@@ -46,7 +48,7 @@ class Contents {
   readonly #results: Results;
   readonly #options: PackOptions;
   readonly files: PackedFile[] = [];
-  readonly entries: ZipEntry[] = [];
+  readonly entries: { readonly path: string; readonly bytes: Uint8Array }[] = [];
   readonly left: { what: string; why: string }[] = [];
   readonly #paths = new Set<string>();
 

@@ -1,4 +1,4 @@
-// Sorting, filtering, tips, and the page's state in its address. Nothing on a page depends on this file: without it every
+// Sorting, filtering, tips, the page's state in its address, and a note on old versions. Nothing on a page depends on this file: without it every
 // table and figure is complete, and every link works.
 (function () {
   'use strict';
@@ -200,4 +200,27 @@
     touched = false;
     if (event.key === 'Escape') hide();
   });
+
+  // ---- a published version that is not the newest says so: what lists the versions lies beside it, and is asked for only there ----
+  var root = document.currentScript.src.replace(/assets\/script\.js.*$/, '');
+  var version = /\/(v\d+)\/$/.exec(root);
+  if (version) {
+    var versions = document.createElement('script');
+    versions.src = root + '../versions.js';
+    versions.onload = function () {
+      var latest = window.bitwidthVersions && window.bitwidthVersions.latest;
+      if (!latest || latest === version[1]) return;
+      var banner = document.createElement('p');
+      var link = document.createElement('a');
+      banner.className = 'old-version';
+      banner.setAttribute('role', 'note');
+      banner.textContent = 'This is version ' + version[1] + ', kept as it was. ';
+      link.href = root + '../latest/' + location.href.slice(root.length).replace(/[?#].*$/, '');
+      link.textContent = 'The newest is ' + latest + '.';
+      banner.appendChild(link);
+      var main = document.querySelector('main');
+      main.insertBefore(banner, main.firstChild);
+    };
+    document.head.appendChild(versions);
+  }
 })();

@@ -4,7 +4,7 @@
  * One thread, because sums of doubles depend on how many there are; no extension is ever installed or loaded; after
  * loading, nothing outside the given folder can be read or written by any SQL, a page's or a claim's.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import type { Row } from './num.ts';
@@ -51,6 +51,36 @@ function plain(value: unknown): unknown {
   if (value !== null && typeof value === 'object' && 'items' in value && Array.isArray(value.items)) return value.items.map(plain);
   if (value !== null && typeof value === 'object' && 'scale' in value && 'toDouble' in value) return (value as { toDouble(): number }).toDouble();
   return value;
+}
+
+/**
+ * The rows of a Parquet or DuckDB file as CSV, table by table: what its compressed columns say. `scratch`: the folder of the file, and the only one that
+ * is touched. Throws what DuckDB says of a file that it cannot read.
+ */
+export async function dumpedTables(file: string, kind: 'parquet' | 'duckdb', scratch: string): Promise<readonly { readonly table: string; readonly csv: Uint8Array }[]> {
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1', autoinstall_known_extensions: 'false', autoload_known_extensions: 'false', temp_directory: join(scratch, 'spill') });
+  const connection = await instance.connect();
+  try {
+    const names = async (sql: string): Promise<string[]> => (await connection.runAndReadAll(sql)).getRows().map(([name]) => String(name));
+    if (kind === 'duckdb') await connection.run(`ATTACH ${sqlText(file)} AS file (READ_ONLY)`);
+    await connection.run(`SET allowed_directories = [${sqlText(scratch)}]`);
+    await connection.run('SET enable_external_access = false');
+    await connection.run('SET lock_configuration = true');
+    const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+    const tables = kind === 'parquet' ? ['rows'] : await names("SELECT table_name FROM information_schema.tables WHERE table_catalog = 'file' ORDER BY table_name");
+    const dumped: { table: string; csv: Uint8Array }[] = [];
+    for (const table of tables) {
+      const path = join(scratch, 'rows.csv');
+      await connection.run(`COPY (SELECT * FROM ${kind === 'parquet' ? `read_parquet(${sqlText(file)})` : `file.${quoted(table)}`}) TO ${sqlText(path)} (FORMAT csv, HEADER)`);
+      dumped.push({ table, csv: await readFile(path) });
+      await rm(path);
+    }
+    return dumped;
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
 }
 
 /** Opens a warehouse and loads it. Throws Error naming the table when its rows do not fit the schema. */

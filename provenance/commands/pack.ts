@@ -2,6 +2,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { ConfigurationError, DamagedObject, EXIT, byteSize, count, openResults } from '../../stages/dag/index.ts';
 import { writePack } from '../pack.ts';
+import { privateWords, surroundings } from '../private-words.ts';
+import { scan } from '../scan.ts';
 import type { Command, Results } from '../../stages/dag/index.ts';
 
 /** Left out so many are named. */
@@ -23,7 +25,12 @@ const pack: Command = {
     const results = await openResults(pipeline, positionals[0]);
     try {
       refuseStale(results, values['stale'] === true);
-      const { files, left } = await writePack(to, results, { root: pipeline.root, pipeline: pipeline.name, flags: Object.keys(values).filter((name) => !Object.hasOwn(pack.options, name) && values[name] === true), site: values['no-site'] !== true });
+      const words = privateWords(surroundings(pipeline.root));
+      const inspect = async (path: string, bytes: Uint8Array): Promise<void> => {
+        const [found] = await scan(path, bytes, words);
+        if (found !== undefined) throw new ConfigurationError(`pack: ${found.where}, byte ${found.offset}: ${found.kind}: ${found.shown}; nothing was written. Take it out of what the study reads, run it again, and pack`);
+      };
+      const { files, left } = await writePack(to, results, { inspect, root: pipeline.root, pipeline: pipeline.name, flags: Object.keys(values).filter((name) => !Object.hasOwn(pack.options, name) && values[name] === true), site: values['no-site'] !== true });
       print(`${to}: ${byteSize(statSync(to).size)}, ${count(files.length, 'file')} (${byteSize(files.reduce((sum, { bytes }) => sum + bytes, 0))} unpacked), ${count(results.cells.size, 'cell')}`);
       for (const { what, why } of left.slice(0, TOLD)) print(`  left out: ${what}: ${why}`);
       if (left.length > TOLD) print(`  and ${left.length - TOLD} more, which its pack.json names`);

@@ -81,6 +81,18 @@ test('open writes the report byte for byte, to a new folder only', async ({ proj
   assert.match((await say('pack', '--to', file)).text, /exists; nothing is written over it/);
 });
 
+test('a private word keeps a pack here', async ({ project, say }) => {
+  process.env['BITWIDTH_TEST_TOKEN'] = 'to be or not';
+  try {
+    const { code, text } = await say('pack', '--to', project.path('one.zip'));
+    assert.is(code, 2);
+    assert.match(text, /project\/text\.txt, byte 0: the value of the variable BITWIDTH_TEST_TOKEN: .*nothing was written/);
+    assert.not.ok(existsSync(project.path('one.zip')));
+  } finally {
+    delete process.env['BITWIDTH_TEST_TOKEN'];
+  }
+});
+
 test('results that are out of date are not packed with sources of today; the last run is, and says what is missing', async (context) => {
   const { project, say } = context;
   project.write('words.ts', project.read('words.ts').replace('.length', '.length + 1'));
