@@ -26,6 +26,7 @@ export interface Page {
   emulateMedia(options: { colorScheme?: 'light' | 'dark'; media?: 'screen' | 'print'; reducedMotion?: 'reduce' | 'no-preference'; forcedColors?: 'active' | 'none' }): Promise<void>;
   setViewportSize(size: { readonly width: number; readonly height: number }): Promise<void>;
   waitForTimeout(ms: number): Promise<void>;
+  waitForLoadState(state: 'load'): Promise<void>;
   screenshot(options: { path: string; fullPage?: boolean }): Promise<unknown>;
   pdf(options: { path: string; format: string }): Promise<unknown>;
   hover(selector: string): Promise<void>;
