@@ -1,6 +1,7 @@
 /** An audit as a person reads it: what the thing is, what it came from, who computed it again, and what does not hold. */
 import { count, timeText } from '../stages/dag/index.ts';
-import { constantsOf, rerunsOf } from './chain.ts';
+import { constantsOf } from '../reports/cell-facts.ts';
+import { rerunsOf } from './chain.ts';
 import { numberText } from './number-text.ts';
 import { KEYS } from '../reports/tables.ts';
 import type { AuditFinding, ResultCell, Results } from '../stages/dag/index.ts';

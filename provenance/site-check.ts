@@ -35,7 +35,7 @@ export async function checkSite(folder: string, key?: KeyObject): Promise<SiteCh
   const tables = siteTables(site);
   const records = siteRecords(site);
   const pages = checkPages(site, tables, records);
-  faults.push(...tables.faults, ...records.faults, ...pages.faults, ...await compareForms(folder, tables.columns, sound));
+  faults.push(...tables.faults, ...records.faults, ...pages.faults, ...await compareForms(folder, tables, sound));
   return { files: site.files.size, bytes: site.bytesHashed, pages: pages.pages, numbers: pages.numbers, links: pages.links, cells: records.cells.size, signedBy, faults };
 }
 
