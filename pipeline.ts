@@ -7,9 +7,9 @@
  */
 import { fileURLToPath } from 'node:url';
 import { ARITHMETIC_VERSION } from './kernels/index.ts';
-import { crosscheckEntry, provenanceCommands } from './provenance/index.ts';
+import { crosscheckEntry, ledgerFiles, provenanceCommands } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
-import { commandLine, pipeline } from './stages/dag/index.ts';
+import { commandLine, output, pipeline } from './stages/dag/index.ts';
 import { ENGINE_VARIABLE, nativeCell, readRevoked, readStudy, study } from './stages/quantization/index.ts';
 import type { Pipeline } from './stages/dag/index.ts';
 
@@ -36,12 +36,13 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }): Pro
   const native = await nativeCell();
   const { cells, tables, formats } = study(config, native);
   const site = report({
-    tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name),
+    tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name), reproductions: ledgerFiles(root),
     about: {
       name: config.title, description: 'A study of weight quantization of language models, regenerated with one command: every number leads to the bytes it came from.', licence: 'Apache-2.0',
       basedOn: { name: 'arXiv 2309.05210', url: 'https://arxiv.org/abs/2309.05210', author: { family: 'Roy', given: 'S.' }, year: 2023 },
       workflow: 'pipeline.ts', stages: Object.fromEntries(cells.map(({ stage }) => [stage.name, stage.title])),
     },
+    omitted: cells.filter(({ stage }) => stage.outputs.includes('omitted')).map((one) => output(one, 'omitted')),
   });
   return pipeline({
     name: 'bitwidth',

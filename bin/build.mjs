@@ -7,7 +7,7 @@ import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, ope
 import { join, relative, sep } from 'node:path';
 
 /** Folders whose every module may be named by a stage; pipeline.ts itself stands beside them. */
-const SOURCE_FOLDERS = ['kernels', 'reports', 'stages'];
+const SOURCE_FOLDERS = ['kernels', 'provenance', 'reports', 'stages'];
 /** Counts into the hash: raised when the way a build is made changes. */
 const BUILD_FORMAT = 1;
 /** A file changed more recently than this may change again within one tick of its time stamp: its stat proves nothing yet. */

@@ -1,6 +1,7 @@
 /** An audit as a person reads it: what the thing is, what it came from, who computed it again, and what does not hold. */
 import { count, timeText } from '../stages/dag/index.ts';
-import { constantsOf, rerunsOf } from './chain.ts';
+import { constantsOf } from '../reports/cell-facts.ts';
+import { rerunsOf } from './chain.ts';
 import { numberText } from './number-text.ts';
 import { KEYS } from '../reports/tables.ts';
 import type { AuditFinding, ResultCell, Results } from '../stages/dag/index.ts';
@@ -12,7 +13,7 @@ import type { StoredNumber } from './numbers.ts';
 /** So many cells, pages and origins are told, unless all are asked for. */
 const TOLD = 8;
 
-export interface ReportOptions { readonly results: Results; readonly ledger: readonly Entry[]; readonly all: boolean }
+export interface ReportOptions { readonly results: Results; readonly ledger: readonly Entry[]; readonly all: boolean; /** The project's own that were given: ' --quick'. */ readonly flags: string }
 
 export function numberLines(number: StoredNumber, audit: NumberAudit, all: boolean): readonly string[] {
   const { row, table, column, value, low, high, unit } = number;
@@ -31,7 +32,7 @@ export function numberLines(number: StoredNumber, audit: NumberAudit, all: boole
 }
 
 export function chainLines(chain: Chain, options: ReportOptions): readonly string[] {
-  const { results, ledger, all } = options;
+  const { results, ledger, all, flags } = options;
   const withResult = chain.cells.filter(({ records }) => records.length > 0);
   const lines = ['', `Computed by ${count(chain.cells.length, 'cell')}:`];
   for (const [i, cell] of shortened(chain.cells, all).entries()) lines.push(...cellLines(cell, results, all || i < 2));
@@ -47,7 +48,7 @@ export function chainLines(chain: Chain, options: ReportOptions): readonly strin
   lines.push('', chain.seeds.length === 0 ? 'Seeds: none; no noise enters.' : `Seeds: ${shortened(chain.seeds, all).map(({ cell, name, value }) => `${name} ${value} of ${cell}`).join(', ')}${chain.seeds.length > TOLD && !all ? ', ...' : ''}`);
   const [first] = chain.cells;
   if (first !== undefined) {
-    lines.push(`Compute it again: npx bitwidth run ${first.cell}${first.determinism === 'exact' ? `   (and compare: npx bitwidth reproduce ${first.cell})` : ''}`);
+    lines.push(`Compute it again: npx bitwidth run ${first.cell}${flags}${first.determinism === 'exact' ? `   (and compare: npx bitwidth reproduce ${first.cell}${flags})` : ''}`);
     const reruns = rerunsOf(first, ledger);
     lines.push(reruns.length === 0 ? 'Computed again by: nobody whose result was added to the study.' : `Computed again by: ${reruns.map(({ by, cpu, when, result }) => `${by} (${cpu}, ${when.slice(0, 10)}): ${result === 'outdated' ? 'an earlier result' : result}`).join('; ')}`);
   }

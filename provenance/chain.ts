@@ -1,7 +1,8 @@
 /** What a result was computed from, down to the files that came from outside: each cell with what is known of it, and its links checked. */
+import { seedsIn } from '../reports/cell-facts.ts';
 import { rowsOf, tablesOf } from './tables.ts';
 import { verdictsOf } from './ledger.ts';
-import type { AuditFinding, AuditNote, Json, ResultCell, Results } from '../stages/dag/index.ts';
+import type { AuditFinding, AuditNote, ResultCell, Results } from '../stages/dag/index.ts';
 import type { Row } from '../reports/num.ts';
 import type { Entry, Verdict } from './ledger.ts';
 
@@ -63,19 +64,6 @@ async function originsOf(cells: readonly ResultCell[], results: Results, finding
   }
   return [...origins.values()];
 }
-
-/** Parameters whose name says that they seed a random order or noise, at any depth. */
-export function seedsIn(params: { readonly [name: string]: Json }, path = ''): readonly { readonly name: string; readonly value: number | string }[] {
-  return Object.entries(params).flatMap(([name, value]) => {
-    const whole = path === '' ? name : `${path}.${name}`;
-    if (/seed/i.test(name) && (typeof value === 'number' || typeof value === 'string')) return [{ name: whole, value }];
-    return value !== null && typeof value === 'object' && !Array.isArray(value) ? seedsIn(value as { readonly [name: string]: Json }, whole) : [];
-  });
-}
-
-/** What stands in a closure for code that cannot change a result: 'arithmetic 1'. */
-export const constantsOf = ({ code }: Pick<ResultCell, 'code'>): readonly string[] =>
-  Object.entries(code).flatMap(([name, value]) => name.startsWith('package:') || /^[0-9a-f]{64}$|^absent$/.test(value) ? [] : [value]);
 
 /** Who computed a cell again, and with what result. */
 export const rerunsOf = ({ cell, records }: ResultCell, ledger: readonly Entry[]): readonly Verdict[] => verdictsOf(cell, records.map(({ key }) => key), ledger);

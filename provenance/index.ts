@@ -2,6 +2,7 @@
 import type { CommandEntry, CommandExtension } from '../stages/dag/index.ts';
 
 export { crosscheckEntry } from './crosscheck.ts';
+export { ledgerFiles } from './ledger-files.ts';
 
 export const provenanceCommands: { readonly [name: string]: CommandEntry | CommandExtension } = {
   audit: { summary: 'Follow a number, a result or a file to where it comes from, and check every link', load: () => import('./commands/audit.ts') },

@@ -1,14 +1,13 @@
 /** The ledger of reproductions: what others found when they computed this study again, one file each in data/reproductions. */
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigurationError } from '../stages/dag/index.ts';
 import { REPRODUCTION_FORMAT } from './reproduction.ts';
+import { LEDGER, ledgerFiles } from './ledger-files.ts';
 import { hashOf } from './pack-format.ts';
 import type { Reproduction } from './reproduction.ts';
 import type { ResultCell } from '../stages/dag/index.ts';
 
-/** Where they lie, from the project's root. */
-export const LEDGER = 'data/reproductions';
 
 /** A file larger than this is none. */
 const MOST_BYTES = 16 * 2 ** 20;
@@ -26,14 +25,7 @@ export interface Standing {
 
 /** In the order of their names. Throws ConfigurationError for a file that is none, named. */
 export function readLedger(root: string): readonly Entry[] {
-  let names: string[];
-  try {
-    names = readdirSync(join(root, LEDGER)).filter((name) => name.endsWith('.json')).sort();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  return names.map((name) => ({ file: `${LEDGER}/${name}`, reproduction: parseReproduction(readFileSync(join(root, LEDGER, name)), `${LEDGER}/${name}`) }));
+  return ledgerFiles(root).map((file) => ({ file, reproduction: parseReproduction(readFileSync(join(root, file)), file) }));
 }
 
 /** Throws ConfigurationError, which names `file`. */
@@ -66,7 +58,7 @@ export function addToLedger(root: string, bytes: Uint8Array, from: string): Entr
 }
 
 /** Held against today's records, by their keys: equal work has equal keys. */
-export function standingOf({ cells }: Reproduction, today: ReadonlyMap<string, ResultCell>): Standing {
+export function standingOf({ cells }: Reproduction, today: ReadonlyMap<string, Pick<ResultCell, 'records'>>): Standing {
   let equal = 0, compared = 0, outdated = 0;
   for (const [cell, { key, result }] of Object.entries(cells)) {
     if (today.get(cell)?.records.some((record) => record.key === key) !== true) outdated++;

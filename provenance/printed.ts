@@ -3,10 +3,8 @@ import { formatNumber, formattedText } from '../reports/num.ts';
 import type { Bound, NumberOptions } from '../reports/num.ts';
 
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
-/** Of whole numbers the last digits may be rounded away: to tens, hundreds, thousands. */
-const PLACES = [0, -1, -2, -3, -4, -5, -6];
 /** Value, then an interval as ± or in brackets, then a power of ten, then a unit. */
-const SHAPE = /^\(?([+−]?)([\d,]+)(?:\.(\d+))?( ± [\d,.]+| \[[^\]]*\])?\)?( × 10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)?(?: (.+))?$/u;
+const SHAPE = /^\(?([+−]?)([\d,]+)(?:\.(\d+))?( ± [\d,.]+| \[[^\]]*\])?\)?( × 10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)?(?: ((?!× ).+))?$/u;
 
 /** Blanks that align a column, and marks, are none of a number. */
 export const printedText = (text: string): string => text.replace(/[\u2007\u2008\n]/g, '').trim();
@@ -21,6 +19,7 @@ export function isPrintOf(text: string, number: Pick<Bound, 'value' | 'low' | 'h
     signed: sign === '+', bare: interval === undefined, smallest: power === undefined ? 0 : Infinity,
     ...(unit === '%' ? { as: 'percent' } : byteUnit >= 0 ? { as: 'bytes', byteUnit } : { as: 'plain', ...(unit === undefined ? {} : { unit }) }),
   };
-  const places = fraction === undefined ? PLACES : [fraction.length];
-  return places.some((decimals) => formattedText(formatNumber(number, { ...shape, decimals })) === text);
+  // Without a point: a whole number, or one that its interval rounds to tens or hundreds.
+  const places = fraction === undefined ? [{ decimals: 0 }, {}] : [{ decimals: fraction.length }];
+  return places.some((decimals) => formattedText(formatNumber(number, { ...shape, ...decimals })) === text);
 }

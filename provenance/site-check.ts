@@ -5,6 +5,7 @@ import { checkPages } from './site-pages.ts';
 import { siteRecords } from './site-records.ts';
 import { SCHEMA_FILE, compareForms, siteTables } from './site-tables.ts';
 import { SiteFolder } from './site-folder.ts';
+import { checkTex } from './site-tex.ts';
 import { KEY_FILE, STATEMENT_FILE, keyId, publicKey, verifiedSubjects } from './statement.ts';
 import type { KeyObject } from 'node:crypto';
 import type { Manifest } from '../reports/manifest.ts';
@@ -35,7 +36,7 @@ export async function checkSite(folder: string, key?: KeyObject): Promise<SiteCh
   const tables = siteTables(site);
   const records = siteRecords(site);
   const pages = checkPages(site, tables, records);
-  faults.push(...tables.faults, ...records.faults, ...pages.faults, ...await compareForms(folder, tables.columns, sound));
+  faults.push(...tables.faults, ...records.faults, ...pages.faults, ...checkTex(site, tables), ...await compareForms(folder, tables, sound));
   return { files: site.files.size, bytes: site.bytesHashed, pages: pages.pages, numbers: pages.numbers, links: pages.links, cells: records.cells.size, signedBy, faults };
 }
 

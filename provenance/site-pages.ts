@@ -1,8 +1,9 @@
 /** The pages of a site: every number is the table's, every link leads somewhere, every cell's page says what its record says. */
 import { posix } from 'node:path';
 import { BULK } from '../reports/tables.ts';
-import { cellPath } from '../reports/num.ts';
-import { UnreadablePage, elements, hasClass, parseHtml, textOf } from './html.ts';
+import { cut, escapeText } from '../reports/html.ts';
+import { cellPath, tipText } from '../reports/num.ts';
+import { UnreadablePage, decode, elements, hasClass, parseHtml, textOf } from './html.ts';
 import { checkCellPage } from './site-cell-page.ts';
 import { isPrintOf, printedText } from './printed.ts';
 import { numbersIn } from '../reports/numbers.ts';
@@ -75,6 +76,9 @@ function linkOf({ tag, attributes }: Element, page: string, faults: SiteFault[])
   return { from: page, to: path === '' ? page : posix.join(posix.dirname(page), decoded(path.replace(/\?.*$/, ''))), anchor: decoded(anchor) };
 }
 
+/** A page may print a share as one although its table names no unit. */
+const tipsOf = (number: StoredNumber): readonly string[] => [number, { ...number, unit: 'share' }].map((one) => decode(escapeText(cut(tipText(one), 200))));
+
 /** Answers how many numbers it looked at. */
 function checkNumbers(page: Element, path: string, numbers: ReadonlyMap<string, StoredNumber>, bulk: ReadonlyMap<string, readonly StoredNumber[]>, faults: SiteFault[]): number {
   let counted = 0;
@@ -95,6 +99,8 @@ function checkNumbers(page: Element, path: string, numbers: ReadonlyMap<string, 
     const number = numbers.get(id);
     if (number !== undefined) {
       if (!isPrintOf(text, number)) fault(id, `${number.value}, as table ${number.table} has it`);
+      const tip = attributes.get('data-tip') ?? '';
+      if (!tipsOf(number).includes(tip)) fault(id, `the tip ${tipsOf(number)[0]!}`, tip);
       if (exact !== undefined && exact !== String(number.value)) fault(id, String(number.value), exact);
       if (posix.join(posix.dirname(path), target) !== cellPath(number.cell)) fault(id, `a link to ${cellPath(number.cell)}`, target);
       return;

@@ -2,10 +2,12 @@
  * The stage `cell-pages`: a page for each cell, where every number of the site leads. It says what was computed, from
  * what, by which code, where and how it can be computed again, and lists the cell's numbers, each at its anchor.
  */
-import type { CellProvenance, Run, TaskIo } from '../stages/dag/index.ts';
+import type { CellProvenance, Run, TaskCell, TaskIo } from '../stages/dag/index.ts';
 import { cut, escapeText, html, link, lit, trusted } from './html.ts';
 import type { Html } from './html.ts';
 import { writePage } from './layout.ts';
+import { constantsOf, missingFrom, seedsIn } from './cell-facts.ts';
+import type { Omitted } from './cell-facts.ts';
 import { cellPath, formatNumber, formattedText, numberId } from './num.ts';
 import type { Row } from './num.ts';
 import { failureAnchor } from './page.ts';
@@ -13,6 +15,8 @@ import { BULK, KEYS } from './tables.ts';
 import { readTables, text } from './task-tables.ts';
 import { utcMinute } from './time.ts';
 import { openWarehouse } from './warehouse.ts';
+import { rerunList } from './verdicts.ts';
+import type { Verdicts } from './verdicts.ts';
 
 const MOST_ROWS = 200, MOST_LINKS = 40;
 /** Columns too long to list; the exports have them. */
@@ -28,6 +32,9 @@ interface Context {
   readonly known: ReadonlySet<string>;
   readonly machines: ReadonlyMap<string, Row>;
   readonly sources: ReadonlyMap<string, Row>;
+  readonly verdicts: Verdicts | undefined;
+  /** Cell -> what it says that it left out. */
+  readonly omitted: ReadonlyMap<string, readonly Omitted[]>;
 }
 
 export const run: Run = async (cells, io) => {
@@ -35,7 +42,8 @@ export const run: Run = async (cells, io) => {
     const input = cell.inputs['records'];
     const items = input?.kind === 'records' ? input.items : [];
     const schema = text(await io.input(cell, 'schema'));
-    const context = await gatherContext(schema, await readTables([cell], io), items, io);
+    const verdicts = 'verdicts' in cell.inputs ? JSON.parse(text(await io.input(cell, 'verdicts'))) as Verdicts : undefined;
+    const context = { ...await gatherContext(schema, await readTables([cell], io), items, io), verdicts, omitted: await omittedIn(cell, io) };
     const accepted = new Set(JSON.parse(text(await io.input(cell, 'accepted'))) as readonly string[]);
     const tree = new Map<string, string>();
     for (const item of items) {
@@ -47,7 +55,22 @@ export const run: Run = async (cells, io) => {
   }
 };
 
-async function gatherContext(schema: string, ndjson: ReadonlyMap<string, Uint8Array>, items: readonly CellProvenance[], io: TaskIo): Promise<Context> {
+/** Most have left nothing out, in the same bytes. */
+async function omittedIn(cell: TaskCell, io: TaskIo): Promise<Context['omitted']> {
+  const input = cell.inputs['omitted'];
+  const omitted = new Map<string, readonly Omitted[]>();
+  const read = new Map<string, readonly Omitted[]>();
+  for (const item of input?.kind === 'gather' ? input.items : []) {
+    if (!('handle' in item)) continue;
+    const { handle } = item;
+    if (!read.has(handle.sha256)) read.set(handle.sha256, JSON.parse(text(await io.read(handle))) as readonly Omitted[]);
+    const list = read.get(handle.sha256)!;
+    if (list.length > 0) omitted.set(item.cell, list);
+  }
+  return omitted;
+}
+
+async function gatherContext(schema: string, ndjson: ReadonlyMap<string, Uint8Array>, items: readonly CellProvenance[], io: TaskIo): Promise<Omit<Context, 'verdicts' | 'omitted'>> {
   const warehouse = await openWarehouse({ schema, rows: ndjson, scratch: io.scratch });
   try {
     const rows = new Map<string, Map<string, Row[]>>();
@@ -80,15 +103,35 @@ function body(item: CellProvenance, context: Context, accepted: ReadonlySet<stri
 <h2>Compute it again</h2>
 <pre>npx bitwidth run ${shellWord(item.cell)}</pre>
 <p class="note">In a clone of the project after <code>npm ci</code>; what it needs is computed first. A result that is there already is kept.</p>
-${numbers(item.cell, context)}
+<h2 id="again">Computed again by</h2>${rerunList(context.verdicts, item.cell)}
+${numbers(item.cell, context)}${leftOut(item, context)}
 <h2 id="inputs">Inputs</h2>
 ${inputs(item, context)}
 <h2 id="parameters">Parameters and outputs</h2>
-<dl class="facts-list">${parameters(item)}
+<dl class="facts-list">${parameters(item)}${seedsAndEnvironment(item)}
 ${record ? html`<dt>key</dt><dd class="hash">${hash(record.key)}</dd>
 ${sorted(record.outputs).map(([name, output]) => html`<dt>output ${name}</dt><dd><span class="hash">${hash(output.sha256)}</span>, ${own(output.bytes, 'bytes')}</dd>
 `)}` : ''}</dl>
 ${code(item)}${users(item.cell, context)}${thisRun(item, context)}`;
+}
+
+/** Seeds stand among the parameters; that there is none, and what the result depends on besides them, is said here. */
+function seedsAndEnvironment(item: CellProvenance): Html {
+  const seeds = seedsIn(item.params);
+  const environment = [...Object.entries(item.record?.fields.facts ?? {}).map(([name, value]) => `${name} ${value}`), ...constantsOf(item)];
+  return html`<dt>seeds</dt><dd>${seeds.length === 0 ? 'none: no noise enters here' : seeds.map(({ name, value }, i) => html`${i > 0 ? ', ' : ''}${name} ${literal(value)}`)}</dd>
+${environment.length === 0 ? '' : html`<dt>environment</dt><dd>${environment.map((one, i) => html`${i > 0 ? ', ' : ''}${literal(one)}`)}</dd>
+`}`;
+}
+
+/** What it could not state, and what it would have read. */
+function leftOut(item: CellProvenance, context: Context): Html {
+  const own = context.omitted.get(item.cell) ?? [];
+  const missing = missingFrom(item);
+  if (own.length === 0 && missing.length === 0) return html``;
+  return html`<h2 id="left-out">Left out</h2><ul class="links">${own.map(({ quantity, reason }) => html`<li>${quantity}: ${literal(reason)}</li>
+`)}${missing.slice(0, MOST_LINKS).map((cell) => html`<li>${context.known.has(cell) ? link(cellPath(cell), cell) : cell}, which has no result</li>
+`)}</ul>${more(missing.length - MOST_LINKS, 'cells without a result')}`;
 }
 
 /** What belongs to this run and not to the result: marked, because it differs where the study is computed again. */

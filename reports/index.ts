@@ -17,6 +17,10 @@ export interface ReportOptions {
   readonly models: readonly string[];
   /** What the report says of itself as a research object; without it, it says nothing. */
   readonly about?: { readonly name: string; readonly description: string; /** SPDX. */ readonly licence: string; /** The work that it begins with. */ readonly basedOn: { readonly name: string; readonly url: string; readonly author: { readonly family: string; readonly given: string }; readonly year: number }; /** Source of the pipeline, from the root. */ readonly workflow: string; /** Stage -> what it does. */ readonly stages: { readonly [stage: string]: string } };
+  /** Files that say what others found when they computed this again, paths from the root. */
+  readonly reproductions?: readonly string[];
+  /** Outputs in which cells say what they left out: JSON, a list of { quantity, reason }. */
+  readonly omitted?: readonly OutputRef[];
   /** The published folder, from the project's root. Default 'reports/site'. */
   readonly to?: string;
 }
@@ -32,6 +36,7 @@ const cellPagesStage = stage({ name: 'cell-pages', title: 'Draw a page for each 
 const exportsStage = stage({ name: 'exports', title: 'Write the tables as Parquet and CSV', determinism: 'exact', module: 'reports/exports.ts', outputs: ['files', 'sizes'] });
 const databaseStage = stage({ name: 'database', title: 'Write the tables as DuckDB', determinism: 'exact', module: 'reports/database.ts', outputs: ['database', 'sizes'], unstableOutputs: ['database'] });
 const numbersTexStage = stage({ name: 'numbers-tex', title: 'Write the numbers as macros for TeX', determinism: 'exact', module: 'reports/numbers-tex.ts', outputs: ['tex'] });
+const ledgerStage = stage({ name: 'ledger', title: 'Hold against the records what others found', determinism: 'exact', module: 'provenance/ledger-stage.ts', outputs: ['verdicts'], where: 'in-process' });
 const recordsStage = stage({ name: 'records', title: 'Write the records of all cells as data', determinism: 'exact', module: 'reports/records-file.ts', outputs: ['records'], unstableOutputs: ['records'], where: 'in-process' });
 const crateStage = stage({ name: 'ro-crate', title: 'Describe the report as an RO-Crate', determinism: 'exact', module: 'reports/ro-crate.ts', outputs: ['crate'], unstableOutputs: ['crate'], where: 'in-process' });
 const artifactStage = stage({ name: 'artifact', title: 'Say how to evaluate and to cite the report', determinism: 'exact', module: 'reports/artifact.ts', outputs: ['artifact'], unstableOutputs: ['artifact'], where: 'in-process' });
@@ -48,6 +53,9 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
     return inputs;
   };
   const tally = cell(tallyStage, 'all', { inputs: { records: records(options.cells) } });
+  const { reproductions = [], omitted = [] } = options;
+  const ledger = reproductions.length === 0 ? [] : [cell(ledgerStage, 'all', { params: Object.fromEntries(reproductions.map((path, i) => [`entry${i}`, path])), inputs: { ...Object.fromEntries(reproductions.map((path, i) => [`entry${i}`, file(path)])), records: records(options.cells) } })];
+  const verdicts = Object.fromEntries(ledger.map((one) => ['verdicts', output(one)]));
   // A table with a row for each token is ready, and written, long before the others, and takes longer.
   const [large, others] = [true, false].map((packed) => [...options.tables.keys()].filter((table) => PACKED.has(table) === packed)) as [string[], string[]];
   const exported = [cell(exportsStage, 'tables', { inputs: of(others), work: 5 }), ...large.map((table) => cell(exportsStage, table, { inputs: of([table]), work: 70 }))];
@@ -56,12 +64,12 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
     const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : [{}];
     return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
       params: { page: page.name, ...point },
-      inputs: { ...of(page.tables), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
+      inputs: { ...of(page.tables), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
       // Those that wait for the exports keep no other waiting.
       uses: [`reports/pages/${page.name}.ts`], batch: page.sizes ? 'pages with sizes' : 'pages', work: 1.5,
     }));
   });
-  const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), records: records(options.cells) }, work: options.cells.length / 100 });
+  const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), ...verdicts, ...(omitted.length === 0 ? {} : { omitted: gather(omitted) }), records: records(options.cells) }, work: options.cells.length / 100 });
   const numbersTex = cell(numbersTexStage, 'all', { inputs: of([...options.tables.keys()].filter((table) => !BULK.has(table))), work: 3 });
   const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js'), schema } });
   const recordsFile = cell(recordsStage, 'all', { inputs: { records: records(options.cells) } });
@@ -75,7 +83,7 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   published.push(...crate.map((one) => output(one)));
   const manifest = cell(manifestStage, 'site', { inputs: { published: gather(published) } });
   return {
-    cells: [tally, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, ...artifact, ...crate, manifest],
+    cells: [tally, ...ledger, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, ...artifact, ...crate, manifest],
     exports: [{ to: options.to ?? 'reports/site', from: [...published, output(manifest)] }],
   };
 }

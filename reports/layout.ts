@@ -1,6 +1,8 @@
 /** The frame of every page: head, navigation, foot. */
 import { escapeText, html, late, link, pageState, trusted } from './html.ts';
 import type { Content, Html } from './html.ts';
+import { legend, markOf } from './verdicts.ts';
+import type { Verdicts } from './verdicts.ts';
 
 export interface PageContent {
   /** Plain text: the browser's title and, unless `heading` is given, the page's. */
@@ -40,11 +42,11 @@ function tablesNamed(markup: string): string {
 
 /**
  * A whole page as text. `path` is from the site's root; links in it are relative, so any base path and file:// work. `accepted`: cells
- * whose numbers stand under a waiver.
+ * whose numbers stand under a waiver; `verdicts`: what others found, where anybody has computed it again.
  */
-export function writePage(path: string, content: PageContent, accepted?: ReadonlySet<string>): string {
+export function writePage(path: string, content: PageContent, accepted?: ReadonlySet<string>, verdicts?: Verdicts): string {
   const root = '../'.repeat(path.split('/').length - 1);
-  const page = pageState(root, accepted);
+  const page = pageState(root, accepted, verdicts === undefined ? undefined : (cell) => markOf(verdicts, cell));
   const entry = ([to, title]: readonly [string, string]): Html =>
     html`<a href="${late((p) => escapeText(p.root + to))}"${path === to ? html` aria-current="page"` : ''}>${title}</a>
 `;
@@ -68,7 +70,7 @@ ${NAVIGATION.map(entry)}</nav>
 `}<main id="main">
 `.render(page);
   const foot = html`${page.accepted.shown ? html`<p class="note">† Computed, it or what it is computed from, before a change of the code or of an input that a person judged harmless: the page of its cell says who, when and why.</p>
-` : ''}
+` : ''}${page.marks?.shown === true ? legend() : ''}
 </main>
 ${content.alone ? '' : html`<footer class="foot"><nav aria-label="About this report">${FOOTER.map((item, i) => html`${i > 0 ? ' · ' : ''}${link(item[0], item[1])}`)}</nav>
 <p>Every number links to the cell that computed it. Exact numbers have the same bytes on every machine; measured ones name theirs.</p></footer>

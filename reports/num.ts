@@ -156,7 +156,7 @@ export function formattedText(f: Formatted): string {
  * What a number's tip says beside its id and cell, which the script reads from the link: the value to six digits, its interval, and how much it
  * rests on. Empty where the page's text says all of it.
  */
-function tipText({ value, low, high, unit, n, clusters }: Pick<Bound, 'value' | 'low' | 'high' | 'unit' | 'n' | 'clusters'>): string {
+export function tipText({ value, low, high, unit, n, clusters }: Pick<Bound, 'value' | 'low' | 'high' | 'unit' | 'n' | 'clusters'>): string {
   const scale = unit === 'share' ? 100 : 1;
   const digits = (x: number): string => minus(String(Number((x * scale).toPrecision(6))));
   const of = n === undefined || n <= 1 ? '' : `, n\u00a0=\u00a0${grouped(String(n))}${clusters === undefined ? '' : ` in ${grouped(String(clusters))} clusters`}`;
@@ -166,7 +166,7 @@ function tipText({ value, low, high, unit, n, clusters }: Pick<Bound, 'value' | 
 
 /** The anchor element around a number's text. `inner` is markup already. */
 export function numberLink(bound: Bound, inner: string): Html {
-  const tip = tipText(bound);
+  const tip = cut(tipText(bound), 200);
   return late((page) => {
     const first = !page.ids.has(bound.id);
     if (first) page.ids.add(bound.id);
@@ -174,7 +174,8 @@ export function numberLink(bound: Bound, inner: string): Html {
     const anchor = BULK.has(table) ? table : bound.id;
     const waived = page.accepted.cells.has(bound.cell);
     page.accepted.shown ||= waived;
-    return `<a class="num"${first ? ` id="${escapeText(bound.id)}"` : ''} href="${escapeText(`${page.root}${cellPath(bound.cell)}#${anchor}`)}"${tip === '' ? '' : ` data-tip="${escapeText(cut(tip, 200))}"`}>${inner}${waived ? '<sup title="stands under a waiver">†</sup>' : ''}</a>`;
+    if (page.marks !== undefined) page.marks.shown = true;
+    return `<a class="num${page.marks === undefined ? '' : ` again-${page.marks.of(bound.cell)}`}"${first ? ` id="${escapeText(bound.id)}"` : ''} href="${escapeText(`${page.root}${cellPath(bound.cell)}#${anchor}`)}"${tip === '' ? '' : ` data-tip="${escapeText(tip)}"`}>${inner}${waived ? '<sup title="stands under a waiver">†</sup>' : ''}</a>`;
   });
 }
 

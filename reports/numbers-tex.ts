@@ -20,7 +20,7 @@ export const run: Run = async (cells, io) => {
     for (const [table, bytes] of await readTables([cell], io)) {
       if (BULK.has(table)) continue;
       const rows = text(bytes).split('\n').flatMap((line) => line === '' ? [] : [JSON.parse(line) as Row]);
-      for (const number of numbersIn(table, rows)) lines.push(define(texOf(number)));
+      for (const number of numbersIn(table, rows)) lines.push(macroLine(number));
     }
     await io.commit(cell.id, { tex: { tree: new Map([['data/numbers.tex', `${HEAD}\n${lines.join('\n')}\n\\endinput\n`]]) } });
   }
@@ -72,6 +72,9 @@ function math({ value, plusMinus, range, power }: Formatted, interval: boolean):
 
 /** A unit in text: what TeX would take for its own is escaped. */
 const unitText = (unit: string): string => unit.replaceAll(/[\\{}]/g, '').replaceAll(/[#$%&_]/g, '\\$&').replaceAll('^', '\\^{}').replaceAll('~', '\\~{}');
+
+/** The line of the file that defines a number's macros. */
+export const macroLine = (number: TableNumber): string => define(texOf(number));
 
 const define = (it: TexNumber): string => `\\bwdefine{${it.id}}${MACROS.map((part) => `{${it[part]}}`).join('')}`;
 

@@ -5,6 +5,7 @@ import type { FailedCell, PageInput, StageCount } from './page.ts';
 import { pages } from './pages.ts';
 import { readTables, tablesOf, text } from './task-tables.ts';
 import { openWarehouse } from './warehouse.ts';
+import type { Verdicts } from './verdicts.ts';
 
 export const run: Run = async (cells, io) => {
   if (cells.length === 0) return;
@@ -19,6 +20,7 @@ export const run: Run = async (cells, io) => {
       if (!page) { await io.fail(cell.id, { code: 'bad-input', sentence: `there is no page "${String(cell.params['page'])}"`, hint: 'register it in reports/pages.ts' }); continue; }
       const failed = JSON.parse(text(await io.input(cell, 'failed'))) as readonly FailedCell[];
       const accepted = new Set(JSON.parse(text(await io.input(cell, 'accepted'))) as readonly string[]);
+      const verdicts = 'verdicts' in cell.inputs ? JSON.parse(text(await io.input(cell, 'verdicts'))) as Verdicts : undefined;
       const counts = page.counts ? JSON.parse(text(await io.input(cell, 'counts'))) as readonly StageCount[] : [];
       const exported = cell.inputs['sizes']?.kind === 'gather' ? cell.inputs['sizes'].items : [];
       const sizes: { [file: string]: number } = {};
@@ -31,7 +33,7 @@ export const run: Run = async (cells, io) => {
           params: cell.params, failed, counts, records, sizes,
           tableCells: new Map(tablesOf(cell).map(([table, item]) => [table, item.cell])),
           query: (sql, parameters) => warehouse.query(sql, parameters, page.tables),
-        }), accepted);
+        }), accepted, verdicts);
       } catch (error) {
         // One page that cannot be drawn takes no other with it.
         await io.fail(cell.id, { code: 'stage-threw', sentence: `page ${page.name}: ${(error as Error).message}` });

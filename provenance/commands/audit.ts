@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { DamagedObject, EXIT, count, openResults } from '../../stages/dag/index.ts';
 import { auditNumber } from '../audit-number.ts';
 import { chainLines, environmentOf, findingLines, numberLines } from '../audit-report.ts';
-import { chainOf, constantsOf, rerunsOf } from '../chain.ts';
+import { constantsOf } from '../../reports/cell-facts.ts';
+import { chainOf, rerunsOf } from '../chain.ts';
 import { elements, parseHtml, textOf } from '../html.ts';
 import { readLedger } from '../ledger.ts';
 import { targetOf } from '../target.ts';
@@ -35,7 +36,8 @@ const audit: Command = {
       const hashed = hashedOf(results, found, site === undefined ? [] : [site.hashedBytes]);
       if (values['json'] === true) print(JSON.stringify({ ...about(target, found), ...chainJson(chain, results, ledger), findings, notes: chain.notes, holds: findings.length === 0, cells: chain.cells.length, ...hashed }));
       else {
-        const options = { results, ledger, all: values['all'] === true };
+        const flags = Object.keys(values).filter((name) => !Object.hasOwn(audit.options, name) && values[name] === true).map((name) => ` --${name}`).join('');
+        const options = { results, ledger, all: values['all'] === true, flags };
         const lines = target.kind === 'number' ? numberLines(target.number, found!, options.all) : target.kind === 'cell' ? [target.cell.cell] : site!.lines;
         for (const line of [...lines, ...chainLines(chain, options), '', ...findingLines(findings)]) print(plain(line));
         const size = `${count(chain.cells.length, 'cell')}, ${count(hashed.objects, 'object')}, ${hashed.bytes.toLocaleString('en-US')} bytes hashed`;

@@ -1,6 +1,7 @@
 /** The pieces that scripts of crosscheck.ts are put together from. They use others' libraries only. */
 
 export const LOAD = `import sys
+from math import exp, sqrt
 import torch
 from safetensors.torch import load_file
 torch.set_grad_enabled(False)`;
@@ -92,8 +93,8 @@ for window in windows:
     count, largest = count + len(right), max(largest, float(kl.max()))`;
 
 export const MEASURES = `mean = {name: value / count for name, value in sums.items()}
-measures = dict(nll=mean["nll"], perplexity=float(torch.tensor(mean["nll"], dtype=torch.float64).exp()), delta_nll=mean["nll"] - mean["base"], kl_mean=mean["kl"], kl_max=largest,
-                top1_agreement=mean["same"], right_to_wrong=mean["wrong"], wrong_to_right=mean["righted"], entropy_shift=mean["entropy"], delta_p_rms=mean["change"] ** 0.5)`;
+measures = dict(nll=mean["nll"], perplexity=exp(mean["nll"]), delta_nll=mean["nll"] - mean["base"], kl_mean=mean["kl"], kl_max=largest,
+                top1_agreement=mean["same"], right_to_wrong=mean["wrong"], wrong_to_right=mean["righted"], entropy_shift=mean["entropy"], delta_p_rms=sqrt(mean["change"]))`;
 
 export const VERDICT = `allowed = ABSOLUTE + RELATIVE * abs(REPORTED)
 agrees = abs(found - REPORTED) <= allowed

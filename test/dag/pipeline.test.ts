@@ -13,6 +13,12 @@ const a = make('a');
 const b = make('b', { outputs: ['one', 'two'], unstableOutputs: ['two'] });
 const whole = (cells: readonly Cell[], more: object = {}) => pipeline({ name: 'p', root: '/project', cells, ...more });
 
+test('an unstable output reaches cells of which all outputs are unstable', () => {
+  const x = cell(b, 'x');
+  const all = make('all', { outputs: ['one'], unstableOutputs: ['one'] });
+  assert.is(whole([x, cell(all, 'y', { inputs: { i: gather([output(x, 'two')]), j: output(x, 'two') } })]).cells.length, 2);
+});
+
 /** Each with the message that it must give. */
 const WRONG: readonly (readonly [what: string, declare: () => unknown, message: string | RegExp])[] = [
   ['stage name', () => make('A b'), 'stage "A b": name must be lower-case letters, digits and "-", and begin with a letter'],

@@ -65,6 +65,15 @@ test('the site is complete', () => {
   assert.equal(brokenLinks(site), []);
 });
 
+test('the site is what it says of itself, and a number of it is followed to the files that it comes from', async () => {
+  assert.match(check(await project.run('check-site', 'reports/site')).stdout, /^everything agrees: /m);
+  const audit = check(await project.run('audit', 'kl_mean.novel-1m.nf4', '--quick')).stdout;
+  assert.match(audit, /^ {2}data\/models\/novel-1m\/model\.safetensors {2}[0-9a-f]{64}$/m);
+  assert.match(audit, /^every link holds \(9 cells, \d+ objects, [\d,]+ bytes hashed\)$/m);
+  const script = check(await project.run('crosscheck', 'kl_mean.novel-1m.nf4', '--quick')).stdout;
+  assert.match(script, /^MODEL, FORMAT, BASE = "data\/models\/novel-1m", "nf4", "fp16"$/m);
+});
+
 test('nothing on the site or in its exports names the user, the host or a path', () => {
   assert.equal(personalTraces(site, [project.root]), []);
 });

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { createHash } from 'node:crypto';
 import { report, reportBoundaries } from '../../reports/index.ts';
 import { KEYS } from '../../reports/tables.ts';
-import { provenanceCommands } from '../../provenance/index.ts';
+import { ledgerFiles, provenanceCommands } from '../../provenance/index.ts';
 import { cell, commandLine, file, gather, output, pipeline, stage } from '../../stages/dag/index.ts';
 import type { Cell, OutputRef, PipelineDeclaration } from '../../stages/dag/index.ts';
 
@@ -58,7 +58,7 @@ export class SiteProject {
   readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'bitwidth-site-')));
 
   constructor() {
-    for (const name of ['reports', 'stages', 'node_modules']) symlinkSync(join(ROOT, name), this.path(name));
+    for (const name of ['provenance', 'reports', 'stages', 'node_modules']) symlinkSync(join(ROOT, name), this.path(name));
     cpSync(join(ROOT, 'package-lock.json'), this.path('package-lock.json'));
     mkdirSync(this.path('data'));
     cpSync(join(ROOT, 'data/schema.sql'), this.path('data/schema.sql'));
@@ -82,7 +82,7 @@ export class SiteProject {
       table('sources', { rows: [{ path: 'text.txt', title: 'A <text>', origin: 'W. Shakespeare, "Hamlet", III, 1', sha256: createHash('sha256').update(TEXT).digest('hex'), bytes: TEXT.length, licence: 'public domain' }] }),
     ]);
     const study = [fetched, ...counts, ...timings, ...tables.values()];
-    const site = report({ tables: new Map<string, OutputRef>([...tables].map(([name, one]) => [name, output(one)])), cells: study.map(({ id }) => id), formats: FORMATS, models: [MODEL], to: 'site' });
+    const site = report({ tables: new Map<string, OutputRef>([...tables].map(([name, one]) => [name, output(one)])), cells: study.map(({ id }) => id), formats: FORMATS, models: [MODEL], to: 'site', reproductions: ledgerFiles(this.root) });
     return { name: 'small', cells: [...study, ...site.cells], exports: site.exports, boundaries: { ...reportBoundaries, 'stages/dag/': { constant: 'task contract 1' } } };
   }
 
