@@ -138,7 +138,7 @@ export class LogWriter {
     const { size, nlink } = await this.#handle.stat();
     if (nlink === 0) {
       await this.close();
-      throw new StoreUnwritable('ENOENT', 'the store cannot be written: its folder was removed while this run was using it', 'run again: what was in it has to be computed again', undefined);
+      throw new StoreUnwritable('ENOENT', 'its folder was removed while this run was using it', 'run again: what was in it has to be computed again', undefined);
     }
     this.#announced = true;
     this.#dirty = false;

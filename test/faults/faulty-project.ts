@@ -23,7 +23,7 @@ const PARTS = 12;
 /** Long enough that a random moment falls into every part of a run. */
 export const SLOW_MS = 15;
 
-export interface Counts { readonly ran: number; readonly cached: number; readonly failed: number; readonly skipped: number }
+export interface Counts { readonly ran: number; readonly cached: number; readonly failed: number; readonly skipped: number; readonly notStored?: object }
 export interface Event { readonly event: string; readonly cell?: string; readonly code?: string; readonly sentence?: string }
 
 export class FaultyProject extends LaunchedProject {

@@ -1,7 +1,7 @@
 /** `reproduce`: computes what is recorded once more and compares, bit for bit. */
 import { randomInt } from 'node:crypto';
 import { EXIT } from '../command.ts';
-import { announceUse, openStoreOf, readGround } from '../ground.ts';
+import { readGround } from '../ground.ts';
 import { jobsFrom, timeSpan, wholeNumber } from '../number-options.ts';
 import { preview } from '../preview.ts';
 import { sampleOf } from '../random.ts';
@@ -9,6 +9,7 @@ import { comparedOutputs, Reproduction } from '../reproduce.ts';
 import { countsOf, reproduceEvents, reproduceLines } from '../reproduce-report.ts';
 import { select } from '../selection.ts';
 import { onSignals } from '../signals.ts';
+import { openToCompute } from '../stand-in.ts';
 import type { Command } from '../command.ts';
 import type { Forecast } from '../preview.ts';
 import type { Recorded, Reproduced } from '../reproduce.ts';
@@ -37,11 +38,10 @@ const reproduce: Command = {
     const report = values['json'] === true ? reproduceEvents(print) : reproduceLines(print);
     const startedMs = performance.now();
     const { selection, first } = chosenCells(pipeline, positionals, values['first']);
-    const store = openStoreOf(pipeline);
+    const { store, remove } = await openToCompute(pipeline);
     let interrupted = false;
     let expired = false;
     try {
-      await announceUse(store);
       const ground = await readGround(pipeline, store, selection.cells);
       // Tools, too, are looked at as they are: what is used now may be out of date.
       const forecasts = preview({ cells: selection.cells, onDemand: new Set() }, ground);
@@ -77,6 +77,7 @@ const reproduce: Command = {
       return counts['not-run'] > 0 || all.length === 0 ? EXIT.failed : EXIT.done;
     } finally {
       await store.close();
+      remove();
     }
   },
 };
