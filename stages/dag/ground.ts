@@ -4,7 +4,7 @@ import { CodeIdentities } from './code-identity.ts';
 import { ConfigurationError } from './declare.ts';
 import { CodeIdentityError, StoreTooNew, StoreUnwritable } from './errors.ts';
 import { openStore } from './open-store.ts';
-import { DEFAULT_STORE } from './pipeline.ts';
+import { cellsById, DEFAULT_STORE } from './pipeline.ts';
 import type { CodeIdentity } from './code-identity.ts';
 import type { Store } from './store.ts';
 import type { Waived } from './waivers.ts';
@@ -82,7 +82,7 @@ export async function readGround(pipeline: Pipeline, store: Store, cells: readon
     throw error;
   }
   identities.save();
-  const byId = new Map(pipeline.cells.map((cell) => [cell.id, cell]));
+  const byId = cellsById(pipeline.cells);
   return {
     pipeline, store,
     cell: (id) => byId.get(id)!,
