@@ -29,10 +29,11 @@ mount -o remount,rw,size=64m,nr_inodes=10000 disk || exit 97
 cp -R disk/store after
 `;
 
+interface Sizes { readonly bytes: number; readonly files: number }
 interface Runs { readonly first: Ended; readonly look: Ended; readonly second: Ended; readonly third: Ended }
 interface Words { readonly first: string; readonly then: string; readonly firstCells?: string; readonly overSite?: string; readonly look?: readonly string[] }
 
-async function open(project: FaultyProject, trial: (random: Random, runs: (words: Words) => Promise<Runs>, sizes: { readonly bytes: number; readonly files: number }) => Promise<string>): Promise<Trials> {
+async function open(project: FaultyProject, trial: (random: Random, runs: (words: Words) => Promise<Runs>, sizes: () => Promise<Sizes>) => Promise<string>): Promise<Trials> {
   const disk = project.path('disk');
   mkdirSync(disk, { recursive: true });
   try {
@@ -40,10 +41,8 @@ async function open(project: FaultyProject, trial: (random: Random, runs: (words
   } catch {
     throw new NotPossible('no user name spaces (unshare -rm), or no right to mount in one');
   }
-  project.reset();
-  await project.finish();
-  const files = filesUnder(project.store).filter((name) => !name.startsWith('build/'));
-  const sizes = { files: files.length, bytes: files.reduce((sum, name) => sum + readFileSync(project.path('.bitwidth', name)).length, 0) };
+  let known: Promise<Sizes> | undefined;
+  const sizes = (): Promise<Sizes> => known ??= sizesOf(project);
   const runs = async ({ first, then, firstCells = '', overSite = '', look = [] }: Words): Promise<Runs> => {
     rmSync(project.path('after'), { recursive: true, force: true });
     rmSync(project.path('tmp'), { recursive: true, force: true });
@@ -66,6 +65,15 @@ async function open(project: FaultyProject, trial: (random: Random, runs: (words
   };
 }
 
+/** Of the store of a project that is complete. */
+async function sizesOf(project: FaultyProject): Promise<Sizes> {
+  await project.complete();
+  const files = filesUnder(project.store).filter((name) => !name.startsWith('build/'));
+  const sizes = { files: files.length, bytes: files.reduce((sum, name) => sum + readFileSync(project.path('.bitwidth', name)).length, 0) };
+  project.reset();
+  return sizes;
+}
+
 /** It ended in order, and every failure says that the disk is why. */
 function expectRefusal(ended: Ended, sentence: RegExp): void {
   assert.ok(ended.code === 0 || ended.code === 1, `exit code ${ended.code}: ${ended.out}${ended.err}`);
@@ -76,8 +84,8 @@ function expectRefusal(ended: Ended, sentence: RegExp): void {
 
 const FULL = /^not-available: .*(the disk is full|ENOSPC|no space left)/i;
 
-const filling = (project: FaultyProject, limit: (random: Random, sizes: { readonly bytes: number; readonly files: number }) => string): Promise<Trials> => open(project, async (random, runs, sizes) => {
-  const { first, second, third } = await runs({ first: limit(random, sizes), then: 'size=64m,nr_inodes=10000' });
+const filling = (project: FaultyProject, limit: (random: Random, sizes: Sizes) => string): Promise<Trials> => open(project, async (random, runs, sizes) => {
+  const { first, second, third } = await runs({ first: limit(random, await sizes()), then: 'size=64m,nr_inodes=10000' });
   expectRefusal(first, FULL);
   for (const ended of [second, third]) assert.is(ended.code, 0, ended.out + ended.err);
   assert.is(countsOf(third).ran, 0);

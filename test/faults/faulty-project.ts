@@ -85,9 +85,11 @@ export class FaultyProject extends LaunchedProject {
     for (const name of ['site', 'workers.log', 'crashed-once']) rmSync(this.path(name), { recursive: true, force: true });
   }
 
-  /** Keeps the store as it is, for `restore`. */
-  snapshot(): void {
-    rmSync(this.path('snapshot'), { recursive: true, force: true });
+  /** As new, and complete; the first time its store is kept, for the next times and for `restore`. */
+  async complete(): Promise<void> {
+    this.reset();
+    if (existsSync(this.path('snapshot'))) return this.restore();
+    await this.finish();
     cpSync(this.store, this.path('snapshot'), { recursive: true, filter: (path) => path !== join(this.store, 'build') });
   }
 
