@@ -3,7 +3,7 @@
  * to one, hundreds of times, and looks after each whether everything that is promised holds. Every number comes from the seed; a
  * trial that went wrong is named with what repeats it (moments of a kill are those of the machine, so they come out alike, not equal).
  */
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { notRun } from '../not-run.ts';
 import { faults } from './faults.ts';
@@ -33,7 +33,7 @@ const { only, seed: seedText, trial, short, write } = options();
 const seed = seedText === undefined ? Math.floor(Math.random() * 1e9) : whole('seed', seedText);
 const chosen = faults.filter(({ name, short: times }) => name.includes(only) && (!short || times > 0));
 if (chosen.length === 0) fail(`no fault is named like "${only}"; there are ${faults.map(({ name }) => name).join(', ')}`);
-if (write !== undefined && (only !== '' || trial !== undefined || short)) fail('--write is for the whole suite in its long form');
+if (write !== undefined && (trial !== undefined || short)) fail('--write is for the long form');
 
 console.log(`seed ${seed}`);
 const inOrder = await tryAll(chosen, short ? 'short' : 'long', seed, ({ fault, times, happened, broken, notRun: reason }, durationMs) => {
@@ -42,6 +42,6 @@ const inOrder = await tryAll(chosen, short ? 'short' : 'long', seed, ({ fault, t
   for (const { trial: number, message } of broken) console.log(`BROKEN: npm run test:faults -- --only ${fault.name} --seed ${seed} --trial ${number}\n${message}`);
 }, trial === undefined ? undefined : whole('trial', trial));
 const broken = inOrder.reduce((sum, result) => sum + result.broken.length, 0);
-if (write !== undefined && broken === 0) writeFileSync(write, tableOf(inOrder, seed));
+if (write !== undefined && broken === 0) writeFileSync(write, tableOf(inOrder, seed, faults, existsSync(write) ? readFileSync(write, 'utf8') : ''));
 console.log(`${inOrder.reduce((sum, { times }) => sum + times, 0)} trials, ${broken} broken promises`);
 process.exit(broken === 0 ? 0 : 1);
