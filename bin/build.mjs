@@ -3,13 +3,14 @@
  * Which one is current is found by the sources' stat alone; esbuild is loaded only when there is none.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { isBuiltin } from 'node:module';
 import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 
 /** Folders whose every module may be named by a stage; pipeline.ts itself stands beside them. */
 const SOURCE_FOLDERS = ['kernels', 'provenance', 'reports', 'stages'];
 /** Counts into the hash: raised when the way a build is made changes. */
-const BUILD_FORMAT = 1;
+const BUILD_FORMAT = 2;
 /** A file changed more recently than this may change again within one tick of its time stamp: its stat proves nothing yet. */
 const UNSETTLED_MS = 2000;
 
@@ -91,15 +92,15 @@ async function build(root, sources, builds) {
     const before = contentHash(root, sources);
     const { metafile } = await esbuild.build({
       absWorkingDir: root, entryPoints: ['pipeline.ts', ...sources.filter((path) => isEntry(root, path))], outbase: root, outdir: unfinished,
-      bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external', chunkNames: 'chunks/[name]-[hash]',
+      bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20', chunkNames: 'chunks/[name]-[hash]',
       sourcemap: 'linked', sourcesContent: false, charset: 'utf8', legalComments: 'none', logLevel: 'silent', metafile: true,
-      define: { 'import.meta.url': '__sourceUrl' }, plugins: [sourceUrl(root)],
+      define: { 'import.meta.url': '__sourceUrl' }, plugins: [sourceUrl(root), packages()],
     });
     // Somebody is editing: what was bundled is neither the old nor the new state.
     if (contentHash(root, sources) !== before) return await build(root, sourceFiles(root), builds);
     for (const path of Object.keys(metafile.outputs)) sync(join(root, path));
     const known = new Set(sources);
-    const outside = Object.keys(metafile.inputs).filter((path) => !known.has(path) && !path.startsWith('..')).sort();
+    const outside = Object.keys(metafile.inputs).filter((path) => !known.has(path) && !path.startsWith('..') && !path.includes('node_modules/') && !path.startsWith('builtin:')).sort();
     const name = contentHash(root, [...sources, ...outside]);
     try {
       renameSync(unfinished, join(builds, name));
@@ -138,6 +139,25 @@ function sourceUrl(root) {
         const declaration = `const __sourceUrl = (({ url }) => url.slice(0, url.lastIndexOf('/.bitwidth/build/') + 1) + ${JSON.stringify(encodeURI(path))})(import.meta);`;
         return { contents: `${declaration}${contents}`, loader: 'ts' };
       });
+    },
+  };
+}
+
+/** Packages of a hundred small modules, which Node takes longer to find than to run: they are bundled, as the lock file has them. */
+const BUNDLED = new Set(['execa']);
+
+/** All other packages are left to Node. */
+function packages() {
+  return {
+    name: 'packages',
+    setup(build) {
+      build.onResolve({ filter: /^[^./#]/ }, ({ path, importer, kind }) => {
+        if (kind === 'entry-point') return undefined;
+        if (isBuiltin(path)) return kind === 'require-call' ? { path, namespace: 'builtin' } : { path, external: true };
+        return BUNDLED.has(path) || importer.includes(`${sep}node_modules${sep}`) ? undefined : { path, external: true };
+      });
+      // There is no require() in a module.
+      build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({ contents: `export * from ${JSON.stringify(path)};` }));
     },
   };
 }

@@ -2,9 +2,11 @@
 import { resolve } from './cited.ts';
 import { ConfigurationError } from './declare.ts';
 import { keptAs, keptRuns } from './kept.ts';
+import { findLeftovers } from './leftovers.ts';
 import { preview } from './preview.ts';
 import { readGround } from './ground.ts';
 import { select } from './selection.ts';
+import type { Leftovers } from './leftovers.ts';
 import type { Garbage, Store } from './store.ts';
 import type { CellRecord, Pipeline, Sha256 } from './types.ts';
 
@@ -14,6 +16,7 @@ export interface StageGarbage { readonly stage: string; results: number; bytes: 
 export interface CollectPlan {
   readonly keep: ReadonlySet<Sha256>;
   readonly garbage: Garbage;
+  readonly leftovers: Leftovers;
   readonly stages: readonly StageGarbage[];
   /** Objects that no record cites. */
   readonly uncited: { readonly objects: number; readonly bytes: number };
@@ -32,10 +35,13 @@ export async function collectPlan(pipeline: Pipeline, store: Store, forget: bool
     for (const record of records) wanted.add(record);
   }
   const keptNames: string[] = [];
+  /** What these wrote may still be looked at: the last one, and those of which something counts. */
+  const runs = new Set([store.runs().at(-1)?.run, ...pipeline.cells.map(({ id }) => store.newestOfCell(id)?.run)]);
   for (const { name } of keptRuns(store.folder)) {
     const citations = keptAs(store.folder, name);
     if (citations === undefined) throw new ConfigurationError(`gc: what is kept as ${name} cannot be read`);
     keptNames.push(name);
+    runs.add(citations.run);
     for (const records of resolve(citations, store).records.values()) for (const record of records) wanted.add(record);
   }
   const exact = new Set(pipeline.cells.filter(({ stage }) => stage.determinism === 'exact').map(({ stage }) => stage.name));
@@ -50,7 +56,13 @@ export async function collectPlan(pipeline: Pipeline, store: Store, forget: bool
   const keep = new Set<Sha256>();
   for (const record of wanted) for (const { sha256 } of store.citedBy(record)) keep.add(sha256);
   const garbage = await store.garbage(keep);
-  return { keep, garbage, ...costs(store, garbage), irreplaceable, keptNames };
+  let whole = true;
+  for (const record of wanted) {
+    runs.add(record.run);
+    whole &&= store.missingOutputs(record).length === 0;
+  }
+  const leftovers = findLeftovers(store.folder, (run) => runs.has(run), whole);
+  return { keep, garbage, leftovers, ...costs(store, garbage), irreplaceable, keptNames };
 }
 
 /** The garbage by stage; an object that several results share is the first one's. */

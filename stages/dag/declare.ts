@@ -42,6 +42,7 @@ export function stage(declaration: Stage): Stage {
     if (amount !== undefined && !(Number.isSafeInteger(amount) && amount >= least)) wrong(`resources.${name}`, `is ${amount}; it must be a whole number from ${least}`);
   }
   for (const name of Object.keys(declaration.resources ?? {})) if (!['cpus', 'memoryBytes', 'gpus'].includes(name)) wrong('resources', `has "${name}"; allowed are cpus, memoryBytes, gpus`);
+  if (declaration.agreement !== undefined && declaration.determinism === 'exact') wrong('agreement', 'is for results that are not exact; exact ones are equal or differ');
   if (declaration.timeoutMs !== undefined && !(declaration.timeoutMs > 0)) wrong('timeoutMs', 'must be more than 0');
   if (declaration.retries !== undefined && !(Number.isInteger(declaration.retries) && declaration.retries >= 0)) wrong('retries', 'must be 0 or more');
   return declaration;

@@ -159,7 +159,7 @@ export async function wrapErrors<T>(write: () => Promise<T>): Promise<T> {
   }
 }
 
-const REFUSALS: { readonly [code: string]: readonly [what: string, hint: string] } = {
+const REFUSALS: { readonly [code: string]: readonly [reason: string, hint: string] } = {
   ENOSPC: ['the disk is full', 'free some space and run again: what was committed is kept'],
   EDQUOT: ['the disk quota is used up', 'free some space and run again: what was committed is kept'],
   EROFS: ['the file system is read-only', 'choose a store folder that can be written, or mount it for writing'],
@@ -172,6 +172,6 @@ const REFUSALS: { readonly [code: string]: readonly [what: string, hint: string]
 function asUnwritable(error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (error instanceof StoreUnwritable || typeof code !== 'string' || (error as NodeJS.ErrnoException).syscall === undefined) return error;
-  const [what, hint] = REFUSALS[code] ?? [`the disk refused to write (${code})`, 'look at what is in the way in the store folder, or choose another'];
-  return new StoreUnwritable(code, `the store cannot be written: ${what}`, hint, error);
+  const [reason, hint] = REFUSALS[code] ?? [`the disk refused to write (${code})`, 'look at what is in the way in the store folder, or choose another'];
+  return new StoreUnwritable(code, reason, hint, error);
 }

@@ -19,11 +19,14 @@ export class StoreUnwritable extends Error {
   override readonly name = 'StoreUnwritable';
   /** 'EROFS', 'ENOSPC', ... */
   readonly code: string;
+  /** 'the file system is read-only'. */
+  readonly reason: string;
   /** What to do about it. */
   readonly hint: string;
-  constructor(code: string, sentence: string, hint: string, cause: unknown) {
-    super(sentence, { cause });
+  constructor(code: string, reason: string, hint: string, cause: unknown) {
+    super(`the store cannot be written: ${reason}`, { cause });
     this.code = code;
+    this.reason = reason;
     this.hint = hint;
   }
 }

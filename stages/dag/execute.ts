@@ -6,10 +6,11 @@ import { randomInt } from 'node:crypto';
 import { noteCitations } from './cited.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { exportFolder } from './export-folder.ts';
-import { announceUse, openStoreOf, readGround } from './ground.ts';
+import { readGround } from './ground.ts';
 import { notify } from './notify.ts';
 import { Pass } from './schedule.ts';
 import { onSignals } from './signals.ts';
+import { openToCompute } from './stand-in.ts';
 import { timestamp } from './timestamp.ts';
 import { count } from './words.ts';
 import type { Outcome } from './decide.ts';
@@ -17,6 +18,7 @@ import type { Progress } from './progress.ts';
 import type { CellStatus } from './progress.ts';
 import type { Resources } from './resources.ts';
 import type { Selection } from './selection.ts';
+import type { NotStored, OpenedToCompute } from './stand-in.ts';
 import type { Store } from './store.ts';
 import type { Cell, FolderExport, Pipeline, Sha256 } from './types.ts';
 
@@ -43,15 +45,22 @@ const MAX_HEALINGS = 3;
 /** Runs what is selected. Throws ConfigurationError, or what is a fault of ours; in each case nothing is left running. */
 export async function execute(pipeline: Pipeline, options: RunOptions, progress: Progress): Promise<RunResult> {
   const startedMs = performance.now();
-  const store = openStoreOf(pipeline);
-  const run = new Run(pipeline, store, options, progress);
-  const ignoreSignals = onSignals(() => run.interrupt());
+  let run: Run | undefined;
+  let early = 0;
+  const ignoreSignals = onSignals(() => {
+    if (run === undefined) early++;
+    else run.interrupt();
+  });
+  let opened: OpenedToCompute | undefined;
   try {
-    await announceUse(store);
+    opened = await openToCompute(pipeline);
+    run = new Run(pipeline, opened, options, progress);
+    for (; early > 0; early--) run.interrupt();
     await run.untilSettled();
   } finally {
     ignoreSignals();
-    await run.close();
+    await run?.close();
+    opened?.remove();
   }
   return await run.report(performance.now() - startedMs);
 }
@@ -59,6 +68,7 @@ export async function execute(pipeline: Pipeline, options: RunOptions, progress:
 class Run {
   readonly #pipeline: Pipeline;
   readonly #store: Store;
+  readonly #notStored: NotStored | undefined;
   readonly #options: RunOptions;
   readonly #progress: Progress;
   readonly #ranHere = new Set<string>();
@@ -71,18 +81,27 @@ class Run {
   #pass: Pass | undefined;
   #interrupts = 0;
   #incomplete = false;
+  #saidNotStored = false;
   readonly #startedAt = timestamp();
   /** Folders that were written in full. */
   readonly #exported: FolderExport[] = [];
 
-  constructor(pipeline: Pipeline, store: Store, options: RunOptions, progress: Progress) {
+  constructor(pipeline: Pipeline, { store, notStored }: OpenedToCompute, options: RunOptions, progress: Progress) {
     this.#pipeline = pipeline;
     this.#store = store;
+    this.#notStored = notStored;
     this.#options = options;
-    this.#progress = { ...progress, cell: (cell, outcome, status) => {
-      this.#status.set(cell.id, status);
-      progress.cell(cell, outcome, status);
-    } };
+    this.#progress = {
+      ...progress,
+      cell: (cell, outcome, status) => {
+        this.#status.set(cell.id, status);
+        progress.cell(cell, outcome, status);
+      },
+      taskStarted: (task) => {
+        this.#sayNotStored();
+        progress.taskStarted(task);
+      },
+    };
     const { targets, resources: { jobs }, force, measure, retryFailed } = options;
     const damage = store.untoldDamage().length;
     if (damage > 0) progress.warn(`${count(damage, 'line')} of the log cannot be trusted and ${damage === 1 ? 'is' : 'are'} ignored: what stood there counts as never computed`);
@@ -139,12 +158,20 @@ class Run {
     const counts = this.#counts();
     const failed = counts.failed > 0 || this.#incomplete;
     const complete = !interrupted && this.#exportsSelected().length > 0;
-    const end = { counts, durationMs, failed, interrupted, failures, closing: complete ? this.#pipeline.closing ?? [] : [] };
+    const end = { counts, durationMs, failed, interrupted, failures, closing: complete ? this.#pipeline.closing ?? [] : [], ...(this.#notStored === undefined ? {} : { notStored: this.#notStored }) };
     const { notify: program } = this.#options;
     const wrong = program === undefined ? undefined : await notify(program, this.#pipeline.name, end);
     if (wrong !== undefined) this.#progress.warn(wrong);
     this.#progress.done(end);
     return { failed, interrupted };
+  }
+
+  /** Before the first task: whoever would rather make room for days of work is told while there is time. */
+  #sayNotStored(): void {
+    if (this.#notStored === undefined || this.#saidNotStored) return;
+    this.#saidNotStored = true;
+    const { store, reason } = this.#notStored;
+    this.#progress.warn(`${store} cannot be written (${reason}): what is computed is used in this run and not stored`);
   }
 
   async #onePass(): Promise<{ readonly sha256: Sha256; readonly what: string } | undefined> {

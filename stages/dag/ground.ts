@@ -4,7 +4,7 @@ import { CodeIdentities } from './code-identity.ts';
 import { ConfigurationError } from './declare.ts';
 import { CodeIdentityError, StoreTooNew, StoreUnwritable } from './errors.ts';
 import { openStore } from './open-store.ts';
-import { DEFAULT_STORE } from './pipeline.ts';
+import { cellsById, DEFAULT_STORE } from './pipeline.ts';
 import type { CodeIdentity } from './code-identity.ts';
 import type { Store } from './store.ts';
 import type { Waived } from './waivers.ts';
@@ -29,22 +29,34 @@ export function storeFolder({ root, store = DEFAULT_STORE }: Pipeline): string {
 
 /** Opens the pipeline's store; what it revoked does not count there. Throws ConfigurationError when it was written by a newer version. */
 export function openStoreOf(pipeline: Pipeline): Store {
+  return openStoreIn(storeFolder(pipeline), pipeline);
+}
+
+/** Opens the store in this folder as the pipeline's. Throws ConfigurationError. */
+export function openStoreIn(folder: string, { store = DEFAULT_STORE, revoked }: Pipeline): Store {
   try {
-    return openStore({ folder: storeFolder(pipeline), ...(pipeline.revoked === undefined ? {} : { revoked: pipeline.revoked }) });
+    return openStore({ folder, ...(revoked === undefined ? {} : { revoked }) });
   } catch (error) {
     if (error instanceof StoreTooNew) throw new ConfigurationError(error.message);
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (syscall !== undefined) throw new ConfigurationError(`the store ${store} cannot be read (${code}); give yourself access to it, or choose another store folder`);
     throw error;
   }
 }
 
-/** Keeps `gc` from removing what this process is about to use. From a store that cannot be written nothing is removed either. */
-export async function announceUse(store: Store): Promise<void> {
+/**
+ * Keeps `gc` from removing what this process is about to use. From a store that cannot be written nothing is removed either: then it
+ * answers why it cannot.
+ */
+export async function announceUse(store: Store): Promise<StoreUnwritable | undefined> {
   try {
     await store.leases.announce();
     // What was moved or removed since the store was opened.
     store.refresh();
+    return undefined;
   } catch (error) {
-    if (!(error instanceof StoreUnwritable)) throw error;
+    if (error instanceof StoreUnwritable) return error;
+    throw error;
   }
 }
 
@@ -70,7 +82,7 @@ export async function readGround(pipeline: Pipeline, store: Store, cells: readon
     throw error;
   }
   identities.save();
-  const byId = new Map(pipeline.cells.map((cell) => [cell.id, cell]));
+  const byId = cellsById(pipeline.cells);
   return {
     pipeline, store,
     cell: (id) => byId.get(id)!,

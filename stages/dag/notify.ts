@@ -35,17 +35,17 @@ function isProgram(path: string): boolean {
 }
 
 /** 'bitwidth: 12 cells computed, 1 failed, in 3.2 s'. */
-export function sentenceOf(pipeline: string, { counts, durationMs, interrupted }: RunEnd): string {
+export function sentenceOf(pipeline: string, { counts, durationMs, interrupted, notStored }: RunEnd): string {
   const { ran, failed, skipped } = counts;
-  const parts = [`${count(ran, 'cell')} computed`, ...(failed > 0 ? [`${failed} failed`] : []), ...(skipped > 0 ? [`${skipped} ${interrupted ? 'left' : 'skipped'}`] : [])];
+  const parts = [`${count(ran, 'cell')} computed${notStored === undefined || ran === 0 ? '' : ' and not stored'}`, ...(failed > 0 ? [`${failed} failed`] : []), ...(skipped > 0 ? [`${skipped} ${interrupted ? 'left' : 'skipped'}`] : [])];
   return `${pipeline}: ${interrupted ? 'interrupted, ' : ''}${parts.join(', ')}, in ${duration(durationMs)}`;
 }
 
 /** Starts the program and waits for it; answers in words what went wrong. */
 export function notify(program: string, pipeline: string, end: RunEnd): Promise<string | undefined> {
-  const { counts, durationMs, interrupted, failures } = end;
+  const { counts, durationMs, interrupted, failures, notStored } = end;
   const told = {
-    pipeline, status: interrupted ? 'interrupted' : end.failed ? 'failed' : 'done', ...counts, durationMs: Math.round(durationMs),
+    pipeline, status: interrupted ? 'interrupted' : end.failed ? 'failed' : 'done', ...counts, durationMs: Math.round(durationMs), ...(notStored === undefined ? {} : { notStored }),
     failures: failures.slice(0, MAX_FAILURES).map(({ cell, outcome: { failure } }) => ({ cell, ...failure })),
   };
   return new Promise((resolve) => {

@@ -4,6 +4,7 @@ import { open, readdir } from 'node:fs/promises';
 import { fileSize } from './disk.ts';
 import { DamagedObject } from './errors.ts';
 import { isSha256, sha256 } from './sha256.ts';
+import type { PackLine } from './records.ts';
 import type { InputHandle, Sha256 } from './types.ts';
 
 /** Reads and hashes an object (or a project's file). Throws DamagedObject when it is missing, short, or other bytes. */
@@ -68,6 +69,9 @@ function unreadable(handle: InputHandle, error: unknown): unknown {
   return new DamagedObject(handle.sha256, code === 'ENOENT' ? 'its file is missing' : `its file cannot be read (${code})`);
 }
 
+/** So many objects are looked for in the lines of packs before all of them are read. */
+const MAX_SEARCHES = 16;
+
 interface Pack {
   readonly name: Sha256;
   readonly path: string;
@@ -81,6 +85,9 @@ interface PackPlace { readonly pack: Pack; readonly offset: number; readonly byt
 export class ObjectPlaces {
   readonly #folder: string;
   readonly #places = new Map<Sha256, PackPlace>();
+  /** Lines of packs that nobody has needed: most commands ask for few objects. */
+  #unread: PackLine[] = [];
+  #searches = 0;
   readonly #condemned = new Set<string>();
   /** Path -> size; -1 for a file that is not there. */
   readonly #sizes = new Map<string, number>();
@@ -91,10 +98,34 @@ export class ObjectPlaces {
     this.#folder = folder;
   }
 
-  /** The log says that a pack of this size holds these objects: [sha256, offset, bytes]. */
-  addPack(name: Sha256, packBytes: number, objects: readonly (readonly [Sha256, number, number])[]): void {
-    const pack: Pack = { name, path: this.packPath(name), bytes: packBytes };
-    for (const [sha, offset, bytes] of objects) this.#places.set(sha, { pack, offset, bytes, other: this.#places.get(sha) });
+  /** The log says that a pack holds some objects. */
+  addPack(line: PackLine): void {
+    this.#unread.push(line);
+  }
+
+  readAll(): void {
+    const unread = this.#unread;
+    this.#unread = [];
+    for (const line of unread) this.#read(line);
+  }
+
+  /** Reads what may name this object: the first few questions are answered by looking through the lines. */
+  #readFor(sha: Sha256): void {
+    if (this.#unread.length === 0) return;
+    if (this.#searches++ >= MAX_SEARCHES) return this.readAll();
+    const unread = this.#unread;
+    this.#unread = [];
+    for (const line of unread) {
+      if (line.mayHold(sha)) this.#read(line);
+      else this.#unread.push(line);
+    }
+  }
+
+  #read(line: PackLine): void {
+    const body = line.read();
+    if (body === undefined) return;
+    const pack: Pack = { name: body.pack, path: this.packPath(body.pack), bytes: body.bytes };
+    for (const [sha, offset, bytes] of body.objects) this.#places.set(sha, { pack, offset, bytes, other: this.#places.get(sha) });
   }
 
   /** The bytes at this place are not the object's. Another place still counts. */
@@ -104,6 +135,7 @@ export class ObjectPlaces {
 
   /** Where the object lies now; undefined if nowhere. `bytes` is what the citing record says. */
   find(sha: Sha256, bytes: number): InputHandle | undefined {
+    this.#readFor(sha);
     for (let place = this.#places.get(sha); place !== undefined; place = place.other) {
       // A pack of another size was cut or overwritten: none of its offsets can be believed.
       if (place.bytes === bytes && !this.#isCondemned(sha, place) && this.sizeOf(place.pack.path) === place.pack.bytes) {
@@ -119,6 +151,7 @@ export class ObjectPlaces {
   /** All that the log says to lie in packs, pack by pack, but for the places that were condemned. */
   packs(): ReadonlyMap<Sha256, { readonly bytes: number; readonly objects: readonly { readonly sha256: Sha256; readonly offset: number; readonly bytes: number }[] }> {
     const packs = new Map<Sha256, { readonly bytes: number; readonly objects: { readonly sha256: Sha256; readonly offset: number; readonly bytes: number }[] }>();
+    this.readAll();
     for (const [sha256, first] of this.#places) {
       for (let place: PackPlace | undefined = first; place !== undefined; place = place.other) {
         const { pack, offset, bytes } = place;
@@ -141,6 +174,7 @@ export class ObjectPlaces {
 
   /** The pack that a handle points into; undefined for a loose object. */
   packOf(handle: InputHandle): Sha256 | undefined {
+    this.#readFor(handle.sha256);
     for (let place = this.#places.get(handle.sha256); place !== undefined; place = place.other) {
       if (place.pack.path === handle.path && place.offset === handle.offset) return place.pack.name;
     }

@@ -156,7 +156,7 @@ class DiskStore implements Store {
   }
 
   damagedLines(): readonly DamagedLine[] {
-    return [...this.#reader.damaged, ...this.#index.notUnderstood(), ...this.#reader.torn()];
+    return [...this.#reader.damaged(), ...this.#index.notUnderstood(), ...this.#reader.torn()];
   }
 
   untoldDamage(): readonly DamagedLine[] {

@@ -1,17 +1,16 @@
 /** Past runs, for people: in five lines what happened lately, and how it ended. */
 import { failureLines } from './failure-lines.ts';
 import { isOfCells } from './kept.ts';
+import { endings } from './run-ending.ts';
 import { count, duration, grouped, timeText } from './words.ts';
+import type { Ending } from './run-ending.ts';
 import type { LeaseHolder, RunSummary, Store } from './store.ts';
 import type { CellRecord } from './types.ts';
 
 /** Of a run's stages so many are named. */
 const STAGES_TOLD = 4;
 
-/** How a run ended. */
-type Ending = 'done' | 'interrupted' | 'going on' | 'cut short';
-
-/** What a run did, from its summary, or, where it was cut short, from its records. */
+/** What a run did, from its summary, or, where it was cut off, from its records. */
 interface Past {
   readonly summary: RunSummary;
   readonly ending: Ending;
@@ -30,38 +29,31 @@ export function recentLines(store: Store, holders: readonly LeaseHolder[]): read
   const runs = store.runs().filter(isOfCells);
   const last = runs.at(-1);
   if (last === undefined) return [];
-  const going = goingOn(runs, holders);
+  const endingOf = endings(runs, holders);
   const ofRun = new Map<string, CellRecord[]>();
   for (const record of store.records()) {
     const list = ofRun.get(record.run);
     if (list === undefined) ofRun.set(record.run, [record]);
     else list.push(record);
   }
-  const past = (summary: RunSummary): Past => pastOf(summary, ofRun.get(summary.run) ?? [], going.has(summary.run));
+  const past = (summary: RunSummary): Past => pastOf(summary, ofRun.get(summary.run) ?? [], endingOf(summary));
   const newest = past(last);
   const lines = [`Last run: ${runText(newest)}`, ...stagesText(newest), ...failuresText(newest)];
   const before = runs.at(-2);
   if (before !== undefined) lines.push(`Before that: ${runText(past(before))}`);
   const earlier = runs.slice(0, -2).map(past);
   if (earlier.length > 0) {
-    const short = earlier.filter(({ ending }) => ending === 'cut short' || ending === 'interrupted').length;
-    lines.push(`${count(earlier.length, 'earlier run')} since ${timeText(earlier[0]!.summary.startedAt)}: ${count(earlier.reduce((sum, { ran }) => sum + ran, 0), 'cell')} computed${short > 0 ? `, ${grouped(short)} interrupted or cut short` : ''}`);
+    const short = earlier.filter(({ ending }) => ending === 'cut off' || ending === 'interrupted').length;
+    lines.push(`${count(earlier.length, 'earlier run')} since ${timeText(earlier[0]!.summary.startedAt)}: ${count(earlier.reduce((sum, { ran }) => sum + ran, 0), 'cell')} computed${short > 0 ? `, ${grouped(short)} interrupted or cut off` : ''}`);
   }
   return lines;
 }
 
-/** Runs without an end whose process lives: of each live process the newest run of its machine that began before it took its first lease. */
-function goingOn(runs: readonly RunSummary[], holders: readonly LeaseHolder[]): ReadonlySet<string> {
-  return new Set(holders.flatMap(({ machine, startedAt }) =>
-    runs.findLast((run) => run.counts === undefined && run.machine === machine && run.startedAt <= startedAt)?.run ?? []));
-}
-
-function pastOf(summary: RunSummary, records: readonly CellRecord[], isGoingOn: boolean): Past {
+function pastOf(summary: RunSummary, records: readonly CellRecord[], ending: Ending): Past {
   const { counts, startedAt } = summary;
   const endedAt = summary.endedAt ?? records.at(-1)?.finishedAt ?? startedAt;
   return {
-    summary, records,
-    ending: counts === undefined ? isGoingOn ? 'going on' : 'cut short' : counts.interrupted === true ? 'interrupted' : 'done',
+    summary, records, ending,
     ran: counts?.ran ?? records.filter(({ status }) => status === 'done').length,
     failed: counts?.failed ?? records.filter(({ status }) => status === 'failed').length,
     left: counts?.skipped ?? 0,
@@ -70,7 +62,7 @@ function pastOf(summary: RunSummary, records: readonly CellRecord[], isGoingOn: 
 }
 
 const ENDINGS: { readonly [ending in Ending]: string } = {
-  done: '', interrupted: ', interrupted', 'going on': ', still going on', 'cut short': ', cut short (its process was killed, or the machine went down)',
+  ended: '', interrupted: ', interrupted', running: ', still running', 'cut off': ', cut off (its process was killed, or the machine went down)',
 };
 
 function runText({ summary: { run, startedAt, about }, ending, ran, failed, left, ms }: Past): string {

@@ -23,7 +23,11 @@ export function pipeline(declaration: PipelineDeclaration): Pipeline {
 
   const byId = new Map<string, Cell>();
   const stages = new Map<string, Stage>();
+  let ordered = true;
+  const isKnown = (id: string): void => { ordered &&= byId.has(id); };
   for (const cell of cells) {
+    for (const name in cell.inputs) forEachCellOf(cell.inputs[name]!, isKnown);
+    for (const name in cell.tools) isKnown(cell.tools[name]!.cell);
     if (byId.has(cell.id)) throw new ConfigurationError(`cell "${cell.id}": declared twice; ids must be unique`);
     byId.set(cell.id, cell);
     const known = stages.get(cell.stage.name);
@@ -78,12 +82,27 @@ export function pipeline(declaration: PipelineDeclaration): Pipeline {
     // Without a value it would mean every record there is.
     if (Object.keys(computedBy).length === 0) throw new ConfigurationError(`pipeline "${name}": a revocation (${reason}) names nothing that computed; give at least one value of computedBy`);
   }
+  if (ordered) inOrder.add(cells);
   topological(cells);
+  ids.set(cells, byId);
   return { ...declaration, boundaries, exports };
+}
+
+/** Of declared pipelines: ten thousand cells are not put into a map, or in order, twice. */
+const ids = new WeakMap<readonly Cell[], ReadonlyMap<string, Cell>>();
+/** Each of these comes after all that it reads and uses. */
+const inOrder = new WeakSet<readonly Cell[]>();
+
+/** Cells by their id. */
+export function cellsById(cells: readonly Cell[]): ReadonlyMap<string, Cell> {
+  let byId = ids.get(cells);
+  if (byId === undefined) ids.set(cells, byId = new Map(cells.map((cell) => [cell.id, cell])));
+  return byId;
 }
 
 /** Cells in an order in which each comes after all that it reads and uses. Throws ConfigurationError that spells out a cycle. */
 export function topological(cells: readonly Cell[]): readonly Cell[] {
+  if (inOrder.has(cells)) return cells;
   const places = new Map<string, number>();
   for (let i = 0; i < cells.length; i++) places.set(cells[i]!.id, i);
   // By place, and a reference named twice counted twice: a sweep of ten thousand cells is put in order at every start.
@@ -129,7 +148,7 @@ export function toolCellsOf({ tools }: Cell): ReadonlySet<string> {
  */
 export function helpersOf({ cells, exports }: Pick<Pipeline, 'cells' | 'exports'>): ReadonlySet<string> {
   if (cells.every(({ tools }) => tools === undefined)) return NONE;
-  const byId = new Map(cells.map((cell) => [cell.id, cell]));
+  const byId = cellsById(cells);
   const used = new Set(cells.flatMap((cell) => [...toolCellsOf(cell)]));
   const read = new Set(cells.flatMap((cell) => [...producersOf(cell)]));
   const ends = cells.filter(({ id }) => !used.has(id) && !read.has(id)).map(({ id }) => id);

@@ -6,6 +6,7 @@ import { reasonText } from './reasons.ts';
 import type { Outcome } from './decide.ts';
 import type { ExportResult } from './export-folder.ts';
 import type { ReadyTask } from './queue.ts';
+import type { NotStored } from './stand-in.ts';
 import type { RunCounts } from './store.ts';
 import type { Cell } from './types.ts';
 
@@ -40,6 +41,8 @@ export interface RunEnd {
   readonly failures: readonly { readonly cell: string; readonly outcome: Outcome & { kind: 'failed' } }[];
   /** Sentences for the end. */
   readonly closing: readonly string[];
+  /** The store that could not be written, and why: what was computed is not on record. */
+  readonly notStored?: NotStored;
 }
 
 /** Events as NDJSON: { event, ... }. Cells that were there already have none; the counts of `done` include them. */
@@ -60,6 +63,6 @@ export function jsonProgress(write: (line: string) => void): Progress {
     },
     warn: (sentence) => event('warning', { sentence }),
     exported: ({ to, files, written, removed }) => event('exported', { to, files, written, removed }),
-    done: ({ counts, durationMs, interrupted }) => event('done', { ...counts, ...(interrupted ? { interrupted } : {}), durationMs: Math.round(durationMs) }),
+    done: ({ counts, durationMs, interrupted, notStored }) => event('done', { ...counts, ...(interrupted ? { interrupted } : {}), ...(notStored === undefined ? {} : { notStored }), durationMs: Math.round(durationMs) }),
   };
 }

@@ -1,7 +1,7 @@
 /** What the log says, indexed in memory: records, decisions, closures, runs. Knows nothing of files. */
 import { StoreTooNew } from './errors.ts';
 import type { SegmentPart } from './log.ts';
-import type { LogLine } from './log-lines.ts';
+import type { LineNames, LogLine } from './log-lines.ts';
 import { isSha256 } from './sha256.ts';
 import { STORE_FORMAT } from './store.ts';
 import type { DamagedLine, Decision, RunCounts, RunSummary } from './store.ts';
@@ -48,12 +48,25 @@ class RecordLine {
   }
 }
 
+/** The places among all records of those that one part of a segment holds; of what this process wrote, which has none, `segment` is undefined. */
+interface RecordsOfPart { readonly segment: SegmentPart | undefined; readonly first: number; end: number }
+
 /** So many questions are answered by looking through the lines, which costs less than ordering them does; then they are ordered. */
 const MAX_SEARCHES = 8;
 
+/** A line that says which objects lie in a pack. */
+export interface PackLine {
+  /** Undefined: it says something else. */
+  read(): LogBodies['pack'] | undefined;
+  /** False: it does not name this object. */
+  mayHold(sha: Sha256): boolean;
+}
+
 /** Where the lines about objects go. */
 export interface ObjectSink {
-  addPack(pack: Sha256, packBytes: number, objects: readonly (readonly [Sha256, number, number])[]): void;
+  addPack(pack: PackLine): void;
+  /** Reads every pack's line that was not needed so far. */
+  readAll(): void;
   condemn(sha: Sha256, pack: Sha256, offset: number): void;
 }
 
@@ -64,6 +77,8 @@ export class LogIndex {
   readonly #byKey = new Map<string, RecordLine>();
   readonly #ofCell = new Map<string, RecordLine>();
   readonly #records: RecordLine[] = [];
+  /** Where the records of each part of a segment lie among all. */
+  readonly #parts: RecordsOfPart[] = [];
   #ordered = 0;
   #searches = 0;
   readonly #runs = new Map<string, RunSummary>();
@@ -76,6 +91,7 @@ export class LogIndex {
   /** Lines that few commands look at are parsed when one does. */
   #unparsedClosures: Line[] = [];
   #unsortedDecisions: Line[] = [];
+  readonly #segmentsOfDecisions = new Set<SegmentPart>();
   /** Cell -> lines of its decisions. */
   readonly #unparsedDecisions = new Map<string, Line[]>();
   readonly #notUnderstood: DamagedLine[] = [];
@@ -92,6 +108,7 @@ export class LogIndex {
   /** Lines whose checksum holds and that say nothing that this version knows. */
   notUnderstood(): readonly DamagedLine[] {
     for (const one of this.#records) this.#recordIn(one);
+    this.#objects.readAll();
     return this.#notUnderstood;
   }
 
@@ -101,12 +118,21 @@ export class LogIndex {
       case 'record': {
         // Written here, it is an object already.
         const record = segment === undefined ? line.parse() : undefined;
+        this.#noteParts(segment);
         this.#records.push(new RecordLine(line, segment, isRecord(record) ? record : undefined));
         return true;
       }
-      case 'pack': return this.#applyIf(isPack, line.parse(), body => {
-        this.#objects.addPack(body.pack, body.bytes, body.objects);
-      });
+      case 'pack':
+        this.#objects.addPack({
+          read: () => {
+            const body = line.parse();
+            if (isPack(body)) return body;
+            this.#refuse(line, segment);
+            return undefined;
+          },
+          mayHold: sha => line.mentions?.(sha) !== false,
+        });
+        return true;
       case 'aside': return this.#applyIf(isAside, line.parse(), body => {
         if (body.pack !== undefined && body.offset !== undefined) this.#objects.condemn(body.sha256, body.pack, body.offset);
         this.#noteAbsence(body.sha256, body.at);
@@ -133,6 +159,7 @@ export class LogIndex {
         return true;
       case 'decision':
         this.#unsortedDecisions.push(line);
+        if (segment !== undefined) this.#segmentsOfDecisions.add(segment);
         return true;
       default: return false;
     }
@@ -171,8 +198,8 @@ export class LogIndex {
   }
 
   decisions(cell: string): readonly Decision[] {
-    this.#parseDecisions(cell);
-    return (this.#decisions.get(cell) ?? []).toSorted((a, b) => compare(a.decidedAt, b.decidedAt));
+    const search = this.#unsortedDecisions.length > 0 && this.#searches++ < MAX_SEARCHES;
+    return (search ? this.#searchDecisions(cell) : this.#sortedDecisions(cell)).toSorted((a, b) => compare(a.decidedAt, b.decidedAt));
   }
 
   /** When an object was last set aside or removed on purpose: a record from before that is known to be without it. */
@@ -225,21 +252,49 @@ export class LogIndex {
     };
     if (this.#ordered < this.#records.length) {
       if (this.#searches++ >= MAX_SEARCHES) this.#order();
-      for (let i = this.#records.length - 1; i >= this.#ordered; i--) {
-        const one = this.#records[i]!;
-        if (one.record === undefined ? one.line.has?.(what, name) !== false : one.record?.[what] === name) take(one);
-      }
+      for (const i of this.#placesOf(what, name)) take(this.#records[i]!);
     }
     const [first, earlier] = what === 'cell' ? [this.#ofCell, 'earlierOfCell' as const] : [this.#byKey, 'earlierOfKey' as const];
     for (let one = first.get(name); one !== undefined; one = one[earlier]) take(one);
     return records.length > 1 ? records.sort((a, b) => byTime(b, a)) : records;
   }
 
-  #refuse({ offset, bytes }: Line, segment: SegmentPart | undefined): void {
-    if (segment !== undefined && offset !== undefined && bytes !== undefined) this.#notUnderstood.push({ file: segment.file, offset: segment.from + offset, bytes, what: 'not-understood' });
+  #refuse(line: Line, segment: SegmentPart | undefined): void {
+    const { offset, bytes } = line;
+    // One whose checksum does not hold is told of as that.
+    if (segment !== undefined && line.isSound?.() !== false && offset !== undefined && bytes !== undefined) this.#notUnderstood.push({ file: segment.file, offset: segment.from + offset, bytes, what: 'not-understood' });
   }
 
-  #parseDecisions(cell: string): void {
+  /** Notes that the next record lies in this part. */
+  #noteParts(segment: SegmentPart | undefined): void {
+    const last = this.#parts.at(-1);
+    if (last !== undefined && last.segment === segment) last.end++;
+    else this.#parts.push({ segment, first: this.#records.length, end: this.#records.length + 1 });
+  }
+
+  /** Where records that may have this name lie, of those that are not in the maps; what was read last comes first. */
+  #placesOf(what: keyof LineNames, name: string): readonly number[] {
+    const places: number[] = [];
+    for (const { segment, first, end } of this.#parts) {
+      if (end <= this.#ordered) continue;
+      let place = first;
+      if (segment === undefined) for (; place < end; place++) places.push(place);
+      else for (const line of segment.linesWith(member(what, name))) {
+        if (line.kind !== 'record') continue;
+        while (this.#records[place]!.line !== line) place++;
+        places.push(place);
+      }
+    }
+    return places.filter(place => place >= this.#ordered).reverse();
+  }
+
+  #searchDecisions(cell: string): readonly Decision[] {
+    const lines: Line[] = this.#unsortedDecisions.filter(({ offset }) => offset === undefined);
+    for (const segment of this.#segmentsOfDecisions) for (const line of segment.linesWith(member('cell', cell))) if (line.kind === 'decision') lines.push(line);
+    return lines.map(line => line.parse()).filter(isDecision).filter(body => body.cell === cell);
+  }
+
+  #sortedDecisions(cell: string): readonly Decision[] {
     const take = (line: Line): void => {
       const body = line.parse();
       if (!isDecision(body)) return;
@@ -249,13 +304,7 @@ export class LogIndex {
     };
     const unsorted = this.#unsortedDecisions;
     this.#unsortedDecisions = [];
-    const search = unsorted.length > 0 && this.#searches++ < MAX_SEARCHES;
     for (const line of unsorted) {
-      if (search) {
-        if (line.has?.('cell', cell) === false) this.#unsortedDecisions.push(line);
-        else take(line);
-        continue;
-      }
       const name = line.names?.()?.cell;
       const of = name === undefined ? undefined : this.#unparsedDecisions.get(name);
       if (name === undefined) take(line);
@@ -265,7 +314,13 @@ export class LogIndex {
     const lines = this.#unparsedDecisions.get(cell) ?? [];
     this.#unparsedDecisions.delete(cell);
     for (const line of lines) take(line);
+    return this.#decisions.get(cell) ?? [];
   }
+}
+
+/** How a name stands in a line: those that are valid need no escapes. */
+function member(what: keyof LineNames, name: string): string {
+  return `"${what}":${JSON.stringify(name)}`;
 }
 
 function byTime(a: CellRecord, b: CellRecord): number {

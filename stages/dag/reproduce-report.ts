@@ -50,8 +50,9 @@ export function reproduceLines(print: (line: string) => void): ReproduceReport {
       told++;
       if (comparison.kind === 'differs') {
         const outputs = comparison.differences.map(({ output, then, now }) => `${output} (${then.sha256.slice(0, 12)} then, ${now.sha256.slice(0, 12)} now)`);
-        say(`differs: ${cell.id}: ${outputs.join(', ')}; ${byWhom(record.computedBy, now) || 'computed in the same way'}`);
-      } else if (comparison.kind === 'not-run') {
+        say(`differs: ${cell.id}: ${comparison.what ?? outputs.join(', ')}; ${byWhom(record.computedBy, now) || 'computed in the same way'}`);
+      } else if (comparison.kind === 'within') say(`within tolerance: ${cell.id}: ${comparison.what}`);
+      else if (comparison.kind === 'not-run') {
         const { code, sentence, hint } = comparison.failure;
         say(`not run: ${cell.id}${how === undefined ? '' : ` with ${how}`} (${code}): ${sentence}${hint === undefined ? '' : `; ${hint}`}`);
       } else if (performance.now() - lastMs > SIGN_OF_LIFE_MS) say(`${grouped(told)} of ${count(total, 'cell')}`);
@@ -65,7 +66,7 @@ export function reproduceLines(print: (line: string) => void): ReproduceReport {
   };
 }
 
-/** Events: start, equal, differs, not-run, stage, and as the last one done. */
+/** Events: start, equal, within, differs, not-run, stage, and as the last one done. */
 export function reproduceEvents(print: (line: string) => void): ReproduceReport {
   const event = (name: string, body: object): void => print(JSON.stringify({ event: name, ...body }));
   return {
@@ -73,7 +74,7 @@ export function reproduceEvents(print: (line: string) => void): ReproduceReport 
     cell: ({ cell, record, comparison, now, how }) => event(comparison.kind, {
       cell: cell.id, key: record.key, ...(how === undefined ? {} : { how }),
       ...(record.computedBy === undefined ? {} : { then: record.computedBy }), ...(now === undefined ? {} : { now }),
-      ...(comparison.kind === 'differs' ? { outputs: comparison.differences } : comparison.kind === 'not-run' ? comparison.failure : {}),
+      ...(comparison.kind === 'differs' || comparison.kind === 'within' ? { ...(comparison.what === undefined ? {} : { what: comparison.what }), ...(comparison.kind === 'within' ? {} : { outputs: comparison.differences }) } : comparison.kind === 'not-run' ? comparison.failure : {}),
     }),
     stage: (stage, reproduced) => event('stage', { stage, ...forJson(countsOf(reproduced)) }),
     done: (counts, durationMs, interrupted, unreached = 0) => event('done', { ...forJson(counts), ...(unreached > 0 ? { unreached } : {}), ...(interrupted ? { interrupted } : {}), durationMs: Math.round(durationMs) }),
@@ -81,17 +82,17 @@ export function reproduceEvents(print: (line: string) => void): ReproduceReport 
 }
 
 export function countsOf(reproduced: readonly Reproduced[]): Counts {
-  const counts = { equal: 0, differs: 0, 'not-run': 0 };
+  const counts = { equal: 0, within: 0, differs: 0, 'not-run': 0 };
   for (const { comparison } of reproduced) counts[comparison.kind]++;
   return counts;
 }
 
-function forJson({ equal, differs, 'not-run': notRun }: Counts): object {
-  return { equal, differs, notRun };
+function forJson({ equal, within, differs, 'not-run': notRun }: Counts): object {
+  return { equal, ...(within > 0 ? { within } : {}), differs, notRun };
 }
 
-function inWords({ equal, differs, 'not-run': notRun }: Counts): string {
-  return `${grouped(equal)} equal, ${grouped(differs)} ${differs === 1 ? 'differs' : 'differ'}, ${grouped(notRun)} not run`;
+function inWords({ equal, within, differs, 'not-run': notRun }: Counts): string {
+  return `${grouped(equal)} equal, ${within > 0 ? `${grouped(within)} within tolerance, ` : ''}${grouped(differs)} ${differs === 1 ? 'differs' : 'differ'}, ${grouped(notRun)} not run`;
 }
 
 /** '; 12 by engine wasm, build 1a2b then, engine native, build 3c4d now'; nothing where nobody is named. */

@@ -1,8 +1,8 @@
 /**
- * Computes recorded cells once more, in scratch folders, and compares: nothing is committed, no record is read or written but those
+ * Computes recorded cells once more, in scratch folders, and compares, bit for bit or as their stage says (`Stage.agreement`): nothing is committed, no record is read or written but those
  * that are compared with. Cells run grouped as a run groups them, those that are computed otherwise (`Pipeline.variation`) apart.
  */
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { canonicalJson } from './canonical.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors, taskOf } from './executor.ts';
@@ -13,7 +13,7 @@ import type { Outcome } from './decide.ts';
 import type { RunningTask, TaskEnd } from './executor.ts';
 import type { Ground } from './ground.ts';
 import type { Forecast } from './preview.ts';
-import type { OutputContent } from './store.ts';
+import type { OutputContent, Store } from './store.ts';
 import type { Cell, CellRecord, Failure, InputHandle, OutputRecord, OutputRef, Stage, TaskCell, TaskTool, Variation } from './types.ts';
 
 /** A cell with the record that its result is compared with. */
@@ -23,7 +23,10 @@ export interface Difference { readonly output: string; readonly then: OutputReco
 
 export type Comparison =
   | { readonly kind: 'equal' }
-  | { readonly kind: 'differs'; readonly differences: readonly Difference[] }
+  /** Other bytes, which agree by what the stage tolerates. */
+  | { readonly kind: 'within'; readonly what: string }
+  /** `what`: in the words of the stage, where it compares. */
+  | { readonly kind: 'differs'; readonly differences: readonly Difference[]; readonly what?: string }
   | { readonly kind: 'not-run'; readonly failure: Failure };
 
 /** What came of one cell. `now`: who computed it this time; `how`: in which other way, where it was another one. */
@@ -97,7 +100,8 @@ export class Reproduction {
     const groups = new Map<string, { first: boolean; stage: Stage; variation: Variation | undefined; cells: Recorded[] }>();
     for (const one of cells) {
       const { stage, batch, id } = one.cell;
-      const variation = await this.#ground.pipeline.variation?.(one.record.computedBy);
+      // A timing by other means is no second timing of the same.
+      const variation = stage.determinism === 'measured' ? undefined : await this.#ground.pipeline.variation?.(one.record.computedBy);
       const first = firstOnes.has(id);
       const name = canonicalJson([first, stage.name, batch ?? id, variation?.environment ?? null]);
       const group = groups.get(name);
@@ -111,7 +115,7 @@ export class Reproduction {
     const takers = new Map(cells.map(({ cell, record }): [string, Taker] => {
       const tell = (comparison: Comparison, now: CellRecord['computedBy']): void => this.#told({ cell, record, comparison, now, how: variation?.label });
       return [cell.id, {
-        made: async (outputs, computedBy) => tell(await compare(stage, record, outputs), computedBy),
+        made: async (outputs, computedBy) => tell(await compare(stage, record, outputs, this.#ground.store), computedBy),
         failed: (failure) => tell({ kind: 'not-run', failure }, undefined),
       }];
     }));
@@ -208,14 +212,30 @@ export class Reproduction {
   };
 }
 
-async function compare(stage: Stage, record: CellRecord, outputs: { readonly [name: string]: OutputContent }): Promise<Comparison> {
+async function compare(stage: Stage, record: CellRecord, outputs: { readonly [name: string]: OutputContent }, store: Store): Promise<Comparison> {
   const differences: Difference[] = [];
   for (const output of comparedOutputs(stage)) {
     const now = await hashOutput(outputs[output]!);
     const then = record.outputs[output]!;
     if (now.sha256 !== then.sha256) differences.push({ output, then, now });
   }
-  return differences.length === 0 ? { kind: 'equal' } : { kind: 'differs', differences };
+  if (differences.length === 0) return { kind: 'equal' };
+  if (stage.agreement === undefined) return { kind: 'differs', differences };
+  const then: { [output: string]: Uint8Array } = {};
+  const now: { [output: string]: Uint8Array } = {};
+  for (const output of comparedOutputs(stage)) {
+    const content = outputs[output]!;
+    if (record.outputs[output]!.tree === true || 'tree' in content) continue;
+    try {
+      then[output] = await store.read(store.handle(record.outputs[output]!));
+    } catch (error) {
+      if (!(error instanceof DamagedObject)) throw error;
+      return { kind: 'not-run', failure: { ...damagedFailure(error), sentence: `the recorded result is damaged: ${error.what}` } };
+    }
+    now[output] = content instanceof Uint8Array ? content : await readFile(content.file);
+  }
+  const { within, what } = stage.agreement(then, now);
+  return within ? { kind: 'within', what } : { kind: 'differs', differences, what };
 }
 
 /** The outputs of which equal work gives equal bytes. */

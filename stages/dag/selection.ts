@@ -1,6 +1,6 @@
 /** Which cells a command line means. */
 import { ConfigurationError } from './declare.ts';
-import { closureOf, helpersOf, producersOf, toolCellsOf } from './pipeline.ts';
+import { cellsById, closureOf, helpersOf, producersOf, toolCellsOf } from './pipeline.ts';
 import { closest } from './words.ts';
 import type { Cell, Pipeline } from './types.ts';
 
@@ -20,7 +20,7 @@ export interface Selection {
 export function select(pipeline: Pipeline, targets: readonly string[]): Selection {
   if (targets.length === 0) return { named: new Set(pipeline.cells.map((cell) => cell.id)), cells: pipeline.cells, onDemand: helpersOf(pipeline) };
   const named = new Set(targets.flatMap((target) => cellsNamed(pipeline, target).map((cell) => cell.id)));
-  const byId = new Map(pipeline.cells.map((cell) => [cell.id, cell]));
+  const byId = cellsById(pipeline.cells);
   const needed = closureOf(named, byId, producersOf);
   const wanted = closureOf(named, byId, (cell) => [...producersOf(cell), ...toolCellsOf(cell)]);
   return {
@@ -31,6 +31,8 @@ export function select(pipeline: Pipeline, targets: readonly string[]): Selectio
 
 /** The cells of one target, at least one. */
 export function cellsNamed(pipeline: Pipeline, target: string): readonly Cell[] {
+  const one = cellsById(pipeline.cells).get(target);
+  if (one !== undefined) return [one];
   const pattern = target.includes('*') ? new RegExp(`^${target.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`) : undefined;
   const found = pipeline.cells.filter((cell) => pattern === undefined ? cell.id === target || cell.stage.name === target : pattern.test(cell.id) || pattern.test(cell.stage.name));
   if (found.length > 0) return found;

@@ -95,7 +95,7 @@ export function inWords({ byStatus: { ran, cached, failed, remembered, skipped, 
 }
 
 /** The end of a run in plain lines: a table of the stages unless nothing was computed, failures, and the closing sentences. */
-export function summaryLines(tally: Tally, { counts, durationMs, interrupted, failures, closing }: RunEnd): readonly string[] {
+export function summaryLines(tally: Tally, { counts, durationMs, interrupted, failures, closing, notStored }: RunEnd): readonly string[] {
   const lines: string[] = [];
   if (counts.ran + counts.failed > 0) {
     const rows = [...tally.stages.values()].filter(({ byStatus }) => byStatus.ran + byStatus.failed + byStatus.remembered > 0);
@@ -107,11 +107,12 @@ export function summaryLines(tally: Tally, { counts, durationMs, interrupted, fa
     lines.push('These are not tried again until their input or code changes, or with --retry-failed.');
   }
   const total = counts.ran + counts.cached + counts.failed + counts.skipped;
-  if (interrupted) lines.push(`Interrupted after ${duration(durationMs)}: ${grouped(counts.ran)} computed and kept, ${count(counts.skipped, 'cell')} left for the next run.`);
+  if (interrupted) lines.push(`Interrupted after ${duration(durationMs)}: ${grouped(counts.ran)} computed${notStored === undefined ? ' and kept' : ''}, ${count(counts.skipped, 'cell')} left for the next run.`);
   else if (counts.ran + counts.failed + counts.skipped === 0) lines.push(`Everything is up to date (${count(total, 'cell')}, ${duration(durationMs)}).`);
   else {
     const rest = [`${grouped(counts.cached)} up to date`, ...(counts.failed > 0 ? [`${grouped(counts.failed)} failed`] : []), ...(counts.skipped > 0 ? [`${grouped(counts.skipped)} skipped`] : [])];
     lines.push(`${count(counts.ran, 'cell')} computed, ${rest.join(', ')}, in ${duration(durationMs)}.`);
   }
+  if (notStored !== undefined && counts.ran > 0) lines.push(`${count(counts.ran, 'cell')} computed and not stored: ${notStored.store} cannot be written (${notStored.reason}).`);
   return [...lines, ...closing];
 }

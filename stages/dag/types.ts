@@ -52,6 +52,17 @@ export interface Stage {
    * tools, and no cell of another stage may need them as an input (it may gather them).
    */
   readonly optional?: boolean;
+  /** Of a stage whose results come out otherwise each time (timings): whether two of them agree. Without it `reproduce` compares none. */
+  readonly agreement?: Agreement;
+}
+
+/** Compares two results of the same work by their outputs; those that are trees are left out. What a tolerance is, the stage knows. */
+export type Agreement = (then: { readonly [output: string]: Uint8Array }, now: { readonly [output: string]: Uint8Array }) => Agreed;
+
+export interface Agreed {
+  readonly within: boolean;
+  /** What was compared, what came out and what is tolerated, for people: 'the rate moved by 3.1 %, two timings of the same by 4.0 %'. */
+  readonly what: string;
 }
 
 export interface StageResources {

@@ -11,10 +11,11 @@ import { cell, output, stage } from '../dag/index.ts';
 import type { Cell } from '../dag/index.ts';
 import type { StudyModel } from './config.ts';
 import { checkpointInputs, registerEntries } from './model-cells.ts';
+import { speedAgreement } from './speed-agreement.ts';
 import { OWN_ENGINE } from './speed-settings.ts';
 import type { SpeedSettings } from './speed-settings.ts';
 
-const timing = { determinism: 'measured', module: 'stages/quantization/speed.ts', outputs: ['samples'], exclusive: true } as const;
+const timing = { determinism: 'measured', module: 'stages/quantization/speed.ts', outputs: ['samples'], exclusive: true, agreement: speedAgreement } as const;
 
 export const speedStage = stage({ name: 'speed', title: 'Time the formats', ...timing });
 export const otherSpeedStage = stage({ name: 'speed-other', title: 'Time the formats on other engines', ...timing, optional: true });

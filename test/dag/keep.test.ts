@@ -5,8 +5,9 @@ import * as assert from 'uvu/assert';
 import { cell, file, gather, output, stage } from '../../stages/dag/index.ts';
 import { openStore } from '../../stages/dag/open-store.ts';
 import { sha256 } from '../../stages/dag/sha256.ts';
+import { writeTaskLog } from '../../stages/dag/task-log.ts';
 import { Project } from './project.ts';
-import { filesUnder, large, start, withStore } from './store-help.ts';
+import { filesUnder, large, replaceFile, start, withStore } from './store-help.ts';
 import type { Store } from '../../stages/dag/store.ts';
 import type { Sha256 } from '../../stages/dag/types.ts';
 
@@ -78,7 +79,7 @@ test('runs tells of a failure, and of a run that was cut off', async (context) =
   assert.is(stopped!.state, 'interrupted');
   assert.is(cut!.state, 'cut off');
   assert.match(await say(project, 'keep', cut!.run, '--as', 'rest'), new RegExp(`^\\d+ cells? of run ${cut!.run} (is|are) kept as rest\\. It wrote no report\\.$`), 'what it had committed');
-  assert.match(await say(project, 'render', 'rest', '--to', project.path('new')), /wrote no report: it computed only a part, or did not end$/);
+  assert.match(await say(project, 'render', 'rest', '--to', project.path('new')), /wrote no report: it did not end$/);
 });
 
 test('keep: the present state, or a past run by a part of its id, or the last', async (context) => {
@@ -160,6 +161,46 @@ test('gc shows its plan with sizes and what computing again would cost, and with
   const again = await project.run();
   assert.is(again.code, 0, 'an earlier setting is computed again');
   assert.ok(again.ran.includes('big:one'));
+});
+
+test('render of a run from before there were lists says that it cannot know', async ({ project }) => {
+  const folder = project.path('.bitwidth');
+  const { run } = openStore({ folder }).runs().at(-1)!;
+  rmSync(`${folder}/cited/${run}.json.gz`);
+  const { code, complaints } = await project.command('render', 'last', '--to', project.path('then'));
+  assert.is(code, 2);
+  assert.match(complaints.join('\n'), new RegExp(`^render: which results run ${run} used is not on record \\(it is of an earlier version, `));
+  assert.not.ok(existsSync(project.path('then')));
+});
+
+test('gc removes logs and damaged files that nothing cites, and shows them before', async (context) => {
+  const { project } = context;
+  const folder = project.path('.bitwidth');
+  const runs = (): readonly string[] => openStore({ folder }).runs().map(({ run }) => run);
+  const [first] = runs();
+  writeTaskLog(folder, first!, 'split-1', ['split:2'], 'said by a task\n');
+  // Its object is made again by the next run.
+  const pack = filesUnder(`${folder}/packs`)[0]!;
+  replaceFile(`${folder}/packs/${pack}`, Buffer.alloc(readFileSync(`${folder}/packs/${pack}`).length));
+  await project.command('check', '--repair');
+  assert.ok(readdirSync(`${folder}/aside`).length > 0);
+  assert.not.match(await say(project, 'gc'), /set aside|wrote/, 'not before its object is there again, and the logs are of results that count');
+  await project.run();
+  assert.match(await say(project, 'gc'), /^ {2}\d+ files that were set aside as damaged \(.* k?B\), which nothing needs any more$/m);
+  context.factor = 2;
+  project.write('text.txt', 'a be too four');
+  await project.run();
+  await project.run('--force');
+  assert.not.match(await say(project, 'gc'), /wrote/, 'a timing of that run cannot be had again');
+  assert.match(await say(project, 'gc', '--forget'), /^ {2}what tasks of 1 earlier run wrote \(\d+ B\)$/m);
+  const json = JSON.parse((await project.command('gc', '--forget', '--json')).lines[0]!) as { logs: object; aside: { files: number } };
+  assert.equal(json.logs, { runs: 1, bytes: readFileSync(`${folder}/logs/${first!}/split-1.log`).length });
+  assert.is(json.aside.files, readdirSync(`${folder}/aside`).length);
+  const last = runs().at(-1)!;
+  writeTaskLog(folder, last, 'split-1', ['split:2'], 'said by a task\n');
+  assert.match(await say(project, 'gc', '--forget', '--yes'), /, and logs and damaged files \(/);
+  assert.equal([readdirSync(`${folder}/logs`), readdirSync(`${folder}/aside`)], [[last], []]);
+  assert.match(await say(project, 'gc', '--forget'), /Nothing to remove\.$/);
 });
 
 test('gc leaves whole what a kept run cites, until its name is dropped', async (context) => {

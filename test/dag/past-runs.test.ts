@@ -60,7 +60,7 @@ test('status: who is at work, and since when; an interruption and a killed run a
   second.child.kill('SIGKILL');
   await second.end;
   const [killed] = await recent(launched);
-  assert.match(killed!, new RegExp(`^Last run: ${TIME}, .* s: [12] cells? computed, cut short \\(its process was killed, or the machine went down\\); run ${RUN}$`));
+  assert.match(killed!, new RegExp(`^Last run: ${TIME}, .* s: [12] cells? computed, cut off \\(its process was killed, or the machine went down\\); run ${RUN}$`));
 });
 
 test('why --run: the reasons of that run, also of one long past', async () => {

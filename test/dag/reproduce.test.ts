@@ -7,26 +7,26 @@ import { sampleOf } from '../../stages/dag/random.ts';
 import { comesTrue, isAlive } from './launched-project.ts';
 import { Project } from './project.ts';
 import type { Event } from './project.ts';
-import type { Cell, Pipeline, Stage } from '../../stages/dag/index.ts';
+import type { Agreement, Cell, Pipeline, Stage } from '../../stages/dag/index.ts';
 
 interface Used { readonly cell: string; readonly library: string; readonly engine?: string; readonly pid: number }
-interface Declared { acts: string[]; use: Partial<Stage>; batch: string | undefined; variation: Pipeline['variation'] }
+interface Declared { acts: string[]; use: Partial<Stage>; batch: string | undefined; variation: Pipeline['variation']; agreement: Agreement | undefined }
 const test = suite<{ declared: Declared; project: Project; used: () => readonly Used[]; again: (...argv: string[]) => Promise<{ code: number; events: readonly Event[]; of: (kind: string) => readonly string[]; done: Event }> }>('dag: reproduce');
 
 const build = stage({ name: 'build', title: 'Build the library', determinism: 'exact', module: 'build.ts', outputs: ['library'], where: 'in-process', optional: true });
-const time = stage({ name: 'time', title: 'Time it', determinism: 'measured', module: 'use.ts', outputs: ['square', 'log'], where: 'in-process' });
+const time = { name: 'time', title: 'Time it', determinism: 'measured', module: 'use.ts', outputs: ['square', 'log'], where: 'in-process' } as const;
 /** Always the other engine than the one that the record names. */
 const other: Pipeline['variation'] = (computedBy) => computedBy?.['engine'] === undefined ? undefined : { environment: { TEST_ENGINE: `not ${computedBy['engine']}` }, label: `engine not ${computedBy['engine']}` };
 
 test.before.each((context) => {
-  const declared: Declared = context.declared = { acts: ['a', 'b', 'large', 'tree'], use: {}, batch: undefined, variation: undefined };
+  const declared: Declared = context.declared = { acts: ['a', 'b', 'large', 'tree'], use: {}, batch: undefined, variation: undefined, agreement: undefined };
   const project = context.project = new Project('tools', () => {
     const use = stage({ name: 'use', title: 'Square', determinism: 'exact', module: 'use.ts', outputs: ['square', 'log'], unstableOutputs: ['log'], ...declared.use });
     const tool = cell(build, 'native', { params: { version: 1 } });
     const users: Cell[] = declared.acts.map((act, i) => cell(use, act, {
       params: { n: i + 1, act }, inputs: { text: file('text.txt') }, tools: { library: output(tool) }, ...(declared.batch === undefined ? {} : { batch: declared.batch }),
     }));
-    return { name: 'tools', cells: [...users, tool, cell(time, 'x', { params: { n: 1 } })], ...(declared.variation === undefined ? {} : { variation: declared.variation }) };
+    return { name: 'tools', cells: [...users, tool, cell(stage({ ...time, ...(declared.agreement === undefined ? {} : { agreement: declared.agreement }) }), 'x', { params: { n: 1 } })], ...(declared.variation === undefined ? {} : { variation: declared.variation }) };
   });
   project.write('text.txt', 'text');
   context.used = () => project.read('used.log').trimEnd().split('\n').map((line) => JSON.parse(line) as Used);
@@ -73,6 +73,36 @@ test('computed otherwise where the pipeline knows how, also what runs in-process
   }
   const { lines } = await project.command('reproduce', 'use:a', 'use:b');
   assert.equal(lines.slice(0, 2), ['Computing 2 cells once more.', 'use: 2 equal, 0 differ, 0 not run; by engine compiled, build 1 both times']);
+});
+
+test('what was measured is compared with --measure, by what its stage tolerates', async ({ declared, project, again }) => {
+  const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
+  let least = 0;
+  declared.acts = ['a'];
+  declared.variation = other;
+  // What is "log" there is the clock, so that two never have equal bytes.
+  declared.agreement = (then, now) => ({ within: BigInt(text(now['log'])) > BigInt(text(then['log'])) && text(now['square']).length >= least, what: `${text(then['square'])} then, ${text(now['square'])} now` });
+  await project.run();
+  assert.equal((await again()).events[0], { event: 'start', cells: 1, candidates: 1, leftOut: ['1 of stages whose results are not exact (--measure compares what was measured here)'] });
+  const within = await again('--measure');
+  assert.is(within.code, 0);
+  assert.equal([within.of('equal'), within.of('within'), within.done['within'], within.done['differs']], [['use:a'], ['time:x'], 1, 0]);
+  const { what, how } = within.events.find(({ event }) => event === 'within')!;
+  assert.equal([what, how], ['1 then, 1 now', undefined], 'measured again in the same way');
+  const { lines } = await project.command('reproduce', '--measure', 'time');
+  assert.equal(lines.slice(1, 3), ['within tolerance: time:x: 1 then, 1 now', 'time: 0 equal, 1 within tolerance, 0 differ, 0 not run; by engine plain, build 1 both times']);
+  least = 2;
+  const beyond = await again('--measure');
+  assert.is(beyond.code, 3);
+  assert.equal(beyond.of('differs'), ['time:x']);
+  assert.ok((await project.command('reproduce', '--measure', 'time')).lines.some((line) => line.startsWith('differs: time:x: 1 then, 1 now; by engine plain')));
+  process.env['BITWIDTH_MACHINE'] = 'another';
+  try {
+    assert.equal((await again('--measure', 'time')).events[0]!['leftOut'], ['1 measured on other machines']);
+  } finally {
+    delete process.env['BITWIDTH_MACHINE'];
+  }
+  assert.throws(() => stage({ ...time, determinism: 'exact', agreement: declared.agreement! }), /agreement is for results that are not exact/);
 });
 
 test('a process serves again only in the same environment', async ({ declared, project, used, again }) => {

@@ -44,9 +44,7 @@ const LOG = /^records\//;
 
 /** A project that is complete, as it was before each trial; its pinned run is `pinned`. */
 async function complete(project: FaultyProject): Promise<string> {
-  project.reset();
-  await project.finish();
-  project.snapshot();
+  await project.complete();
   const outside = project.path('outside');
   rmSync(outside, { recursive: true, force: true });
   mkdirSync(outside);

@@ -12,6 +12,9 @@ export class NotPossible extends Error {
   override readonly name = 'NotPossible';
 }
 
+/** `short`: in `npm test`, where each fault has seconds. */
+export type Form = 'short' | 'long';
+
 export interface Trials {
   /**
    * One trial. `index`: its number; of a fault with `all`, which of them. Answers what happened: equal words are counted together, so
@@ -33,7 +36,7 @@ export interface Fault {
   /** 'all': each that there is. */
   readonly long: number | 'all';
   /** Makes what the trials share. Throws NotPossible. */
-  open(project: FaultyProject): Promise<Trials>;
+  open(project: FaultyProject, form: Form): Promise<Trials>;
 }
 
 /** What is looked at after every trial, unless a fault's title says something else. */

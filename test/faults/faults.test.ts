@@ -3,20 +3,25 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { notRun } from '../not-run.ts';
 import { faults } from './faults.ts';
-import { FaultyProject } from './faulty-project.ts';
-import { tryFault } from './try.ts';
+import { tryAll } from './try-all.ts';
+import type { Result } from './try.ts';
 
 const SEED = 20_260;
+const chosen = faults.filter(({ short }) => short > 0);
 
-const test = suite<{ project: FaultyProject }>('faults');
-test.before(async (context) => { context.project = await FaultyProject.open(); });
-test.after(({ project }) => project.remove());
+const test = suite<{ results: ReadonlyMap<string, Result> }>('faults');
+// All of them before the first test, side by side; each test then looks at its own.
+test.before(async (context) => {
+  const results = await tryAll(chosen, 'short', SEED, () => undefined);
+  context.results = new Map(results.map((result) => [result.fault.name, result]));
+});
 
-for (const fault of faults.filter(({ short }) => short > 0)) {
-  test(fault.name, async ({ project }) => {
-    const { broken, notRun: reason } = await tryFault(fault, project, 'short', SEED);
-    if (reason !== undefined) return notRun(fault.name, reason);
-    assert.equal(broken, [], `npm run test:faults -- --only ${fault.name} --seed ${SEED} repeats it`);
+for (const { name, short } of chosen) {
+  test(name, ({ results }) => {
+    const { broken, times, notRun: reason } = results.get(name)!;
+    if (reason !== undefined) return notRun(name, reason);
+    assert.equal(broken, [], `npm run test:faults -- --only ${name} --seed ${SEED} repeats it`);
+    assert.is(times, short);
   });
 }
 

@@ -23,7 +23,7 @@ const PARTS = 12;
 /** Long enough that a random moment falls into every part of a run. */
 export const SLOW_MS = 15;
 
-export interface Counts { readonly ran: number; readonly cached: number; readonly failed: number; readonly skipped: number }
+export interface Counts { readonly ran: number; readonly cached: number; readonly failed: number; readonly skipped: number; readonly notStored?: object }
 export interface Event { readonly event: string; readonly cell?: string; readonly code?: string; readonly sentence?: string }
 
 export class FaultyProject extends LaunchedProject {
@@ -41,8 +41,7 @@ export class FaultyProject extends LaunchedProject {
     const project = new FaultyProject();
     try {
       project.reset({ slowMs: SLOW_MS });
-      await project.finish(); // makes the build
-      project.wipe();
+      await project.run('help'); // makes the build
       const startedMs = performance.now();
       await project.finish();
       project.durationMs = performance.now() - startedMs;
@@ -85,9 +84,11 @@ export class FaultyProject extends LaunchedProject {
     for (const name of ['site', 'workers.log', 'crashed-once']) rmSync(this.path(name), { recursive: true, force: true });
   }
 
-  /** Keeps the store as it is, for `restore`. */
-  snapshot(): void {
-    rmSync(this.path('snapshot'), { recursive: true, force: true });
+  /** As new, and complete; the first time its store is kept, for the next times and for `restore`. */
+  async complete(): Promise<void> {
+    this.reset();
+    if (existsSync(this.path('snapshot'))) return this.restore();
+    await this.finish();
     cpSync(this.store, this.path('snapshot'), { recursive: true, filter: (path) => path !== join(this.store, 'build') });
   }
 

@@ -47,7 +47,7 @@ async function killed(project: FaultyProject, victim: Victim, random: Random): P
 const fault = (victim: Victim, title: string, short: number, long: number): Fault => ({ name: `kill-${victim}`, title, short, long, open: async (project) => trials(victim, project) });
 
 export const kills: readonly Fault[] = [
-  fault('run', 'SIGKILL of the run', 2, 130),
+  fault('run', 'SIGKILL of the run', 1, 130),
   fault('worker', 'SIGKILL of a worker', 1, 90),
   fault('both', 'SIGKILL of the run and of a worker at once', 1, 80),
 ];

@@ -10,7 +10,8 @@ interface Call { readonly name: string; readonly args: string; readonly begin: n
 export interface OrderReport { readonly faults: readonly string[]; readonly names: number; readonly records: number; readonly told: number }
 
 interface RenameCall { readonly from: string; readonly to: string; readonly call: Call }
-interface WriteCall { readonly path: string; readonly text: string; readonly call: Call }
+/** `text` is read when it is asked for: most of a trace is bytes that nobody looks at. */
+interface WriteCall { readonly path: string; readonly text: () => string; readonly call: Call }
 
 const LINE = /^(\d+) +(\w+)\((.*)\) += (-?\d+)/s;
 const UNFINISHED = /^(\d+) +(\w+)\((.*?) ?<unfinished \.\.\.>$/s;
@@ -44,7 +45,7 @@ const pathOf = ({ args }: Call): string => /^\d+<([^>]*)>/.exec(args)?.[1] ?? ''
 export function orderFaults(trace: string, store: string): OrderReport {
   const calls = callsIn(trace);
   const syncs = calls.filter(({ name }) => name === 'fsync' || name === 'fdatasync').map((call) => ({ path: pathOf(call), call }));
-  const writes: WriteCall[] = calls.filter(({ name }) => ['write', 'pwrite64', 'writev'].includes(name)).map((call) => ({ path: pathOf(call), text: [...call.args.matchAll(QUOTED)].map(([, text]) => unquoted(text!)).join(''), call }));
+  const writes: WriteCall[] = calls.filter(({ name }) => ['write', 'pwrite64', 'writev'].includes(name)).map((call) => ({ path: pathOf(call), text: () => [...call.args.matchAll(QUOTED)].map(([, text]) => unquoted(text!)).join(''), call }));
   const renames: RenameCall[] = calls.filter(({ name }) => name.startsWith('rename')).map((call) => {
     const [from, to] = [...call.args.matchAll(QUOTED)].map(([, text]) => unquoted(text!));
     return { from: from!, to: to!, call };
@@ -64,7 +65,7 @@ export function orderFaults(trace: string, store: string): OrderReport {
   const recorded = new Map<string, number>();
   for (const { path, text, call } of writes) {
     if (!path.startsWith(`${store}/records/`)) continue;
-    for (const line of text.split('\n').filter((one) => one !== '')) {
+    for (const line of text().split('\n').filter((one) => one !== '')) {
       const body = JSON.parse(line) as { is: string; pack?: string; objects?: [string, number, number][]; cell?: string; outputs?: { [name: string]: { sha256: string } } };
       if (body.is === 'pack') for (const [sha] of body.objects!) packOf.set(sha, body.pack!);
       if (body.is !== 'record') continue;
@@ -81,7 +82,7 @@ export function orderFaults(trace: string, store: string): OrderReport {
   let told = 0;
   for (const { path, text, call } of writes) {
     if (!/^\d+<(pipe|socket)/.test(call.args) || path.startsWith('/')) continue;
-    for (const [, cell] of text.matchAll(/\{"event":"ran","cell":"([^"]+)"/g)) {
+    for (const [, cell] of text().matchAll(/\{"event":"ran","cell":"([^"]+)"/g)) {
       told++;
       if ((recorded.get(cell!) ?? Infinity) >= call.begin) faults.push(`${cell!} was told of before its record was synced`);
     }

@@ -5,11 +5,13 @@ import { countsOf, SLOW_MS } from './faulty-project.ts';
 import type { FaultyProject } from './faulty-project.ts';
 import type { Fault, Trials } from './fault.ts';
 
-function trials(project: FaultyProject, kill: boolean): Trials {
+const MOST = 8;
+
+function trials(project: FaultyProject, kill: boolean, most: number): Trials {
   return {
     async trial(random) {
       project.reset({ slowMs: SLOW_MS });
-      const runs = Array.from({ length: between(random, 2, 8) }, () => ({ startMs: random() * 300, killMs: kill && random() < 0.5 ? random() * project.durationMs * 2 : undefined }));
+      const runs = Array.from({ length: between(random, 2, most) }, () => ({ startMs: random() * 300, killMs: kill && random() < 0.5 ? random() * project.durationMs * 2 : undefined }));
       const ends = await Promise.all(runs.map(async ({ startMs, killMs }) => {
         await pauseMs(startMs);
         const { child, end } = project.start(['run', '--json', '--jobs', '2']);
@@ -33,6 +35,6 @@ function trials(project: FaultyProject, kill: boolean): Trials {
 }
 
 export const together: readonly Fault[] = [
-  { name: 'together', title: 'Two to eight runs at once', short: 0, long: 12, open: async (project) => trials(project, false) },
-  { name: 'together-killed', title: 'Two to eight runs at once, about half of them killed with SIGKILL', short: 1, long: 12, open: async (project) => trials(project, true) },
+  { name: 'together', title: 'Two to eight runs at once', short: 0, long: 12, open: async (project) => trials(project, false, MOST) },
+  { name: 'together-killed', title: 'Two to eight runs at once, about half of them killed with SIGKILL', short: 1, long: 12, open: async (project, form) => trials(project, true, form === 'short' ? 3 : MOST) },
 ];

@@ -2,7 +2,7 @@
 import { mulberry32 } from '../../stages/dag/random.ts';
 import { sha256 } from '../../stages/dag/sha256.ts';
 import { NotPossible } from './fault.ts';
-import type { Fault, Random } from './fault.ts';
+import type { Fault, Form, Random } from './fault.ts';
 import type { FaultyProject } from './faulty-project.ts';
 
 export interface Result {
@@ -25,12 +25,12 @@ function randomOf(seed: number, { name }: Fault, trial: number): Random {
 }
 
 /** `only`: just the trial of this number. */
-export async function tryFault(fault: Fault, project: FaultyProject, form: 'short' | 'long', seed: number, only?: number): Promise<Result> {
+export async function tryFault(fault: Fault, project: FaultyProject, form: Form, seed: number, only?: number): Promise<Result> {
   const happened = new Map<string, number>();
   const broken: { trial: number; message: string }[] = [];
   let trials;
   try {
-    trials = await fault.open(project);
+    trials = await fault.open(project, form);
   } catch (error) {
     if (!(error instanceof NotPossible)) throw error;
     return { fault, times: 0, happened, broken, notRun: error.message };

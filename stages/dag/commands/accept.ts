@@ -46,7 +46,9 @@ const accept: Command = {
     if ((typeof withdraw === 'string') === (positionals.length > 0)) throw new ConfigurationError(`accept: say either what changed, or which waiver to withdraw\nusage: ${accept.usage}`);
     const store = openStoreOf(pipeline);
     try {
-      await announceUse(store);
+      const refused = await announceUse(store);
+      // Before the sample is computed for nothing.
+      if (refused !== undefined && (typeof withdraw === 'string' || typeof because === 'string')) throw refused;
       if (typeof withdraw === 'string') return await takeBack(store, withdraw, print);
       const draft: Omit<Waiver, 'causes' | 'cells' | 'sampled'> = { id: randomBytes(4).toString('hex'), at: timestamp(), by: typeof by === 'string' ? by.trim() : store.machine, because: typeof because === 'string' ? because.trim() : '' };
       const causes = new Set(positionals.map((cause) => cause.replace(/^\.\//, '')));

@@ -10,7 +10,9 @@ import { announceUse, openStoreOf, storeFolder } from '../ground.ts';
 import { citationsNamed } from '../kept.ts';
 import { unsafePath } from '../paths.ts';
 import { count } from '../words.ts';
+import type { RunCitations } from '../cited.ts';
 import type { Command } from '../command.ts';
+import type { Store } from '../store.ts';
 
 const render: Command = {
   usage: 'bitwidth render <name|run> --to <folder>',
@@ -27,7 +29,7 @@ const render: Command = {
     try {
       await announceUse(store);
       const citations = citationsNamed(store, positionals[0]!);
-      if (citations.exports.length === 0) throw new ConfigurationError(`render: run ${citations.run} wrote no report: it computed only a part, or did not end`);
+      if (citations.exports.length === 0) throw new ConfigurationError(`render: ${withoutReport(citations, store)}`);
       refuseOccupied(folder, to);
       const { records } = resolve(citations, store);
       // Whole or not at all: written beside it, and renamed.
@@ -62,6 +64,15 @@ const render: Command = {
   },
 };
 export default render;
+
+/** Why a list names no report. */
+function withoutReport({ run, pipeline }: RunCitations, store: Store): string {
+  // A list that was put together from the log names no pipeline.
+  if (pipeline !== '') return `run ${run} wrote no report: it computed only a part, was interrupted, or could not write it`;
+  const summary = store.runs().find((one) => one.run === run);
+  if (summary?.counts !== undefined) return `which results run ${run} used is not on record (it is of an earlier version, or gc or a repair removed its list), so its report cannot be put together again; "bitwidth runs" lists others`;
+  return `run ${run} wrote no report: it did not end`;
+}
 
 /** What lies there already is nobody's to mix with. */
 function refuseOccupied(folder: string, to: string): void {

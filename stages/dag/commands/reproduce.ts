@@ -1,7 +1,7 @@
-/** `reproduce`: computes what is recorded once more and compares, bit for bit. */
+/** `reproduce`: computes what is recorded once more and compares, bit for bit, or what was measured within its tolerance. */
 import { randomInt } from 'node:crypto';
 import { EXIT } from '../command.ts';
-import { announceUse, openStoreOf, readGround } from '../ground.ts';
+import { readGround } from '../ground.ts';
 import { jobsFrom, timeSpan, wholeNumber } from '../number-options.ts';
 import { preview } from '../preview.ts';
 import { sampleOf } from '../random.ts';
@@ -9,6 +9,7 @@ import { comparedOutputs, Reproduction } from '../reproduce.ts';
 import { countsOf, reproduceEvents, reproduceLines } from '../reproduce-report.ts';
 import { select } from '../selection.ts';
 import { onSignals } from '../signals.ts';
+import { openToCompute } from '../stand-in.ts';
 import type { Command } from '../command.ts';
 import type { Forecast } from '../preview.ts';
 import type { Recorded, Reproduced } from '../reproduce.ts';
@@ -19,11 +20,12 @@ const MAX_SEED = 2 ** 32 - 1;
 
 const reproduce: Command = {
   usage: 'bitwidth reproduce [target ...]',
-  details: 'Computes exact cells that have a valid record once more, where the project knows how by another engine, and compares the bytes.\nWithout a target: all. With --first a claim and all that it was computed from come before the rest, with --budget as much is computed as\nthere is time for, in an order drawn at random. Nothing is kept. Exit code 0: all are equal; 3: some differ; 1: some could not be run.',
+  details: 'Computes exact cells that have a valid record once more, where the project knows how by another engine, and compares the bytes.\nWithout a target: all. With --first a claim and all that it was computed from come before the rest, with --budget as much is computed as\nthere is time for, in an order drawn at random. What was measured on this machine is measured again only with --measure, and compared by\nwhat its stage tolerates. Nothing is kept. Exit code 0: all are equal or within tolerance; 3: some differ; 1: some could not be run.',
   options: {
     sample: { type: 'string', value: 'n', summary: 'Only n of them, chosen at random' },
     seed: { type: 'string', value: 's', summary: 'Choose as an earlier sample with this seed did' },
     first: { type: 'string', value: 'target', summary: 'Begin with these cells and all that they were computed from: claims:*' },
+    measure: { type: 'boolean', summary: 'Also what was measured on this machine: equal, within tolerance, or not' },
     budget: { type: 'string', value: 'time', summary: 'Compute for so long at most: 90s, 10min, 2h' },
     jobs: { type: 'string', short: 'j', value: 'n', summary: 'How many tasks run at once (default: one for each core)' },
     json: { type: 'boolean', summary: 'Print events, one JSON object a line; the last is {"event":"done",...}' },
@@ -37,15 +39,14 @@ const reproduce: Command = {
     const report = values['json'] === true ? reproduceEvents(print) : reproduceLines(print);
     const startedMs = performance.now();
     const { selection, first } = chosenCells(pipeline, positionals, values['first']);
-    const store = openStoreOf(pipeline);
+    const { store, remove } = await openToCompute(pipeline);
     let interrupted = false;
     let expired = false;
     try {
-      await announceUse(store);
       const ground = await readGround(pipeline, store, selection.cells);
       // Tools, too, are looked at as they are: what is used now may be out of date.
       const forecasts = preview({ cells: selection.cells, onDemand: new Set() }, ground);
-      const { candidates, leftOut } = candidatesIn(selection, forecasts);
+      const { candidates, leftOut } = candidatesIn(selection, forecasts, values['measure'] === true ? store.machine : undefined);
       const rest = candidates.filter(({ cell }) => !first.has(cell.id));
       const cells = size === undefined ? candidates : [...candidates.filter(({ cell }) => first.has(cell.id)), ...sampleOf(rest, size, seed)];
       const recordedMs = cells.reduce((sum, { record }) => sum + record.durationMs, 0);
@@ -77,6 +78,7 @@ const reproduce: Command = {
       return counts['not-run'] > 0 || all.length === 0 ? EXIT.failed : EXIT.done;
     } finally {
       await store.close();
+      remove();
     }
   },
 };
@@ -90,18 +92,25 @@ function chosenCells(pipeline: Pipeline, targets: readonly string[], first: stri
   return { selection: { ...selection, named: new Set([...selection.named, ...closure]) }, first: closure };
 }
 
-/** The cells with a record to compare with, and in words what was asked for besides. */
-function candidatesIn({ cells, named, onDemand }: Selection, forecasts: ReadonlyMap<string, Forecast>): { readonly candidates: readonly Recorded[]; readonly leftOut: readonly string[] } {
+/** The cells with a record to compare with, and in words what was asked for besides. `machine`: what was measured there counts, too. */
+function candidatesIn({ cells, named, onDemand }: Selection, forecasts: ReadonlyMap<string, Forecast>, machine: string | undefined): { readonly candidates: readonly Recorded[]; readonly leftOut: readonly string[] } {
   const candidates: Recorded[] = [];
-  let inexact = 0;
-  let unrecorded = 0;
+  let [inexact, comparable, elsewhere, unrecorded] = [0, 0, 0, 0];
   for (const cell of cells) {
     if (!named.has(cell.id) || onDemand.has(cell.id)) continue;
     const forecast = forecasts.get(cell.id)!;
-    if (cell.stage.determinism !== 'exact' || comparedOutputs(cell.stage).length === 0) inexact++;
-    else if (forecast.kind === 'done') candidates.push({ cell, record: forecast.records[0]! });
+    const agrees = cell.stage.agreement !== undefined;
+    if (comparedOutputs(cell.stage).length === 0 || (cell.stage.determinism !== 'exact' && (!agrees || machine === undefined))) {
+      inexact++;
+      if (agrees) comparable++;
+    } else if (cell.stage.determinism === 'measured' && forecast.kind === 'done') {
+      // A timing of another machine says nothing of this one.
+      const record = forecast.records.find((one) => one.machine === machine);
+      if (record === undefined) elsewhere++;
+      else candidates.push({ cell, record });
+    } else if (forecast.kind === 'done') candidates.push({ cell, record: forecast.records[0]! });
     else unrecorded++;
   }
-  const leftOut = [...(inexact > 0 ? [`${inexact} of stages whose results are not exact`] : []), ...(unrecorded > 0 ? [`${unrecorded} without a valid record (compute them first, with the command run)`] : [])];
+  const leftOut = [...(inexact > 0 ? [`${inexact} of stages whose results are not exact${comparable > 0 ? ' (--measure compares what was measured here)' : ''}`] : []), ...(elsewhere > 0 ? [`${elsewhere} measured on other machines`] : []), ...(unrecorded > 0 ? [`${unrecorded} without a valid record (compute them first, with the command run)`] : [])];
   return { candidates, leftOut };
 }

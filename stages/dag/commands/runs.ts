@@ -2,7 +2,7 @@
 import { EXIT } from '../command.ts';
 import { openStoreOf } from '../ground.ts';
 import { isOfCells, keptRuns } from '../kept.ts';
-import { processState } from '../process-id.ts';
+import { endings } from '../run-ending.ts';
 import { count, duration, grouped } from '../words.ts';
 import type { Command } from '../command.ts';
 import type { Kept } from '../kept.ts';
@@ -32,13 +32,14 @@ const runs: Command = {
       const kept = keptRuns(store.folder);
       const namesOf = (run: string): readonly string[] => kept.flatMap((one) => one.run === run ? [one.name] : []);
       const all = store.runs().toReversed();
+      const endingOf = endings(store.runs(), (await store.leases.held()).map(({ holder }) => holder));
       const shown = all.filter(({ run }, i) => values['all'] === true || i < SHOWN || namesOf(run).length > 0);
       // Of a run whose segment is lost, or of a state that was kept without one, the name is all there is.
       const known = new Set(all.map(({ run }) => run));
       const others = kept.filter(({ run }) => run === undefined || !known.has(run));
       for (const one of shown) {
         const { done = 0, failed = 0, ms = 0 } = computed.get(one.run) ?? {};
-        const state = stateOf(one);
+        const state = endingOf(one);
         const names = namesOf(one.run);
         if (values['json'] === true) {
           print(JSON.stringify({ run: one.run, startedAt: one.startedAt, ...(one.endedAt === undefined ? {} : { endedAt: one.endedAt, durationMs: Date.parse(one.endedAt) - Date.parse(one.startedAt) }), command: commandOf(one), state, computed: done, failed, computedMs: Math.round(ms), ...(one.counts === undefined ? {} : { counts: one.counts }), machine: one.machine, kept: names }));
@@ -62,12 +63,6 @@ export default runs;
 
 function keptLine({ name, run, damage }: Kept): string {
   return damage === undefined ? `${run ?? ''}  kept as ${name}` : `kept as ${name}: its list is damaged: ${damage}`;
-}
-
-/** `cut off`: its process ended without a word (a kill, a power cut). */
-function stateOf({ endedAt, counts, process }: RunSummary): 'ended' | 'interrupted' | 'running' | 'cut off' {
-  if (endedAt !== undefined) return counts?.interrupted === true ? 'interrupted' : 'ended';
-  return process !== undefined && processState(process) === 'alive' ? 'running' : 'cut off';
 }
 
 /** What was typed, as far as the run noted it: 'run score:* --force'. */
