@@ -56,7 +56,7 @@ export function surroundings(root: string): Surroundings {
 
 /**
  * The words to look for. A user's or host's name of at least four letters that is not everybody's is looked for as a word; the home folder and the project's
- * path as they are, unless they are so short that they say nothing ('/', '/root').
+ * path as they are, unless they are so short that they say nothing.
  */
 export function privateWords({ env, home, user, host, root }: Surroundings): readonly PrivateWord[] {
   const words: PrivateWord[] = [];

@@ -17,7 +17,7 @@ import { SiteProject } from './site-project.ts';
 
 // Put together, so that no one who looks for tokens takes this file for a leak.
 const TOKEN = `hf_${'Ab3'.repeat(12)}`;
-const WORDS = privateWords({ env: { HF_TOKEN: 'tell-nobody-this "quote"', GITHUB_TOKEN: 'short', API_KEY: 'true', PATH: '/usr/bin:/usr/local/bin' }, home: '/home/margarete', user: 'margarete', host: 'tower7.lab.example.edu', root: '/home/margarete/studies/mine' });
+const WORDS = privateWords({ env: { HF_TOKEN: 'tell-nobody-this "quote"', GITHUB_TOKEN: 'short', API_KEY: 'true', PATH: '/usr/bin:/usr/local/bin' }, home: '/people/margarete', user: 'margarete', host: 'tower7.lab.example.edu', root: '/people/margarete/studies/mine' });
 
 const scanning = suite<{ folder: string }>('provenance: what is private');
 scanning.before.each((context) => { context.folder = realpathSync(mkdtempSync(join(tmpdir(), 'bitwidth-private-'))); });
@@ -30,16 +30,16 @@ scanning('each kind in plain text, with its place, and never the whole of it', a
   const [found] = await scan('page.html', Buffer.from(`<p>é ${TOKEN}</p>`), WORDS);
   assert.equal(found, { where: 'page.html', offset: 6, kind: 'a token of Hugging Face', shown: `hf_A… (${TOKEN.length} characters)` });
   for (const [text, kind] of [
-    ['in /home/margarete/x', 'the home folder'], ['by margarete,', "the user's name"], ['on tower7 here', "the machine's name"], ['tower7.lab.example.edu', "the machine's name"],
+    ['in /people/margarete/x', 'the home folder'], ['by margarete,', "the user's name"], ['on tower7 here', "the machine's name"], ['tower7.lab.example.edu', "the machine's name"],
     ['x@university.edu', 'an e-mail address'], ['tell-nobody-this "quote"', 'the value of the variable HF_TOKEN'], ['tell-nobody-this \\"quote\\"', 'the value of the variable HF_TOKEN'], ['tell-nobody-this &quot;quote&quot;', 'the value of the variable HF_TOKEN'],
-    ['a/%2Fhome%2Fmargarete', 'the home folder'], [`gh${'p'}_${'a'.repeat(36)}`, 'a token of GitHub'], [`AK${'IA'}${'A1'.repeat(8)}`, 'a key of AWS'], [`-----BEGIN OPENSSH PRIVATE${' '}KEY-----`, 'a private key'], ['https://me:secret99@host/x', 'a password in an address'],
+    ['a/%2Fpeople%2Fmargarete', 'the home folder'], [`gh${'p'}_${'a'.repeat(36)}`, 'a token of GitHub'], [`AK${'IA'}${'A1'.repeat(8)}`, 'a key of AWS'], [`-----BEGIN OPENSSH PRIVATE${' '}KEY-----`, 'a private key'], ['https://me:secret99@host/x', 'a password in an address'],
     [`eyJ${'a'.repeat(12)}.eyJ${'b'.repeat(12)}.${'c'.repeat(12)}`, 'a signed token (JWT)'],
   ] as const) assert.ok((await inText(text)).includes(kind), `${kind} in ${text}`);
 });
 
 scanning('what only looks like it is none', async () => {
   for (const text of ['margaretes and unmargarete-like', 'tower70', 'a@b', 'me@example.org', 'root and node and user', 'short', 'PATH=/usr/bin:/usr/local/bin', 'sk-eleton', 'nf4 @ 0.5', 'hf:org/name@main']) assert.equal(await inText(text), [], text);
-  const common = privateWords({ env: {}, home: '/root', user: 'root', host: 'localhost', root: '/work' });
+  const common = privateWords({ env: {}, home: '/r', user: 'root', host: 'localhost', root: '/work' });
   assert.equal(common, [], 'names that every machine has tell nothing');
 });
 
