@@ -1,7 +1,7 @@
 /** What a person means by a number's id, a cell's, a file of the site, or an address on it. */
 import { existsSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
-import { ConfigurationError, closest } from '../stages/dag/index.ts';
+import { ConfigurationError, closest, count } from '../stages/dag/index.ts';
 import { numberNamed, numbersOf } from './numbers.ts';
 import type { OutputRecord, ResultCell, Results } from '../stages/dag/index.ts';
 import type { StoredNumber } from './numbers.ts';
@@ -51,13 +51,14 @@ export async function targetOf(text: string, results: Results, root: string): Pr
     const number = await numberNamed(results, fragment);
     if (number !== undefined) return { kind: 'number', number };
     if (file !== undefined) return { kind: 'file', file, ...(fragment.startsWith('derived.') ? { derived: fragment } : {}) };
-    throw new ConfigurationError(`audit: there is no number "${fragment}"${address === '' ? '' : `, and no page ${address}`}; a number's id stands behind the # of its address`);
+    throw new ConfigurationError(`there is no number "${fragment}"${address === '' ? '' : `, and no page ${address}`}; a number's id stands behind the # of its address`);
   }
   if (file !== undefined) return { kind: 'file', file };
   const number = await numberNamed(results, text);
   if (number !== undefined) return { kind: 'number', number };
   const near = closest(text, [...results.cells.keys(), ...(await numbersOf(results)).keys()]);
-  throw new ConfigurationError(`audit: "${text}" is no number, cell or file of the site${near === undefined ? '' : `; did you mean "${near}"?`}\nA number is named by its id (what stands behind the # where the site links to it), a cell as "bitwidth status" names it, a file by its path in the site.`);
+  const undone = [...results.cells.values()].filter(({ stale, record }) => stale !== undefined || record === undefined).length;
+  throw new ConfigurationError(`"${text}" is no number, cell or file of the site${near === undefined ? '' : `; did you mean "${near}"?`}\nA number is named by its id (what stands behind the # where the site links to it), a cell as "bitwidth status" names it, a file by its path in the site.${results.run === undefined && undone > 0 ? ` ${count(undone, 'result is', 'results are')} missing or out of date: "bitwidth run" brings the report up to date.` : ''}`);
 }
 
 /** The part before a #, without query and host, and the one behind it. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigurationError, EXIT, byteSize, count } from '../../stages/dag/index.ts';
 import { checkSite } from '../site-check.ts';
-import { publicKey } from '../statement.ts';
+import { KEY_FILE, STATEMENT_FILE, publicKey } from '../statement.ts';
 import type { Command } from '../../stages/dag/index.ts';
 import type { SiteFault } from '../site-folder.ts';
 
@@ -26,7 +26,8 @@ const checkSiteCommand: Command = {
       if (faults.length > TOLD) print(`and ${faults.length - TOLD} more faults (--json tells them)`);
       const all = `${count(found.files, 'file')} (${byteSize(found.bytes)} hashed), ${count(found.pages, 'page')}, ${count(found.numbers, 'number')}, ${count(found.links, 'link')}, ${count(found.cells, 'cell')}`;
       print(faults.length === 0 ? `everything agrees: ${all}` : `${count(faults.length, 'fault')}: ${all}`);
-      print(found.signedBy === undefined ? 'It is not signed.' : `Signed with the key ${found.signedBy}: by the same signer as anything else with that key.`);
+      const unsound = faults.some(({ file }) => file === STATEMENT_FILE || file === KEY_FILE);
+      print(found.signedBy === undefined ? (unsound ? 'Its signature does not hold.' : 'It is not signed.') : `Signed with the key ${found.signedBy}: by the same signer as anything else with that key.`);
     }
     return faults.length === 0 ? EXIT.done : EXIT.different;
   },
