@@ -119,16 +119,28 @@ function cold(change: number, draws: readonly number[] = [0.001, 0.002, 0.003]):
 
 test('c1: beyond the null, within it, no change worth the name', () => {
   assert.is(judged('c1', cold(0.01)).verdict, 'supported');
-  assert.is(judged('c1', cold(0.01, [0.001, 0.02])).verdict, 'inconclusive');
+  assert.is(judged('c1', cold(0.01, [0.004, 0.011])).verdict, 'inconclusive');
+  assert.is(judged('c1', cold(0.01, [0.009, 0.011])).verdict, 'contradicted', 'noise of equal size does the same');
   assert.is(judged('c1', cold(0.01, [-0.02, 0.005])).verdict, 'supported', 'noise that goes the other way, however far, is not what the format does');
   assert.is(judged('c1', cold(0.001)).verdict, 'contradicted');
-  assert.is(judged('c1', cold(0.00199)).verdict, 'inconclusive');
+  assert.is(judged('c1', cold(0.001, [-0.02, -0.01])).verdict, 'contradicted', 'noise that goes the other way makes no change larger');
+  assert.is(judged('c1', cold(0.0037, [0.0002, 0.0009, 0.004])).verdict, 'inconclusive', 'beyond the mean of the draws by the margin');
+  assert.equal(judged('c1', cold(0.0036, [0.0002, 0.0009, 0.004])).effects.map(({ neededClusters }) => neededClusters === undefined), [true, true, true, true, false], 'how many windows would decide');
   const { effects } = judged('c1', cold(0.01));
   assert.equal(effects.map(({ part }) => part.split(':')[0]), [
     'largest change of the quality shift, from T 0.1 to T 0.5', 'that change less int8\'s', 'that change less bf16\'s', 'largest change that way under noise of equal size',
+    'change beyond the mean of noise that way, between the two temperatures where it is least clearly below the margin',
   ]);
   assert.ok(Math.abs(effects[0]!.value - 0.01) < 0.0005);
   assert.ok(Math.abs(effects[3]!.value - 0.002) < 1e-12);
+});
+
+test('the noise of a window is the mean of its draws, its sampled positions standing for all, text by text', () => {
+  const sampling = ['one', 'two'].map((text) => madeSampling({ model: 'm', format: 'nf4', text, windows: 2 }, 0.3, 0));
+  const nulls = ['two', 'one'].map((text) => madeNull({ model: 'm', format: 'nf4', text, windows: 2 }, 0.3, text === 'one' ? [0.001, 0.003] : [0.01, 0.03]));
+  const sums = new Evidence(models('m'), ['nf4'], { ...NOTHING, sampling, nulls }).nullSums('m', 'nf4', 0, 1);
+  assert.equal([...sums.keys()], [0.3]);
+  [0.2, 0.2, 2, 2].forEach((expected, window) => assert.ok(Math.abs(sums.get(0.3)![window]! - expected) < 1e-12)); // 100 positions each, of which 10 are sampled
 });
 
 test('c1 and c2 look at their own range only, and need two temperatures, a finer format and a null', () => {

@@ -1,12 +1,14 @@
 /** Claims c1 and c2: the same rule over two ranges of temperature. */
-import { bootstrap, interval, pLess, pMore } from '../statistics/bootstrap.ts';
+import { bootstrap, interval, pMore } from '../statistics/bootstrap.ts';
 import type { Bootstrapped } from '../statistics/bootstrap.ts';
-import { ALPHA, LEAST_CLUSTERS } from '../statistics/decide.ts';
+import { ALPHA, LEAST_CLUSTERS, needed } from '../statistics/decide.ts';
 import type { Decision } from '../statistics/decide.ts';
 import { mean } from '../statistics/estimate.ts';
 import { holm } from '../statistics/holm.ts';
 import { median } from '../statistics/median.ts';
 import type { SamplingClusters } from '../score-clusters.ts';
+import { leastClearExcess } from './beyond-noise.ts';
+import type { Excess } from './beyond-noise.ts';
 import { combined, enumerated, listed, sentence } from './combine.ts';
 import type { Part } from './combine.ts';
 import type { Evidence } from './evidence.ts';
@@ -32,12 +34,6 @@ function largestChange(profile: ReadonlyMap<number, SamplingClusters>): Change {
   };
 }
 
-/** p-value of "some pair of temperatures changes by the margin or more": each pair, either way round, must lie below it. */
-function pAnyChange(profile: ReadonlyMap<number, SamplingClusters>): number {
-  const points = [...profile.values()];
-  return Math.max(...points.flatMap((a) => points.filter((b) => b !== a).map((b) => pLess(bootstrap(mean(b.qualityShift!.map((x, c) => x - a.qualityShift![c]!), a.size)), MARGIN))));
-}
-
 /** The largest change of a profile by temperature that goes the same way, rising or falling from colder to hotter; below 0 where none does. */
 function largestThatWay(shifts: readonly number[], rises: boolean): number {
   const changes = shifts.flatMap((colder, i) => shifts.slice(i + 1).map((hotter) => rises ? hotter - colder : colder - hotter));
@@ -49,9 +45,9 @@ interface Compared {
   readonly format: string;
   readonly change: Change;
   readonly own: Bootstrapped;
-  /** p-values of "changes no more than a finer format" and "changes by the margin or more". */
+  /** p-value of "changes no more than a finer format". */
   readonly pNotLarger: number;
-  readonly pChange: number;
+  readonly excess: Excess;
   /** This format's change less that of a finer format. */
   readonly over: readonly { readonly than: string; readonly by: Bootstrapped }[];
   /** The largest change under each draw of noise of equal size that goes the format's way, nats: noise that goes the other way does something else. */
@@ -71,7 +67,7 @@ function compare(evidence: Evidence, model: string, format: string, { low, high 
   });
   return over.length === 0 ? undefined : {
     model, format, change, own: bootstrap(mean(change.sums, change.size)), over, nulls: draws.map((shifts) => largestThatWay(shifts, change.to > change.from)),
-    pNotLarger: Math.max(...over.map(({ by }) => pMore(by, 0))), pChange: pAnyChange(profile),
+    pNotLarger: Math.max(...over.map(({ by }) => pMore(by, 0))), excess: leastClearExcess(profile, evidence.nullSums(model, format, low, high), MARGIN),
   };
 }
 
@@ -83,33 +79,44 @@ function judge(evidence: Evidence, range: Range): Judgement {
   const finer = new Set<string>();
   const byFormat = evidence.formats.filter((name) => FOUR_BIT.includes(name)).map((format) => evidence.models.flatMap(({ name }) => compare(evidence, name, format, range) ?? []));
   // One exception contradicts, so this is corrected across all that could be one.
-  const none = holm(byFormat.flat().map(({ pChange }) => pChange), ALPHA);
+  const none = holm(byFormat.flat().map(({ excess }) => excess.p), ALPHA);
   let next = 0;
   for (const compared of byFormat) {
     // Larger than in every finer format and above the null's draws: all must hold.
     const larger = holm(compared.map(({ pNotLarger }) => pNotLarger), ALPHA);
-    compared.forEach(({ model, format, change, own, over, nulls }, i) => {
-      const unchanged = none[next++]!.rejected;
+    compared.forEach(({ model, format, change, own, over, nulls, excess }, i) => {
+      const unchanged = none[next++]!;
       const band = { low: Math.min(...nulls), high: Math.max(...nulls) };
       const enough = own.clusters >= LEAST_CLUSTERS;
       const decision: Decision = !enough ? 'inconclusive'
-        : larger[i]!.rejected && own.value > band.high ? 'supported'
-        : unchanged ? 'contradicted' : 'inconclusive';
+        // First: a change that is clearly below the margin supports nothing, even where it is as clearly not 0.
+        : unchanged.rejected ? 'contradicted'
+        : larger[i]!.rejected && own.value > band.high ? 'supported' : 'inconclusive';
       const part = { model, format, decision };
       parts.push(part);
       if (decision === 'inconclusive' && enough && larger[i]!.rejected) asNoise.push(part);
       const common = { model, format, unit: 'nats', n: change.tokens, clusters: own.clusters };
       effects.push({
-        ...common, part: `largest change of the quality shift, from T ${change.from} to T ${change.to}`, value: own.value, ...interval(own, 0.9), level: 0.9, marginLow: MARGIN, verdict: decision,
+        ...common, part: `largest change of the quality shift, from T ${change.from} to T ${change.to}`, value: own.value, ...interval(own, 0.9), level: 0.9, verdict: decision,
       });
       for (const { than, by } of over) {
         finer.add(than);
         const level = 1 - 2 * larger[i]!.alpha;
-        effects.push({ ...common, part: `that change less ${than}'s`, value: by.value, ...interval(by, level), level, marginLow: 0, verdict: pMore(by, 0) <= larger[i]!.alpha ? 'larger' : 'not larger' });
+        const isLarger = pMore(by, 0) <= larger[i]!.alpha;
+        effects.push({
+          ...common, part: `that change less ${than}'s`, value: by.value, ...interval(by, level), level, marginLow: 0, verdict: isLarger ? 'larger' : 'not larger',
+          neededClusters: isLarger || by.value < 0 ? undefined : needed(by, level, { low: 0 }),
+        });
       }
       effects.push({
         ...common, part: `largest change that way under noise of equal size: median of ${nulls.length} draws, and the least and the most`, value: median(nulls), ...band,
         verdict: own.value > band.high ? 'the format changes more' : 'the format changes no more',
+      });
+      const level = 1 - 2 * unchanged.alpha;
+      effects.push({
+        ...common, part: `change beyond the mean of noise that way, between the two temperatures where it is least clearly below the margin: from T ${excess.from} to T ${excess.to}`,
+        value: excess.value.value, ...interval(excess.value, level), level, marginHigh: MARGIN, verdict: unchanged.rejected ? 'below the margin' : 'not below the margin',
+        neededClusters: unchanged.rejected || excess.value.value > MARGIN ? undefined : needed(excess.value, level, { high: MARGIN }),
       });
     });
   }
@@ -119,12 +126,12 @@ function judge(evidence: Evidence, range: Range): Judgement {
       : sentence([
         listed(parts.filter((part) => !asNoise.includes(part)), {
           supported: `the quality shift changes more than in ${enumerated([...finer])} and more than under noise of equal size for`,
-          contradicted: 'the quality shift changes by less than the margin for',
+          contradicted: 'beyond what noise of equal size explains the quality shift changes by less than the margin for',
           inconclusive: 'the windows do not decide for',
         }),
         listed(asNoise, { supported: '', contradicted: '', inconclusive: `the quality shift changes more than in ${enumerated([...finer])}, but no more than under noise of equal size, for` }),
       ].filter((text) => text !== '').join('; ')),
-    wouldChange: 'A change larger than in the finer formats and above every draw of the null, for every 4-bit format and model, would support it.',
+    wouldChange: 'A change larger than in the finer formats and above every draw of the null, for every 4-bit format and model, would support it; for one of them a change beyond that of noise that is below the margin between every two temperatures contradicts it.',
     scope: evidence.scope(),
     effects,
   };
@@ -137,9 +144,9 @@ function claim(range: Range): Claim {
     version: range.version,
     statement: range.statement,
     operationalised: `Sensitivity is the largest change of the quality shift between two temperatures from ${range.low} to ${range.high}. It must exceed that of int8 and bf16, and the largest change that noise on the base's logits with the same mean KL divergence makes the same way, rising or falling with temperature.`,
-    test: 'One-sided bootstrap-t of the paired difference to each finer format at 5 %, Holm across models; for a contradiction every pair of temperatures below 0.002 nat, Holm across models and formats; and above all draws of the null, whose changes count with their sign (at every 16th position, which widens their band).',
-    margin: 'Larger than in the finer formats, and above every draw of the null; a change below 0.002 nat counts as none.',
-    marginReason: 'Any damage changes with temperature: only what noise of the same size does not do belongs to 4-bit formats. To exceed the finer formats and the null was set before the first result, in the plan of the study; what counts as no change was settled after a first look at results. So was that noise counts with its sign: its largest change either way was compared before, and then noise that falls with temperature by as much as a format rises hid that the two do opposite things.',
+    test: 'One-sided bootstrap-t of the paired difference to each finer format at 5 %, Holm across models; and above all draws of the null, whose changes count with their sign (at every 12th position, which widens their band). For a contradiction, between every two temperatures the change less the mean of the draws\' that way, or the change itself where noise goes the other way, below 0.002 nat: one-sided bootstrap-t by window, the smaller of the two by the joint distribution of both (Westfall and Young), Holm across models and formats. It is looked for first.',
+    margin: 'Larger than in the finer formats, and above every draw of the null; a change of less than 0.002 nat beyond noise counts as none.',
+    marginReason: 'Any damage changes with temperature: only what noise of the same size does not do belongs to 4-bit formats. To exceed the finer formats and the null was set before the first result, in the plan of the study; what counts as no change was settled after a first look at results. So was that noise counts with its sign: its largest change either way was compared before, and then noise that falls with temperature by as much as a format rises hid that the two do opposite things. So was that a contradiction needs a change below 0.002 nat only beyond what noise makes the same way, and that it is looked for before support: until then a format that did just what noise does could not contradict, and one with a clear change below the margin could support. Neither changed a verdict of the results that were known.',
     sql: `WITH shift AS (
   SELECT model, format, temperature, sum(quality_shift) / sum(scored_tokens) AS shift
   FROM sampling_windows

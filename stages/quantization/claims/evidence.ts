@@ -67,6 +67,20 @@ export class Evidence {
       total(texts.flatMap(({ draws }) => draws[draw]!)) / total(texts.flatMap(({ scoredTokens }) => scoredTokens))));
   }
 
+  /**
+   * Of noise of the format's size: by temperature, what the mean of its draws adds to each cluster of `sampling`, nats. Only some of a window's
+   * positions are sampled; their mean stands for all. Noise and sampled positions are each window's own, so the spread over windows
+   * holds what either leaves uncertain.
+   */
+  nullSums(model: string, format: string, low: number, high: number): Map<number, Float64Array> {
+    const own = this.#from.nulls.filter((scores) => scores.model === model && scores.format === format);
+    const sampled = this.#from.sampling.filter((scores) => scores.model === model && scores.format === format && scores.topK === 0);
+    return new Map(ascending(own, low, high).map((t) => [t, Float64Array.from(sampled.filter(({ temperature }) => temperature === t).flatMap(({ text, scoredTokens }) => {
+      const { draws, scoredTokens: drawn } = own.find((scores) => scores.temperature === t && scores.text === text)!;
+      return scoredTokens.map((tokens, window) => (tokens / drawn[window]!) * (total(draws.map((sums) => sums[window]!)) / draws.length));
+    }))]));
+  }
+
   /** One for each engine, the study's own first. Of several machines the claims look at one: the first by its label that timed the study's own. */
   timings(model: string): Timings[] {
     const { timings, otherTimings } = this.#from;

@@ -51,7 +51,7 @@ function decided(model: Bootstrapped, margin: Margin, inside: Corrected, outside
   const decision: Decision = !enough ? 'inconclusive' : inside.rejected ? 'supported' : outside.rejected ? 'contradicted' : 'inconclusive';
   const level = 1 - 2 * (decision === 'contradicted' ? outside : inside).alpha;
   const own = interval(model, level);
-  return { decision, level, interval: own, neededClusters: decision === 'inconclusive' && own ? needed(model, own, margin) : undefined };
+  return { decision, level, interval: own, neededClusters: decision === 'inconclusive' ? needed(model, level, margin) : undefined };
 }
 
 /** p-value of "not inside the margin": the larger of the two one-sided tests. */
@@ -64,8 +64,10 @@ function pOutside(model: Bootstrapped, { low, high }: Margin): number {
   return Math.min(low === undefined ? 1 : pLess(model, low), high === undefined ? 1 : pMore(model, high));
 }
 
-/** The half-width shrinks with the root of the number of clusters; it must shrink to the distance from the nearest bound. */
-function needed(model: Bootstrapped, own: Interval, { low, high }: Margin): number | undefined {
+/** How many clusters would decide by an interval of this level, if the estimate stayed where it is. The half-width shrinks with the root of their number; it must shrink to the distance from the nearest bound. */
+export function needed(model: Bootstrapped, level: number, { low, high }: Margin): number | undefined {
+  const own = interval(model, level);
+  if (own === undefined) return undefined;
   const bounds = [low, high].filter((bound) => bound !== undefined);
   const distance = Math.min(...bounds.map((bound) => Math.abs(model.value - bound)));
   if (distance === 0) return undefined;
