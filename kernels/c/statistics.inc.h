@@ -411,7 +411,8 @@ INLINE size_t put_noise(reals *noise, size_t v, words r, uint32_t *tails, size_t
 #if LANES == 8
   __mmask8 outside = (__mmask8)~_mm512_movepi64_mask((__m512i)central);
   __m256i places = _mm256_add_epi32(_mm256_set1_epi32((int)v * LANES), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-  _mm256_mask_compressstoreu_epi32(tails + count, outside, places);
+  /* Through a register: a compressing store is slow microcode on AMD. */
+  _mm256_storeu_si256((void *)(tails + count), _mm256_maskz_compress_epi32(outside, places));
   return count + (size_t)__builtin_popcount(outside);
 #else
 #pragma GCC unroll 4
@@ -470,15 +471,24 @@ static int noise_kl(const struct bw_noise *t, double *kl) {
   return missing ? BW_STATISTICS_NO_MEMORY : 0;
 }
 
-/* Weighted mean under softmax(z / temperature). */
-static reals softmax_mean(const double *fractions, const singles *z, const singles *weights, size_t vocabulary, reals max, double beta) {
-  reals sum = all(0), weighted = all(0);
+/* Temperatures that share a pass: those of the study. Their sums do not wait for one another, and a logit is widened once for all. */
+#define TOGETHER 5
+
+/* Weighted means under softmax(beta z), for `count` of them. */
+INLINE void softmax_means(const double *fractions, const singles *z, const singles *weights, size_t vocabulary, reals max, const double *beta, size_t count, reals *means) {
+  reals sum[TOGETHER], weighted[TOGETHER];
+  for (size_t k = 0; k < count; k++) sum[k] = weighted[k] = all(0);
   for (size_t v = 0; v < vocabulary; v++) {
-    reals e = exponential(fractions, (widened(z[v]) - max) * beta);
-    sum += e;
-    weighted += e * widened(weights[v]);
+    reals below = widened(z[v]) - max;
+    reals weight = widened(weights[v]);
+#pragma GCC unroll 5
+    for (size_t k = 0; k < count; k++) {
+      reals e = exponential(fractions, below * beta[k]);
+      sum[k] += e;
+      weighted[k] += e * weight;
+    }
   }
-  return weighted / sum;
+  for (size_t k = 0; k < count; k++) means[k] = weighted[k] / sum[k];
 }
 
 static int noise_quality(const struct bw_noise *t, const float *weights, size_t temperatures, const double *temperature, double *quality) {
@@ -495,9 +505,16 @@ static int noise_quality(const struct bw_noise *t, const float *weights, size_t 
     for (size_t s = 0; s < t->sigmas; s++) {
       add_noise(base, noise, t->sigma[s], n, z);
       reals max = largest_value(z, n);
-      for (size_t k = 0; k < temperatures; k++) {
-        reals result = softmax_mean(t->fractions, z, w, n, max, 1 / temperature[k]);
-        for (size_t lane = 0; lane < block.rows; lane++) quality[(s * temperatures + k) * t->rows + first + lane] = result[lane];
+      for (size_t k = 0; k < temperatures;) {
+        reals means[TOGETHER];
+        double beta[TOGETHER];
+        size_t count = temperatures - k < TOGETHER ? 1 : TOGETHER;
+        for (size_t i = 0; i < count; i++) beta[i] = 1 / temperature[k + i];
+        if (count == TOGETHER) softmax_means(t->fractions, z, w, n, max, beta, TOGETHER, means);
+        else softmax_means(t->fractions, z, w, n, max, beta, 1, means);
+        for (size_t i = 0; i < count; i++, k++) {
+          for (size_t lane = 0; lane < block.rows; lane++) quality[(s * temperatures + k) * t->rows + first + lane] = means[i][lane];
+        }
       }
     }
   }

@@ -4,6 +4,10 @@
  * At a sample of positions the base's logits get independent Gaussian noise of one standard deviation sigma, chosen so
  * that the mean KL(base || noisy) over the sample equals that of the format. Its quality shift at each temperature, drawn many
  * times, is the band that a format's own shift has to leave before its form may be called a property of the format.
+ *
+ * Draws come in pairs, noise and the same noise with its sign turned (antithetic variates: J. M. Hammersley and K. W. Morton, Mathematical
+ * Proceedings of the Cambridge Philosophical Society 52 (1956) 449-475). What noise does in proportion to its size cancels in a pair, so the mean of
+ * the draws is far closer to what it estimates than that of as many unrelated ones; each draw by itself is as likely as any other; and a pair's noise is made once.
  */
 import type { NoiseRows, Statistics } from '../../kernels/statistics.ts';
 
@@ -25,18 +29,17 @@ export interface NullRequest { readonly logits: Float32Array; readonly temperatu
 export interface NullResult {
   /** Standard deviation of the noise, in logits. */
   readonly sigma: number;
-  /** Mean KL of the format and of the noise (over the draws of the search), nats. */
+  /** Mean KL of the format and of the noise (over the pair of the search), nats. */
   readonly formatKl: number;
   readonly noiseKl: number;
   /** Per temperature and draw: the noise's quality shift per window, nats, summed over the window's sampled positions. */
   readonly draws: readonly (readonly (readonly number[])[])[];
 }
 
-/** Draws that the search for sigma averages over, and its steps: KL ~ sigma^2, so each step shrinks the miss by the KL's own size. */
-const SEARCH_DRAWS = 2;
-const SEARCH_STEPS = 4;
+/** Steps of the search for sigma, over the first pair of draws: KL ~ sigma^2, so each step shrinks the miss by the KL's own size. */
+const SEARCH_STEPS = 3;
 
-/** Seed of the study and of the text; draw d uses (seed + d, text). */
+/** Seed of the study and of the text; draws 2 p and 2 p + 1 use (seed + p, text), the latter with the other sign. */
 export interface NullKeys { readonly seed: number; readonly text: number }
 
 /** The results of each request over `windows` windows. */
@@ -47,23 +50,24 @@ export function nullShifts(statistics: Statistics, sample: NullSample, requests:
   const quality = qualities(statistics, sample, Float64Array.from(temperatures));
   const baseQuality = quality(noiseRows(sample, keys, 0), [0]); // without noise
   const draws = requests.map((request) => request.temperatures.map(() => Array.from({ length: drawCount }, () => new Array<number>(windows).fill(0))));
-  for (let draw = 0; draw < drawCount; draw++) {
-    const noisy = quality(noiseRows(sample, keys, draw), sigma);
-    requests.forEach((request, r) => request.temperatures.forEach((temperature, k) => {
-      const sums = draws[r]![k]![draw]!;
+  for (let draw = 0; draw < drawCount; draw += 2) {
+    const signs = draw + 1 < drawCount ? [1, -1] : [1];
+    const noisy = quality(noiseRows(sample, keys, draw / 2), signs.flatMap((sign) => sigma.map((each) => sign * each)));
+    signs.forEach((_, turned) => requests.forEach((request, r) => request.temperatures.forEach((temperature, k) => {
+      const sums = draws[r]![k]![draw + turned]!;
       const t = temperatures.indexOf(temperature);
       for (let i = 0; i < sample.count; i++) {
         const window = sample.window[i]!;
-        sums[window] = sums[window]! + noisy[(r * temperatures.length + t) * sample.count + i]! - baseQuality[t * sample.count + i]!;
+        sums[window] = sums[window]! + noisy[((turned * requests.length + r) * temperatures.length + t) * sample.count + i]! - baseQuality[t * sample.count + i]!;
       }
-    }));
+    })));
   }
   return requests.map((_, r) => ({ sigma: sigma[r]!, formatKl: formatKl[r]!, noiseKl: noiseKl[r]!, draws: draws[r]! }));
 }
 
-/** The sampled positions with the noise of one draw. */
-function noiseRows({ vocabulary, base, index }: NullSample, { seed, text }: NullKeys, draw: number): NoiseRows {
-  return { vocabulary, base, counters: index, keys: [seed + draw, text] };
+/** The sampled positions with the noise of one pair of draws. */
+function noiseRows({ vocabulary, base, index }: NullSample, { seed, text }: NullKeys, pair: number): NoiseRows {
+  return { vocabulary, base, counters: index, keys: [seed + pair, text] };
 }
 
 /** Expected -log p_judge under softmax(noisy logits / T), nats: [sigma][temperature][position]. */
@@ -88,15 +92,15 @@ function meanKl(statistics: Statistics, { vocabulary, count, base }: NullSample,
 function search(statistics: Statistics, sample: NullSample, targets: readonly number[], keys: NullKeys): { sigma: number[]; noiseKl: number[] } {
   // Second order: KL = sigma^2 / 2 * (1 - sum p^2); the last term is left to the search.
   const variance = targets.map((kl) => 2 * Math.max(kl, 0));
-  const kl = new Float64Array(targets.length * sample.count);
+  const rows = noiseRows(sample, keys, 0);
+  const kl = new Float64Array(2 * targets.length * sample.count);
   for (let step = 0; ; step++) {
+    const sigma = variance.map(Math.sqrt);
+    statistics.noiseKl(rows, Float64Array.from([...sigma, ...sigma.map((each) => -each)]), kl);
     const sums = targets.map(() => 0);
-    for (let draw = 0; draw < SEARCH_DRAWS; draw++) {
-      statistics.noiseKl(noiseRows(sample, keys, draw), Float64Array.from(variance, Math.sqrt), kl);
-      kl.forEach((each, i) => { sums[Math.floor(i / sample.count)]! += each; });
-    }
-    const noiseKl = sums.map((sum) => sum / (SEARCH_DRAWS * sample.count));
-    if (step === SEARCH_STEPS) return { sigma: variance.map(Math.sqrt), noiseKl };
+    kl.forEach((each, i) => { sums[Math.floor(i / sample.count) % targets.length]! += each; });
+    const noiseKl = sums.map((sum) => sum / (2 * sample.count));
+    if (step === SEARCH_STEPS) return { sigma, noiseKl };
     noiseKl.forEach((each, r) => { if (each > 0) variance[r] = variance[r]! * (targets[r]! / each); });
   }
 }

@@ -178,9 +178,16 @@ test('the null samples every stride-th position with enough context; a position\
   assert.equal([...own], new Array(18).fill(9));
 });
 
+/** `count` rows, one after the other. */
+function rows(seed: number, count: number, vocabulary: number): Float32Array {
+  const all = new Float32Array(count * vocabulary);
+  for (let i = 0; i < count; i++) all.set(row(seed + i, vocabulary, 3), i * vocabulary);
+  return all;
+}
+
 test('the null has the format\'s mean KL, and a request\'s result does not depend on its neighbours', () => {
   const [vocabulary, count] = [300, 12];
-  const stacked = (seed: number): Float32Array => Float32Array.from({ length: count }, (_, i) => i).reduce((all, i) => (all.set(row(seed + i, vocabulary, 3), i * vocabulary), all), new Float32Array(count * vocabulary));
+  const stacked = (seed: number): Float32Array => rows(seed, count, vocabulary);
   const base = stacked(0);
   const noise = stacked(1000);
   const requests = [0.02, 0.1].map((scale) => ({ logits: base.map((z, i) => z + scale * noise[i]!), temperatures: [0.5, 1] }));
@@ -194,6 +201,26 @@ test('the null has the format\'s mean KL, and a request\'s result does not depen
   const weights = sample.judge.subarray(0, vocabulary);
   const expected = distribution(base.slice(0, vocabulary), { temperature: 0.5, topK: 0 }).reduce((sum, p, v) => sum + p * weights[v]!, 0);
   near(softmaxMean(base, 0, vocabulary, base[argmax(base, 0, vocabulary)]!, 2, weights, 0), expected, 1e-12);
+});
+
+test('draws come in pairs: noise, and the same noise with its sign turned; their mean leaves out what is in proportion to it', () => {
+  const [vocabulary, count, draws] = [200, 16, 5];
+  const [base, judge, noise] = [rows(0, count, vocabulary), rows(500, count, vocabulary), rows(1000, count, vocabulary)];
+  const sample = { vocabulary, count, window: new Int32Array(count), index: Int32Array.from({ length: count }, (_, i) => 40 + i), base, judge };
+  const request = { logits: base.map((z, i) => z + 0.06 * noise[i]!), temperatures: [0.7] };
+  const [result] = nullShifts(referenceStatistics, sample, [request], 1, draws, { seed: 1, text: 2 });
+  const shifts = result!.draws[0]!.map(([sum]) => sum!);
+  assert.is(shifts.length, draws);
+  const quality = new Float64Array(3 * count);
+  const lse = new Float64Array(count);
+  referenceStatistics.logSumExp(vocabulary, judge, lse);
+  const surprisal = judge.map((z, i) => lse[Math.floor(i / vocabulary)]! - z);
+  referenceStatistics.noiseQuality({ vocabulary, base, counters: sample.index, keys: [1 + 1, 2] }, surprisal, Float64Array.of(0, result!.sigma, -result!.sigma), Float64Array.of(0.7), quality);
+  const total = (from: number): number => quality.subarray(from * count, (from + 1) * count).reduce((sum, each) => sum + each, 0);
+  near(shifts[2]!, total(1) - total(0), 1e-9);
+  near(shifts[3]!, total(2) - total(0), 1e-9);
+  // What is left of a pair is of second order.
+  assert.ok(Math.abs(shifts[0]! + shifts[1]!) < Math.abs(shifts[0]! - shifts[1]!) / 2, shifts.join());
 });
 
 test.run();
