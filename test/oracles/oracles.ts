@@ -6,7 +6,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const run = promisify(execFile);
+/** Some print colours into files where a variable asks for them, whatever its value. */
+const { FORCE_COLOR: _, ...env } = process.env;
+const run = (file: string, args: readonly string[]) => promisify(execFile)(file, args, { env });
 const PYTHON = process.env['BITWIDTH_ORACLES'] ?? 'python3';
 
 /** Why they cannot judge here; undefined: they can. */
