@@ -76,8 +76,7 @@ test('a change that is next to nothing in itself is below the margin whatever no
 
 test('noise that goes the other way makes nothing larger: the excess is the change itself', () => {
   const { profile, null: noise } = study(1, { format: 0.005, noise: -0.02 });
-  const { value, from, to } = leastClearExcess(profile, noise, MARGIN);
-  assert.equal([from, to], [0.1, 0.5]);
+  const { value } = leastClearExcess(profile, noise, MARGIN);
   assert.ok(Math.abs(value.value - 0.005) < 0.002);
 });
 

@@ -19,9 +19,6 @@ export interface Excess {
   /** p-value of "at least the margin". */
   readonly p: number;
   readonly value: Bootstrapped;
-  /** The change is the second's shift less the first's. */
-  readonly from: number;
-  readonly to: number;
 }
 
 /** Of all pairs of temperatures, both ways, the excess that is least clearly below the margin. `noise`: the null's sums, by temperature and cluster. */
@@ -32,7 +29,7 @@ export function leastClearExcess(profile: ReadonlyMap<number, SamplingClusters>,
     const less = own.map((x, c) => x - (noise.get(to)![c]! - noise.get(from)![c]!));
     const quantities = [mean(own, a.size), mean(less, a.size)];
     const { p, decider } = someBelow(quantities, margin);
-    return { p, from, to, value: bootstrap(quantities[decider]!) };
+    return { p, value: bootstrap(quantities[decider]!) };
   }));
   return rises.reduce((a, b) => (b.p > a.p || (b.p === a.p && b.value.value > a.value.value) ? b : a));
 }

@@ -114,7 +114,7 @@ function judge(evidence: Evidence, range: Range): Judgement {
       });
       const level = 1 - 2 * unchanged.alpha;
       effects.push({
-        ...common, part: `change beyond the mean of noise that way, between the two temperatures where it is least clearly below the margin: from T ${excess.from} to T ${excess.to}`,
+        ...common, part: 'change beyond the mean of noise that way, between the two temperatures where it is least clearly below the margin',
         value: excess.value.value, ...interval(excess.value, level), level, marginHigh: MARGIN, verdict: unchanged.rejected ? 'below the margin' : 'not below the margin',
         neededClusters: unchanged.rejected || excess.value.value > MARGIN ? undefined : needed(excess.value, level, { high: MARGIN }),
       });
