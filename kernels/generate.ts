@@ -16,8 +16,8 @@ export interface Prompt {
 export interface GenerateOptions extends Sampling {
   readonly prompts: readonly Prompt[];
   readonly maxNewTokens: number;
-  /** A sequence ends after this token, which is kept as its last. Absent: only the length ends it. */
-  readonly endToken?: number;
+  /** A sequence ends after one of these tokens, which is kept as its last. Absent: only the length ends it. */
+  readonly endTokens?: readonly number[];
 }
 
 /** Rows of one step while prompts are read: bounds the engine's workspace, changes no result. */
@@ -71,7 +71,7 @@ async function decode(session: Session, sequences: readonly Sequence[]): Promise
   const extend = (slot: number, token: number): boolean => {
     const { request, text } = sequences[slot]!;
     text.push(token);
-    return token !== request.endToken && text.length < request.maxNewTokens;
+    return !request.endTokens?.includes(token) && text.length < request.maxNewTokens;
   };
 
   const active: number[] = [];

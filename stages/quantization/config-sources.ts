@@ -35,8 +35,15 @@ export interface TextSource {
   readonly file: PinnedFile;
 }
 
-/** An opening that models continue, word for word from a text. */
-export interface Prompt { readonly name: string; readonly from: string; readonly text: string }
+/** What models go on from: an opening that is word for word from a text, or a question. */
+export interface Prompt {
+  readonly name: string;
+  readonly text: string;
+  /** The text that an opening is taken from. */
+  readonly from?: string;
+  /** A question: put to models that have a chat template by that template, to others as it stands. */
+  readonly ask?: true;
+}
 
 export interface Sources {
   readonly models: ReadonlyMap<string, ModelSource>;
@@ -80,13 +87,20 @@ export function readSources(root: Located | undefined, file: string, problems: P
   return { models, texts };
 }
 
-/** Reads data/prompts.yaml; each prompt is from one of `texts`. */
+/** Reads data/prompts.yaml: each prompt is from one of `texts`, or asks something. */
 export function readPrompts(root: Located | undefined, file: string, problems: Problems, texts: Sources['texts']): ReadonlyMap<string, Prompt> {
   const reader = new Reader(file, problems);
   const top = reader.map(root, 'the prompts', ['prompts']);
   const prompts = new Map<string, Prompt>();
   for (const [name, value] of named(reader, reader.required(top, 'prompts', 'the prompts file'), 'prompts')) {
-    const map = reader.map(value, `prompt ${name}`, ['from', 'text']);
+    const map = reader.map(value, `prompt ${name}`, ['from', 'text', 'ask']);
+    const question = map?.entries.get('ask')?.value;
+    if (question !== undefined) {
+      for (const other of ['from', 'text']) if (map?.entries.has(other)) reader.wrong(question.at, `prompt ${name} has both ask and ${other}; a question has \`ask\` alone, an opening \`from\` and \`text\``);
+      const text = reader.text(question, 'ask', 4000);
+      if (text !== undefined) prompts.set(name, { name, text, ask: true });
+      continue;
+    }
     const from = reader.choice(reader.required(map, 'from', `prompt ${name}`), 'text', 'texts', [...texts.keys()]);
     const text = reader.text(reader.required(map, 'text', `prompt ${name}`), 'text', 4000);
     if (from !== undefined && text !== undefined) prompts.set(name, { name, from, text });

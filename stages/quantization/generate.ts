@@ -5,10 +5,9 @@
  */
 import { generateAll } from '../../kernels/generate.ts';
 import { promptKeyOf } from '../../kernels/sampler.ts';
-import { openTokenizer } from '../../kernels/tokenizer.ts';
 import type { GenerateOptions, Tokenizer } from '../../kernels/index.ts';
 import { cell, output, stage } from '../dag/index.ts';
-import type { Cell, Run, TaskCell } from '../dag/index.ts';
+import type { Cell, Run, TaskCell, TaskIo } from '../dag/index.ts';
 import { isGreedy, samplingPath } from './cell-ids.ts';
 import type { Sampling } from './cell-ids.ts';
 import type { Prompt } from './config-sources.ts';
@@ -16,6 +15,7 @@ import type { StudyModel } from './config.ts';
 import { computedBy, studyEngine } from './engine.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { checkpointInputs, registerEntries } from './model-cells.ts';
+import { encoded, taskChatText, taskTokenizer } from './task-tokenizer.ts';
 import { BadInput, guarded, guardedTogether, listParam, numberParam, openedForAll, textParam } from './task-values.ts';
 import type { WrittenText } from './task-values.ts';
 
@@ -39,7 +39,7 @@ export function generateCell(model: StudyModel, format: string, settings: Genera
   return cell(generateStage, `${model.name}/${format}/${samplingPath(settings.sampling)}`, {
     params: {
       format, newTokens,
-      prompts: settings.prompts.map(({ name, text }) => ({ name, text })),
+      prompts: settings.prompts.map(({ name, text, ask }) => ({ name, text, ...(ask === undefined ? {} : { ask }) })),
       ...(greedy ? { temperature: 0, topK: 0, seed: 0 } : { temperature, topK, seed }),
     },
     inputs: {
@@ -64,13 +64,13 @@ export const run: Run = async (cells, io) => {
     return {
       checkpoint: opened,
       session: await taskSession(io, first, opened, format, engine),
-      tokenizer: await openTokenizer(await io.input(first, 'tokenizer'), await io.input(first, 'tokenizerConfig')),
+      tokenizer: await taskTokenizer(io, first),
     };
   });
-  const endToken = checkpoint.config['eos_token_id'];
+  const endTokens = endTokensOf(checkpoint.config['eos_token_id']);
   try {
     const requests = new Map<TaskCell, GenerateOptions>();
-    for (const task of cells) await guarded(io, task, async () => { requests.set(task, requestOf(task, tokenizer, session.shape.contextTokens, typeof endToken === 'number' ? endToken : undefined)); });
+    for (const task of cells) await guarded(io, task, async () => { requests.set(task, requestOf(task, await promptIds(io, task, tokenizer), session.shape.contextTokens, endTokens)); });
     let done = 0;
     for (const group of groupsOf([...requests.keys()])) {
       if (io.signal.aborted) return;
@@ -87,21 +87,34 @@ export const run: Run = async (cells, io) => {
   }
 };
 
-/** Throws BadInput where a prompt cannot be continued. */
-function requestOf(task: TaskCell, tokenizer: Tokenizer, contextTokens: number, endToken: number | undefined): GenerateOptions {
-  const maxNewTokens = numberParam(task, 'newTokens');
-  const prompts = promptsOf(task).map(({ name, text }) => {
-    const ids = tokenizer.encode(text);
+/** The ids of each prompt: an opening as a text begins, a question as the model's chat template puts it. */
+async function promptIds(io: TaskIo, task: TaskCell, tokenizer: Tokenizer): Promise<Int32Array[]> {
+  return Promise.all(promptsOf(task).map(async ({ name, text, ask }) => {
+    const asked = ask === true ? await taskChatText(io, task, text) : undefined;
+    const ids = await encoded(tokenizer, asked ?? text, `the prompt ${name}`);
     if (ids.length === 0) throw new BadInput(`the prompt ${name} has no tokens`);
+    return asked === undefined ? Int32Array.of(...tokenizer.start, ...ids) : ids;
+  }));
+}
+
+/** Throws BadInput where a prompt cannot be continued. */
+function requestOf(task: TaskCell, prompts: readonly Int32Array[], contextTokens: number, endTokens: readonly number[]): GenerateOptions {
+  const maxNewTokens = numberParam(task, 'newTokens');
+  for (const [place, ids] of prompts.entries()) {
+    const { name } = promptsOf(task)[place]!;
     if (ids.length + maxNewTokens > contextTokens) {
       throw new BadInput(`the prompt ${name} has ${ids.length} tokens; with ${maxNewTokens} new ones it leaves the model's context of ${contextTokens}`, 'Lower max_new_tokens or shorten the prompt.');
     }
-    return { ids, key: promptKeyOf(ids) };
-  });
+  }
   return {
-    prompts, maxNewTokens, temperature: numberParam(task, 'temperature'), topK: numberParam(task, 'topK'), seed: numberParam(task, 'seed'),
-    ...(endToken === undefined ? {} : { endToken }),
+    prompts: prompts.map((ids) => ({ ids, key: promptKeyOf(ids) })), maxNewTokens, temperature: numberParam(task, 'temperature'), topK: numberParam(task, 'topK'), seed: numberParam(task, 'seed'),
+    endTokens,
   };
+}
+
+/** config.json gives one, a list of them, or none. */
+function endTokensOf(value: unknown): readonly number[] {
+  return (Array.isArray(value) ? value : [value]).filter((id: unknown): id is number => Number.isSafeInteger(id));
 }
 
 /** Cells that decode together: as many as have SEQUENCES in all, at least one. */
@@ -127,6 +140,9 @@ function textsOf(task: TaskCell, { prompts }: GenerateOptions, written: readonly
   });
 }
 
-function promptsOf(task: TaskCell): readonly { readonly name: string; readonly text: string }[] {
-  return listParam(task, 'prompts') as readonly { readonly name: string; readonly text: string }[];
+/** An item of params.prompts. */
+interface TaskPrompt { readonly name: string; readonly text: string; readonly ask?: boolean }
+
+function promptsOf(task: TaskCell): readonly TaskPrompt[] {
+  return listParam(task, 'prompts') as unknown as readonly TaskPrompt[];
 }

@@ -10,15 +10,27 @@ import type { Sessions } from './score-sessions.ts';
 import { BadInput, jsonInput, numberParam, textParam } from './task-values.ts';
 import type { TokenizedText } from './task-values.ts';
 
-/** The text as the tokenizer cut it; BadInput when it is too short for the windows asked for. */
+/**
+ * The text as the tokenizer cut it, each window begun as the model was trained to see a text begin. BadInput when it is too short for the
+ * windows asked for.
+ */
 export async function windowedText(io: TaskIo, cell: TaskCell): Promise<WindowedText> {
-  const { ids, bytes } = await jsonInput<TokenizedText>(io, cell, 'tokens');
+  const { ids, bytes, start = [] } = await jsonInput<TokenizedText>(io, cell, 'tokens');
   const windows = numberParam(cell, 'windows');
   const windowTokens = numberParam(cell, 'windowTokens');
   if (windowTokens <= CONTEXT_TOKENS) throw new BadInput(`windows of ${windowTokens} tokens are too short: positions with ${CONTEXT_TOKENS} tokens of context are compared`, 'Raise window_tokens in data/study.yaml.');
-  const needed = windows * windowTokens;
-  if (ids.length < needed) throw new BadInput(`the text has ${ids.length} tokens; ${windows} windows of ${windowTokens} need ${needed}`, 'Lower windows_per_text in data/study.yaml, or add a longer text.');
-  return { windows, windowTokens, positions: windowTokens - 1, ids: Int32Array.from(ids.slice(0, needed)), bytes: Int32Array.from(bytes.slice(0, needed)) };
+  const ownTokens = windowTokens - start.length;
+  const needed = windows * ownTokens;
+  if (ids.length < needed) throw new BadInput(`the text has ${ids.length} tokens; ${windows} windows of ${ownTokens} need ${needed}`, 'Lower windows_per_text in data/study.yaml, or add a longer text.');
+  const begun = (values: readonly number[], before: readonly number[]): Int32Array => {
+    const all = new Int32Array(windows * windowTokens);
+    for (let window = 0; window < windows; window++) {
+      all.set(before, window * windowTokens);
+      all.set(values.slice(window * ownTokens, (window + 1) * ownTokens), window * windowTokens + before.length);
+    }
+    return all;
+  };
+  return { windows, windowTokens, positions: windowTokens - 1, ids: begun(ids, start), bytes: begun(bytes, start.map(() => 0)) };
 }
 
 /** The tokens at positions from .. to of a window, in the only slot. */

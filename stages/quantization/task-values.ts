@@ -79,8 +79,14 @@ export async function jsonInput<T>(io: TaskIo, cell: TaskCell, name: string): Pr
   return JSON.parse(new TextDecoder().decode(await io.input(cell, name))) as T;
 }
 
-/** Output `tokens` of tokenize. `bytes[i]` is the number of UTF-8 bytes that token i stands for. */
-export interface TokenizedText { readonly ids: readonly number[]; readonly bytes: readonly number[] }
+/** Output `tokens` of tokenize. */
+export interface TokenizedText {
+  readonly ids: readonly number[];
+  /** UTF-8 bytes of the text that each token stands for. */
+  readonly bytes: readonly number[];
+  /** What the model expects before a text (Tokenizer.start); absent where that is nothing. */
+  readonly start?: readonly number[];
+}
 
 /** One item of output `texts` of generate, per prompt in the order of params.prompts. */
 export interface WrittenText {

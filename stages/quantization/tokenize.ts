@@ -2,11 +2,12 @@
  * Cuts each text into a model's tokens. A stage of its own, so that what follows depends on the ids alone: models with the
  * same tokenizer, and a tokenizer library that changes without changing the ids, give the same bytes.
  */
-import { openTokenizer } from '../../kernels/tokenizer.ts';
+import type { Tokenizer } from '../../kernels/index.ts';
 import { cell, file, output, stage } from '../dag/index.ts';
 import type { Cell, Run, TaskCell } from '../dag/index.ts';
 import type { TextSource } from './config-sources.ts';
 import type { StudyModel } from './config.ts';
+import { encoded, taskTokenizer } from './task-tokenizer.ts';
 import { BadInput, guarded, textParam } from './task-values.ts';
 import type { TokenizedText } from './task-values.ts';
 
@@ -40,9 +41,7 @@ export const run: Run = async (cells, io) => {
       const same = hashes.join(' ');
       let tokens = done.get(same);
       if (tokens === undefined) {
-        const tokenizer = await openTokenizer(await io.input(task, 'tokenizer'), await io.input(task, 'tokenizerConfig'));
-        const ids = tokenizer.encode(decoded(await io.input(task, 'text')));
-        const value: TokenizedText = { ids: [...ids], bytes: [...tokenizer.byteLengths(ids)] };
+        const value = await cut(await taskTokenizer(io, task), decoded(await io.input(task, 'text')));
         tokens = JSON.stringify(value);
         done.set(same, tokens);
       }
@@ -51,6 +50,14 @@ export const run: Run = async (cells, io) => {
     io.progress(index + 1, cells.length, 'texts');
   }
 };
+
+async function cut(tokenizer: Tokenizer, text: string): Promise<TokenizedText> {
+  const [ids, start] = [await encoded(tokenizer, text, 'the text'), tokenizer.start];
+  const bytes = tokenizer.byteLengths(ids);
+  // The space that SentencePiece puts before a text is none of the text's bytes.
+  if (bytes.length > 0 && tokenizer.decode(ids) === ` ${text}`) bytes[0]! -= 1;
+  return { ids: [...ids], bytes: [...bytes], ...(start.length > 0 ? { start: [...start] } : {}) };
+}
 
 function decoded(bytes: Uint8Array): string {
   try {

@@ -69,7 +69,7 @@ test('a text ends after its end token, the others go on', async () => {
   const session = sessionOf(tinyCheckpoint('llama'), 'fp32');
   const whole = await generate(session, { prompts, ...sampled });
   const endToken = whole[1]![4]!;
-  const ended = await generate(session, { prompts, ...sampled, endToken });
+  const ended = await generate(session, { prompts, ...sampled, endTokens: [endToken] });
   ended.forEach((ids, i) => {
     const at = whole[i]!.indexOf(endToken);
     assert.equal(ids, at < 0 ? whole[i]! : whole[i]!.slice(0, at + 1));

@@ -30,7 +30,7 @@ test('every bundled file has the bytes and sha256 that sources.yaml gives', () =
 test('prompts stand word for word in the texts that they name, 6 to 20 words long', () => {
   assert.ok(prompts.size >= 8);
   for (const { name, from, text: words } of prompts.values()) {
-    const source = sources.texts.get(from);
+    const source = sources.texts.get(from ?? '');
     assert.ok(source, `${name} is from ${from}`);
     assert.ok(text(source.file.path).includes(words), `${name} is not in ${from}`);
     const count = words.split(' ').length;

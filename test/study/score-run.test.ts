@@ -144,6 +144,25 @@ test('scores of the second window are those of its logits', async () => {
   assert.ok(Math.abs(sampling.qualityShift![1]! - shift) < 1e-9);
 });
 
+test('windows begin as the model was trained to see a text begin, and its first token is scored', async () => {
+  const start = [7];
+  const begun = json({ ids, bytes: ids.map((id) => 1 + (id % 3)), start });
+  const cells = sweep();
+  const task = await scored(cells, { tokens: begun, judgeTokens: begun });
+  assert.equal([...task.failed], []);
+  const scores = readFidelity(task.output('score:tiny/nf4/noise', 'scores'));
+  const own = WINDOW_TOKENS - 1;
+  assert.equal([...scores.token.slice(0, own)], ids.slice(0, own));
+  assert.equal([...scores.token.slice(own)], ids.slice(own, 2 * own));
+  const checkpoint = openCheckpoint(model);
+  const { instance } = await openEngine('reference');
+  const session = openSession({ checkpoint, format: 'fp32', engine: instance });
+  const rows = await scoreWindow(session, Int32Array.of(...start, ...ids.slice(own, 2 * own)));
+  const p = probabilities(rows, 0);
+  assert.ok(Math.abs(scores.nllBase[own]! + Math.log(p[ids[own]!]!)) < 1e-9, 'the first token after the start');
+  session.dispose();
+});
+
 test('the base differs from itself by nothing, and greedy counts flips', () => {
   const base = readJson<SamplingScores>(whole.output('score:tiny/fp32/noise/T0.5/k0', 'scores'));
   assert.equal([base.totalVariation, base.qualityShift], [[0, 0], [0, 0]]);

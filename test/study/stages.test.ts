@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openCheckpoint, openEngine, openSession, readArtifact, scoreWindow } from '../../kernels/index.ts';
+import { openCheckpoint, openEngine, openSession, openTokenizer, readArtifact, scoreWindow } from '../../kernels/index.ts';
 import { readStudy } from '../../stages/quantization/config.ts';
 import type { QuantizeReport } from '../../stages/quantization/quantize.ts';
 import type { SpeedSamples } from '../../stages/quantization/speed.ts';
@@ -124,6 +124,28 @@ test('a prompt that leaves the context fails its cells with what to do', async (
   const long = { ...config, prompts: [{ name: 'long', from: 'garden', text: 'word '.repeat(600) }] };
   const { failures } = await runCells(study(long).cells, ['generate:novel-1m/nf4/greedy', 'judge:novel-1m/nf4/greedy']);
   assert.match(failures.get('generate:novel-1m/nf4/greedy')?.sentence ?? '', /the prompt long has \d+ tokens; with 8 new ones it leaves the model's context of 512/);
+});
+
+test('an opening begins as a text does, a question as the chat template puts it; a model without one gets it as it stands', async () => {
+  const [own] = config.models;
+  const tokenizerConfig = { path: 'tokenizer_config.json' };
+  const question = { name: 'question', text: 'Who knocked?', ask: true } as const;
+  const asked = { ...config, models: [{ ...own!, files: { ...own!.files, tokenizerConfig } }], prompts: [config.prompts[0]!, question] };
+  const begin = { add_bos_token: true, bos_token: '<|endoftext|>' };
+  const written = async (settings: object): Promise<WrittenText[]> => {
+    const { json, failures } = await runCells(study(asked).cells, ['generate:novel-1m/fp16/greedy'], { files: new Map([['tokenizer_config.json', Buffer.from(JSON.stringify(settings))]]) });
+    assert.equal([...failures], []);
+    return json('generate:novel-1m/fp16/greedy', 'texts');
+  };
+  const tokenizer = await openTokenizer(file('data/models/novel-1m/tokenizer.json'));
+  const texts = async (settings: object) => (await written(settings)).map(({ promptIds }) => tokenizer.decode(promptIds));
+  const opening = config.prompts[0]!.text;
+  assert.equal(await texts({}), [opening, 'Who knocked?']);
+  assert.equal(await texts(begin), [`<|endoftext|>${opening}`, '<|endoftext|>Who knocked?']);
+  const template = '{{ bos_token }}Q: {{ messages[0].content }} A:';
+  assert.equal(await texts({ ...begin, chat_template: template }), [`<|endoftext|>${opening}`, '<|endoftext|>Q: Who knocked? A:']);
+  const broken = await runCells(study(asked).cells, ['generate:novel-1m/fp16/greedy'], { files: new Map([['tokenizer_config.json', Buffer.from('{"chat_template":"{% for %}"}')]]) });
+  assert.match(broken.failures.get('generate:novel-1m/fp16/greedy')?.sentence ?? '', /the question cannot be put: tokenizer_config\.json: the chat template cannot be used/);
 });
 
 test('an artifact is the whole of a format: a session opens from it', async () => {
