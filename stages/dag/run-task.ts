@@ -195,8 +195,8 @@ function checkOutputs(task: Task, cell: string, outputs: { readonly [name: strin
 
 /** The store moves what it is given: only the task's own files may go. */
 function refuseForeign(task: Task, { file }: OutputFile, what: string): void {
-  const folder = `${task.scratch}/work/`;
-  const within = file.startsWith(folder) ? unsafePath(file.slice(folder.length)) : 'lies elsewhere';
+  const folder = `${task.scratch}/work`;
+  const within = file.startsWith(`${folder}/`) ? unsafePath(file.slice(folder.length + 1)) : 'lies elsewhere';
   if (within !== undefined) throw new Error(`${what} must be a file in the task's scratch folder; its path ${within}`);
   if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) throw new Error(`${what} is no file`);
 }
