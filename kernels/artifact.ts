@@ -3,6 +3,7 @@
  * metadata. Embeddings, norms and the output head are not in it: they stay in the checkpoint, in its own type.
  */
 import { createHash } from 'node:crypto';
+import type { ByteSource } from './byte-source.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { countNotFinite } from './finite.ts';
 import { encodedBytes, formatNamed, type EncodedTensor, type Format, type FormatOptions, type Part } from './formats.ts';
@@ -10,7 +11,7 @@ import { DEFAULT_BLOCK_SIZE } from './formats/blockwise4.ts';
 import { elementsOf } from './formats/parts.ts';
 import { NotFinite } from './ops.ts';
 import { parseStrictJson } from './strict-json.ts';
-import { elementsOfStored, readSafetensors, writeSafetensors, type Dtype, type StoredTensor } from './safetensors.ts';
+import { elementsOfStored, planSafetensors, readSafetensors, type Dtype, type SafetensorsPlan, type StoredTensor } from './safetensors.ts';
 
 /** What quantizing cost one tensor. Errors are float64 sums in index order, against the checkpoint's values. */
 export interface TensorError {
@@ -23,9 +24,7 @@ export interface TensorError {
   readonly maxAbsError: number;
 }
 
-export interface QuantizedModel {
-  /** The artifact: safetensors. Equal arguments give equal bytes. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+export interface QuantizationReport {
   /** One per linear weight, in the order of `linearNames`. */
   readonly errors: readonly TensorError[];
   /** Over the kind of product and every decoded fp32 value: formats of equal hash compute the same. */
@@ -36,41 +35,65 @@ export interface QuantizedModel {
   readonly otherBytes: number;
 }
 
+export interface QuantizedModel extends QuantizationReport {
+  /** The artifact: safetensors. Equal arguments give equal bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Takes an artifact's bytes: each of them once, in any order. */
+export interface ArtifactSink {
+  /** Called first: how large the file will be. */
+  begin(bytes: number): void;
+  write(offset: number, bytes: Uint8Array): void;
+}
+
+/** The tensors of an artifact by name, which may be read when they are asked for. A Map is one. */
+export interface Artifact {
+  keys(): Iterable<string>;
+  get(name: string): EncodedTensor | undefined;
+}
+
 const VERSION = '1';
 
 const FLOAT_TYPES: Partial<Record<Dtype, 'fp32' | 'fp16' | 'bf16'>> = { F32: 'fp32', F16: 'fp16', BF16: 'bf16' };
 
-/**
- * Encodes the tensors named in `linearNames` (an architecture's linear layers but the head) in `format`. Throws when a name is
- * missing or there twice, NotFinite when a value is not finite or too large for the format.
- */
+/** Elements that are compared with the checkpoint's at a time. */
+const COMPARED_ELEMENTS = 1 << 16;
+
+/** quantizeTo() into memory. */
 export function quantizeModel(checkpoint: Checkpoint, linearNames: readonly string[], format: Format, options: FormatOptions = {}): QuantizedModel {
+  let file = new Uint8Array(0);
+  const report = quantizeTo({
+    begin: (bytes) => { file = new Uint8Array(bytes); },
+    write: (offset, bytes) => file.set(bytes, offset),
+  }, checkpoint, linearNames, format, options);
+  return { bytes: file, ...report };
+}
+
+/**
+ * Encodes the tensors named in `linearNames` (an architecture's linear layers but the head) in `format`, one after another: of none
+ * but the one at work is there a copy in fp32. Throws when a name is missing or there twice, NotFinite when a value is not finite
+ * or too large for the format; what was written until then is no artifact.
+ */
+export function quantizeTo(sink: ArtifactSink, checkpoint: Checkpoint, linearNames: readonly string[], format: Format, options: FormatOptions = {}): QuantizationReport {
   const linear = new Set(linearNames);
   if (linear.size !== linearNames.length) throw new Error('a linear weight is named twice');
+  const plan = planArtifact(checkpoint, linearNames, format, options);
+  sink.begin(plan.bytes);
+  sink.write(0, plan.head);
   const hash = createHash('sha256').update(`${format.product}\n`);
-  const stored: StoredTensor[] = [];
   const errors: TensorError[] = [];
   for (const name of linearNames) {
-    const original = checkpoint.tensor(name);
-    const encoded = format.encode(original, options);
+    const original = checkpoint.stored(name);
+    const encoded = encodeStored(original, format, options);
     const decoded = format.decode(encoded);
     hash.update(`${JSON.stringify([name, original.shape])}\n`).update(bytesOf(decoded));
-    errors.push({ tensor: name, weights: decoded.length, bytes: encodedBytes(encoded), ...errorOf(original.values, decoded) });
-    for (const [part, elements] of Object.entries(encoded.parts)) {
-      stored.push({ name: `${name}.${part}`, dtype: dtypeOf(elements, format.name), shape: [elements.length], bytes: bytesOf(elements) });
-    }
+    errors.push({ tensor: name, weights: decoded.length, bytes: encodedBytes(encoded), ...errorOf(original, decoded) });
+    for (const { part } of format.layout) sink.write(plan.offsets.get(`${name}.${part}`)!, bytesOf(encoded.parts[part]!));
   }
   const others = checkpoint.names.filter((name) => !linear.has(name));
-  const shapes = Object.fromEntries(linearNames.map((name) => [name, checkpoint.shape(name)]));
-  const metadata = new Map([
-    ['bitwidth.artifact', VERSION],
-    ['bitwidth.format', format.name],
-    ['bitwidth.shapes', JSON.stringify(shapes)],
-  ]);
-  if (format.layout.some(({ perWeights }) => perWeights > 1)) metadata.set('bitwidth.block_size', String(options.blockSize ?? DEFAULT_BLOCK_SIZE));
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   return {
-    bytes: writeSafetensors(stored, metadata),
     errors,
     decodedSha256: hash.digest('hex'),
     linearWeights: sum(errors.map((error) => error.weights)),
@@ -80,31 +103,62 @@ export function quantizeModel(checkpoint: Checkpoint, linearNames: readonly stri
   };
 }
 
-/** The tensors of an artifact by name, sharing its memory where alignment allows. Throws what is wrong with the file. */
-export function readArtifact(file: Uint8Array, where = 'artifact'): Map<string, EncodedTensor> {
-  const { metadata, tensors } = readSafetensors(file, where);
+function planArtifact(checkpoint: Checkpoint, linearNames: readonly string[], format: Format, options: FormatOptions): SafetensorsPlan {
+  const metadata = new Map([
+    ['bitwidth.artifact', VERSION],
+    ['bitwidth.format', format.name],
+    ['bitwidth.shapes', JSON.stringify(Object.fromEntries(linearNames.map((name) => [name, checkpoint.shape(name)])))],
+  ]);
+  if (format.layout.some(({ perWeights }) => perWeights > 1)) metadata.set('bitwidth.block_size', String(options.blockSize ?? DEFAULT_BLOCK_SIZE));
+  return planSafetensors(linearNames.flatMap((name) => {
+    const lengths = format.partLengths(checkpoint.shape(name), options);
+    return format.layout.map(({ part, dtype }) => ({ name: `${name}.${part}`, dtype, shape: [lengths[part]!] }));
+  }), metadata);
+}
+
+/** Apart from its caller, so that the widened values are garbage when it has returned. */
+function encodeStored(original: EncodedTensor, format: Format, options: FormatOptions): EncodedTensor {
+  const { name, shape } = original;
+  return format.encode({ name, shape, values: formatNamed(original.format).decode(original) }, options);
+}
+
+/** Reads an artifact's header and lays its tensors out; each is read, and checked, when it is asked for. Throws what is wrong with the file. */
+export function openArtifact(content: Uint8Array | ByteSource, where = 'artifact'): Artifact {
+  const { metadata, tensors } = readSafetensors(content, where);
   const version = metadata.get('bitwidth.artifact');
   if (version !== VERSION) throw new Error(`${where}: the metadata names artifact version ${version ?? 'none'}; ${VERSION} can be read`);
   const format = formatNamed(metadata.get('bitwidth.format') ?? '');
   const shapes = readShapes(metadata.get('bitwidth.shapes') ?? '', where);
   const partNames = format.layout.map(({ part }) => part);
   if (tensors.size !== shapes.size * partNames.length) throw new Error(`${where}: ${tensors.size} parts; ${shapes.size} tensors of ${format.name} have ${partNames.join(', ')} each`);
-  const encoded = new Map<string, EncodedTensor>();
-  for (const [name, shape] of shapes) {
-    const parts: Record<string, Part> = {};
-    for (const part of partNames) {
-      const stored = tensors.get(`${name}.${part}`);
-      if (stored === undefined) throw new Error(`${where}: ${name} has no part ${part}; ${format.name} has ${partNames.join(', ')}`);
-      const elements = elementsOfStored(stored);
-      if (elements instanceof Int32Array) throw new Error(`${where}: ${name}.${part} is I32; no part is`);
-      const type = FLOAT_TYPES[stored.dtype];
-      const bad = type === undefined ? 0 : countNotFinite(elements as Float32Array | Uint16Array, type);
-      if (bad > 0) throw new NotFinite(`${where}: ${name}.${part}`, bad);
-      parts[part] = elements;
-    }
-    encoded.set(name, { name, format: format.name, shape, parts });
+  for (const name of shapes.keys()) {
+    const missing = partNames.find((part) => !tensors.has(`${name}.${part}`));
+    if (missing !== undefined) throw new Error(`${where}: ${name} has no part ${missing}; ${format.name} has ${partNames.join(', ')}`);
   }
-  return encoded;
+  return {
+    keys: () => shapes.keys(),
+    get(name) {
+      const shape = shapes.get(name);
+      if (shape === undefined) return undefined;
+      const parts = Object.fromEntries(partNames.map((part) => [part, checkedPart(tensors.get(`${name}.${part}`)!, where)]));
+      return { name, format: format.name, shape, parts };
+    },
+  };
+}
+
+/** All tensors of an artifact, sharing its memory where alignment allows. Throws as openArtifact(), and when a scale is not finite. */
+export function readArtifact(content: Uint8Array | ByteSource, where = 'artifact'): Map<string, EncodedTensor> {
+  const artifact = openArtifact(content, where);
+  return new Map(Array.from(artifact.keys(), (name) => [name, artifact.get(name)!]));
+}
+
+function checkedPart(stored: StoredTensor, where: string): Part {
+  const elements = elementsOfStored(stored);
+  if (elements instanceof Int32Array) throw new Error(`${where}: ${stored.name} is I32; no part is`);
+  const type = FLOAT_TYPES[stored.dtype];
+  const bad = type === undefined ? 0 : countNotFinite(elements as Float32Array | Uint16Array, type);
+  if (bad > 0) throw new NotFinite(`${where}: ${stored.name}`, bad);
+  return elements;
 }
 
 function readShapes(json: string, where: string): Map<string, number[]> {
@@ -118,23 +172,25 @@ function readShapes(json: string, where: string): Map<string, number[]> {
   return shapes;
 }
 
-function errorOf(original: Float32Array, decoded: Float32Array): { relativeRmsError: number; maxAbsError: number } {
+/** The original is widened piece by piece: whole, it would be the second copy in fp32. */
+function errorOf(original: EncodedTensor, decoded: Float32Array): { relativeRmsError: number; maxAbsError: number } {
+  const format = formatNamed(original.format);
   let squares = 0;
   let errorSquares = 0;
   let maxAbsError = 0;
-  for (let i = 0; i < original.length; i++) {
-    const error = Math.abs(decoded[i]! - original[i]!);
-    squares += original[i]! * original[i]!;
-    errorSquares += error * error;
-    if (error > maxAbsError) maxAbsError = error;
+  for (let begin = 0; begin < decoded.length; begin += COMPARED_ELEMENTS) {
+    const end = Math.min(begin + COMPARED_ELEMENTS, decoded.length);
+    const parts = Object.fromEntries(Object.entries(original.parts).map(([name, part]) => [name, part.subarray(begin, end)]));
+    const values = format.decode({ ...original, shape: [end - begin], parts });
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]!;
+      const error = Math.abs(decoded[begin + i]! - value);
+      squares += value * value;
+      errorSquares += error * error;
+      if (error > maxAbsError) maxAbsError = error;
+    }
   }
   return { relativeRmsError: squares === 0 ? 0 : Math.sqrt(errorSquares / squares), maxAbsError };
-}
-
-function dtypeOf(elements: Part, format: string): Dtype {
-  if (elements instanceof Float32Array) return 'F32';
-  if (elements instanceof Uint16Array) return format === 'bf16' ? 'BF16' : format === 'fp16' ? 'F16' : 'U16';
-  return elements instanceof Int8Array ? 'I8' : 'U8';
 }
 
 /** The bytes of an array in memory: little-endian on every platform that Node supports. */

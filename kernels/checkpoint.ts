@@ -1,18 +1,23 @@
 /**
- * A checkpoint as it is published: config.json and one or more safetensors files (Hugging Face layout). Weights are checked when
- * they are first asked for: a model with a value that is not finite is refused with the tensor's name.
+ * A checkpoint: the files of its weights, of whichever kind (weight-files.ts), and its config.json, which some files imply. A tensor is
+ * read when it is asked for, so a checkpoint may be larger than memory, and is checked when it is first read: a model with a
+ * value that is not finite is refused with the tensor's name.
  */
+import { sourceOf, type ByteSource } from './byte-source.ts';
 import { countNotFinite } from './finite.ts';
 import { formatNamed, type EncodedTensor, type PlainTensor } from './formats.ts';
 import { NotFinite } from './ops.ts';
 import { parseStrictJson } from './strict-json.ts';
-import { elementsOfStored, readSafetensors, type Dtype, type StoredTensor } from './safetensors.ts';
+import { weightFileKindOf, type WeightTensor } from './weight-files.ts';
+
+/** A file, in memory or to be read in ranges. */
+type File = Uint8Array | ByteSource;
 
 export interface CheckpointFiles {
-  /** config.json. */
-  readonly config: Uint8Array;
-  /** model.safetensors, or its shards in any order. */
-  readonly weights: Uint8Array | readonly Uint8Array[];
+  /** config.json. May be left out where the weights' files say what it would (GGUF). */
+  readonly config?: Uint8Array;
+  /** The file of weights, or its shards in any order. */
+  readonly weights: File | readonly File[];
 }
 
 export interface Checkpoint {
@@ -20,7 +25,7 @@ export interface Checkpoint {
   readonly architecture: string;
   /** config.json, parsed. The architecture checks what it needs of it. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** The type that most weights are stored in: what `base` means for this model. */
+  /** The type of most weights as they are computed with: what `base` means for this model. fp32 where the file has them quantized. */
   readonly baseFormat: 'fp32' | 'fp16' | 'bf16';
   readonly names: readonly string[];
   has(name: string): boolean;
@@ -29,43 +34,46 @@ export interface Checkpoint {
   tensor(name: string): PlainTensor;
   /** The tensor in the checkpoint's own type, sharing the file's memory where alignment allows. Throws as tensor() does. */
   stored(name: string): EncodedTensor;
-  /** Bytes that the tensor takes in the file. */
+  /** Bytes that stored() gives. */
   storedBytes(name: string): number;
+  /** What the tensor is stored as in its file, in that file's words ('BF16', 'Q4_1'), and the bytes that it takes there. */
+  inFile(name: string): { readonly type: string; readonly bytes: number };
 }
 
 const LARGEST_CONFIG_BYTES = 1_000_000;
 
-/** The format that a safetensors type is, and its part. */
-const FORMAT_OF: Partial<Record<Dtype, { readonly format: Checkpoint['baseFormat']; readonly part: string }>> = {
-  F32: { format: 'fp32', part: 'values' },
-  F16: { format: 'fp16', part: 'bits' },
-  BF16: { format: 'bf16', part: 'bits' },
-};
+const BASE_FORMATS = ['fp32', 'fp16', 'bf16'] as const;
+const PART_OF = { fp32: 'values', fp16: 'bits', bf16: 'bits' } as const;
+const BYTES_OF = { fp32: 4, fp16: 2, bf16: 2 } as const;
 
-/** Reads both headers; throws what is wrong with them. Nothing is widened or copied yet. */
+/** Reads the headers; throws what is wrong with them. Nothing is widened or copied yet. */
 export function openCheckpoint(files: CheckpointFiles): Checkpoint {
-  const config = readConfig(files.config);
+  const given = files.weights;
+  const weights = (given instanceof Uint8Array || 'bytes' in given ? [given] : given).map(sourceOf);
+  const kind = weightFileKindOf(weights);
+  const config = files.config === undefined ? kind.config?.(weights) : readConfig(files.config);
+  if (config === undefined) throw new Error(`a checkpoint of ${kind.name} needs config.json`);
   const architecture = config['model_type'];
   if (typeof architecture !== 'string') throw new Error('config.json: model_type is missing; it names the architecture, for example "llama"');
-  const tensors = readShards(files.weights instanceof Uint8Array ? [files.weights] : files.weights);
+  const tensors = kind.open(weights);
   const checked = new Set<string>();
 
-  const find = (name: string): StoredTensor => {
+  const find = (name: string): WeightTensor => {
     const tensor = tensors.get(name);
     if (tensor === undefined) throw new Error(`the checkpoint has no tensor ${JSON.stringify(name)}; it has ${tensors.size}, for example ${[...tensors.keys()].slice(0, 3).join(', ')}`);
     return tensor;
   };
   const stored = (name: string): EncodedTensor => {
     const tensor = find(name);
-    const kind = FORMAT_OF[tensor.dtype];
-    if (kind === undefined) throw new Error(`${name} is stored as ${tensor.dtype}; weights may be ${Object.keys(FORMAT_OF).join(', ')}`);
-    const elements = elementsOfStored(tensor) as Float32Array | Uint16Array; // by FORMAT_OF
+    const { format } = tensor;
+    if (format === undefined) throw new Error(`${name} is stored as ${tensor.storedType}; weights may be ${kind.weightTypes.join(', ')}`);
+    const elements = tensor.elements();
     if (!checked.has(name)) {
-      const count = countNotFinite(elements, kind.format);
+      const count = countNotFinite(elements, format);
       if (count > 0) throw new NotFinite(name, count);
       checked.add(name);
     }
-    return { name, format: kind.format, shape: tensor.shape, parts: { [kind.part]: elements } };
+    return { name, format, shape: tensor.shape, parts: { [PART_OF[format]]: elements } };
   };
   return {
     architecture,
@@ -79,7 +87,14 @@ export function openCheckpoint(files: CheckpointFiles): Checkpoint {
       return { name, shape: encoded.shape, values: formatNamed(encoded.format).decode(encoded) };
     },
     stored,
-    storedBytes: (name) => find(name).bytes.length,
+    storedBytes(name) {
+      const { shape, format, storedBytes } = find(name);
+      return format === undefined ? storedBytes : weightsOf(shape) * BYTES_OF[format];
+    },
+    inFile(name) {
+      const { storedType, storedBytes } = find(name);
+      return { type: storedType, bytes: storedBytes };
+    },
   };
 }
 
@@ -90,25 +105,11 @@ function readConfig(bytes: Uint8Array): Record<string, unknown> {
   return config as Record<string, unknown>;
 }
 
-function readShards(shards: readonly Uint8Array[]): Map<string, StoredTensor> {
-  if (shards.length === 0) throw new Error('a checkpoint needs at least one safetensors file');
-  const tensors = new Map<string, StoredTensor>();
-  shards.forEach((shard, index) => {
-    const where = shards.length === 1 ? 'model.safetensors' : `safetensors file ${index + 1} of ${shards.length}`;
-    for (const [name, tensor] of readSafetensors(shard, where).tensors) {
-      if (tensors.has(name)) throw new Error(`${where}: tensor ${JSON.stringify(name)} is in an earlier file too; each may stand in one`);
-      tensors.set(name, tensor);
-    }
-  });
-  return tensors;
-}
+const weightsOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
-function prevailingFormat(tensors: Iterable<StoredTensor>): Checkpoint['baseFormat'] {
+function prevailingFormat(tensors: Iterable<WeightTensor>): Checkpoint['baseFormat'] {
   const weights = { fp32: 0, fp16: 0, bf16: 0 };
-  for (const { dtype, shape } of tensors) {
-    const kind = FORMAT_OF[dtype];
-    if (kind !== undefined) weights[kind.format] += shape.reduce((product, size) => product * size, 1);
-  }
+  for (const { format, shape } of tensors) if (format !== undefined) weights[format] += weightsOf(shape);
   if (weights.fp32 + weights.fp16 + weights.bf16 === 0) throw new Error('the checkpoint has no weights of type F32, F16 or BF16');
-  return (['fp32', 'fp16', 'bf16'] as const).reduce((best, format) => (weights[format] > weights[best] ? format : best));
+  return BASE_FORMATS.reduce((best, format) => (weights[format] > weights[best] ? format : best));
 }

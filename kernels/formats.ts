@@ -55,6 +55,8 @@ export interface FormatOptions {
 /** One part: so many bits for every `perWeights` weights; 0 where the count depends on the shape (one per row, one per tensor). */
 export interface LayoutEntry {
   readonly part: string;
+  /** Type of its elements, as safetensors names it. */
+  readonly dtype: 'F32' | 'F16' | 'BF16' | 'U8' | 'I8';
   readonly what: string;
   readonly bits: number;
   readonly perWeights: number;
@@ -88,6 +90,8 @@ export interface Format {
   readonly tolerance: Tolerance;
   /** Throws NotFinite naming the tensor when a value is not finite, or is not in the format. fp32 shares the tensor's memory. */
   encode(tensor: PlainTensor, options?: FormatOptions): EncodedTensor;
+  /** How many elements each part of a tensor of this shape has: what encode() gives, so that a file can be laid out before. */
+  partLengths(shape: readonly number[], options?: FormatOptions): { readonly [part: string]: number };
   /** The fp32 values that every engine computes with. Length: product of shape. Throws when parts do not fit the shape. */
   decode(encoded: EncodedTensor): Float32Array;
   /** The tensor as codes of a table, where it is one: what decode() would give, not yet multiplied. */

@@ -1,8 +1,10 @@
 /**
  * safetensors, read and written: 8 bytes little-endian length, a JSON header, the tensors' bytes
  * (https://github.com/huggingface/safetensors, "Format"). A file is hostile until checked: nothing is allocated or looked at beyond
- * what has been proved to lie inside it, names are data (a Map's keys, never paths), and tensors are views, not copies.
+ * what has been proved to lie inside it, names are data (a Map's keys, never paths), and a tensor's bytes are read when they are asked
+ * for: views of a file in memory, read from one on a disk.
  */
+import { sourceOf, type ByteSource } from './byte-source.ts';
 import type { Part } from './formats.ts';
 import { parseStrictJson } from './strict-json.ts';
 
@@ -17,7 +19,7 @@ export type Dtype = keyof typeof BYTES_OF;
 const LARGEST_HEADER_BYTES = 100_000_000;
 const LARGEST_RANK = 16;
 
-/** A tensor in a file: `bytes` is a view of it, little-endian, row-major. */
+/** A tensor and its bytes, little-endian, row-major. */
 export interface StoredTensor {
   readonly name: string;
   readonly dtype: Dtype;
@@ -25,41 +27,49 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
 }
 
+/** A tensor in a file, whose `bytes` are read anew each time that they are asked for. */
+export interface LocatedTensor extends StoredTensor {
+  readonly byteLength: number;
+}
+
 export interface Safetensors {
   readonly metadata: ReadonlyMap<string, string>;
   /** In the order of their bytes in the file. */
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly tensors: ReadonlyMap<string, LocatedTensor>;
 }
 
-/** Reads a whole file. `where` names it in errors; what they say: which tensor, what is wrong, what is allowed. */
-export function readSafetensors(file: Uint8Array, where = 'safetensors'): Safetensors {
+/** Reads the header. `where` names the file in errors; what they say: which tensor, what is wrong, what is allowed. */
+export function readSafetensors(content: Uint8Array | ByteSource, where = 'safetensors'): Safetensors {
   const refuse = (problem: string): never => { throw new Error(`${where}: ${problem}`); };
-  if (file.length < 8) refuse(`${file.length} bytes; a file has at least 8`);
-  const headerBytes = new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true);
+  const file = sourceOf(content);
+  if (file.bytes < 8) refuse(`${file.bytes} bytes; a file has at least 8`);
+  const start = file.read(0, 8);
+  const headerBytes = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
   if (headerBytes > BigInt(LARGEST_HEADER_BYTES)) refuse(`the header claims ${headerBytes} bytes; at most ${LARGEST_HEADER_BYTES} are allowed`);
-  if (headerBytes > BigInt(file.length - 8)) refuse(`the header claims ${headerBytes} bytes, but only ${file.length - 8} follow; the file is cut short or no safetensors file`);
+  if (headerBytes > BigInt(file.bytes - 8)) refuse(`the header claims ${headerBytes} bytes, but only ${file.bytes - 8} follow; the file is cut short or no safetensors file`);
   const dataStart = 8 + Number(headerBytes);
-  if (file[8] !== 0x7b) refuse('the header does not start with {');
-  const header = parseStrictJson(file.subarray(8, dataStart), `${where}: the header`);
+  const headerText = file.read(8, Number(headerBytes));
+  if (headerText[0] !== 0x7b) refuse('the header does not start with {');
+  const header = parseStrictJson(headerText, `${where}: the header`);
   if (!isObject(header)) return refuse('the header is not a JSON object');
 
-  const data = file.subarray(dataStart);
+  const dataBytes = file.bytes - dataStart;
   const entries: Entry[] = [];
   let metadata: ReadonlyMap<string, string> = new Map();
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') metadata = checkedMetadata(value, refuse);
-    else entries.push(checkedEntry(name, value, data.length, refuse));
+    else entries.push(checkedEntry(name, value, dataBytes, refuse));
   }
 
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  const tensors = new Map<string, StoredTensor>();
+  const tensors = new Map<string, LocatedTensor>();
   let covered = 0;
   for (const { name, dtype, shape, begin, end } of entries) {
     if (begin !== covered) refuse(`tensor ${quoted(name)} begins at ${begin}, but ${begin < covered ? 'the tensor before it ends' : 'the bytes before it are taken up to'} ${covered}; tensors follow each other without ${begin < covered ? 'overlap' : 'holes'}`);
     covered = end;
-    tensors.set(name, { name, dtype, shape, bytes: data.subarray(begin, end) });
+    tensors.set(name, { name, dtype, shape, byteLength: end - begin, get bytes() { return file.read(dataStart + begin, end - begin); } });
   }
-  if (covered !== data.length) refuse(`${data.length - covered} bytes follow the last tensor; none are allowed`);
+  if (covered !== dataBytes) refuse(`${dataBytes - covered} bytes follow the last tensor; none are allowed`);
   return { metadata, tensors };
 }
 
@@ -123,16 +133,27 @@ export function elementsOfStored(tensor: StoredTensor): Part | Int32Array {
   }
 }
 
-function viewAs<T>(type: { new (buffer: ArrayBufferLike, offset: number, length: number): T; readonly BYTES_PER_ELEMENT: number }, bytes: Uint8Array): T {
+/** Little-endian bytes as a typed array: a view where their alignment allows. */
+export function viewAs<T>(type: { new (buffer: ArrayBufferLike, offset: number, length: number): T; readonly BYTES_PER_ELEMENT: number }, bytes: Uint8Array): T {
   const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes); // Buffer's slice() would not copy
   return new type(aligned.buffer, aligned.byteOffset, aligned.byteLength / type.BYTES_PER_ELEMENT);
 }
 
+/** Where everything of a file will lie, known before the bytes of any tensor are. */
+export interface SafetensorsPlan {
+  /** Of the whole file. */
+  readonly bytes: number;
+  /** What the file begins with. */
+  readonly head: Uint8Array<ArrayBuffer>;
+  /** Tensor -> where its bytes begin in the file. */
+  readonly offsets: ReadonlyMap<string, number>;
+}
+
 /**
- * Writes a file whose bytes depend only on the arguments' values: metadata by key, tensors by element size (so that each stays
- * aligned), then name; the header is padded with spaces to 8 bytes. Throws on equal names and on bytes that do not fit a shape.
+ * A file that depends only on the arguments' values: metadata by key, tensors by element size (so that each stays aligned),
+ * then name; the header is padded with spaces to 8 bytes. Throws on equal names.
  */
-export function writeSafetensors(tensors: Iterable<StoredTensor>, metadata: ReadonlyMap<string, string> = new Map()): Uint8Array<ArrayBuffer> {
+export function planSafetensors(tensors: Iterable<Omit<StoredTensor, 'bytes'>>, metadata: ReadonlyMap<string, string> = new Map()): SafetensorsPlan {
   const sorted = [...tensors].sort((a, b) => BYTES_OF[b.dtype] - BYTES_OF[a.dtype] || compare(a.name, b.name));
   // Built as text, because an object puts keys that look like numbers first and takes __proto__ for its own.
   const entries: string[] = [];
@@ -140,29 +161,35 @@ export function writeSafetensors(tensors: Iterable<StoredTensor>, metadata: Read
     const pairs = [...metadata].sort(([a], [b]) => compare(a, b)).map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
     entries.push(`"__metadata__":{${pairs.join(',')}}`);
   }
-  const names = new Set(['__metadata__']);
+  const begins = new Map<string, number>();
   let offset = 0;
-  for (const { name, dtype, shape, bytes } of sorted) {
-    if (names.has(name)) throw new Error(`tensor ${quoted(name)} cannot be written: the name is ${name === '__metadata__' ? 'reserved' : 'there twice'}`);
-    names.add(name);
-    const needed = shape.reduce((product, size) => product * size, BYTES_OF[dtype]);
-    if (bytes.length !== needed) throw new Error(`tensor ${quoted(name)} has ${bytes.length} bytes, but ${dtype} of shape ${quoted(shape)} needs ${needed}`);
-    entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, offset + bytes.length] })}`);
-    offset += bytes.length;
+  for (const { name, dtype, shape } of sorted) {
+    if (name === '__metadata__' || begins.has(name)) throw new Error(`tensor ${quoted(name)} cannot be written: the name is ${name === '__metadata__' ? 'reserved' : 'there twice'}`);
+    const end = offset + bytesNeeded(dtype, shape);
+    entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
+    begins.set(name, offset);
+    offset = end;
   }
   const header = new TextEncoder().encode(`{${entries.join(',')}}`);
-  const headerBytes = Math.ceil(header.length / 8) * 8;
-  const file = new Uint8Array(8 + headerBytes + offset);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  file.fill(0x20, 8 + header.length, 8 + headerBytes);
-  file.set(header, 8);
-  let at = 8 + headerBytes;
-  for (const { bytes } of sorted) {
-    file.set(bytes, at);
-    at += bytes.length;
-  }
+  const head = new Uint8Array(8 + Math.ceil(header.length / 8) * 8).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(header, 8);
+  return { bytes: head.length + offset, head, offsets: new Map([...begins].map(([name, begin]) => [name, head.length + begin])) };
+}
+
+/** Writes a planned file in memory. Throws on bytes that do not fit a shape, and as planSafetensors() does. */
+export function writeSafetensors(tensors: Iterable<StoredTensor>, metadata?: ReadonlyMap<string, string>): Uint8Array<ArrayBuffer> {
+  const all = [...tensors];
+  const { bytes, head, offsets } = planSafetensors(all, metadata);
+  const misfit = all.find((tensor) => tensor.bytes.length !== bytesNeeded(tensor.dtype, tensor.shape));
+  if (misfit) throw new Error(`tensor ${quoted(misfit.name)} has ${misfit.bytes.length} bytes, but ${misfit.dtype} of shape ${quoted(misfit.shape)} needs ${bytesNeeded(misfit.dtype, misfit.shape)}`);
+  const file = new Uint8Array(bytes);
+  file.set(head);
+  for (const tensor of all) file.set(tensor.bytes, offsets.get(tensor.name)!);
   return file;
 }
+
+const bytesNeeded = (dtype: Dtype, shape: readonly number[]): number => shape.reduce((product, size) => product * size, BYTES_OF[dtype]);
 
 /** By UTF-16 code unit: the same in every locale. */
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,10 +1,10 @@
 /**
  * A loaded model: checkpoint + format + engine. The plain-script face of the kernels: load, step, score, generate.
  */
+import type { Artifact } from './artifact.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { EngineInstance } from './engines.ts';
 import { formatNamed } from './formats.ts';
-import type { EncodedTensor } from './formats.ts';
 import { architectureNamed } from './models.ts';
 import type { ModelShape, TensorSource } from './models.ts';
 import { NotFinite } from './ops.ts';
@@ -40,8 +40,8 @@ export interface SessionOptions {
   readonly checkpoint: Checkpoint;
   /** Without an artifact this must be the checkpoint's own type, which needs no encoding. */
   readonly format: string;
-  /** The linear layers in `format`, by tensor name (artifact.ts). */
-  readonly artifact?: ReadonlyMap<string, EncodedTensor>;
+  /** The linear layers in `format`, by tensor name (artifact.ts). Each is read once, while the session opens. */
+  readonly artifact?: Artifact;
   /** An instance of its own, from openEngine(): it holds this session's memory. */
   readonly engine: EngineInstance;
   /** Longest sequence that will be fed. Default: the model's context, but at most 8192 tokens. */

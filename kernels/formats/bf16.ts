@@ -9,7 +9,7 @@ export const bf16: Format = {
   family: 'base',
   product: 'weights',
   nominalBitsPerWeight: 16,
-  layout: [{ part: 'bits', what: 'upper half of IEEE binary32', bits: 16, perWeights: 1 }],
+  layout: [{ part: 'bits', dtype: 'BF16', what: 'upper half of IEEE binary32', bits: 16, perWeights: 1 }],
   // 8 significant bits, so half a unit is at most 2^-8 of the value; fp32's exponents, so denormals have a fixed unit of 2^-133 (9.2e-41).
   tolerance: { relative: 1 / 0x100, within: 'value', absolute: 4.6e-41 },
 
@@ -17,6 +17,8 @@ export const bf16: Format = {
     const bits = finiteBits(tensor.name, 'bf16', toBf16(checkedValues(tensor)));
     return { name: tensor.name, format: 'bf16', shape: tensor.shape, parts: { bits } };
   },
+
+  partLengths: (shape) => ({ bits: elementsOf(shape) }),
 
   decode(encoded) {
     return fromBf16(partOf(encoded, 'bits', Uint16Array, elementsOf(encoded.shape)));

@@ -21,10 +21,10 @@ export function double4(plain: 'nf4' | 'fp4', title: string, table: CodeTable, r
     product: 'weights',
     nominalBitsPerWeight: 4 + 8 / DEFAULT_BLOCK_SIZE + 32 / (DEFAULT_BLOCK_SIZE * NESTED_BLOCK_SIZE),
     layout: [
-      { part: 'codes', what: 'index into the 16-entry table; two per byte, the even element in the high nibble', bits: 4, perWeights: 1 },
-      { part: 'absmax_codes', what: 'absmax of the block less the offset, as a code of the dynamic 8-bit map', bits: 8, perWeights: DEFAULT_BLOCK_SIZE },
-      { part: 'absmax_scales', what: 'scale of 256 absmax codes, fp32', bits: 32, perWeights: DEFAULT_BLOCK_SIZE * NESTED_BLOCK_SIZE },
-      { part: 'absmax_offset', what: "mean of the tensor's absmax values, fp32; one per tensor", bits: 32, perWeights: 0 },
+      { part: 'codes', dtype: 'U8', what: 'index into the 16-entry table; two per byte, the even element in the high nibble', bits: 4, perWeights: 1 },
+      { part: 'absmax_codes', dtype: 'U8', what: 'absmax of the block less the offset, as a code of the dynamic 8-bit map', bits: 8, perWeights: DEFAULT_BLOCK_SIZE },
+      { part: 'absmax_scales', dtype: 'F32', what: 'scale of 256 absmax codes, fp32', bits: 32, perWeights: DEFAULT_BLOCK_SIZE * NESTED_BLOCK_SIZE },
+      { part: 'absmax_offset', dtype: 'F32', what: "mean of the tensor's absmax values, fp32; one per tensor", bits: 32, perWeights: 0 },
     ],
     // On top of the 4-bit error, absmax is off by at most half of the map's widest gap (0.9 / 64), plus a grid step, of a scale that
     // is no larger than the tensor's absmax.
@@ -37,6 +37,12 @@ export function double4(plain: 'nf4' | 'fp4', title: string, table: CodeTable, r
       const nested = encodeDynamic(absmax.map((value) => value - offset), NESTED_BLOCK_SIZE);
       const parts = { codes, absmax_codes: nested.codes, absmax_scales: nested.absmax, absmax_offset: Float32Array.of(offset) };
       return { name: tensor.name, format: name, shape: tensor.shape, parts };
+    },
+
+    partLengths(shape, options) {
+      const elements = elementsOf(shape);
+      const blocks = blocksOf(elements, blockSizeFrom(options));
+      return { codes: Math.ceil(elements / 2), absmax_codes: blocks, absmax_scales: blocksOf(blocks, NESTED_BLOCK_SIZE), absmax_offset: 1 };
     },
 
     decode: (encoded) => decodeTableCodes(partsOf(encoded, table), encoded.shape),

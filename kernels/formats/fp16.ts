@@ -9,7 +9,7 @@ export const fp16: Format = {
   family: 'base',
   product: 'weights',
   nominalBitsPerWeight: 16,
-  layout: [{ part: 'bits', what: 'IEEE binary16', bits: 16, perWeights: 1 }],
+  layout: [{ part: 'bits', dtype: 'F16', what: 'IEEE binary16', bits: 16, perWeights: 1 }],
   // 11 significant bits, so half a unit is at most 2^-11 of the value; denormals have a fixed unit of 2^-24.
   tolerance: { relative: 1 / 0x800, within: 'value', absolute: 0.5 / 0x1000000 },
 
@@ -17,6 +17,8 @@ export const fp16: Format = {
     const bits = finiteBits(tensor.name, 'fp16', toFp16(checkedValues(tensor)));
     return { name: tensor.name, format: 'fp16', shape: tensor.shape, parts: { bits } };
   },
+
+  partLengths: (shape) => ({ bits: elementsOf(shape) }),
 
   decode(encoded) {
     return fromFp16(partOf(encoded, 'bits', Uint16Array, elementsOf(encoded.shape)));

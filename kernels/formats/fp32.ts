@@ -8,13 +8,15 @@ export const fp32: Format = {
   family: 'base',
   product: 'weights',
   nominalBitsPerWeight: 32,
-  layout: [{ part: 'values', what: 'IEEE binary32', bits: 32, perWeights: 1 }],
+  layout: [{ part: 'values', dtype: 'F32', what: 'IEEE binary32', bits: 32, perWeights: 1 }],
   tolerance: { relative: 0, within: 'value', absolute: 0 },
 
   encode(tensor) {
     const values = checkedValues(tensor);
     return { name: tensor.name, format: 'fp32', shape: tensor.shape, parts: { values } };
   },
+
+  partLengths: (shape) => ({ values: elementsOf(shape) }),
 
   decode(encoded) {
     return partOf(encoded, 'values', Float32Array, elementsOf(encoded.shape));

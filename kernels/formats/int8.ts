@@ -19,8 +19,8 @@ export const int8: Format = {
   product: 'llm-int8',
   nominalBitsPerWeight: 8,
   layout: [
-    { part: 'codes', what: 'signed integer in -127 .. 127', bits: 8, perWeights: 1 },
-    { part: 'scales', what: 'largest magnitude of the row, fp32; one per row', bits: 32, perWeights: 0 },
+    { part: 'codes', dtype: 'I8', what: 'signed integer in -127 .. 127', bits: 8, perWeights: 1 },
+    { part: 'scales', dtype: 'F32', what: 'largest magnitude of the row, fp32; one per row', bits: 32, perWeights: 0 },
   ],
   // Half a step of 1/127, the rounding to fp16 before it, and some fp32 roundings.
   tolerance: { relative: 0.5 / 127 + 1 / 0x800 + 1e-6, within: 'row', absolute: 0.5 / 0x1000000 },
@@ -33,6 +33,8 @@ export const int8: Format = {
     for (let row = 0; row < rows; row++) scales[row] = encodeRow(values.subarray(row * columns, (row + 1) * columns), codes.subarray(row * columns));
     return { name: tensor.name, format: 'int8', shape: tensor.shape, parts: { codes, scales } };
   },
+
+  partLengths: (shape) => ({ codes: elementsOf(shape), scales: rowsAndColumns(shape).rows }),
 
   decode(encoded) {
     const { codes, scales } = int8Parts(encoded);

@@ -12,8 +12,8 @@ export function plain4(name: 'nf4' | 'fp4', title: string, table: CodeTable, rel
     product: 'weights',
     nominalBitsPerWeight: 4 + 32 / DEFAULT_BLOCK_SIZE,
     layout: [
-      { part: 'codes', what: 'index into the 16-entry table; two per byte, the even element in the high nibble', bits: 4, perWeights: 1 },
-      { part: 'absmax', what: 'largest magnitude of the block, fp32', bits: 32, perWeights: DEFAULT_BLOCK_SIZE },
+      { part: 'codes', dtype: 'U8', what: 'index into the 16-entry table; two per byte, the even element in the high nibble', bits: 4, perWeights: 1 },
+      { part: 'absmax', dtype: 'F32', what: 'largest magnitude of the block, fp32', bits: 32, perWeights: DEFAULT_BLOCK_SIZE },
     ],
     // Blocks whose absmax is below 1e-38 do not reach the ends of the table.
     tolerance: { relative: relativeError, within: 'block', absolute: 1e-38 },
@@ -21,6 +21,11 @@ export function plain4(name: 'nf4' | 'fp4', title: string, table: CodeTable, rel
     encode(tensor, options) {
       const { codes, absmax } = encodeBlocks(checkedValues(tensor), table, blockSizeFrom(options));
       return { name: tensor.name, format: name, shape: tensor.shape, parts: { codes, absmax } };
+    },
+
+    partLengths(shape, options) {
+      const elements = elementsOf(shape);
+      return { codes: Math.ceil(elements / 2), absmax: blocksOf(elements, blockSizeFrom(options)) };
     },
 
     decode: (encoded) => decodeTableCodes(partsOf(encoded, table), encoded.shape),

@@ -49,7 +49,8 @@ export function readObjectSync(handle: InputHandle): Uint8Array<ArrayBuffer> {
   }
 }
 
-function refuseShort(handle: InputHandle, fileBytes: number): void {
+/** Throws DamagedObject for a file that ends before the object does. */
+export function refuseShort(handle: InputHandle, fileBytes: number): void {
   // Before allocating: a handle is only as trustworthy as the line it came from.
   if (fileBytes < handle.offset + handle.bytes) throw new DamagedObject(handle.sha256, `its file ends after ${fileBytes} bytes, it needs ${handle.offset + handle.bytes}`);
 }
@@ -63,7 +64,8 @@ function verified(handle: InputHandle, bytes: Uint8Array<ArrayBuffer>): Uint8Arr
 /** A want of this process's, which says nothing about the object. */
 const OWN_TROUBLE = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR']);
 
-function unreadable(handle: InputHandle, error: unknown): unknown {
+/** What an error of the file system says of the object: DamagedObject, or the error itself where it is this process's trouble. */
+export function unreadable(handle: InputHandle, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (error instanceof DamagedObject || code === undefined || OWN_TROUBLE.has(code)) return error;
   return new DamagedObject(handle.sha256, code === 'ENOENT' ? 'its file is missing' : `its file cannot be read (${code})`);

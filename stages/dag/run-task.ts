@@ -1,11 +1,13 @@
 /** Runs a task's module and holds it to its contract: the same code in this process and in a worker. */
+import { lstatSync } from 'node:fs';
 import { ensureFolderSync } from './disk.ts';
 import { DamagedObject } from './errors.ts';
 import { readObject } from './objects.ts';
+import { copyObject, openObject } from './open-object.ts';
 import { unsafePath } from './paths.ts';
 import type { Task, TaskEnd } from './executor.ts';
 import type { Heartbeat } from './heartbeat.ts';
-import type { Failure, FailureCode, InputHandle, OutputValue, Run, TaskIo } from './types.ts';
+import type { Failure, FailureCode, InputHandle, OpenObject, OutputFile, OutputValue, Run, TaskIo } from './types.ts';
 
 /** What `io` passes on, checked. `committed` resolves when the bytes are taken over. */
 export interface TaskSink {
@@ -64,19 +66,41 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
     const ms = task.timed ? heartbeat?.stoodStillMs() ?? 0 : 0;
     if (ms > 0) throw still ??= new StoodStill(ms);
   };
+  const seen = (error: unknown): unknown => {
+    if (error instanceof DamagedObject) damage = error;
+    return error;
+  };
   const read = async (handle: InputHandle): Promise<Uint8Array<ArrayBuffer>> => {
     try {
       return await readObject(handle);
     } catch (error) {
-      if (error instanceof DamagedObject) damage = error;
-      throw error;
+      throw seen(error);
     }
   };
+  const opened: OpenObject[] = [];
   let scratch: string | undefined;
   const io: TaskIo = {
     signal,
     cpus: task.cpus,
     read,
+    async open(handle) {
+      const object = await openObject(handle).catch((error: unknown) => { throw seen(error); });
+      opened.push(object);
+      return {
+        bytes: object.bytes,
+        read(offset, length) {
+          try {
+            return object.read(offset, length);
+          } catch (error) {
+            throw seen(error);
+          }
+        },
+        close: () => object.close(),
+      };
+    },
+    async copy(handle, path) {
+      await copyObject(handle, path).catch((error: unknown) => { throw seen(error); });
+    },
     async input(cell, name) {
       const input = cell.inputs[name];
       if (input?.kind !== 'object') throw new Error(`cell "${cell.id}" has ${input === undefined ? 'no input' : 'no single object as input'} "${name}"`);
@@ -124,6 +148,8 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
     if (error instanceof StageFailure) return { kind: 'threw', failure: error.failure };
     sink.log(`${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
     return { kind: 'threw', failure: failureOf(error) };
+  } finally {
+    for (const object of opened) object.close();
   }
 }
 
@@ -150,13 +176,27 @@ function checkOutputs(task: Task, cell: string, outputs: { readonly [name: strin
     const value = Object.hasOwn(outputs, name) ? outputs[name] : undefined;
     if (value === undefined) throw new Error(`commit of "${cell}" lacks the output "${name}"`);
     if (value instanceof Uint8Array || typeof value === 'string') continue;
+    if ('file' in value) {
+      refuseForeign(task, value, `commit of "${cell}": the output "${name}"`);
+      continue;
+    }
     for (const [path, bytes] of value.tree) {
       const unsafe = unsafePath(path);
       if (unsafe !== undefined) throw new Error(`commit of "${cell}": the path "${path}" in the tree "${name}" ${unsafe}`);
-      if (!(bytes instanceof Uint8Array) && typeof bytes !== 'string') throw new Error(`commit of "${cell}": "${path}" in the tree "${name}" is neither bytes nor text`);
+      if (bytes instanceof Uint8Array || typeof bytes === 'string') continue;
+      if (typeof bytes !== 'object' || !('file' in bytes)) throw new Error(`commit of "${cell}": "${path}" in the tree "${name}" is neither bytes nor text nor a file`);
+      refuseForeign(task, bytes, `commit of "${cell}": "${path}" in the tree "${name}"`);
     }
   }
   for (const name of Object.keys(outputs)) {
     if (!task.outputs.includes(name)) throw new Error(`commit of "${cell}" has the output "${name}"; the stage declares ${task.outputs.join(', ')}`);
   }
+}
+
+/** The store moves what it is given: only the task's own files may go. */
+function refuseForeign(task: Task, { file }: OutputFile, what: string): void {
+  const folder = `${task.scratch}/work`;
+  const within = file.startsWith(`${folder}/`) ? unsafePath(file.slice(folder.length + 1)) : 'lies elsewhere';
+  if (within !== undefined) throw new Error(`${what} must be a file in the task's scratch folder; its path ${within}`);
+  if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) throw new Error(`${what} is no file`);
 }

@@ -199,12 +199,28 @@ export interface TaskCell {
   readonly tools?: { readonly [name: string]: TaskTool };
 }
 
-/** A tree: relative path (no '..', no leading '/') -> bytes. */
-export type OutputValue = Uint8Array | string | { readonly tree: ReadonlyMap<string, Uint8Array | string> };
+/** A file that the stage wrote into its `scratch`: moved into the store, so that it never needs to be in memory. */
+export interface OutputFile { readonly file: string }
+
+/** Bytes, text, a file; or a tree: relative path (no '..', no leading '/') -> one of these. */
+export type OutputValue = Uint8Array | string | OutputFile | { readonly tree: ReadonlyMap<string, Uint8Array | string | OutputFile> };
+
+/** An object that was hashed whole when it was opened, and is read in ranges. */
+export interface OpenObject {
+  readonly bytes: number;
+  /** So many bytes from `offset`, not to be written to. Throws DamagedObject where they are not those that were hashed. */
+  read(offset: number, length: number): Uint8Array<ArrayBuffer>;
+  /** Gives file and memory back. Reading afterwards opens the file again, or throws. */
+  close(): void;
+}
 
 export interface TaskIo {
   /** Reads and hashes; throws DamagedObject when the bytes are not what the handle says. */
   read(handle: InputHandle): Promise<Uint8Array<ArrayBuffer>>;
+  /** Opens what is too large to hold; throws as read() does. It is closed when the task ends, unless it was before. */
+  open(handle: InputHandle): Promise<OpenObject>;
+  /** Copies an object to a file that is not there yet, hashing what it copies; throws as read() does. */
+  copy(handle: InputHandle, path: string): Promise<void>;
   /** The single object of an input by name. Throws when that input is a gather or records. */
   input(cell: TaskCell, name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Commits one cell: every output named by the stage, once. `computedBy` is kept in the record: { engine, build }. */

@@ -1,14 +1,14 @@
 /** From a cell's inputs to a session: the checkpoint, and the artifact of a format where it is not the base. */
-import { readArtifact } from '../../kernels/artifact.ts';
+import { openArtifact } from '../../kernels/artifact.ts';
 import { openCheckpoint } from '../../kernels/checkpoint.ts';
 import { openSession } from '../../kernels/session.ts';
 import type { Checkpoint, EngineInstance, Session } from '../../kernels/index.ts';
-import type { TaskCell, TaskIo } from '../dag/index.ts';
+import type { OpenObject, TaskCell, TaskIo } from '../dag/index.ts';
 import { BadInput } from './task-values.ts';
 
 /** Opens the checkpoint in inputs `config` and `weights`, or in the inputs so `names`d. Throws BadInput, or NotFinite naming the tensor. */
 export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { config: 'config', weights: 'weights' }): Promise<Checkpoint> {
-  const files = { config: await io.input(cell, names.config), weights: await io.input(cell, names.weights) };
+  const files = { config: await io.input(cell, names.config), weights: await weightFiles(io, cell, names.weights) };
   try {
     return openCheckpoint(files);
   } catch (error) {
@@ -20,5 +20,23 @@ export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { confi
 /** A session in `format`: of the artifact in the input of that name, or of the checkpoint itself where there is none. */
 export async function taskSession(io: TaskIo, cell: TaskCell, checkpoint: Checkpoint, format: string, engine: EngineInstance, artifactInput = 'artifact'): Promise<Session> {
   if (cell.inputs[artifactInput] === undefined) return openSession({ checkpoint, format, engine });
-  return openSession({ checkpoint, format, engine, artifact: readArtifact(await io.input(cell, artifactInput)) });
+  const file = await openedInput(io, cell, artifactInput);
+  try {
+    return openSession({ checkpoint, format, engine, artifact: openArtifact(file) });
+  } finally {
+    file.close();
+  }
+}
+
+/** The file of weights in an input, or, where it is a folder, its files. They are hashed now, and read when tensors are asked for. */
+async function weightFiles(io: TaskIo, cell: TaskCell, name: string): Promise<readonly OpenObject[]> {
+  const input = cell.inputs[name];
+  if (input?.kind !== 'tree') return [await openedInput(io, cell, name)];
+  return Promise.all(Object.values(input.handle.tree).map((handle) => io.open(handle)));
+}
+
+async function openedInput(io: TaskIo, cell: TaskCell, name: string): Promise<OpenObject> {
+  const input = cell.inputs[name];
+  if (input?.kind !== 'object') throw new Error(`${cell.id} has no single file as input ${name}`);
+  return io.open(input.handle);
 }

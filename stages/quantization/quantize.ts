@@ -2,12 +2,13 @@
  * Quantizes a model: every linear layer but the output head, in one format; embeddings and norms stay in the checkpoint's
  * type (docs/formats.md). What it costs in bytes and in error, tensor by tensor, is the report.
  */
-import { quantizeModel } from '../../kernels/artifact.ts';
+import { quantizeTo } from '../../kernels/artifact.ts';
 import { formatNamed } from '../../kernels/formats.ts';
 import { architectureNamed } from '../../kernels/models.ts';
-import type { ModelShape } from '../../kernels/index.ts';
+import type { ArtifactSink, ModelShape, QuantizationReport } from '../../kernels/index.ts';
 import { cell, stage } from '../dag/index.ts';
 import type { Cell, Run } from '../dag/index.ts';
+import { nowhere, writeArtifactFile } from './artifact-file.ts';
 import type { StudyModel } from './config.ts';
 import { taskCheckpoint } from './loaded-model.ts';
 import { aliasOf, checkpointInputs, registerEntries } from './model-cells.ts';
@@ -63,7 +64,11 @@ export const run: Run = async (cells, io) => {
         throw new BadInput(`config.json says that the weights are ${base}, but they are ${checkpoint.baseFormat}`, 'Correct torch_dtype in config.json.');
       }
       const architecture = architectureNamed(checkpoint.architecture);
-      const quantized = quantizeModel(checkpoint, architecture.linearNames(checkpoint.config), formatNamed(name));
+      const quantize = (sink: ArtifactSink): QuantizationReport => quantizeTo(sink, checkpoint, architecture.linearNames(checkpoint.config), formatNamed(name));
+      // The base and its aliases are computed from the checkpoint itself; an artifact of theirs would never be read.
+      const own = name !== base && alias === null;
+      const file = `${io.scratch}/artifact-${name}`;
+      const quantized = own ? writeArtifactFile(file, quantize) : quantize(nowhere);
       const report: QuantizeReport = {
         format: name,
         aliasOf: typeof alias === 'string' ? alias : null,
@@ -74,9 +79,7 @@ export const run: Run = async (cells, io) => {
         decodedSha256: quantized.decodedSha256,
         tensors: quantized.errors.map(({ tensor, weights, bytes, relativeRmsError, maxAbsError }) => ({ tensor, ...placeOf(tensor), weights, bytes, relativeRmsError, maxAbsError })),
       };
-      // The base and its aliases are computed from the checkpoint itself; an artifact of theirs would never be read.
-      const artifact = name === base || report.aliasOf !== null ? new Uint8Array(0) : quantized.bytes;
-      await io.commit(task.id, { artifact, report: JSON.stringify(report) });
+      await io.commit(task.id, { artifact: own ? { file } : new Uint8Array(0), report: JSON.stringify(report) });
     });
   }
 };

@@ -112,6 +112,18 @@ for (const format of formats) {
     assert.ok(used > 0.8, `only ${used} of the tolerance was used`);
   });
 
+  is('the lengths and types of parts are known before', () => {
+    for (const blockSize of blockSizes) {
+      for (const shape of [[0], [1], [3, 67], [64, 64], [5, 1], [2, 3, 500], [16385]]) {
+        const values = bell(shape.reduce((product, size) => product * size, 1));
+        const { parts } = format.encode(tensor(values, shape), { blockSize });
+        assert.equal(Object.fromEntries(Object.entries(parts).map(([part, { length }]) => [part, length])), format.partLengths(shape, { blockSize }));
+        const types = { F32: Float32Array, F16: Uint16Array, BF16: Uint16Array, U8: Uint8Array, I8: Int8Array };
+        for (const { part, dtype } of format.layout) assert.instance(parts[part], types[dtype]);
+      }
+    }
+  });
+
   is('ragged lengths', () => {
     for (const length of LENGTHS) {
       for (const blockSize of blockSizes) assertWithinTolerance(format, tensor(bell(length, length)), { blockSize }, `${length} elements, block ${blockSize}`);

@@ -52,6 +52,8 @@ export async function buildSite({ rows, records, lost = [], stages }: SiteOption
       }
       const io: TaskIo = {
         async read(handle) { return objects.get(handle.sha256)!; },
+        async open() { throw new Error('no page opens what it could read'); },
+        async copy() { throw new Error('no page copies a file'); },
         async input(cell, name) {
           const input = cell.inputs[name];
           if (input?.kind !== 'object') throw new Error(`${cell.id}: input ${name} is not one object`);
@@ -60,6 +62,7 @@ export async function buildSite({ rows, records, lost = [], stages }: SiteOption
         async commit(id, committed: { readonly [name: string]: OutputValue }) {
           for (const [name, value] of Object.entries(committed)) {
             if (typeof value === 'string' || value instanceof Uint8Array) outputs.set(`${id} ${name}`, put(value));
+            else if ('file' in value) throw new Error(`${id} commits a file, which no page does`);
             else for (const [path, content] of value.tree) {
               if (files.has(path)) throw new Error(`two outputs write ${path}`);
               files.set(path, Buffer.from(content as string));

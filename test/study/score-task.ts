@@ -1,5 +1,5 @@
 /** A task of the score stage without the machinery: its cells' inputs are bytes in memory, its commits are kept. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { architectureOf, formatNamed, openCheckpoint, quantizeModel } from '../../kernels/index.ts';
 import type { Cell, Failure, InputHandle, OutputValue, Sha256, TaskCell, TaskInput, TaskIo } from '../../stages/dag/index.ts';
@@ -28,6 +28,11 @@ export class MemoryTask {
 
   readonly io: TaskIo = {
     read: async (handle) => this.#objects.get(handle.sha256)!,
+    open: async (handle) => {
+      const bytes = this.#objects.get(handle.sha256)!;
+      return { bytes: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length), close: () => undefined };
+    },
+    copy: async (handle, path) => { writeFileSync(path, this.#objects.get(handle.sha256)!, { flag: 'wx' }); },
     input: async (cell, name) => {
       const input = cell.inputs[name];
       if (input?.kind !== 'object') throw new Error(`${cell.id} has no input ${name}`);

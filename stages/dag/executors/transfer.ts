@@ -5,15 +5,18 @@
 import { writeFileSync } from 'node:fs';
 import { ensureFolderSync } from '../disk.ts';
 import type { OutputBytes, OutputContent } from '../store.ts';
-import type { OutputValue } from '../types.ts';
+import type { OutputFile, OutputValue } from '../types.ts';
 
 /** An object of the store's own file size or more is moved, not sent through a pipe. */
 const INLINE_BYTES = 1 << 20;
 
 export function asBytes(value: OutputValue): OutputContent {
-  if (value instanceof Uint8Array) return value;
-  if (typeof value === 'string') return new TextEncoder().encode(value);
-  return { tree: new Map(Array.from(value.tree, ([path, bytes]) => [path, typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes])) };
+  if (value instanceof Uint8Array || typeof value === 'string' || 'file' in value) return encoded(value);
+  return { tree: new Map(Array.from(value.tree, ([path, bytes]) => [path, encoded(bytes)])) };
+}
+
+function encoded(value: Uint8Array | string | OutputFile): OutputBytes {
+  return typeof value === 'string' ? new TextEncoder().encode(value) : value;
 }
 
 /** Writes large outputs to files under `folder`, named from `prefix`; answers what to send. */

@@ -1,0 +1,149 @@
+/**
+ * Objects that are larger than what a task may hold: hashed whole when they are opened, a piece at a time, then read in ranges.
+ *
+ * Between the two a byte may change (a failing disk, somebody who writes into the file), so the checksum of each chunk is kept from
+ * the first pass, in which the whole was held to its name, and every range is held to those of its chunks.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { crc32 } from './crc32.ts';
+import { writeAll } from './disk.ts';
+import { DamagedObject } from './errors.ts';
+import { readObject, refuseShort, unreadable } from './objects.ts';
+import type { InputHandle, OpenObject } from './types.ts';
+
+/** Smaller objects are read whole: ranges of them are views. */
+const WHOLE_BYTES = 64 << 20;
+/** What a range is rounded to, so that its checksums can be compared. */
+const CHUNK_BYTES = 1 << 18;
+/** Read at once while hashing; a multiple of CHUNK_BYTES. */
+const READ_BYTES = 1 << 22;
+
+/** Opens an object (or a project's file). Throws DamagedObject when it is missing, short, or other bytes. */
+export async function openObject(handle: InputHandle, wholeBytes = WHOLE_BYTES): Promise<OpenObject> {
+  return handle.bytes <= wholeBytes ? new HeldObject(handle, await readObject(handle)) : new FileObject(handle, await checksums(handle));
+}
+
+/** Copies an object to a new file. Throws as openObject() does, and then leaves no file. */
+export async function copyObject(handle: InputHandle, path: string): Promise<void> {
+  const to = await open(path, 'wx');
+  try {
+    await hashed(handle, (piece) => writeAll(to, [piece]));
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await to.close();
+  }
+}
+
+class HeldObject implements OpenObject {
+  readonly bytes: number;
+  #content: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor({ bytes }: InputHandle, content: Uint8Array<ArrayBuffer>) {
+    this.bytes = bytes;
+    this.#content = content;
+  }
+
+  read(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    checkRange(this.bytes, offset, length);
+    if (this.#content === undefined) throw closed();
+    return this.#content.subarray(offset, offset + length);
+  }
+
+  close(): void {
+    this.#content = undefined;
+  }
+}
+
+class FileObject implements OpenObject {
+  readonly bytes: number;
+  readonly #handle: InputHandle;
+  readonly #checksums: Uint32Array;
+  #file: number | undefined;
+
+  constructor(handle: InputHandle, checksums: Uint32Array) {
+    this.bytes = handle.bytes;
+    this.#handle = handle;
+    this.#checksums = checksums;
+  }
+
+  read(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    checkRange(this.bytes, offset, length);
+    const begin = Math.floor(offset / CHUNK_BYTES) * CHUNK_BYTES;
+    const end = Math.min(Math.ceil((offset + length) / CHUNK_BYTES) * CHUNK_BYTES, this.bytes);
+    const bytes = new Uint8Array(end - begin);
+    try {
+      this.#fill(bytes, begin);
+    } catch (error) {
+      throw unreadable(this.#handle, error);
+    }
+    for (let at = begin; at < end; at += CHUNK_BYTES) {
+      if (crc32(bytes.subarray(at - begin, at - begin + CHUNK_BYTES)) !== this.#checksums[at / CHUNK_BYTES]) {
+        throw new DamagedObject(this.#handle.sha256, `its bytes from ${at} on changed after they were hashed`);
+      }
+    }
+    return bytes.subarray(offset - begin, offset - begin + length);
+  }
+
+  #fill(bytes: Uint8Array, begin: number): void {
+    this.#file ??= openSync(this.#handle.path, 'r');
+    let done = 0;
+    while (done < bytes.length) {
+      const bytesRead = readSync(this.#file, bytes, done, bytes.length - done, this.#handle.offset + begin + done);
+      if (bytesRead === 0) refuseShort(this.#handle, fstatSync(this.#file).size);
+      done += bytesRead;
+    }
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+}
+
+function checkRange(bytes: number, offset: number, length: number): void {
+  if (Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= bytes) return;
+  throw new RangeError(`bytes ${offset} to ${offset + length} of an object of ${bytes}`);
+}
+
+const closed = (): Error => new Error('the object was closed');
+
+async function checksums(handle: InputHandle): Promise<Uint32Array> {
+  const found = new Uint32Array(Math.ceil(handle.bytes / CHUNK_BYTES));
+  let chunk = 0;
+  await hashed(handle, (piece) => {
+    for (let at = 0; at < piece.length; at += CHUNK_BYTES) found[chunk++] = crc32(piece.subarray(at, at + CHUNK_BYTES));
+  });
+  return found;
+}
+
+/** Gives all of an object in pieces of READ_BYTES (the last is shorter), and throws DamagedObject unless they are what its name says. */
+async function hashed(handle: InputHandle, take: (piece: Uint8Array) => void | Promise<void>): Promise<void> {
+  const file = await open(handle.path, 'r').catch((error: unknown) => { throw unreadable(handle, error); });
+  try {
+    refuseShort(handle, (await file.stat()).size);
+    const hash = createHash('sha256');
+    const buffer = new Uint8Array(Math.min(READ_BYTES, handle.bytes));
+    for (let done = 0; done < handle.bytes;) {
+      const wanted = Math.min(buffer.length, handle.bytes - done);
+      let filled = 0;
+      while (filled < wanted) {
+        const { bytesRead } = await file.read(buffer, filled, wanted - filled, handle.offset + done + filled)
+          .catch((error: unknown) => { throw unreadable(handle, error); });
+        if (bytesRead === 0) refuseShort(handle, handle.offset + done + filled);
+        filled += bytesRead;
+      }
+      const piece = buffer.subarray(0, wanted);
+      hash.update(piece);
+      await take(piece);
+      done += wanted;
+    }
+    const actual = hash.digest('hex');
+    if (actual !== handle.sha256) throw new DamagedObject(handle.sha256, `its bytes hash to ${actual.slice(0, 12)}`);
+  } finally {
+    await file.close();
+  }
+}
