@@ -1,7 +1,8 @@
 /** Reading objects: from packs and loose files, hashed every time. Usable without a store: a handle says where to look. */
+import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
-import { fileSize } from './disk.ts';
+import { fileSize, writeAll } from './disk.ts';
 import { DamagedObject } from './errors.ts';
 import { isSha256, sha256 } from './sha256.ts';
 import type { PackLine } from './records.ts';
@@ -25,6 +26,41 @@ export async function readObject(handle: InputHandle): Promise<Uint8Array<ArrayB
     throw unreadable(handle, error);
   } finally {
     await file.close();
+  }
+}
+
+const CHUNK_BYTES = 1 << 20;
+
+/** Hands an object's bytes on a piece at a time; after the last it is known whether they were its own. Throws DamagedObject as readObject() does. */
+export async function readInPieces(handle: InputHandle, take: (piece: Uint8Array) => Promise<void> | void): Promise<void> {
+  const file = await open(handle.path, 'r').catch(error => { throw unreadable(handle, error); });
+  try {
+    refuseShort(handle, (await file.stat()).size);
+    const hash = createHash('sha256');
+    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(1, handle.bytes)));
+    for (let done = 0; done < handle.bytes;) {
+      const { bytesRead } = await file.read(chunk, 0, Math.min(chunk.length, handle.bytes - done), handle.offset + done).catch(error => { throw unreadable(handle, error); });
+      if (bytesRead === 0) refuseShort(handle, handle.offset + done);
+      const piece = chunk.subarray(0, bytesRead);
+      hash.update(piece);
+      await take(piece);
+      done += bytesRead;
+    }
+    const actual = hash.digest('hex');
+    if (actual !== handle.sha256) throw new DamagedObject(handle.sha256, `its bytes hash to ${actual.slice(0, 12)}`);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Copies an object to a file that is not there yet, and answers its path. Throws DamagedObject. */
+export async function copyObject(handle: InputHandle, to: string): Promise<string> {
+  const out = await open(to, 'wx', 0o600);
+  try {
+    await readInPieces(handle, piece => writeAll(out, [piece]));
+    return to;
+  } finally {
+    await out.close();
   }
 }
 

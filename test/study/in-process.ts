@@ -84,7 +84,7 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
         cells: runnable.map((cell) => ({ id: cell.id, params: cell.params, inputs: resolve(cell) })), scratch: join(folder, 'scratch'), fresh: false, timed: false, cpus: 1,
       }, {
         async committed(id, outputs, by) {
-          for (const [output, value] of Object.entries(outputs)) keep(`${id} ${output}`, typeof value === 'string' ? Buffer.from(value) : value as Uint8Array);
+          for (const [output, value] of Object.entries(outputs)) keep(`${id} ${output}`, typeof value === 'string' ? Buffer.from(value) : value instanceof Uint8Array ? value : readFileSync((value as { readonly file: string }).file));
           computedBy.set(id, by);
         },
         failed: (id, failure) => { failures.set(id, failure); },

@@ -36,7 +36,9 @@ export class MemoryTask {
     commit: async (id, outputs) => { this.committed.set(id, outputs); },
     fail: async (id, failure) => { this.failed.set(id, failure); },
     progress: () => undefined,
+    copy: () => { throw new Error('a score copies no inputs'); },
     scratch: '',
+    unfinished: '',
     cpus: 1,
     signal: new AbortController().signal,
   };
