@@ -4,7 +4,7 @@ import { DamagedObject } from './errors.ts';
 import { hashFile } from './facts.ts';
 import type { FileFact } from './facts.ts';
 import type { Store } from './store.ts';
-import type { OutputRecord } from './types.ts';
+import type { FileRef, OutputRecord } from './types.ts';
 
 /** A fault of an output: in it, or in one of a tree's files. */
 export interface ObjectFault { readonly file?: string; readonly expected: string; readonly found: string }
@@ -48,10 +48,10 @@ export class HashedObjects {
     return faults;
   }
 
-  /** Hash and size of a file of the project, by its path from the root; undefined where it cannot be read. */
-  async file(path: string): Promise<FileFact | undefined> {
+  /** Hash and size of a file that is an input; undefined where it cannot be read. */
+  async file({ path, at }: Pick<FileRef, 'path' | 'at'>): Promise<FileFact | undefined> {
     if (!this.#files.has(path)) {
-      const fact = await hashFile(join(this.#root, path)).catch((error: NodeJS.ErrnoException) => {
+      const fact = await hashFile(at ?? join(this.#root, path)).catch((error: NodeJS.ErrnoException) => {
         if (typeof error.code === 'string') return undefined;
         throw error;
       });

@@ -117,7 +117,7 @@ export class Audit {
   async #input(name: string, input: InputRef, { inputs }: KeyFields, links: Links): Promise<void> {
     const recorded = inputs[name];
     if (recorded === undefined && this.#past !== undefined) return;
-    const expected = input.kind === 'file' ? (await this.hashed.file(input.path))?.sha256 ?? 'no file' : this.#hashOf(input);
+    const expected = input.kind === 'file' ? (await this.hashed.file(input))?.sha256 ?? 'no file' : this.#hashOf(input);
     if (expected === recorded) return;
     const from = input.kind === 'file' ? input.path : input.kind === 'output' ? `${input.output} of ${input.cell}` : input.kind === 'gather' ? count(input.of.length, 'output') : `records of ${count(input.of.length, 'cell')}`;
     // Of several inputs together a past run knows one hash; the pipeline may have gathered others then.

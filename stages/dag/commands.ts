@@ -1,7 +1,7 @@
 /** The command line: finds the command, reads its options, and turns whatever goes wrong into a sentence and an exit code. */
 import { parseArgs } from 'node:util';
 import { EXIT } from './command.ts';
-import type { Command, CommandOption } from './command.ts';
+import type { Command, CommandContext, CommandOption } from './command.ts';
 import { ConfigurationError, isConfigurationError } from './declare.ts';
 import { StoreUnwritable } from './errors.ts';
 import { closest } from './words.ts';
@@ -43,8 +43,22 @@ export interface CommandLineOptions {
   readonly complain?: (line: string) => void;
 }
 
+/** What the pipeline is made for. */
+export interface Asked {
+  /** 'run', 'plan', ... */
+  readonly command: string;
+  readonly values: CommandContext['values'];
+  /** Tells a person at once: what making the pipeline took (a look-up in the network). Never on standard output, which may be read by a program. */
+  readonly say: (sentence: string) => void;
+}
+
 /** A pipeline, or what makes one from the project's own flags (called only when a command needs it). */
-export type PipelineSource = Pipeline | ((flags: { readonly [name: string]: boolean }) => Pipeline | Promise<Pipeline>);
+export type PipelineSource = Pipeline | ((flags: { readonly [name: string]: boolean }, asked: Asked) => Pipeline | Promise<Pipeline>);
+
+/** A command of the machinery, to make one of the project's own of. */
+export async function machineryCommand(name: string): Promise<Command> {
+  return await commandNamed(REGISTER, name);
+}
 
 /**
  * Runs one command line (without node and script: `['run', '--jobs', '2']`) and answers the exit code: 0 done, 1 a cell failed,
@@ -68,7 +82,7 @@ export async function commandLine(source: PipelineSource, argv: readonly string[
     }
     const { values, positionals } = readOptions(name, command, flags, rest);
     const chosen = Object.fromEntries(Object.keys(flags).map((flag) => [flag, values[flag] === true]));
-    const pipeline = typeof source === 'function' ? await source(chosen) : source;
+    const pipeline = typeof source === 'function' ? await source(chosen, { command: name, values, say: complain }) : source;
     const terminal = options.print === undefined && process.stdout.isTTY === true && process.env['TERM'] !== 'dumb';
     return await command.run({ pipeline, values, positionals, print, terminal });
   } catch (error) {

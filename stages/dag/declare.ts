@@ -101,9 +101,9 @@ export function output(of: Cell | string, name?: string): OutputRef {
   return { kind: 'output', cell: idOf(of), output: chosen };
 }
 
-/** A file of the project, by its path from the root. */
-export function file(path: string): FileRef {
-  return { kind: 'file', path };
+/** A file of the project, by its path from the root; or, `at` an absolute path, one that lies elsewhere and is recorded under the name `path`. */
+export function file(path: string, at?: string): FileRef {
+  return at === undefined ? { kind: 'file', path } : { kind: 'file', path, at };
 }
 
 /** Many outputs, in this order; those of failed cells arrive as missing. */

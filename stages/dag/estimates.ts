@@ -3,7 +3,7 @@
  * stage's recorded cells; undefined where the stage has no record at all.
  */
 import type { Store } from './store.ts';
-import type { Cell, CellRecord } from './types.ts';
+import type { Cell, CellRecord, Sha256 } from './types.ts';
 
 export type Estimate = (cell: Cell) => number | undefined;
 
@@ -12,9 +12,14 @@ export function durationEstimates(cells: readonly Cell[], store: Store): Estimat
   return estimates(cells, store, ({ durationMs }) => durationMs);
 }
 
-/** Size of the outputs. What is already stored under the same name is not stored twice; nobody knows that before. */
+/**
+ * Size of the outputs; of promised ones (downloads) of those that the store does not have. What is otherwise already stored under the same name is not
+ * stored twice; nobody knows that before.
+ */
 export function byteEstimates(cells: readonly Cell[], store: Store): Estimate {
-  return estimates(cells, store, ({ outputs }) => Object.values(outputs).reduce((sum, { bytes }) => sum + bytes, 0));
+  const recorded = estimates(cells, store, ({ outputs }) => Object.values(outputs).reduce((sum, { bytes }) => sum + bytes, 0));
+  return (cell) => cell.promised === undefined ? recorded(cell)
+    : cell.promised.reduce((sum, { sha256, bytes }) => sum + (store.find({ sha256: sha256 as Sha256, bytes }) === undefined ? bytes : 0), 0);
 }
 
 function estimates(cells: readonly Cell[], store: Store, costOf: (record: CellRecord) => number): Estimate {

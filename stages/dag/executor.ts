@@ -14,6 +14,8 @@ export interface Task {
   readonly cells: readonly TaskCell[];
   /** A folder of the task's own, made when something is put there: `work/` is the stage's, `out/` carries large outputs. Removed by the caller. */
   readonly scratch: string;
+  /** Where the stage leaves what a later run goes on with. Without it: `scratch`. */
+  readonly unfinished?: string;
   readonly timeoutMs?: number;
   /** In a process that ran nothing before: timings must not depend on it. */
   readonly fresh: boolean;
@@ -26,7 +28,7 @@ export interface Task {
 }
 
 /** What a task is made of besides its stage's declaration. */
-export interface TaskParts extends Pick<Task, 'id' | 'cells' | 'scratch' | 'environment'> {
+export interface TaskParts extends Pick<Task, 'id' | 'cells' | 'scratch' | 'unfinished' | 'environment'> {
   /** How many tasks the run has going at once. */
   readonly jobs: number;
 }

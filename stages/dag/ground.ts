@@ -74,7 +74,7 @@ export async function readGround(pipeline: Pipeline, store: Store, cells: readon
       if (!code.has(name)) code.set(name, await identities.of(cell.stage.module, cell.uses ?? []));
       for (const input of Object.values(cell.inputs)) {
         if (input.kind !== 'file' || files.has(input.path)) continue;
-        files.set(input.path, await readFile(join(pipeline.root, input.path), store));
+        files.set(input.path, await readFile(input.at ?? join(pipeline.root, input.path), store));
       }
     }
   } catch (error) {

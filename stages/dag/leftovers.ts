@@ -1,7 +1,7 @@
 /**
- * Files beside the objects that only people look at: what tasks wrote (logs/), and what was set aside as damaged (aside/). They go once
+ * Files beside the objects: what tasks wrote (logs/), what was set aside as damaged (aside/), and what was left half done (unfinished/). They go once
  * nothing cites them: a run's logs when no result that is needed, and no failure that stands, is that run's; damaged bytes when
- * all that is needed is there again.
+ * all that is needed is there again; what is half done after a month in which nobody went on with it.
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -12,6 +12,8 @@ export interface Leftovers {
   readonly logs: readonly Leftover[];
   /** Names in aside/. */
   readonly aside: readonly Leftover[];
+  /** Paths in unfinished/. */
+  readonly unfinished: readonly Leftover[];
 }
 
 export interface Leftover { readonly name: string; readonly bytes: number }
@@ -20,15 +22,25 @@ export interface Leftover { readonly name: string; readonly bytes: number }
 export function findLeftovers(folder: string, keepLogsOf: (run: string) => boolean, whole: boolean): Leftovers {
   const logs = namesIn(`${folder}/logs`).filter((run) => !keepLogsOf(run)).map((name) => ({ name, bytes: bytesUnder(`${folder}/logs/${name}`) }));
   const aside = (whole ? namesIn(`${folder}/aside`) : []).map((name) => ({ name, bytes: bytesUnder(`${folder}/aside/${name}`) }));
-  return { logs, aside };
+  const unfinished = namesIn(`${folder}/unfinished`).flatMap((stage) => namesIn(`${folder}/unfinished/${stage}`).map((name) => `${stage}/${name}`))
+    .filter((name) => isOld(`${folder}/unfinished/${name}`)).map((name) => ({ name, bytes: bytesUnder(`${folder}/unfinished/${name}`) }));
+  return { logs, aside, unfinished };
 }
 
 /** Throws StoreUnwritable. */
-export async function removeLeftovers(folder: string, { logs, aside }: Leftovers): Promise<void> {
+export async function removeLeftovers(folder: string, { logs, aside, unfinished }: Leftovers): Promise<void> {
   await wrapErrors(async () => {
     for (const { name } of logs) await rm(`${folder}/logs/${name}`, { recursive: true, force: true });
     for (const { name } of aside) await rm(`${folder}/aside/${name}`, { recursive: true, force: true });
+    for (const { name } of unfinished) await rm(`${folder}/unfinished/${name}`, { recursive: true, force: true });
   });
+}
+
+const MONTH_MS = 30 * 24 * 60 * 60 * 1000;
+
+function isOld(path: string): boolean {
+  const { mtimeMs = Infinity } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
+  return Date.now() - mtimeMs > MONTH_MS;
 }
 
 export function bytesOf(leftovers: readonly Leftover[]): number {

@@ -1,7 +1,8 @@
 /** Reading objects: from packs and loose files, hashed every time. Usable without a store: a handle says where to look. */
+import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
-import { fileSize } from './disk.ts';
+import { open, readdir, rm } from 'node:fs/promises';
+import { fileSize, writeAll } from './disk.ts';
 import { DamagedObject } from './errors.ts';
 import { isSha256, sha256 } from './sha256.ts';
 import type { PackLine } from './records.ts';
@@ -25,6 +26,48 @@ export async function readObject(handle: InputHandle): Promise<Uint8Array<ArrayB
     throw unreadable(handle, error);
   } finally {
     await file.close();
+  }
+}
+
+/** Of readInPieces. */
+export const PIECE_BYTES = 1 << 22;
+
+/** Hands an object's bytes on a piece at a time, all of PIECE_BYTES but the last; after it is known whether they were its own. Throws DamagedObject as readObject() does. */
+export async function readInPieces(handle: InputHandle, take: (piece: Uint8Array) => Promise<void> | void): Promise<void> {
+  const file = await open(handle.path, 'r').catch(error => { throw unreadable(handle, error); });
+  try {
+    refuseShort(handle, (await file.stat()).size);
+    const hash = createHash('sha256');
+    const buffer = new Uint8Array(Math.min(PIECE_BYTES, handle.bytes));
+    for (let done = 0; done < handle.bytes;) {
+      const piece = buffer.subarray(0, Math.min(buffer.length, handle.bytes - done));
+      for (let filled = 0; filled < piece.length;) {
+        const { bytesRead } = await file.read(piece, filled, piece.length - filled, handle.offset + done + filled).catch(error => { throw unreadable(handle, error); });
+        if (bytesRead === 0) refuseShort(handle, handle.offset + done + filled);
+        filled += bytesRead;
+      }
+      hash.update(piece);
+      await take(piece);
+      done += piece.length;
+    }
+    const actual = hash.digest('hex');
+    if (actual !== handle.sha256) throw new DamagedObject(handle.sha256, `its bytes hash to ${actual.slice(0, 12)}`);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Copies an object to a file that is not there yet, and answers its path. Throws DamagedObject, and then leaves no file. */
+export async function copyObject(handle: InputHandle, to: string): Promise<string> {
+  const out = await open(to, 'wx', 0o600);
+  try {
+    await readInPieces(handle, piece => writeAll(out, [piece]));
+    return to;
+  } catch (error) {
+    await rm(to, { force: true });
+    throw error;
+  } finally {
+    await out.close();
   }
 }
 

@@ -5,37 +5,19 @@
  * the first pass, in which the whole was held to its name, and every range is held to those of its chunks.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
 import { crc32 } from './crc32.ts';
-import { writeAll } from './disk.ts';
 import { DamagedObject } from './errors.ts';
-import { readObject, refuseShort, unreadable } from './objects.ts';
+import { PIECE_BYTES, readInPieces, readObject, refuseShort, unreadable } from './objects.ts';
 import type { InputHandle, OpenObject } from './types.ts';
 
 /** Smaller objects are read whole: ranges of them are views. */
 const WHOLE_BYTES = 64 << 20;
-/** What a range is rounded to, so that its checksums can be compared. */
-const CHUNK_BYTES = 1 << 18;
-/** Read at once while hashing; a multiple of CHUNK_BYTES. */
-const READ_BYTES = 1 << 22;
+/** What a range is rounded to, so that its checksums can be compared. Pieces are multiples of it, but for the last. */
+const CHUNK_BYTES = PIECE_BYTES >> 4;
 
 /** Opens an object (or a project's file). Throws DamagedObject when it is missing, short, or other bytes. */
 export async function openObject(handle: InputHandle, wholeBytes = WHOLE_BYTES): Promise<OpenObject> {
   return handle.bytes <= wholeBytes ? new HeldObject(handle, await readObject(handle)) : new FileObject(handle, await checksums(handle));
-}
-
-/** Copies an object to a new file. Throws as openObject() does, and then leaves no file. */
-export async function copyObject(handle: InputHandle, path: string): Promise<void> {
-  const to = await open(path, 'wx');
-  try {
-    await hashed(handle, (piece) => writeAll(to, [piece]));
-  } catch (error) {
-    await rm(path, { force: true });
-    throw error;
-  } finally {
-    await to.close();
-  }
 }
 
 class HeldObject implements OpenObject {
@@ -114,36 +96,8 @@ const closed = (): Error => new Error('the object was closed');
 async function checksums(handle: InputHandle): Promise<Uint32Array> {
   const found = new Uint32Array(Math.ceil(handle.bytes / CHUNK_BYTES));
   let chunk = 0;
-  await hashed(handle, (piece) => {
+  await readInPieces(handle, (piece) => {
     for (let at = 0; at < piece.length; at += CHUNK_BYTES) found[chunk++] = crc32(piece.subarray(at, at + CHUNK_BYTES));
   });
   return found;
-}
-
-/** Gives all of an object in pieces of READ_BYTES (the last is shorter), and throws DamagedObject unless they are what its name says. */
-async function hashed(handle: InputHandle, take: (piece: Uint8Array) => void | Promise<void>): Promise<void> {
-  const file = await open(handle.path, 'r').catch((error: unknown) => { throw unreadable(handle, error); });
-  try {
-    refuseShort(handle, (await file.stat()).size);
-    const hash = createHash('sha256');
-    const buffer = new Uint8Array(Math.min(READ_BYTES, handle.bytes));
-    for (let done = 0; done < handle.bytes;) {
-      const wanted = Math.min(buffer.length, handle.bytes - done);
-      let filled = 0;
-      while (filled < wanted) {
-        const { bytesRead } = await file.read(buffer, filled, wanted - filled, handle.offset + done + filled)
-          .catch((error: unknown) => { throw unreadable(handle, error); });
-        if (bytesRead === 0) refuseShort(handle, handle.offset + done + filled);
-        filled += bytesRead;
-      }
-      const piece = buffer.subarray(0, wanted);
-      hash.update(piece);
-      await take(piece);
-      done += wanted;
-    }
-    const actual = hash.digest('hex');
-    if (actual !== handle.sha256) throw new DamagedObject(handle.sha256, `its bytes hash to ${actual.slice(0, 12)}`);
-  } finally {
-    await file.close();
-  }
 }

@@ -189,6 +189,10 @@ class DiskStore implements Store {
     return this.#outputs.handle(output);
   }
 
+  find({ sha256, bytes }: OutputRecord): InputHandle | undefined {
+    return this.#places.find(sha256, bytes);
+  }
+
   treeHandle(output: OutputRecord): TreeHandle {
     return this.#outputs.treeHandle(output);
   }

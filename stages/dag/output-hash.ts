@@ -1,10 +1,12 @@
-/** What the store would record of an output, without storing it. */
+/** What the store would record of an output, without storing it. What it has already is read and hashed again. */
 import { hashFile } from './facts.ts';
+import { readInPieces } from './objects.ts';
 import { sha256 } from './sha256.ts';
 import { encodeManifest } from './trees.ts';
 import type { OutputBytes, OutputContent } from './store.ts';
 import type { OutputRecord } from './types.ts';
 
+/** Throws DamagedObject. */
 export async function hashOutput(content: OutputContent): Promise<OutputRecord> {
   if (!('tree' in content)) return hashBytes(content);
   const files = new Map<string, OutputRecord>();
@@ -13,5 +15,8 @@ export async function hashOutput(content: OutputContent): Promise<OutputRecord> 
 }
 
 async function hashBytes(bytes: OutputBytes): Promise<OutputRecord> {
-  return bytes instanceof Uint8Array ? { sha256: sha256(bytes), bytes: bytes.length } : hashFile(bytes.file);
+  if (bytes instanceof Uint8Array) return { sha256: sha256(bytes), bytes: bytes.length };
+  if ('file' in bytes) return hashFile(bytes.file);
+  await readInPieces(bytes.stored, () => undefined);
+  return { sha256: bytes.stored.sha256, bytes: bytes.stored.bytes };
 }

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { adoptDurably, ensureFolder, wrapErrors, writeDurably } from './disk.ts';
+import { DamagedObject } from './errors.ts';
 import { hashFile } from './facts.ts';
 import type { ObjectPlaces } from './objects.ts';
 import { sha256 } from './sha256.ts';
@@ -32,6 +33,7 @@ export class OutputWriter {
 
   async #putBytes(content: OutputBytes): Promise<OutputRecord> {
     if (!(content instanceof Uint8Array)) {
+      if ('stored' in content) return this.#stored(content.stored);
       if (statSync(content.file).size >= LOOSE_BYTES) return this.#putFile(content.file);
       content = await readFile(content.file);
     }
@@ -39,6 +41,12 @@ export class OutputWriter {
     if (content.length < LOOSE_BYTES) this.small.set(output.sha256, content);
     else await this.#putLoose(output, folder => writeDurably(folder, output.sha256, [content]));
     return output;
+  }
+
+  /** Throws DamagedObject for one that is not there (any more). */
+  #stored({ sha256: sha, bytes }: OutputRecord): OutputRecord {
+    if (this.#places.find(sha, bytes) === undefined) throw new DamagedObject(sha, 'it is not in the store');
+    return { sha256: sha, bytes };
   }
 
   async #putFile(path: string): Promise<OutputRecord> {

@@ -1,6 +1,8 @@
 /** Progress as plain lines, for files and for people who read them: what failed at once, each stage when it is through. */
 import { lackingLine } from './failure-lines.ts';
+import { Rate } from './rate.ts';
 import { inWords, settledOf, summaryLines, Tally } from './tally.ts';
+import { amount } from './words.ts';
 import type { Progress } from './progress.ts';
 
 /** A long stage shows that it lives so often. */
@@ -9,6 +11,7 @@ const SIGN_OF_LIFE_MS = 30_000;
 export function lineProgress(print: (line: string) => void): Progress {
   const tally = new Tally();
   let lastMs = performance.now();
+  const rates = new Map<string, Rate>();
   const say = (line: string): void => {
     lastMs = performance.now();
     print(line);
@@ -17,8 +20,15 @@ export function lineProgress(print: (line: string) => void): Progress {
     started: (cells, jobs) => tally.start(cells, jobs),
     joined: (cell) => tally.join(cell),
     taskStarted: () => undefined,
-    taskProgress: () => undefined,
-    taskEnded: () => undefined,
+    taskProgress({ stage }, done, total, unit) {
+      // A download is one cell: without this, hours of it would be silent.
+      if (unit !== 'bytes') return;
+      let rate = rates.get(stage.name);
+      if (rate === undefined) rates.set(stage.name, rate = new Rate());
+      const speed = rate.at(done);
+      if (performance.now() - lastMs > SIGN_OF_LIFE_MS) say(`${stage.name}: ${amount(done, total, unit, speed)}`);
+    },
+    taskEnded: ({ stage }) => { rates.delete(stage.name); },
     cell(cell, outcome, status) {
       const stage = tally.cell(cell, outcome, status);
       if (status === 'failed' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(`failed: ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);

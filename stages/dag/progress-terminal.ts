@@ -1,7 +1,9 @@
 /** Progress on a terminal of at least MIN_COLUMNS: a line for each stage that has begun, redrawn in place, and the time left. */
 import type { WriteStream } from 'node:tty';
 import { lackingLine } from './failure-lines.ts';
+import { Rate } from './rate.ts';
 import { inWords, settledOf, summaryLines, Tally } from './tally.ts';
+import { amount } from './words.ts';
 import type { StageTally } from './tally.ts';
 import type { Progress } from './progress.ts';
 
@@ -16,6 +18,8 @@ export function terminalProgress(out: WriteStream): Progress {
   const tally = new Tally();
   /** Stages that have begun, with what their newest task says of itself. */
   const begun = new Map<string, string>();
+  /** Of stages whose newest task counts bytes: how much of it is done, and how fast that goes. */
+  const flowing = new Map<string, { share: number; readonly rate: Rate }>();
   let drawn = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -39,7 +43,7 @@ export function terminalProgress(out: WriteStream): Progress {
   const stageLine = (stage: StageTally): string => {
     const settled = settledOf(stage);
     if (settled === stage.cells) return `${stage.byStatus.failed > 0 ? paint(31, '✗') : stage.byStatus.lacking > 0 ? paint(33, '!') : paint(32, '✓')} ${stage.name.slice(0, 14).padEnd(14)} ${inWords(stage)}`;
-    const full = Math.round(BAR_CHARACTERS * settled / stage.cells);
+    const full = Math.round(BAR_CHARACTERS * (flowing.get(stage.name)?.share ?? settled / stage.cells));
     const bar = `${'━'.repeat(full)}${paint(2, '─'.repeat(BAR_CHARACTERS - full))}`;
     const note = begun.get(stage.name) ?? '';
     const failed = stage.byStatus.failed > 0 ? paint(31, `  ${stage.byStatus.failed} failed`) : '';
@@ -59,11 +63,15 @@ export function terminalProgress(out: WriteStream): Progress {
       later();
     },
     taskProgress({ stage }, done, total, unit) {
-      begun.set(stage.name, `${done}/${total} ${unit}`);
+      let flow = unit === 'bytes' ? flowing.get(stage.name) : undefined;
+      if (unit === 'bytes' && flow === undefined) flowing.set(stage.name, flow = { share: 0, rate: new Rate() });
+      if (flow !== undefined) flow.share = total === 0 ? 1 : Math.min(1, done / total);
+      begun.set(stage.name, amount(done, total, unit, flow?.rate.at(done)));
       later();
     },
     taskEnded({ stage }) {
       begun.set(stage.name, '');
+      flowing.delete(stage.name);
       later();
     },
     cell(cell, outcome, status) {

@@ -6,6 +6,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { canonicalJson } from './canonical.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors, taskOf } from './executor.ts';
+import { copyObject } from './objects.ts';
 import { hashOutput } from './output-hash.ts';
 import { shuffled } from './random.ts';
 import { taskCell, taskTool } from './task-inputs.ts';
@@ -232,7 +233,7 @@ async function compare(stage: Stage, record: CellRecord, outputs: { readonly [na
       if (!(error instanceof DamagedObject)) throw error;
       return { kind: 'not-run', failure: { ...damagedFailure(error), sentence: `the recorded result is damaged: ${error.what}` } };
     }
-    now[output] = content instanceof Uint8Array ? content : await readFile(content.file);
+    now[output] = content instanceof Uint8Array ? content : 'file' in content ? await readFile(content.file) : await store.read(content.stored);
   }
   const { within, what } = stage.agreement(then, now);
   return within ? { kind: 'within', what } : { kind: 'differs', differences, what };
@@ -248,7 +249,7 @@ async function kept(outputs: { readonly [name: string]: OutputContent }, folder:
   const handles: { [name: string]: InputHandle } = {};
   for (const [name, content] of Object.entries(outputs)) {
     if (!(content instanceof Uint8Array) && 'tree' in content) continue;
-    const path = content instanceof Uint8Array ? `${folder}/${name}.tool` : content.file;
+    const path = content instanceof Uint8Array ? `${folder}/${name}.tool` : 'file' in content ? content.file : await copyObject(content.stored, `${folder}/${name}.tool`);
     if (content instanceof Uint8Array) await writeFile(path, content, { flag: 'wx' });
     const { sha256, bytes } = await hashOutput(content);
     handles[name] = { sha256, bytes, path, offset: 0 };

@@ -1,13 +1,14 @@
 /** Runs a task's module and holds it to its contract: the same code in this process and in a worker. */
 import { lstatSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { ensureFolderSync } from './disk.ts';
 import { DamagedObject } from './errors.ts';
-import { readObject } from './objects.ts';
-import { copyObject, openObject } from './open-object.ts';
+import { copyObject, readObject } from './objects.ts';
+import { openObject } from './open-object.ts';
 import { unsafePath } from './paths.ts';
 import type { Task, TaskEnd } from './executor.ts';
 import type { Heartbeat } from './heartbeat.ts';
-import type { Failure, FailureCode, InputHandle, OpenObject, OutputFile, OutputValue, Run, TaskIo } from './types.ts';
+import type { Failure, FailureCode, InputHandle, OpenObject, OutputPart, OutputValue, Run, TaskIo } from './types.ts';
 
 /** What `io` passes on, checked. `committed` resolves when the bytes are taken over. */
 export interface TaskSink {
@@ -79,6 +80,7 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
   };
   const opened: OpenObject[] = [];
   let scratch: string | undefined;
+  let copies = 0;
   const io: TaskIo = {
     signal,
     cpus: task.cpus,
@@ -98,13 +100,13 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
         close: () => object.close(),
       };
     },
-    async copy(handle, path) {
-      await copyObject(handle, path).catch((error: unknown) => { throw seen(error); });
-    },
     async input(cell, name) {
       const input = cell.inputs[name];
       if (input?.kind !== 'object') throw new Error(`cell "${cell.id}" has ${input === undefined ? 'no input' : 'no single object as input'} "${name}"`);
       return await read(input.handle);
+    },
+    async copy(handle) {
+      return { file: await copyObject(handle, `${io.scratch}/copy-${copies++}`).catch((error: unknown) => { throw seen(error); }) };
     },
     async commit(cell, outputs, computedBy) {
       checkOutputs(task, cell, outputs);
@@ -126,6 +128,11 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
         ensureFolderSync(scratch);
       }
       return scratch;
+    },
+    get unfinished() {
+      if (task.unfinished === undefined) return io.scratch;
+      ensureFolderSync(task.unfinished);
+      return task.unfinished;
     },
   };
   try {
@@ -175,17 +182,14 @@ function checkOutputs(task: Task, cell: string, outputs: { readonly [name: strin
   for (const name of task.outputs) {
     const value = Object.hasOwn(outputs, name) ? outputs[name] : undefined;
     if (value === undefined) throw new Error(`commit of "${cell}" lacks the output "${name}"`);
-    if (value instanceof Uint8Array || typeof value === 'string') continue;
-    if ('file' in value) {
-      refuseForeign(task, value, `commit of "${cell}": the output "${name}"`);
+    if (value instanceof Uint8Array || typeof value === 'string' || !('tree' in value)) {
+      checkPart(task, `commit of "${cell}": the output "${name}"`, value);
       continue;
     }
-    for (const [path, bytes] of value.tree) {
+    for (const [path, part] of value.tree) {
       const unsafe = unsafePath(path);
       if (unsafe !== undefined) throw new Error(`commit of "${cell}": the path "${path}" in the tree "${name}" ${unsafe}`);
-      if (bytes instanceof Uint8Array || typeof bytes === 'string') continue;
-      if (typeof bytes !== 'object' || !('file' in bytes)) throw new Error(`commit of "${cell}": "${path}" in the tree "${name}" is neither bytes nor text nor a file`);
-      refuseForeign(task, bytes, `commit of "${cell}": "${path}" in the tree "${name}"`);
+      checkPart(task, `commit of "${cell}": "${path}" in the tree "${name}"`, part);
     }
   }
   for (const name of Object.keys(outputs)) {
@@ -193,10 +197,12 @@ function checkOutputs(task: Task, cell: string, outputs: { readonly [name: strin
   }
 }
 
-/** The store moves what it is given: only the task's own files may go. */
-function refuseForeign(task: Task, { file }: OutputFile, what: string): void {
-  const folder = `${task.scratch}/work`;
-  const within = file.startsWith(`${folder}/`) ? unsafePath(file.slice(folder.length + 1)) : 'lies elsewhere';
-  if (within !== undefined) throw new Error(`${what} must be a file in the task's scratch folder; its path ${within}`);
-  if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) throw new Error(`${what} is no file`);
+/** Throws for what is no bytes, and for a file that is not the task's: the store moves what it is given. */
+function checkPart({ scratch, unfinished = scratch }: Task, what: string, part: OutputPart): void {
+  if (part instanceof Uint8Array || typeof part === 'string') return;
+  if (typeof part === 'object' && part !== null && 'stored' in part) return;
+  if (typeof part !== 'object' || part === null || typeof part.file !== 'string') throw new Error(`${what} is neither bytes nor text nor a file`);
+  const path = resolve(part.file);
+  if (!path.startsWith(`${resolve(scratch)}/`) && !path.startsWith(`${resolve(unfinished)}/`)) throw new Error(`${what} is a file outside the task's own folders, and would be moved away from there`);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) throw new Error(`${what} is no file`);
 }

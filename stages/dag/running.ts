@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Commits } from './commits.ts';
 import { recordsOf } from './decide.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
@@ -197,7 +198,7 @@ export class TaskRunner {
     const again: Pending[] = [];
     const commits = new Commits((pending, outputs, computedBy, durationMs) => this.#commit(pending, outputs, computedBy, durationMs));
     const executor = await this.#executors.of(stage, undefined);
-    const running = executor.start(taskOf(pipeline, stage, { id, cells, scratch, jobs: this.#jobs }), {
+    const running = executor.start(taskOf(pipeline, stage, { id, cells, scratch, jobs: this.#jobs, unfinished: join(store.folder, 'unfinished', stage.name) }), {
       committed: async (cell, outputs, computedBy) => {
         const pending = left.get(cell);
         if (pending === undefined) return;
@@ -324,7 +325,7 @@ function unwritableFailure({ message, hint }: StoreUnwritable): Failure {
 function sizeOf(outputs: { readonly [name: string]: OutputContent }): number {
   let bytes = 0;
   for (const output of Object.values(outputs)) {
-    const parts = output instanceof Uint8Array || 'file' in output ? [output] : output.tree.values();
+    const parts = output instanceof Uint8Array || !('tree' in output) ? [output] : output.tree.values();
     for (const part of parts) if (part instanceof Uint8Array) bytes += part.length;
   }
   return bytes;

@@ -26,6 +26,7 @@
  *   kept/<name>.json.gz     the same, of a run that gc must leave whole
  *   cache/                  facts about files and normalised code; its loss costs time only
  *   scratch/                working folders of live tasks
+ *   unfinished/<stage>/     what a later run goes on with (downloads); its loss costs time only
  *   logs/<run>/<task>.log   what tasks wrote to their output (task-log.ts)
  *   build/                  the compiled program (bin/build.mjs); no part of the store, it only lives here
  */
@@ -39,8 +40,8 @@ export const STORE_FORMAT = 1;
 /** Objects of at least this many bytes get a file of their own; smaller ones share a pack. */
 export const LOOSE_BYTES = 1 << 20;
 
-/** Bytes of an output: in memory, or a file that the store takes over (moved, not copied, when it lies in `scratchFolder()`). */
-export type OutputBytes = Uint8Array | { readonly file: string };
+/** Bytes of an output: in memory, a file that the store takes over (moved; copied only from another disk), or an object that it has. */
+export type OutputBytes = Uint8Array | { readonly file: string } | { readonly stored: InputHandle };
 
 /** One output as a cell hands it over. A tree maps relative paths (no '..', no leading '/') to bytes. */
 export type OutputContent = OutputBytes | { readonly tree: ReadonlyMap<string, OutputBytes> };
@@ -224,6 +225,8 @@ export interface Store {
 
   /** Where an output lies. Throws DamagedObject when it is not there. */
   handle(output: OutputRecord): InputHandle;
+  /** Where an object lies, cited by a record or not; undefined when it is nowhere. */
+  find(output: OutputRecord): InputHandle | undefined;
   /** A tree output's files. Reads and hashes the manifest; throws DamagedObject. */
   treeHandle(output: OutputRecord): TreeHandle;
   /** Reads and hashes. Throws DamagedObject. (`readObject` of objects.ts does the same without a store: workers use that.) */

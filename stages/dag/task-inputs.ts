@@ -2,7 +2,7 @@
 import { representative } from './decide.ts';
 import type { Outcome } from './decide.ts';
 import type { Ground } from './ground.ts';
-import type { Cell, CellProvenance, CellRecord, Gathered, InputHandle, InputRef, OutputRecord, OutputRef, TaskCell, TaskInput, TaskTool } from './types.ts';
+import type { Cell, CellProvenance, CellRecord, Gathered, InputHandle, InputRef, OutputRecord, OutputRef, PromisedObject, Sha256, TaskCell, TaskInput, TaskTool } from './types.ts';
 
 type OutcomeOf = (cell: string) => Outcome;
 
@@ -10,9 +10,19 @@ type OutcomeOf = (cell: string) => Outcome;
 export function taskCell(cell: Cell, ground: Ground, outcomeOf: OutcomeOf): TaskCell {
   const inputs: { [name: string]: TaskInput } = {};
   for (const [name, input] of Object.entries(cell.inputs)) inputs[name] = taskInput(input, ground, outcomeOf);
-  if (cell.tools === undefined) return { id: cell.id, params: cell.params, inputs };
+  const given = { id: cell.id, params: cell.params, inputs, ...(cell.promised === undefined ? {} : { present: present(cell.promised, ground) }) };
+  if (cell.tools === undefined) return given;
   const tools = Object.fromEntries(Object.entries(cell.tools).map(([name, ref]) => [name, taskTool(ref, ground, outcomeOf)]));
-  return { id: cell.id, params: cell.params, inputs, tools };
+  return { ...given, tools };
+}
+
+function present(promised: readonly PromisedObject[], { store }: Ground): { readonly [sha256: string]: InputHandle } {
+  const handles: { [sha256: string]: InputHandle } = {};
+  for (const { sha256, bytes } of promised) {
+    const handle = store.find({ sha256: sha256 as Sha256, bytes });
+    if (handle !== undefined) handles[sha256] = handle;
+  }
+  return handles;
 }
 
 /** A tool that failed is missing, with the reason. Throws DamagedObject when it is not in the store any more. */

@@ -76,8 +76,11 @@ export interface StageResources {
 
 /** The output of another cell. */
 export interface OutputRef { readonly kind: 'output'; readonly cell: string; readonly output: string }
-/** A file of the project, path from the root. Its bytes count, not its time stamps. */
-export interface FileRef { readonly kind: 'file'; readonly path: string }
+/**
+ * A file of the project, path from the root. Its bytes count, not its time stamps. `at`: the absolute path of a file that lies elsewhere; it is read
+ * there, and what is recorded of it is `path`, which is then only its name.
+ */
+export interface FileRef { readonly kind: 'file'; readonly path: string; readonly at?: string }
 /** Many outputs; those of failed cells arrive as `missing` with their reason, so that aggregates survive a failure. */
 export interface GatherRef { readonly kind: 'gather'; readonly of: readonly OutputRef[] }
 /**
@@ -105,9 +108,16 @@ export interface Cell {
   readonly uses?: readonly string[];
   /** Environment facts that the result depends on and nothing else names. */
   readonly facts?: { readonly [name: string]: string };
+  /**
+   * Objects that its outputs will consist of, where that is known beforehand (a download is held to its hash). Those that the store has are handed
+   * to the task, so that what was once taken in is never fetched again. No part of the key: what promises them is in the parameters.
+   */
+  readonly promised?: readonly PromisedObject[];
   /** Relative amount of work, in one measure for all stages: for what goes first, and the estimate of time left. Default 1. */
   readonly work?: number;
 }
+
+export interface PromisedObject { readonly sha256: string; readonly bytes: number }
 
 /**
  * Where code identity stops (paths from the root; a folder ends with '/').
@@ -197,13 +207,18 @@ export interface TaskCell {
   readonly inputs: { readonly [name: string]: TaskInput };
   /** Of a cell that declares tools. */
   readonly tools?: { readonly [name: string]: TaskTool };
+  /** Of a cell with promised objects: those that the store has, by their sha256. */
+  readonly present?: { readonly [sha256: string]: InputHandle };
 }
 
-/** A file that the stage wrote into its `scratch`: moved into the store, so that it never needs to be in memory. */
-export interface OutputFile { readonly file: string }
+/**
+ * What is too large for memory: a finished file under `io.scratch` or `io.unfinished`, which the store takes over by moving it, hashed as it does so;
+ * or an object that the store has (`TaskCell.present`).
+ */
+export type OutputPart = Uint8Array | string | { readonly file: string } | { readonly stored: InputHandle };
 
-/** Bytes, text, a file; or a tree: relative path (no '..', no leading '/') -> one of these. */
-export type OutputValue = Uint8Array | string | OutputFile | { readonly tree: ReadonlyMap<string, Uint8Array | string | OutputFile> };
+/** A tree: relative path (no '..', no leading '/') -> bytes. */
+export type OutputValue = OutputPart | { readonly tree: ReadonlyMap<string, OutputPart> };
 
 /** An object that was hashed whole when it was opened, and is read in ranges. */
 export interface OpenObject {
@@ -219,18 +234,23 @@ export interface TaskIo {
   read(handle: InputHandle): Promise<Uint8Array<ArrayBuffer>>;
   /** Opens what is too large to hold; throws as read() does. It is closed when the task ends, unless it was before. */
   open(handle: InputHandle): Promise<OpenObject>;
-  /** Copies an object to a file that is not there yet, hashing what it copies; throws as read() does. */
-  copy(handle: InputHandle, path: string): Promise<void>;
   /** The single object of an input by name. Throws when that input is a gather or records. */
   input(cell: TaskCell, name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Copies an input's bytes into `scratch`, a piece at a time, for an output that is too large for memory. Throws DamagedObject as read() does. */
+  copy(handle: InputHandle): Promise<{ readonly file: string }>;
   /** Commits one cell: every output named by the stage, once. `computedBy` is kept in the record: { engine, build }. */
   commit(cellId: string, outputs: { readonly [name: string]: OutputValue }, computedBy?: { readonly [name: string]: string }): Promise<void>;
   /** Ends one cell as failed; the others of the task go on. */
   fail(cellId: string, failure: Failure): Promise<void>;
-  /** done of total in the stage's own unit ("windows"), for the progress line. */
+  /** done of total in the stage's own unit ("windows"), for the progress line; of "bytes" it shows sizes and the rate. */
   progress(done: number, total: number, unit: string): void;
   /** An empty folder of this task's own, removed afterwards. */
   readonly scratch: string;
+  /**
+   * A folder of the stage's, on the store's disk, that outlives the task: what is half done there (a download) a later run goes on with. Runs at once
+   * share it. Whatever is in it may be gone the next time.
+   */
+  readonly unfinished: string;
   /** How many processors this task may use: all of them where nothing runs beside it, else its share. At least 1. */
   readonly cpus: number;
   /** Aborted when the run is interrupted: stop at the next convenient point. */

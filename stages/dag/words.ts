@@ -53,16 +53,23 @@ export function timeText(timestamp: string): string {
   return `${timestamp.slice(0, 19).replace('T', ' ')} UTC`;
 }
 
+/** '12/40 windows'; of bytes '1.2 GB of 14 GB, 85 MB/s, 2 min 31 s left'. `rate`: a second. */
+export function amount(done: number, total: number, unit: string, rate?: number): string {
+  if (unit !== 'bytes') return `${done}/${total} ${unit}`;
+  const speed = rate === undefined || rate < 1 ? '' : `, ${byteSize(rate)}/s${done < total ? `, ${duration((total - done) / rate * 1000)} left` : ''}`;
+  return `${byteSize(done)} of ${byteSize(total)}${speed}`;
+}
+
 /** '812 B', '1.2 MB', '31 GB': powers of 1000, as disks are sold. */
 export function byteSize(bytes: number): string {
   if (bytes < 999.5) return `${Math.round(bytes)} B`;
-  let amount = bytes / 1000;
+  let size = bytes / 1000;
   let unit = 0;
-  while (amount >= 999.5 && unit < UNITS.length - 1) {
-    amount /= 1000;
+  while (size >= 999.5 && unit < UNITS.length - 1) {
+    size /= 1000;
     unit++;
   }
-  return `${amount < 9.95 ? amount.toFixed(1) : Math.round(amount)} ${UNITS[unit]!}`;
+  return `${size < 9.95 ? size.toFixed(1) : Math.round(size)} ${UNITS[unit]!}`;
 }
 
 const UNITS = ['kB', 'MB', 'GB', 'TB', 'PB'] as const;

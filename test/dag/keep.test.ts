@@ -199,7 +199,7 @@ test('gc removes logs and damaged files that nothing cites, and shows them befor
   assert.is(json.aside.files, readdirSync(`${folder}/aside`).length);
   const last = runs().at(-1)!;
   writeTaskLog(folder, last, 'split-1', ['split:2'], 'said by a task\n');
-  assert.match(await say(project, 'gc', '--forget', '--yes'), /, and logs and damaged files \(/);
+  assert.match(await say(project, 'gc', '--forget', '--yes'), /, and logs, damaged files and old downloads \(/);
   assert.equal([readdirSync(`${folder}/logs`), readdirSync(`${folder}/aside`)], [[last], []]);
   assert.match(await say(project, 'gc', '--forget'), /Nothing to remove\.$/);
 });

@@ -62,7 +62,7 @@ export async function buildSite({ rows, records, lost = [], stages }: SiteOption
         async commit(id, committed: { readonly [name: string]: OutputValue }) {
           for (const [name, value] of Object.entries(committed)) {
             if (typeof value === 'string' || value instanceof Uint8Array) outputs.set(`${id} ${name}`, put(value));
-            else if ('file' in value) throw new Error(`${id} commits a file, which no page does`);
+            else if (!('tree' in value)) throw new Error('pages are written from memory');
             else for (const [path, content] of value.tree) {
               if (files.has(path)) throw new Error(`two outputs write ${path}`);
               files.set(path, Buffer.from(content as string));
@@ -71,7 +71,7 @@ export async function buildSite({ rows, records, lost = [], stages }: SiteOption
         },
         async fail(id, failure) { failed.set(id, failure); },
         progress() {},
-        scratch, cpus: 1, signal: new AbortController().signal,
+        scratch, unfinished: scratch, cpus: 1, signal: new AbortController().signal,
       };
       const module = await import(new URL(own[0]!.stage.module, ROOT).href) as { run: Run };
       await module.run(task, io);

@@ -90,7 +90,7 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
             else if ('file' in value) {
               keep(`${id} ${output}`, readFileSync(value.file));
               rmSync(value.file);
-            } else throw new Error(`${id} ${output} is a folder`);
+            } else throw new Error(`${id} ${output} is neither bytes nor a file`);
           }
           computedBy.set(id, by);
         },

@@ -1,5 +1,5 @@
 /** A task of the score stage without the machinery: its cells' inputs are bytes in memory, its commits are kept. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { architectureOf, formatNamed, openCheckpoint, quantizeModel } from '../../kernels/index.ts';
 import type { Cell, Failure, InputHandle, OutputValue, Sha256, TaskCell, TaskInput, TaskIo } from '../../stages/dag/index.ts';
@@ -32,7 +32,6 @@ export class MemoryTask {
       const bytes = this.#objects.get(handle.sha256)!;
       return { bytes: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length), close: () => undefined };
     },
-    copy: async (handle, path) => { writeFileSync(path, this.#objects.get(handle.sha256)!, { flag: 'wx' }); },
     input: async (cell, name) => {
       const input = cell.inputs[name];
       if (input?.kind !== 'object') throw new Error(`${cell.id} has no input ${name}`);
@@ -41,7 +40,9 @@ export class MemoryTask {
     commit: async (id, outputs) => { this.committed.set(id, outputs); },
     fail: async (id, failure) => { this.failed.set(id, failure); },
     progress: () => undefined,
+    copy: () => { throw new Error('a score copies no inputs'); },
     scratch: '',
+    unfinished: '',
     cpus: 1,
     signal: new AbortController().signal,
   };

@@ -15,7 +15,7 @@ import type { LeaseHolder, Store } from '../store.ts';
 
 const gc: Command = {
   usage: 'bitwidth gc [--yes]',
-  details: 'Shows what of the store neither the present pipeline nor a kept run needs (results, logs, damaged files that were set aside), its size,\n'
+  details: 'Shows what of the store neither the present pipeline nor a kept run needs (results, logs, damaged files that were set aside, old downloads), its size,\n'
     + 'and how long computing it again would take;\n'
     + 'then asks whether to remove it. Where nobody can be asked, nothing is removed without --yes. Records stay: what was computed, from what\n'
     + 'and when is still known afterwards. What was measured or fetched stays without --forget. Removes nothing while a run is going on.',
@@ -32,7 +32,7 @@ const gc: Command = {
     try {
       const plan = await collectPlan(pipeline, store, forget);
       const { garbage, leftovers } = plan;
-      const empty = garbage.objects.size === 0 && garbage.packs.length === 0 && garbage.strayPacks.length === 0 && leftovers.logs.length === 0 && leftovers.aside.length === 0;
+      const empty = garbage.objects.size === 0 && garbage.packs.length === 0 && garbage.strayPacks.length === 0 && leftovers.logs.length === 0 && leftovers.aside.length === 0 && leftovers.unfinished.length === 0;
       if (!json) for (const line of planLines(plan, empty)) print(line);
       const yes = !empty && (values['yes'] === true || (!json && terminal && process.stdin.isTTY && await agreed()));
       if (yes) {
@@ -55,15 +55,15 @@ const gc: Command = {
 };
 export default gc;
 
-function planned({ garbage, leftovers: { logs, aside }, stages, uncited, irreplaceable, keptNames }: CollectPlan): object {
+function planned({ garbage, leftovers: { logs, aside, unfinished }, stages, uncited, irreplaceable, keptNames }: CollectPlan): object {
   return {
     objects: garbage.objects.size, bytes: garbage.bytes, durationMs: Math.round(stages.reduce((sum, { durationMs }) => sum + durationMs, 0)),
     stages: stages.map((one) => ({ ...one, durationMs: Math.round(one.durationMs) })), uncited,
-    logs: { runs: logs.length, bytes: bytesOf(logs) }, aside: { files: aside.length, bytes: bytesOf(aside) }, kept: { objects: garbage.kept, bytes: garbage.keptBytes, names: keptNames, irreplaceable },
+    logs: { runs: logs.length, bytes: bytesOf(logs) }, aside: { files: aside.length, bytes: bytesOf(aside) }, unfinished: { files: unfinished.length, bytes: bytesOf(unfinished) }, kept: { objects: garbage.kept, bytes: garbage.keptBytes, names: keptNames, irreplaceable },
   };
 }
 
-function planLines({ garbage, leftovers: { logs, aside }, stages, uncited, irreplaceable, keptNames }: CollectPlan, empty: boolean): readonly string[] {
+function planLines({ garbage, leftovers: { logs, aside, unfinished }, stages, uncited, irreplaceable, keptNames }: CollectPlan, empty: boolean): readonly string[] {
   const kept = `Kept: ${count(garbage.kept, 'object')} (${byteSize(garbage.keptBytes)}) of the present pipeline${keptNames.length === 0 ? '' : ` and of ${keptNames.join(', ')}`}${irreplaceable === 0 ? '' : `, ${count(irreplaceable, 'earlier result')} that cannot be computed again among them (--forget removes those)`}.`;
   if (empty) return [kept, 'Nothing to remove.'];
   const ms = stages.reduce((sum, { durationMs }) => sum + durationMs, 0);
@@ -74,6 +74,7 @@ function planLines({ garbage, leftovers: { logs, aside }, stages, uncited, irrep
     ...(uncited.objects === 0 ? [] : [`  ${count(uncited.objects, 'object')} (${byteSize(uncited.bytes)}) of no result, left by runs that were killed`]),
     ...(logs.length === 0 ? [] : [`  what tasks of ${count(logs.length, 'earlier run')} wrote (${byteSize(bytesOf(logs))})`]),
     ...(aside.length === 0 ? [] : [`  ${count(aside.length, 'file')} that ${aside.length === 1 ? 'was' : 'were'} set aside as damaged (${byteSize(bytesOf(aside))}), which nothing needs any more`]),
+    ...(unfinished.length === 0 ? [] : [`  ${count(unfinished.length, 'file')} (${byteSize(bytesOf(unfinished))}) of downloads that nobody went on with for a month`]),
     kept,
   ];
 }
@@ -104,8 +105,8 @@ async function aloneIn(store: Store): Promise<readonly LeaseHolder[]> {
 async function againAlone(shown: CollectPlan, look: () => Promise<CollectPlan>, store: Store): Promise<CollectPlan> {
   store.refresh();
   const now = await look();
-  const seen = (kind: 'logs' | 'aside') => now.leftovers[kind].filter(({ name }) => shown.leftovers[kind].some((one) => one.name === name));
-  const leftovers = { logs: seen('logs'), aside: seen('aside') };
+  const seen = (kind: 'logs' | 'aside' | 'unfinished') => now.leftovers[kind].filter(({ name }) => shown.leftovers[kind].some((one) => one.name === name));
+  const leftovers = { logs: seen('logs'), aside: seen('aside'), unfinished: seen('unfinished') };
   const unseen = [...now.garbage.objects.keys()].filter((sha) => !shown.garbage.objects.has(sha));
   if (unseen.length === 0) return { ...now, leftovers };
   const keep = new Set([...now.keep, ...unseen]);
@@ -124,7 +125,7 @@ async function removeNow({ garbage, keep, leftovers }: CollectPlan, store: Store
     if (lost > 0 || [...records.values()].flat().some((record) => store.missingOutputs(record).length > 0)) await removeCitations(store.folder, 'cited', run);
   }
   if (json) return;
-  const files = leftovers.logs.length + leftovers.aside.length;
-  print(`Removed: ${count(garbage.objects.size, 'object')} (${byteSize(garbage.bytes)})${files === 0 ? '' : `, and logs and damaged files (${byteSize(bytesOf([...leftovers.logs, ...leftovers.aside]))})`}.`);
+  const others = [...leftovers.logs, ...leftovers.aside, ...leftovers.unfinished];
+  print(`Removed: ${count(garbage.objects.size, 'object')} (${byteSize(garbage.bytes)})${others.length === 0 ? '' : `, and logs, damaged files and old downloads (${byteSize(bytesOf(others))})`}.`);
   if (left.length > 0) print(`${grouped(left.length)} of the files that hold small objects could not be cleared, because something in them is damaged: "check --repair" first.`);
 }

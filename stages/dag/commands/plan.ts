@@ -71,9 +71,16 @@ function summary(todo: readonly Todo[], cells: readonly Cell[], forecasts: Reado
   return [
     `A run would compute ${grouped(todo.length)} of ${count(all, 'cell')}, ${costOf(todo, jobs)}: ${mainCause(groups)}`,
     ...groups.map(groupLine),
+    ...fetchLine(todo),
     ...(groups.some(({ following }) => following > 0) ? ['Cells that follow others are left out where those come out as before.'] : []),
     '"plan --cells" lists every cell.',
   ];
+}
+
+/** Downloads, whose sizes are known before anything like them was computed here. */
+function fetchLine(todo: readonly Todo[]): readonly string[] {
+  const bytes = todo.reduce((sum, { cell, bytes: own = 0 }) => sum + (cell.promised === undefined ? 0 : own), 0);
+  return bytes === 0 ? [] : [`To be fetched: ${byteSize(bytes)} that the store does not have.`];
 }
 
 /** Shared cells are spread over the jobs, exclusive ones are not. */

@@ -5,18 +5,18 @@
 import { writeFileSync } from 'node:fs';
 import { ensureFolderSync } from '../disk.ts';
 import type { OutputBytes, OutputContent } from '../store.ts';
-import type { OutputFile, OutputValue } from '../types.ts';
+import type { OutputPart, OutputValue } from '../types.ts';
 
 /** An object of the store's own file size or more is moved, not sent through a pipe. */
 const INLINE_BYTES = 1 << 20;
 
 export function asBytes(value: OutputValue): OutputContent {
-  if (value instanceof Uint8Array || typeof value === 'string' || 'file' in value) return encoded(value);
-  return { tree: new Map(Array.from(value.tree, ([path, bytes]) => [path, encoded(bytes)])) };
+  if (typeof value === 'string' || value instanceof Uint8Array || !('tree' in value)) return partBytes(value);
+  return { tree: new Map(Array.from(value.tree, ([path, part]) => [path, partBytes(part)])) };
 }
 
-function encoded(value: Uint8Array | string | OutputFile): OutputBytes {
-  return typeof value === 'string' ? new TextEncoder().encode(value) : value;
+function partBytes(part: OutputPart): OutputBytes {
+  return typeof part === 'string' ? new TextEncoder().encode(part) : part;
 }
 
 /** Writes large outputs to files under `folder`, named from `prefix`; answers what to send. */
@@ -30,6 +30,6 @@ export function forSending(value: OutputValue, folder: string, prefix: string): 
     return { file };
   };
   const content = asBytes(value);
-  if (content instanceof Uint8Array || 'file' in content) return place(content);
+  if (content instanceof Uint8Array || !('tree' in content)) return place(content);
   return { tree: new Map(Array.from(content.tree, ([path, bytes]) => [path, place(bytes)])) };
 }
