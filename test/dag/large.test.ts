@@ -73,7 +73,6 @@ test('what is promised and stored is handed to the task, and plan does not count
     await results.close();
   }
   assert.is((await project.command('check')).code, 0);
-  assert.is((await project.command('reproduce')).code, 0);
 });
 
 test('what is half done outlives the task, and gc removes it after a month', async (context) => {
