@@ -98,6 +98,19 @@ CREATE TABLE generations (               -- one per text written, at the longest
   cell VARCHAR NOT NULL
 );
 
+CREATE TABLE choice_sets (               -- sets of multiple-choice items that models answer
+  "set" VARCHAR PRIMARY KEY, title VARCHAR NOT NULL, origin VARCHAR NOT NULL, licence VARCHAR NOT NULL, bytes BIGINT NOT NULL, cell VARCHAR NOT NULL
+);
+
+CREATE TABLE choices (                   -- one per model, format (no aliases), item and option
+  model VARCHAR NOT NULL, format VARCHAR NOT NULL, "set" VARCHAR NOT NULL, item VARCHAR NOT NULL, option INTEGER NOT NULL,
+  nll DOUBLE NOT NULL,                   -- -log p of the option's tokens after the context, nats
+  tokens INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  is_answer BOOLEAN NOT NULL,            -- the right one
+  is_chosen BOOLEAN NOT NULL,            -- the likeliest; of equals the first
+  cell VARCHAR NOT NULL
+);
+
 CREATE TABLE speed_samples (             -- one timing: a format once in a block
   model VARCHAR NOT NULL, format VARCHAR NOT NULL, engine VARCHAR NOT NULL, machine VARCHAR NOT NULL,
   phase VARCHAR NOT NULL,                -- prefill | decode

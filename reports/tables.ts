@@ -19,6 +19,8 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
   metrics: [...SWEEP_KEYS, 'engine'],
   sweep_metrics: SWEEP_KEYS,
   generations: ['model', 'format', 'prompt', 'seed', 'temperature', 'top_k'],
+  choice_sets: ['set'],
+  choices: ['model', 'format', 'set', 'item', 'option'],
   speed_samples: ['model', 'format', 'engine', 'machine', 'phase', 'pair', 'block'],
   speed_runs: ['model', 'engine', 'machine'],
   kernel_rates: ['suite', 'who', 'format', 'shape', 'phase', 'batch', 'threads'],
@@ -29,7 +31,7 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
 };
 
 /** Tables with a row per token or per window: their cells' pages say how many rows there are, and do not list them. */
-export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'speed_samples', 'kernel_rates', 'generations', 'tensor_errors']);
+export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'speed_samples', 'kernel_rates', 'generations', 'choices', 'tensor_errors']);
 
 /** Tables whose CSV is compressed: a row for each scored token is tens of megabytes. */
 export const PACKED: ReadonlySet<string> = new Set(['token_scores']);

@@ -45,9 +45,20 @@ export interface Prompt {
   readonly ask?: true;
 }
 
+/** A set of multiple-choice items. */
+export interface ChoiceSet {
+  readonly name: string;
+  readonly title: string;
+  readonly origin: string;
+  readonly licence: string;
+  /** JSONL, as choices-file.ts reads it. */
+  readonly file: PinnedFile;
+}
+
 export interface Sources {
   readonly models: ReadonlyMap<string, ModelSource>;
   readonly texts: ReadonlyMap<string, TextSource>;
+  readonly choices: ReadonlyMap<string, ChoiceSet>;
 }
 
 /** Names that become part of cell ids and paths. */
@@ -59,7 +70,7 @@ const MAX_FILE_BYTES = 2 ** 40;
 /** Reads data/sources.yaml; entries with a mistake are reported and left out. */
 export function readSources(root: Located | undefined, file: string, problems: Problems): Sources {
   const reader = new Reader(file, problems);
-  const top = reader.map(root, 'the sources', ['models', 'texts']);
+  const top = reader.map(root, 'the sources', ['models', 'texts', 'choices']);
   const models = new Map<string, ModelSource>();
   for (const [name, value] of named(reader, reader.required(top, 'models', 'the sources'), 'models')) {
     const map = reader.map(value, `model ${name}`, ['title', 'origin', 'licence', 'folder', 'files']);
@@ -84,7 +95,16 @@ export function readSources(root: Located | undefined, file: string, problems: P
     const source = path === undefined ? undefined : sourceFile(reader, map, what, path);
     if (words !== undefined && author !== undefined && year !== undefined && source !== undefined) texts.set(name, { name, ...words, author, year, file: source });
   }
-  return { models, texts };
+  const choices = new Map<string, ChoiceSet>();
+  for (const [name, value] of named(reader, top?.entries.get('choices')?.value, 'choices')) {
+    const what = `the choices ${name}`;
+    const map = reader.map(value, what, ['title', 'origin', 'licence', 'file', 'bytes', 'sha256']);
+    const words = described(reader, map, what);
+    const path = relativePath(reader, reader.required(map, 'file', what), 'file');
+    const source = path === undefined ? undefined : sourceFile(reader, map, what, path);
+    if (words !== undefined && source !== undefined) choices.set(name, { name, ...words, file: source });
+  }
+  return { models, texts, choices };
 }
 
 /** Reads data/prompts.yaml: each prompt is from one of `texts`, or asks something. */

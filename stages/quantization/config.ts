@@ -15,7 +15,7 @@ import { fileSha256, localModelFiles, modelFacts, modelFiles } from './config-mo
 import { NAME, NAME_RULE, readPrompts, readSources, relativePath } from './config-sources.ts';
 import { Problems, quoted, readYaml } from './config-yaml.ts';
 import type { ModelFacts, ModelFiles } from './config-model.ts';
-import type { Prompt, Sources, TextSource } from './config-sources.ts';
+import type { ChoiceSet, Prompt, Sources, TextSource } from './config-sources.ts';
 import type { Located, LocatedMap } from './config-yaml.ts';
 import { DECODE_SPAN, OWN_ENGINE } from './speed-settings.ts';
 import type { SpeedSettings } from './speed-settings.ts';
@@ -48,6 +48,8 @@ export interface StudyConfig {
   readonly seeds: readonly number[];
   readonly generate: { readonly temperatures: readonly number[]; readonly topKs: readonly number[] };
   readonly speed: SpeedSettings;
+  /** Sets of multiple-choice items; may be empty. */
+  readonly choices: readonly ChoiceSet[];
   /** 'auto' or an engine's name. */
   readonly engine: string;
   /** Whether data/bench.json is there: what `npm run bench` measured. */
@@ -64,6 +66,8 @@ export const KEYS = [
   'title', 'models', 'judge', 'formats', 'texts', 'windows_per_text', 'window_tokens', 'temperatures', 'top_k', 'prompts',
   'max_new_tokens', 'seeds', 'generate', 'speed', 'engine',
 ] as const;
+/** Keys that may be left out. */
+export const OPTIONAL_KEYS = ['choices'] as const;
 const MAX_ITEMS = 64;
 const CONTEXT = 'the shortest context of the models';
 const MAX_SEED = 2 ** 31 - 1;
@@ -80,13 +84,13 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
   const sources = readSources(sourcesYaml, SOURCES_FILE, problems);
   const prompts = readPrompts(promptsYaml, PROMPTS_FILE, problems, sources.texts);
   const reader = new Reader(STUDY_FILE, problems);
-  const top = reader.map(study, 'the study', [...KEYS, 'quick']);
+  const top = reader.map(study, 'the study', [...KEYS, ...OPTIONAL_KEYS, 'quick']);
   const known: Known = { root, sources, prompts };
 
   // Both forms are checked on every start: a mistake in the one that is not wanted today is better seen today.
   const whole = top === undefined ? undefined : readSettings(reader, top, known);
   const quickBlock = top?.entries.get('quick')?.value;
-  const overrides = reader.map(quickBlock, 'quick', KEYS);
+  const overrides = reader.map(quickBlock, 'quick', [...KEYS, ...OPTIONAL_KEYS]);
   const quick = top === undefined || overrides === undefined ? undefined
     : readSettings(reader, { ...top, entries: new Map([...top.entries, ...overrides.entries]) }, known);
   if (options.quick === true && top !== undefined && quickBlock === undefined) {
@@ -131,6 +135,9 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfi
   const generateMap = reader.map(need('generate'), 'generate', ['temperatures', 'top_k']);
   const generateTemperatures = readChosen(reader, reader.required(generateMap, 'temperatures', 'generate'), 'temperatures', whole(need('temperatures'), temperatures), temperature);
   const generateTopKs = readChosen(reader, reader.required(generateMap, 'top_k', 'generate'), 'top_k', whole(need('top_k'), topKs), topK);
+  const choicesAt = top.entries.get('choices')?.value;
+  const choices = choicesAt === undefined || (choicesAt.kind === 'list' && choicesAt.items.length === 0) ? []
+    : reader.list(choicesAt, 'choices', MAX_ITEMS, (item) => reader.choice(item, 'set of choices', 'sets', [...sources.choices.keys()]))?.map((name) => sources.choices.get(name)!);
   const engine = readEngine(reader, need('engine'));
   const speed = readSpeed(reader, need('speed'), context, engine);
 
@@ -138,12 +145,12 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfi
     title === undefined || models === undefined || judge === undefined || chosenFormats === undefined || texts === undefined ||
     windowsPerText === undefined || windowTokens === undefined || temperatures === undefined || topKs === undefined ||
     prompts === undefined || maxNewTokens === undefined || seeds === undefined || generateTemperatures === undefined ||
-    generateTopKs === undefined || speed === undefined || engine === undefined
+    generateTopKs === undefined || speed === undefined || choices === undefined || engine === undefined
   ) return undefined;
   return {
     title, models, judge, formats: chosenFormats, texts, windowsPerText, windowTokens, temperatures, topKs, prompts,
     maxNewTokens: [...maxNewTokens].sort((a, b) => a - b), seeds,
-    generate: { temperatures: generateTemperatures, topKs: generateTopKs }, speed, engine, bench: existsSync(join(known.root, BENCH_FILE)),
+    generate: { temperatures: generateTemperatures, topKs: generateTopKs }, speed, choices, engine, bench: existsSync(join(known.root, BENCH_FILE)),
   };
 }
 

@@ -6,6 +6,8 @@ export interface PromptedText { readonly promptIds: readonly number[]; readonly 
 
 /** Logits of one step stay below this, unless one text has more. */
 const LOGITS_BYTES = 32 << 20;
+/** So do the rows of one step, whatever they are fed for: they bound the engine's workspace. */
+const ROWS = 8192;
 
 /**
  * Per text, -log p of each new token given all before it, in nats. Formats, temperatures and seeds share long beginnings: each prompt has
@@ -16,7 +18,8 @@ export async function judgeTexts<T extends PromptedText>(session: Session, texts
   const nll = new Map<T, readonly number[]>();
   const prompts = byPrompt(texts).map((own) => own.sort((a, b) => compareIds(a.ids, b.ids)));
   const longest = texts.reduce((most, { promptIds, ids }) => Math.max(most, promptIds.length + ids.length), 1);
-  const atOnce = Math.max(1, Math.floor(LOGITS_BYTES / (4 * session.shape.vocabulary * longest)));
+  const mostRated = texts.reduce((most, { ids }) => Math.max(most, ids.length), 1);
+  const atOnce = Math.max(1, Math.floor(Math.min(LOGITS_BYTES / (4 * session.shape.vocabulary * mostRated), ROWS / longest)));
   for (let from = 0; from < prompts.length; from += atOnce) {
     const slots = prompts.slice(from, from + atOnce);
     session.reset(slots.length, longest);

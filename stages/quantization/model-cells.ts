@@ -36,6 +36,8 @@ export interface ModelCells {
   /** By format. */
   readonly written: ReadonlyMap<string, readonly Cell[]>;
   readonly judged: ReadonlyMap<string, readonly Cell[]>;
+  /** By format, one for each set of choices. */
+  readonly chosen: ReadonlyMap<string, readonly Cell[]>;
   /** On the study's own engine, and on others. */
   readonly timed: Cell;
   readonly timedOthers: readonly Cell[];

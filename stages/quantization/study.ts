@@ -1,5 +1,5 @@
 /**
- * The study as cells: fetch -> tokenize, quantize -> score, generate, speed -> summarize -> claims -> tabulate.
+ * The study as cells: fetch -> tokenize, quantize -> score, generate, choose, speed -> summarize -> claims -> tabulate.
  *
  * A cell's parameters hold what its own result depends on and nothing of its neighbours in a sweep: a temperature more adds
  * cells and changes none but those that gather.
@@ -7,6 +7,7 @@
 import { output } from '../dag/index.ts';
 import type { Cell, OutputRef } from '../dag/index.ts';
 import { benchCell } from './bench.ts';
+import { chooseCell } from './choose.ts';
 import { isGreedy, samplingPath } from './cell-ids.ts';
 import type { Sampling } from './cell-ids.ts';
 import { claimCells } from './claims-cells.ts';
@@ -36,7 +37,7 @@ export interface Study {
 const MOST_PARAMETERS_TOGETHER = 1e8;
 
 /** Stages whose cells compute with an engine, and use the native library where there is one. */
-const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'speed', 'speed-other']);
+const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'speed', 'speed-other']);
 
 /** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library. */
 export function study(config: StudyConfig, native?: Cell): Study {
@@ -54,7 +55,7 @@ export function study(config: StudyConfig, native?: Cell): Study {
   return {
     cells: [
       ...fetched.values(),
-      ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), m.timed, ...m.timedOthers]),
+      ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), ...[...m.chosen.values()].flat(), m.timed, ...m.timedOthers]),
       ...summarized,
       ...claimed,
       ...bench,
@@ -95,10 +96,12 @@ function modelCells(
     generateCell(model, format, { prompts: config.prompts, newTokens, sampling }, fetched, artifactOf(format)))]));
   const judged = new Map([...written].map(([format, cells]) => [format, cells.map((cell) => judgeCell(cell, model, judge, { writer: fetched, judge: judgeFetched }))]));
 
+  const chosen = new Map(computed.map((format) => [format, config.choices.map((set) => chooseCell(model, format, set, fetched, artifactOf(format)))]));
+
   const [firstText] = tokens.values();
   if (firstText === undefined) throw new Error('the study has no text');
   const timed = speedCells({ model, fetched, tokens: firstText, artifacts: new Map(computed.map((format) => [format, artifactOf(format)])) }, config.speed, config.engine);
-  return { model, fetched, tokens, quantized, computed, scored, written, judged, timed: timed.own, timedOthers: timed.others };
+  return { model, fetched, tokens, quantized, computed, scored, written, judged, chosen, timed: timed.own, timedOthers: timed.others };
 }
 
 /** What is written out: every temperature, top_k and seed, but greedy once. */

@@ -5,6 +5,7 @@
  *   summarize:<model>/<format>/fidelity         perplexity, KL, flips, ... over all texts, and text by text
  *   summarize:<model>/<format>/T0.7/k40         what the sampler's distribution loses at (temperature, top_k)
  *   summarize:<model>/<format>/texts/T0.7/k40   what a reader would see (also .../texts/greedy)
+ *   summarize:<model>/<format>/choices/<set>    multiple-choice answers: how many are right, how many change
  *   summarize:<model>/speed                     tokens per second, ratios to the base, latencies, bytes held, on each engine
  */
 import { cell, gather, output, stage } from '../dag/index.ts';
@@ -29,6 +30,8 @@ export interface SummarizedModel {
   /** Generate cells by format, and the judge cells of each in the same order; the base among them. */
   readonly written: ReadonlyMap<string, readonly Cell[]>;
   readonly judged: ReadonlyMap<string, readonly Cell[]>;
+  /** Choose cells by format, one for each set, in the same order. */
+  readonly chosen: ReadonlyMap<string, readonly Cell[]>;
   /** On the study's own engine, and on others. */
   readonly timed: Cell;
   readonly timedOthers: readonly Cell[];
@@ -64,8 +67,11 @@ export function summarizeCells(from: SummarizedModel, settings: { readonly maxNe
       { format, temperature: sampling?.temperature ?? 0, topK: sampling?.topK ?? 0, maxNewTokens: [...settings.maxNewTokens] }, Object.fromEntries(inputs));
   }));
 
+  const chosen = [...from.chosen].flatMap(([format, cells]) => cells.map((own, place) => summary(`${format}/choices/${String(own.params['set'])}`, 'choices', { format, set: own.params['set']! },
+    { answers: output(own), ...(format === base ? {} : { base: output(from.chosen.get(base)![place]!) }) })));
+
   const others = from.timedOthers.length === 0 ? {} : { others: gather(from.timedOthers.map((timed) => output(timed))) };
-  return [...weights, ...scored, ...written, summary('speed', 'speed', {}, { samples: output(from.timed), ...others })];
+  return [...weights, ...scored, ...written, ...chosen, summary('speed', 'speed', {}, { samples: output(from.timed), ...others })];
 }
 
 /** 'greedy' or 'T0.7/k40': a generate cell's setting without its seed. */

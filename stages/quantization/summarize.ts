@@ -1,7 +1,9 @@
 /** Turns scores, texts and timings into the rows of table metrics, with 95 % intervals (docs/claims.md, "Intervals"). */
 import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
+import type { AnsweredItem } from './choose.ts';
 import { readFidelity, readJson } from './score-output.ts';
 import type { SamplingScores } from './score-output.ts';
+import { summarizeChoices } from './summarize-choices.ts';
 import { summarizeFidelity } from './summarize-fidelity.ts';
 import { MetricList } from './summarize-rows.ts';
 import type { RowPlace } from './summarize-rows.ts';
@@ -47,6 +49,9 @@ async function summary(task: TaskCell, io: TaskIo): Promise<MetricList> {
   } else if (of === 'texts') {
     const at = { ...place, temperature: numberParam(task, 'temperature'), top_k: numberParam(task, 'topK') };
     summarizeTexts(list, at, format === base, await seedsOf(task, io), listParam(task, 'maxNewTokens') as readonly number[]);
+  } else if (of === 'choices') {
+    const base = task.inputs['base'] === undefined ? undefined : await jsonInput<AnsweredItem[]>(io, task, 'base');
+    summarizeChoices(list, { ...place, text: textParam(task, 'set') }, await jsonInput<AnsweredItem[]>(io, task, 'answers'), base);
   } else {
     throw new Error(`${task.id}: unknown summary of "${of}"`);
   }

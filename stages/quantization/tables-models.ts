@@ -95,7 +95,8 @@ export async function* sourceRows(task: TaskCell): AsyncGenerator<Row> {
     if (model === undefined || path === undefined) continue;
     yield { path, title: model.title, origin: model.origin, sha256: handle.sha256, bytes: handle.bytes, licence: model.licence, cell };
   }
-  for (const { path, title, origin, sha256, bytes, licence } of listParam(task, 'texts') as unknown as readonly TextParam[]) {
+  const choices = task.params['choices'] === undefined ? [] : listParam(task, 'choices');
+  for (const { path, title, origin, sha256, bytes, licence } of [...listParam(task, 'texts'), ...choices] as unknown as readonly TextParam[]) {
     yield { path, title, origin, sha256, bytes, licence, cell: task.id };
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { artifactRows, formatRows, layoutRows, modelRows, sourceRows, tensorErrorRows, textRows } from './tables-models.ts';
+import { choiceRows, choiceSetRows } from './tables-choices.ts';
 import { claimEffectRows, claimRows, generationRows, kernelRateRows, machineRows, metricRows, samplingRows, scoreRows, speedRows, speedRunRows, sweepMetricRows, tokenRows } from './tables-results.ts';
 import type { Row } from './table-rows.ts';
 
@@ -20,6 +21,8 @@ export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => Asyn
   ['metrics', metricRows],
   ['sweep_metrics', sweepMetricRows],
   ['generations', generationRows],
+  ['choice_sets', choiceSetRows],
+  ['choices', choiceRows],
   ['speed_samples', speedRows],
   ['speed_runs', speedRunRows],
   ['kernel_rates', kernelRateRows],

@@ -31,6 +31,7 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
   const modelParams = models.map(({ model: { name, title, source, baseFormat } }): ModelParam => ({ model: name, title, source, base: baseFormat }));
   const texts = config.texts.map(({ name, title, author, year, origin, licence, file }): TextParam =>
     ({ text: name, title, author, year, bytes: file.bytes, path: file.path, origin, licence, sha256: file.sha256 }));
+  const sets = config.choices.map(({ name, title, origin, licence, file: { path, bytes, sha256 } }) => ({ set: name, title, origin, licence, path, bytes, sha256 }));
   const fetched = models.map(({ model, fetched: from }): FetchedParam => ({
     cell: from.id, title: model.title, origin: model.origin, licence: model.licence,
     paths: Object.fromEntries(Object.entries(model.files).map(([name, { path }]) => [name, path])),
@@ -54,13 +55,15 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
       bases,
       newTokens: config.maxNewTokens.at(-1) as number,
     }),
+    table('choice_sets', undefined, { sets }),
+    table('choices', models.flatMap(({ chosen }) => [...chosen.values()].flat().map((from) => output(from)))),
     table('speed_samples', timed),
     table('speed_runs', timed, { bases, own: models.map((m) => m.timed.id) }),
     table('kernel_rates', results.bench),
     table('machines', timed),
     table('claims', results.claims),
     table('claim_effects', results.claims),
-    table('sources', fetchedFiles, { fetched: json(fetched), texts: json(texts) }),
+    table('sources', fetchedFiles, { fetched: json(fetched), texts: json(texts), ...(sets.length > 0 ? { choices: sets } : {}) }),
   ];
   return { cells, tables: new Map(cells.map((from) => [String(from.params['table']), output(from)])) };
 }

@@ -1,9 +1,12 @@
 /** The stages on the smallest bundled model, with the real kernels: what they commit, and what they refuse. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCheckpoint, openEngine, openSession, openTokenizer, readArtifact, scoreWindow } from '../../kernels/index.ts';
+import { readChoices } from '../../stages/quantization/choices-file.ts';
+import type { AnsweredItem } from '../../stages/quantization/choose.ts';
 import { readStudy } from '../../stages/quantization/config.ts';
 import type { QuantizeReport } from '../../stages/quantization/quantize.ts';
 import type { SpeedSamples } from '../../stages/quantization/speed.ts';
@@ -14,8 +17,11 @@ import { root, runCells } from './in-process.ts';
 import type { Finished } from './in-process.ts';
 
 const quick = await readStudy(root, { quick: true });
+const choiceLines = readFileSync(join(root, 'data/choices/cloze.jsonl'), 'utf8').split('\n').slice(0, 9).join('\n');
+const fewChoices = { name: 'few', title: 'A few', origin: 'cloze', licence: 'public domain', file: { path: 'few.jsonl', bytes: choiceLines.length, sha256: createHash('sha256').update(choiceLines).digest('hex') } };
+const files = new Map([['few.jsonl', Buffer.from(choiceLines)]]);
 const config = {
-  ...quick, formats: ['fp32', 'bf16', 'nf4'], maxNewTokens: [4, 8], generate: { temperatures: [0, 0.9], topKs: [0, 3] }, temperatures: [0.9], topKs: [0], windowsPerText: 1, windowTokens: 64,
+  ...quick, formats: ['fp32', 'bf16', 'nf4'], maxNewTokens: [4, 8], generate: { temperatures: [0, 0.9], topKs: [0, 3] }, temperatures: [0.9], topKs: [0], windowsPerText: 1, choices: [fewChoices], windowTokens: 64,
   // The register knows no abacus: what an engine does that cannot run here.
   speed: { engines: ['auto', 'reference', 'abacus'], blocks: 2, seconds: 0.001, warmUpTokens: 2, promptTokens: 16, seed: 7 },
 };
@@ -26,7 +32,7 @@ const golden = JSON.parse(file('data/models/novel-1m/golden.json').toString()) a
 
 let done: Finished;
 test.before(async () => {
-  done = await runCells(cells, ids(/^(tokenize|quantize|judge|speed|speed-other|tabulate):/));
+  done = await runCells(cells, ids(/^(tokenize|quantize|judge|speed|speed-other|tabulate):/), { files });
   assert.equal([...done.failures.keys()], ['speed-other:novel-1m/abacus']);
 });
 
@@ -118,6 +124,54 @@ test("the judge's rating is the log-probability of each new token, computed anot
   } finally {
     session.dispose();
   }
+});
+
+test('options are rated by their tokens after the context, computed another way; summaries count what follows', async () => {
+  const items = readChoices(Buffer.from(choiceLines), 'few.jsonl');
+  const answers = done.json<AnsweredItem[]>('choose:novel-1m/fp16/few', 'answers');
+  assert.equal(answers.map(({ id, answer }) => [id, answer]), items.map(({ id, answer }) => [id, answer]));
+  const tokenizer = await openTokenizer(file('data/models/novel-1m/tokenizer.json'));
+  const { instance } = await openEngine('reference');
+  const session = openSession({ checkpoint: openCheckpoint({ config: file('data/models/novel-1m/config.json'), weights: file('data/models/novel-1m/model.safetensors') }), format: 'fp16', engine: instance });
+  const { vocabulary } = session.shape;
+  for (const [place, { context, options }] of items.slice(0, 2).entries()) {
+    const before = tokenizer.encode(context).length;
+    for (const [index, option] of options.entries()) {
+      const all = tokenizer.encode(`${context} ${option}`);
+      const logits = await scoreWindow(session, all);
+      let nll = 0;
+      for (let at = before; at < all.length; at++) {
+        const row = Array.from(logits.subarray((at - 1) * vocabulary, at * vocabulary));
+        const most = Math.max(...row);
+        nll += most + Math.log(row.reduce((sum, each) => sum + Math.exp(each - most), 0)) - row[all[at]!]!;
+      }
+      const rated = answers[place]!.options[index]!;
+      assert.equal([rated.tokens, rated.bytes], [all.length - before, Buffer.byteLength(option)]);
+      assert.ok(Math.abs(rated.nll - nll) < 1e-9, `${rated.nll}, not ${nll}`);
+    }
+  }
+  session.dispose();
+  const chosen = (format: string) => done.json<AnsweredItem[]>(`choose:novel-1m/${format}/few`, 'answers')
+    .map(({ options, answer }) => ({ place: options.findIndex(({ nll }) => nll === Math.min(...options.map((option) => option.nll))), answer }));
+  const rows = done.bytes('tabulate:metrics', 'rows').toString().trim().split('\n').map((line) => JSON.parse(line) as { quantity: string; format: string; text: string; value: number; n: number });
+  const metric = (quantity: string, format: string) => rows.find((row) => row.quantity === quantity && row.format === format && row.text === 'few')?.value;
+  for (const format of ['fp16', 'nf4']) assert.is(metric('accuracy', format), chosen(format).filter(({ place, answer }) => place === answer).length / 9);
+  assert.is(metric('answer_flips', 'nf4'), chosen('nf4').filter(({ place }, i) => place !== chosen('fp16')[i]!.place).length / 9);
+  assert.is(metric('answer_flips', 'fp16'), undefined, 'the base changes no answer of its own');
+});
+
+test('items that cannot be read or fit fail their cells, with the line', async () => {
+  const failed = async (line: string, context?: number): Promise<string> => {
+    const bytes = Buffer.from(`${choiceLines}\n${line}\n`);
+    const set = { ...fewChoices, file: { path: 'few.jsonl', bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') } };
+    const { failures } = await runCells(study({ ...config, choices: [set] }).cells, ['choose:novel-1m/fp16/few'], { files: new Map([['few.jsonl', bytes]]) });
+    return failures.get('choose:novel-1m/fp16/few')?.sentence ?? `no failure ${String(context)}`;
+  };
+  assert.match(await failed('{"context": "a", "options": ["b", "c"], "answer": 2}'), /few\.jsonl:10 answer is 2; it is the place of the right option, 0 to 1/);
+  assert.match(await failed(JSON.stringify({ context: 'word '.repeat(3000), options: ['b', 'c'], answer: 0 })), /item 10 has \d+ tokens; the model's context has 512/);
+  assert.match(await failed(JSON.stringify({ context: '', options: ['b', 'c'], answer: 0 })), /item 10 has an empty context, and this model has no token that begins a text/);
+  const { failures } = await runCells(cells, ['choose:novel-1m/fp16/few'], { files: new Map([['few.jsonl', Buffer.from('{}')]]) });
+  assert.match(failures.get('choose:novel-1m/fp16/few')?.sentence ?? '', /few\.jsonl has the sha256 [0-9a-f]{64}; data\/sources\.yaml says/);
 });
 
 test('a prompt that leaves the context fails its cells with what to do', async () => {
