@@ -10,7 +10,7 @@ import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, output, pipeline } from './stages/dag/index.ts';
-import { ENGINE_VARIABLE, nativeCell, readRevoked, readStudy, study } from './stages/quantization/index.ts';
+import { ENGINE_VARIABLE, nativeCell, readErrata, readRevoked, readStudy, study } from './stages/quantization/index.ts';
 import type { Pipeline } from './stages/dag/index.ts';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
@@ -34,7 +34,7 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }): Pro
   // Which exact engine computes is no part of any key: it reaches the stages' processes beside the tasks.
   process.env[ENGINE_VARIABLE] = config.engine;
   const native = await nativeCell();
-  const { cells, tables, formats } = study(config, native);
+  const { cells, tables, formats } = study(config, native, await readErrata(root));
   const site = report({
     tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name), reproductions: ledgerFiles(root),
     about: {

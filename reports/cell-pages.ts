@@ -18,7 +18,7 @@ import { openWarehouse } from './warehouse.ts';
 import { rerunList } from './verdicts.ts';
 import type { Verdicts } from './verdicts.ts';
 
-const MOST_ROWS = 200, MOST_LINKS = 40;
+const MOST_ROWS = 400, MOST_LINKS = 40;
 /** Columns too long to list; the exports have them. */
 const LONG = new Set(['cell', 'tokens', 'pieces', 'text', 'prompt_text', 'sql', 'statement', 'operationalised', 'margin_reason', 'would_change', 'sentence', 'test', 'what']);
 

@@ -4,6 +4,7 @@
  */
 import { cell, file, gather, output, records, stage } from '../stages/dag/index.ts';
 import type { Cell, FolderExport, InputRef, OutputRef } from '../stages/dag/index.ts';
+import { tablesAt } from './page.ts';
 import { pages } from './pages.ts';
 import { BULK, PACKED } from './tables.ts';
 
@@ -61,12 +62,12 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const exported = [cell(exportsStage, 'tables', { inputs: of(others), work: 5 }), ...large.map((table) => cell(exportsStage, table, { inputs: of([table]), work: 70 }))];
   const database = cell(databaseStage, 'results', { inputs: of(options.tables.keys()), work: 20 });
   const pageCells = pages.flatMap((page) => {
-    const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : [{}];
+    const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : page.per === 'table' ? [...options.tables.keys()].map((table) => ({ table })) : [{}];
     return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
       params: { page: page.name, ...point },
-      inputs: { ...of(page.tables), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
+      inputs: { ...of(tablesAt(page, point)), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
       // Those that wait for the exports keep no other waiting.
-      uses: [`reports/pages/${page.name}.ts`], batch: page.sizes ? 'pages with sizes' : 'pages', work: 1.5,
+      uses: [`reports/pages/${page.name}.ts`], batch: page.sizes ? 'pages with sizes' : page.per === 'table' ? 'pages of tables' : 'pages', work: 1.5,
     }));
   });
   const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), ...verdicts, ...(omitted.length === 0 ? {} : { omitted: gather(omitted) }), records: records(options.cells) }, work: options.cells.length / 100 });

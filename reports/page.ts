@@ -4,6 +4,7 @@ import type { Html } from './html.ts';
 import { html, link } from './html.ts';
 import type { PageContent } from './layout.ts';
 import type { Row } from './num.ts';
+import type { TableWords } from './tables.ts';
 
 /** A cell without a result, as the page that lists failures has it. */
 export interface FailedCell { readonly cell: string; readonly params: { readonly [name: string]: unknown }; readonly failure: Failure }
@@ -15,6 +16,8 @@ export interface PageInput {
   readonly params: { readonly [name: string]: unknown };
   /** Rows of one SELECT over the tables that the page declares. */
   query<T extends Row = Row>(sql: string, parameters?: { readonly [name: string]: string | number | null }): Promise<T[]>;
+  /** What data/schema.sql says of each table in words. */
+  readonly words: ReadonlyMap<string, TableWords>;
   /** Where the counts of a table lead: the cell that wrote it. */
   readonly tableCells: ReadonlyMap<string, string>;
   /** Cells without a result. */
@@ -39,8 +42,8 @@ export interface Page {
   readonly sizes?: boolean;
   /** Reads the records of all cells. */
   readonly records?: boolean;
-  /** Once for each format or model of the study. */
-  readonly per?: 'format' | 'model';
+  /** Once for each format or model of the study, or for each table, which it then reads beside those that it declares. */
+  readonly per?: 'format' | 'model' | 'table';
   write(input: PageInput): Promise<PageContent>;
 }
 
@@ -54,3 +57,7 @@ export function missing(failed: readonly FailedCell[], about: { readonly [param:
 }
 
 export const failureAnchor = (cell: string): string => `cell-${cell.replace(/[^\w.-]/g, '-')}`;
+
+/** The tables that a page reads at one of its points. */
+export const tablesAt = ({ tables, per }: Pick<Page, 'tables' | 'per'>, params: { readonly [name: string]: unknown }): readonly string[] =>
+  per === 'table' ? [...new Set([...tables, String(params['table'])])] : tables;

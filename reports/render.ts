@@ -1,8 +1,10 @@
 /** The stage `page`: draws the pages whose inputs changed, all in one task over one warehouse. */
 import type { CellProvenance, Run } from '../stages/dag/index.ts';
 import { writePage } from './layout.ts';
+import { tablesAt } from './page.ts';
 import type { FailedCell, PageInput, StageCount } from './page.ts';
 import { pages } from './pages.ts';
+import { schemaWords } from './tables.ts';
 import { readTables, tablesOf, text } from './task-tables.ts';
 import { openWarehouse } from './warehouse.ts';
 import type { Verdicts } from './verdicts.ts';
@@ -10,6 +12,7 @@ import type { Verdicts } from './verdicts.ts';
 export const run: Run = async (cells, io) => {
   if (cells.length === 0) return;
   const schema = text(await io.input(cells[0]!, 'schema'));
+  const words = schemaWords(schema);
   const rows = await readTables(cells, io);
   const warehouse = await openWarehouse({ schema, rows, scratch: io.scratch });
   try {
@@ -30,9 +33,9 @@ export const run: Run = async (cells, io) => {
       let markup: string | undefined;
       try {
         markup = writePage(path, await page.write({
-          params: cell.params, failed, counts, records, sizes,
+          params: cell.params, failed, counts, records, sizes, words,
           tableCells: new Map(tablesOf(cell).map(([table, item]) => [table, item.cell])),
-          query: (sql, parameters) => warehouse.query(sql, parameters, page.tables),
+          query: (sql, parameters) => warehouse.query(sql, parameters, tablesAt(page, cell.params)),
         }), accepted, verdicts);
       } catch (error) {
         // One page that cannot be drawn takes no other with it.

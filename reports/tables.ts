@@ -3,6 +3,9 @@
 /** One column as declared: name, DuckDB type. */
 export interface Column { readonly name: string; readonly type: string }
 
+/** What data/schema.sql says of a table in words: what a row is, what each column holds. */
+export interface TableWords { readonly row: string; readonly columns: ReadonlyMap<string, string> }
+
 const SWEEP_KEYS = ['quantity', 'model', 'format', 'text', 'temperature', 'top_k', 'max_new_tokens'];
 
 /** Columns that identify a row: the id of a number on the site is made of these, so they never include a run. */
@@ -18,9 +21,13 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
   sampling_windows: ['model', 'format', 'text', 'window', 'temperature', 'top_k'],
   metrics: [...SWEEP_KEYS, 'engine'],
   sweep_metrics: SWEEP_KEYS,
+  profiles: ['profile', 'model', 'format', 'slice'],
+  pairs: ['quantity', 'model', 'format', 'other', 'engine'],
   generations: ['model', 'format', 'prompt', 'seed', 'temperature', 'top_k'],
   choice_sets: ['set'],
   choices: ['model', 'format', 'set', 'item', 'option'],
+  survival: ['model', 'format', 'temperature', 'top_k', 'step'],
+  worst_tokens: ['model', 'format', 'rank'],
   speed_samples: ['model', 'format', 'engine', 'machine', 'phase', 'pair', 'block'],
   speed_runs: ['model', 'engine', 'machine'],
   kernel_rates: ['suite', 'who', 'format', 'shape', 'phase', 'batch', 'threads'],
@@ -28,10 +35,11 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
   claims: ['claim', 'version'],
   claim_effects: ['claim', 'part', 'model', 'format'],
   sources: ['path'],
+  errata: ['number', 'date'],
 };
 
 /** Tables with a row per token or per window: their cells' pages say how many rows there are, and do not list them. */
-export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'speed_samples', 'kernel_rates', 'generations', 'choices', 'tensor_errors']);
+export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'speed_samples', 'kernel_rates', 'generations', 'choices', 'survival', 'worst_tokens', 'tensor_errors']);
 
 /** Tables whose CSV is compressed: a row for each scored token is tens of megabytes. */
 export const PACKED: ReadonlySet<string> = new Set(['token_scores']);
@@ -56,4 +64,10 @@ export function schemaTables(sql: string): ReadonlyMap<string, readonly Column[]
     tables.set(name!, columns);
   }
   return tables;
+}
+
+/** The words of data/schema.sql, which stand after a table's name and after each column. A table or column without words has none here. */
+export function schemaWords(sql: string): ReadonlyMap<string, TableWords> {
+  return new Map([...sql.matchAll(/^CREATE TABLE (\w+) \([ \t]*(?:-- (.*))?\n([\s\S]*?)^\);/gm)].map(([, name, row, body]) =>
+    [name!, { row: row ?? '', columns: new Map([...body!.matchAll(/^\s*"?(\w+)"? .*?-- (.*)$/gm)].map(([, column, words]) => [column!, words!])) }]));
 }

@@ -2,6 +2,7 @@
 export { ENGINE_VARIABLE } from './engine.ts';
 export { nativeCell } from './native.ts';
 export { readStudy } from './config.ts';
+export { readErrata } from './errata.ts';
 export { readRevoked } from './revoked.ts';
 export type { StudyConfig } from './config.ts';
 export { study } from './study.ts';

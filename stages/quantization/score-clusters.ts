@@ -17,12 +17,17 @@ export interface FidelityClusters {
   readonly sameTop1: Float64Array;
   readonly rightToWrong: Float64Array;
   readonly wrongToRight: Float64Array;
-  /** (p(token) under the format - under the base)^2. */
+  /** p(token) under the format - under the base, and its square. */
+  readonly deltaPSum: Float64Array;
   readonly deltaPSquared: Float64Array;
+  readonly entropy: Float64Array;
   readonly entropyShift: Float64Array;
   /** Every position's KL, ascending, with its cluster. */
   readonly klAscending: Float64Array;
   readonly klCluster: Int32Array;
+  /** p(token) under the format less that under the base, position by position, with the position's cluster. */
+  readonly deltaP: Float64Array;
+  readonly deltaPCluster: Int32Array;
 }
 
 /** `leastContext`: positions with fewer tokens before them are left out. */
@@ -31,9 +36,9 @@ export function fidelityClusters(texts: readonly FidelityScores[], leastContext 
   const sums = (): Float64Array => new Float64Array(clusters);
   const all = {
     size: sums(), bytes: sums(), nllBase: sums(), nll: sums(), deltaNll: sums(), kl: sums(), sameTop1: sums(),
-    rightToWrong: sums(), wrongToRight: sums(), deltaPSquared: sums(), entropyShift: sums(),
+    rightToWrong: sums(), wrongToRight: sums(), deltaPSum: sums(), deltaPSquared: sums(), entropy: sums(), entropyShift: sums(),
   };
-  const each: { readonly kl: number; readonly cluster: number }[] = [];
+  const each: { readonly kl: number; readonly deltaP: number; readonly cluster: number }[] = [];
   let cluster = 0;
   for (const scores of texts) {
     for (let window = 0; window < scores.windows; window++, cluster++) {
@@ -51,14 +56,17 @@ export function fidelityClusters(texts: readonly FidelityScores[], leastContext 
         if (top === base) add(all.sameTop1, 1);
         else if (base === token) add(all.rightToWrong, 1);
         else if (top === token) add(all.wrongToRight, 1);
+        add(all.deltaPSum, deltaP);
         add(all.deltaPSquared, deltaP * deltaP);
+        add(all.entropy, scores.entropy[i]!);
         add(all.entropyShift, scores.entropy[i]! - scores.entropyBase[i]!);
-        each.push({ kl, cluster });
+        each.push({ kl, deltaP, cluster });
       }
     }
   }
+  const [deltaP, deltaPCluster] = [Float64Array.from(each, (one) => one.deltaP), Int32Array.from(each, (one) => one.cluster)];
   each.sort((a, b) => a.kl - b.kl || a.cluster - b.cluster);
-  return { clusters, tokens: each.length, ...all, klAscending: Float64Array.from(each, ({ kl }) => kl), klCluster: Int32Array.from(each, (one) => one.cluster) };
+  return { clusters, tokens: each.length, ...all, klAscending: Float64Array.from(each, ({ kl }) => kl), klCluster: Int32Array.from(each, (one) => one.cluster), deltaP, deltaPCluster };
 }
 
 export interface SamplingClusters {

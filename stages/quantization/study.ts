@@ -1,5 +1,5 @@
 /**
- * The study as cells: fetch -> tokenize, quantize -> score, generate, choose, speed -> summarize -> claims -> tabulate.
+ * The study as cells: fetch -> tokenize, quantize -> score, generate, choose, speed -> summarize, slices, worst-tokens, parting, compare -> claims -> tabulate.
  *
  * A cell's parameters hold what its own result depends on and nothing of its neighbours in a sweep: a temperature more adds
  * cells and changes none but those that gather.
@@ -11,19 +11,24 @@ import { chooseCell } from './choose.ts';
 import { isGreedy, samplingPath } from './cell-ids.ts';
 import type { Sampling } from './cell-ids.ts';
 import { claimCells } from './claims-cells.ts';
+import { compareCells } from './compare.ts';
 import type { StudyConfig, StudyModel } from './config.ts';
 import { engineTools } from './engine.ts';
+import type { Erratum } from './errata.ts';
 import { fetchCell } from './fetch.ts';
 import { generateCell } from './generate.ts';
 import { judgeCell } from './judge.ts';
 import { aliasOf, studyFormats } from './model-cells.ts';
 import type { ModelCells } from './model-cells.ts';
+import { partingCells } from './parting.ts';
 import { quantizeCell } from './quantize.ts';
 import { scoreCells } from './score-cells.ts';
+import { slicesCells } from './slices.ts';
 import { speedCells } from './speed-cells.ts';
 import { summarizeCells } from './summarize-cells.ts';
 import { tabulateCells } from './tabulate-cells.ts';
 import { tokenizeCell } from './tokenize.ts';
+import { worstTokensCells } from './worst-tokens.ts';
 
 export interface Study {
   readonly cells: readonly Cell[];
@@ -39,30 +44,43 @@ const MOST_PARAMETERS_TOGETHER = 1e8;
 /** Stages whose cells compute with an engine, and use the native library where there is one. */
 const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'speed', 'speed-other']);
 
-/** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library. */
-export function study(config: StudyConfig, native?: Cell): Study {
+/** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library; `errata`: numbers of earlier reports that were wrong. */
+export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = []): Study {
   const fetched = new Map(config.models.map((model) => [model.name, fetchCell(model)]));
   const tokens = new Map(config.models.map((model) => [
     model.name, new Map(config.texts.map((text) => [text.name, tokenizeCell(model, text, of(fetched, model.name))])),
   ]));
   const models = config.models.map((model) => modelCells(config, model, fetched, tokens));
   const summarized = models.flatMap((own) => summarizeCells(own, { maxNewTokens: config.maxNewTokens }));
-  const claimed = claimCells(models, studyFormats(config));
+  const formats = studyFormats(config);
+  const sliced = models.flatMap(slicesCells);
+  const worst = models.flatMap(worstTokensCells);
+  const parted = models.flatMap((own) => partingCells(own, config.maxNewTokens.at(-1) as number));
+  const compared = models.flatMap((own) => compareCells(own, formats));
+  const claimed = claimCells(models, formats);
   const bench = config.bench ? [benchCell()] : [];
   const metricsOf = (sweep: boolean): OutputRef[] => summarized.filter(({ params }) => ('temperature' in params) === sweep).map((cell) => output(cell, 'metrics'));
-  const { cells: tabulated, tables } = tabulateCells(config, models, { metrics: metricsOf(false), sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)) });
+  const outputs = (cells: readonly Cell[]): OutputRef[] => cells.map((cell) => output(cell));
+  const { cells: tabulated, tables } = tabulateCells(config, models, {
+    metrics: metricsOf(false), sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)),
+    profiles: outputs(sliced), worst: outputs(worst), survival: outputs(parted), pairs: outputs(compared), errata,
+  });
   const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) ? { ...of, ...engineTools(native) } : of;
   return {
     cells: [
       ...fetched.values(),
       ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), ...[...m.chosen.values()].flat(), m.timed, ...m.timedOthers]),
       ...summarized,
+      ...sliced,
+      ...worst,
+      ...parted,
+      ...compared,
       ...claimed,
       ...bench,
       ...tabulated,
     ].map(equipped),
     tables,
-    formats: studyFormats(config),
+    formats,
   };
 }
 

@@ -4,6 +4,7 @@
  *   summarize:<model>/<format>/weights          bits per weight, bytes (also of aliases)
  *   summarize:<model>/<format>/fidelity         perplexity, KL, flips, ... over all texts, and text by text
  *   summarize:<model>/<format>/T0.7/k40         what the sampler's distribution loses at (temperature, top_k)
+ *   summarize:<model>/<format>/null/T0.7        what noise of the format's size does to the quality of what is sampled
  *   summarize:<model>/<format>/texts/T0.7/k40   what a reader would see (also .../texts/greedy)
  *   summarize:<model>/<format>/choices/<set>    multiple-choice answers: how many are right, how many change
  *   summarize:<model>/speed                     tokens per second, ratios to the base, latencies, bytes held, on each engine
@@ -45,6 +46,11 @@ export function summarizeCells(from: SummarizedModel, settings: { readonly maxNe
 
   const weights = [...from.quantized].map(([format, quantized]) => summary(`${format}/weights`, 'weights', { format }, { report: output(quantized, 'report') }));
 
+  const nulls = [...grouped(from.scored.filter(({ params }) => params['quantity'] === 'null'), ({ params }) => `${String(params['format'])}/null/T${String(params['temperature'])}`)].map(([path, cells]) => {
+    const { format, temperature } = cells[0]!.params;
+    return summary(path, 'null', { format: format!, temperature: temperature!, topK: 0 }, Object.fromEntries(cells.map((score) => [`scores.${String(score.params['text'])}`, output(score)])));
+  });
+
   const scores = grouped(from.scored.filter(({ params }) => params['quantity'] !== 'null'), ({ params }) =>
     params['quantity'] === 'fidelity' ? `${String(params['format'])}/fidelity` : `${String(params['format'])}/${settingPath(Number(params['temperature']), Number(params['topK']))}`);
   const scored = [...scores].map(([path, cells]) => {
@@ -71,7 +77,7 @@ export function summarizeCells(from: SummarizedModel, settings: { readonly maxNe
     { answers: output(own), ...(format === base ? {} : { base: output(from.chosen.get(base)![place]!) }) })));
 
   const others = from.timedOthers.length === 0 ? {} : { others: gather(from.timedOthers.map((timed) => output(timed))) };
-  return [...weights, ...scored, ...written, ...chosen, summary('speed', 'speed', {}, { samples: output(from.timed), ...others })];
+  return [...weights, ...scored, ...nulls, ...written, ...chosen, summary('speed', 'speed', {}, { samples: output(from.timed), ...others })];
 }
 
 /** 'greedy' or 'T0.7/k40': a generate cell's setting without its seed. */

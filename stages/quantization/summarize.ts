@@ -2,9 +2,10 @@
 import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
 import type { AnsweredItem } from './choose.ts';
 import { readFidelity, readJson } from './score-output.ts';
-import type { SamplingScores } from './score-output.ts';
+import type { NullScores, SamplingScores } from './score-output.ts';
 import { summarizeChoices } from './summarize-choices.ts';
 import { summarizeFidelity } from './summarize-fidelity.ts';
+import { summarizeNull } from './summarize-null.ts';
 import { MetricList } from './summarize-rows.ts';
 import type { RowPlace } from './summarize-rows.ts';
 import { summarizeSampling } from './summarize-sampling.ts';
@@ -46,6 +47,8 @@ async function summary(task: TaskCell, io: TaskIo): Promise<MetricList> {
   } else if (of === 'sampling') {
     const at = { ...place, temperature: numberParam(task, 'temperature'), top_k: numberParam(task, 'topK') };
     summarizeSampling(list, at, format === base, await scoresOf(task, io, readJson<SamplingScores>));
+  } else if (of === 'null') {
+    summarizeNull(list, { ...place, temperature: numberParam(task, 'temperature'), top_k: numberParam(task, 'topK') }, await scoresOf(task, io, readJson<NullScores>));
   } else if (of === 'texts') {
     const at = { ...place, temperature: numberParam(task, 'temperature'), top_k: numberParam(task, 'topK') };
     summarizeTexts(list, at, format === base, await seedsOf(task, io), listParam(task, 'maxNewTokens') as readonly number[]);

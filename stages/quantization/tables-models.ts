@@ -2,6 +2,7 @@
 import { formatNamed } from '../../kernels/formats.ts';
 import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { idPath } from './cell-ids.ts';
+import type { Erratum } from './errata.ts';
 import type { QuantizeReport } from './quantize.ts';
 import { found, foundJson } from './table-rows.ts';
 import type { Row } from './table-rows.ts';
@@ -99,4 +100,9 @@ export async function* sourceRows(task: TaskCell): AsyncGenerator<Row> {
   for (const { path, title, origin, sha256, bytes, licence } of [...listParam(task, 'texts'), ...choices] as unknown as readonly TextParam[]) {
     yield { path, title, origin, sha256, bytes, licence, cell: task.id };
   }
+}
+
+/** What was published and turned out to be wrong. */
+export async function* errataRows(task: TaskCell): AsyncGenerator<Row> {
+  for (const { number, wrong, successor, date } of listParam(task, 'errata') as unknown as readonly Erratum[]) yield { number, date, wrong, successor, cell: task.id };
 }

@@ -19,14 +19,14 @@ export const scoreRows = fromScores(windowRows);
 export const tokenRows = fromScores(tokenScoreRows);
 export const samplingRows = fromScores(samplingWindowRows);
 
-/** The summaries are rows already. */
-export async function* metricRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+/** Summaries, comparisons and curves are rows already. */
+export async function* finishedRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
   for await (const { value } of foundJson<readonly Row[]>(task, io)) yield* value;
 }
 
 /** No engine computes them otherwise than another: they have no such column. */
 export async function* sweepMetricRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
-  for await (const { engine: _, ...row } of metricRows(task, io)) yield row;
+  for await (const { engine: _, ...row } of finishedRows(task, io)) yield row;
 }
 
 export async function* claimRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {

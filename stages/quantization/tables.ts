@@ -3,9 +3,9 @@
  * more is a generator of rows here, and its columns in the schema.
  */
 import type { TaskCell, TaskIo } from '../dag/index.ts';
-import { artifactRows, formatRows, layoutRows, modelRows, sourceRows, tensorErrorRows, textRows } from './tables-models.ts';
+import { artifactRows, errataRows, formatRows, layoutRows, modelRows, sourceRows, tensorErrorRows, textRows } from './tables-models.ts';
 import { choiceRows, choiceSetRows } from './tables-choices.ts';
-import { claimEffectRows, claimRows, generationRows, kernelRateRows, machineRows, metricRows, samplingRows, scoreRows, speedRows, speedRunRows, sweepMetricRows, tokenRows } from './tables-results.ts';
+import { claimEffectRows, claimRows, finishedRows, generationRows, kernelRateRows, machineRows, samplingRows, scoreRows, speedRows, speedRunRows, sweepMetricRows, tokenRows } from './tables-results.ts';
 import type { Row } from './table-rows.ts';
 
 export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => AsyncIterable<Row>> = new Map([
@@ -18,11 +18,15 @@ export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => Asyn
   ['windows', scoreRows],
   ['token_scores', tokenRows],
   ['sampling_windows', samplingRows],
-  ['metrics', metricRows],
+  ['metrics', finishedRows],
   ['sweep_metrics', sweepMetricRows],
+  ['profiles', finishedRows],
+  ['pairs', finishedRows],
   ['generations', generationRows],
   ['choice_sets', choiceSetRows],
   ['choices', choiceRows],
+  ['survival', finishedRows],
+  ['worst_tokens', finishedRows],
   ['speed_samples', speedRows],
   ['speed_runs', speedRunRows],
   ['kernel_rates', kernelRateRows],
@@ -30,4 +34,5 @@ export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => Asyn
   ['claims', claimRows],
   ['claim_effects', claimEffectRows],
   ['sources', sourceRows],
+  ['errata', errataRows],
 ]);

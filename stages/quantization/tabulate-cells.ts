@@ -2,6 +2,7 @@
 import { cell, gather, output, stage } from '../dag/index.ts';
 import type { Cell, Json, OutputRef } from '../dag/index.ts';
 import type { StudyConfig } from './config.ts';
+import type { Erratum } from './errata.ts';
 import { studyFormats } from './model-cells.ts';
 import type { ModelCells } from './model-cells.ts';
 import { GATHERED } from './table-rows.ts';
@@ -16,8 +17,14 @@ export const tabulateStage = stage({
   where: 'in-process',
 });
 
+/** Outputs that are rows already, and what the study was told. */
+export interface TabulatedResults {
+  readonly metrics: readonly OutputRef[]; readonly sweepMetrics: readonly OutputRef[]; readonly profiles: readonly OutputRef[]; readonly pairs: readonly OutputRef[]; readonly survival: readonly OutputRef[];
+  readonly worst: readonly OutputRef[]; readonly claims: readonly OutputRef[]; readonly bench: readonly OutputRef[]; readonly errata: readonly Erratum[];
+}
+
 /** tabulate:<table>, for every table. */
-export function tabulateCells(config: StudyConfig, models: readonly ModelCells[], results: { readonly metrics: readonly OutputRef[]; readonly sweepMetrics: readonly OutputRef[]; readonly claims: readonly OutputRef[]; readonly bench: readonly OutputRef[] }): { readonly cells: Cell[]; readonly tables: ReadonlyMap<string, OutputRef> } {
+export function tabulateCells(config: StudyConfig, models: readonly ModelCells[], results: TabulatedResults): { readonly cells: Cell[]; readonly tables: ReadonlyMap<string, OutputRef> } {
   const table = (name: string, from: readonly OutputRef[] | undefined, params: { readonly [name: string]: Json } = {}, uses: readonly string[] = []): Cell =>
     cell(tabulateStage, name, { params: { table: name, ...params }, inputs: from === undefined ? {} : { [GATHERED]: gather(from) }, uses, work: name === 'token_scores' ? 30 : 1 });
 
@@ -50,6 +57,8 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
     table('sampling_windows', scored('sampling')),
     table('metrics', results.metrics),
     table('sweep_metrics', results.sweepMetrics),
+    table('profiles', results.profiles),
+    table('pairs', results.pairs),
     table('generations', models.flatMap(({ written }) => [...written.values()].flat().map((from) => output(from))), {
       prompts: config.prompts.map(({ name, text }) => ({ name, text })),
       bases,
@@ -57,6 +66,8 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
     }),
     table('choice_sets', undefined, { sets }),
     table('choices', models.flatMap(({ chosen }) => [...chosen.values()].flat().map((from) => output(from)))),
+    table('survival', results.survival),
+    table('worst_tokens', results.worst),
     table('speed_samples', timed),
     table('speed_runs', timed, { bases, own: models.map((m) => m.timed.id) }),
     table('kernel_rates', results.bench),
@@ -64,11 +75,12 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
     table('claims', results.claims),
     table('claim_effects', results.claims),
     table('sources', fetchedFiles, { fetched: json(fetched), texts: json(texts), ...(sets.length > 0 ? { choices: sets } : {}) }),
+    table('errata', undefined, { errata: json(results.errata) }),
   ];
   return { cells, tables: new Map(cells.map((from) => [String(from.params['table']), output(from)])) };
 }
 
 /** An interface is not an index signature to the compiler; these are plain JSON. */
-function json(value: readonly (FetchedParam | ModelParam | TextParam)[]): Json {
+function json(value: readonly (Erratum | FetchedParam | ModelParam | TextParam)[]): Json {
   return value as unknown as Json;
 }

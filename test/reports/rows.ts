@@ -26,8 +26,8 @@ function sequence(): () => number {
 export function artificialRows(): { [table: string]: Rows } {
   const next = sequence();
   const t: { [table: string]: Rows } = {
-    models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], sweep_metrics: [], generations: [],
-    speed_samples: [], speed_runs: [], kernel_rates: [], machines: [], claims: [], claim_effects: [], sources: [],
+    models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], sweep_metrics: [], profiles: [], pairs: [], generations: [], survival: [], worst_tokens: [],
+    speed_samples: [], speed_runs: [], kernel_rates: [], machines: [], claims: [], claim_effects: [], sources: [], errata: [],
   };
   MODELS.forEach((model, i) => t['models']!.push({
     model, title: `Artificial model ${model}`, architecture: 'LlamaForCausalLM', parameters: [1_100_000, 4_200_000, 10_500_000][i]!, layers: 2 + 2 * i, hidden_size: 128 * (i + 1), heads: 4, kv_heads: 2,
@@ -82,6 +82,37 @@ export function artificialRows(): { [table: string]: Rows } {
       if (format !== 'fp16') metric('kl_mean', kl, kl * 0.08, 'nats');
       for (const [name, by] of [['kl_median', 0.5], ['kl_p90', 2.2], ['kl_p95', 3.1], ['kl_p99', 7.5], ['kl_max', 60]] as const) metric(name, kl * by, name === 'kl_max' ? null : kl * by * 0.1, 'nats');
       metric('top1_agreement', 1 - 8 * Math.min(kl, 0.02), 0.004, 'share');
+      metric('calibration_gap', 0.02 + kl, 0.01, 'nats');
+      metric('entropy', 3 - kl, 0.1, 'nats');
+      if (format !== 'fp16') {
+        metric('entropy_shift', kl, kl * 0.3, 'nats');
+        metric('calibration_shift', -kl, kl * 0.3, 'nats');
+        metric('delta_p_rms', kl * 2, kl * 0.3, 'share');
+        for (const [name, by] of [['delta_p_mean', -0.3], ['delta_p_p01', -5], ['delta_p_p05', -2], ['delta_p_median', -0.01], ['delta_p_p95', 1.8], ['delta_p_p99', 4]] as const) metric(name, kl * by, kl * 0.2, 'share');
+      }
+      const profile = (name: string, slices: readonly number[], value: (k: number) => number): void => slices.forEach((from, k) => t['profiles']!.push({
+        profile: name, model, format, slice: k + 1, slice_from: from, slice_until: slices[k + 1] ?? null, value: value(k), low: value(k) - kl * 0.1, high: value(k) + kl * 0.1, unit: 'nats', n: 500, clusters: 30, cell: `slices:${model}/${format}`,
+      }));
+      if (format !== 'fp16') profile('kl_by_context', [1, 8, 32, 64, 128], (k) => kl * (1 + k / 10));
+      profile('calibration_by_entropy', [0, 1, 2, 4], (k) => 0.01 * k + kl);
+      for (const other of FORMATS.slice(FORMATS.indexOf(format) + 1)) {
+        const pair = (quantity: string, value: number, unit: string, more: { [column: string]: Value } = {}): number => t['pairs']!.push({ quantity, model, format, other, engine: null, value, low: value - 0.002, high: value + 0.002, unit, n: 15330, clusters: 30, exact: true, cell: `compare:${model}/${format}/${other}`, ...more });
+        const otherKl = DAMAGE[other]! * scale;
+        pair('kl_difference', otherKl - kl, 'nats');
+        if (format !== 'fp16') pair('kl_ratio', otherKl / kl, 'ratio');
+        pair('nll_difference', (otherKl - kl) * 0.7, 'nats');
+        pair('top1_agreement_difference', -8 * (otherKl - kl), 'share');
+        pair('accuracy_difference', -(otherKl - kl), 'share');
+        pair('same_top1', 0.95, 'share');
+        for (const engine of ['native', 'wasm']) for (const phase of ['decode', 'prefill']) pair(`${phase}_ratio`, 1.2, 'ratio', { engine, exact: false, cell: `compare:${model}/speed`, n: 5, clusters: 5 });
+      }
+      if (format !== 'fp16') {
+        for (let rank = 1; rank <= 10; rank++) t['worst_tokens']!.push({ model, format, rank, text: 'hound', window: rank, position: 40, context: ` <i>said</i> the \u202E${rank}`, token: rank === 1 ? '\n' : ' hound', choice_base: ' hound', choice: rank === 2 ? '' : ' dog', kl: kl * 60 / rank, nll_base: 0.5, nll: 2, cell: `worst-tokens:${model}/${format}` });
+        for (const temperature of TEMPERATURES) {
+          if (/4/.test(format) && temperature > 0 && temperature <= 0.8) for (const [name, by] of [['null_shift_mean', -0.2], ['null_shift_least', -0.5], ['null_shift_most', 0.1]] as const) metric(name, kl * by, null, 'nats', { temperature, top_k: 0, cell: `summarize:${model}/${format}/null/T${temperature}`, n: 900 });
+          for (let step = 1; step <= 64; step++) t['survival']!.push({ model, format, temperature, top_k: 0, step, at_risk: 16 - Math.floor(step / 8), parted: step % 8 === 0 ? 1 : 0, value: 1 - Math.floor(step / 8) / 16, low: step < 8 ? null : 0.4, high: step < 8 ? null : 1, unit: 'share', n: 16, clusters: 8, cell: `parting:${model}/${format}/T${temperature}/k0` });
+        }
+      }
       metric('right_to_wrong', 4 * kl, kl * 0.3, 'share');
       metric('wrong_to_right', 3 * kl, kl * 0.3, 'share');
       for (const temperature of TEMPERATURES) {

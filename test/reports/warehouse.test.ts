@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { KEYS, schemaTables } from '../../reports/tables.ts';
+import { KEYS, schemaTables, schemaWords } from '../../reports/tables.ts';
 import { openWarehouse } from '../../reports/warehouse.ts';
 import type { Warehouse } from '../../reports/warehouse.ts';
 import { claims } from '../../stages/quantization/claims.ts';
@@ -21,6 +21,16 @@ async function withWarehouse(rows: { readonly [table: string]: readonly object[]
     await rm(scratch, { recursive: true, force: true });
   }
 }
+
+test('schema.sql says of every table what a row is, and of every column what it holds', () => {
+  const words = schemaWords(schema);
+  for (const [table, columns] of schemaTables(schema)) {
+    assert.ok((words.get(table)?.row.length ?? 0) > 8, table);
+    for (const { name } of columns) assert.ok((words.get(table)!.columns.get(name)?.length ?? 0) > 4, `${table}.${name}`);
+    assert.is(words.get(table)!.columns.size, columns.length, table);
+  }
+  assert.equal([...schemaWords('CREATE TABLE a (\n  b INTEGER, -- words\n  c DOUBLE\n);\n')], [['a', { row: '', columns: new Map([['b', 'words']]) }]]);
+});
 
 test('schema.sql is read column by column, and every table says what identifies a row', () => {
   const tables = schemaTables(schema);

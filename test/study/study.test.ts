@@ -41,6 +41,8 @@ function difference(changed: StudyConfig): { added: Cell[]; removed: Cell[]; alt
 
 /** Stages whose cells gather what others computed: they may change with any sweep. */
 const GATHERING = ['claims', 'tabulate'];
+/** Stages of which a cell is about a format, and holds all its texts and seeds. */
+const SUMMARIZING = ['summarize', 'slices', 'worst-tokens', 'parting', 'compare'];
 
 test('the pipeline is sound: ids are unique, references exist, nothing goes in circles', async () => {
   const { cells: all, exports } = await studyPipeline({ quick: false });
@@ -57,11 +59,11 @@ test('one more temperature adds score and summarize cells and alters only what g
   assert.equal(stagesOf(altered).filter((stage) => !GATHERING.includes(stage)), []);
 });
 
-test('one more temperature of texts adds generate, judge and summarize cells and alters only what gathers', () => {
+test('one more temperature of texts adds generate, judge, parting and summarize cells and alters only what gathers', () => {
   const generate = { ...config.generate, temperatures: [...config.generate.temperatures, 1.7] };
   const { added, removed, altered } = difference({ ...config, generate });
   assert.equal(removed, []);
-  assert.equal(stagesOf(added), ['generate', 'judge', 'summarize']);
+  assert.equal(stagesOf(added), ['generate', 'judge', 'parting', 'summarize']);
   assert.equal(stagesOf(altered).filter((stage) => !GATHERING.includes(stage)), []);
 });
 
@@ -69,28 +71,29 @@ test('one more top_k, seed or text leaves what was computed as it is', () => {
   const topK = difference({ ...config, topKs: [...config.topKs, 7] });
   assert.equal([stagesOf(topK.added), topK.removed, stagesOf(topK.altered).filter((stage) => !GATHERING.includes(stage))], [['score', 'summarize'], [], []]);
   const seed = difference({ ...config, seeds: [...config.seeds, 9] });
-  assert.equal([stagesOf(seed.added), seed.removed, stagesOf(seed.altered).filter((stage) => ![...GATHERING, 'summarize'].includes(stage))], [['generate', 'judge'], [], []]);
+  assert.equal([stagesOf(seed.added), seed.removed, stagesOf(seed.altered).filter((stage) => ![...GATHERING, ...SUMMARIZING].includes(stage))], [['generate', 'judge'], [], []]);
   const fewer = difference({ ...config, texts: config.texts.slice(0, 2) });
-  assert.equal([stagesOf(fewer.added), stagesOf(fewer.removed), stagesOf(fewer.altered).filter((stage) => ![...GATHERING, 'summarize'].includes(stage))], [[], ['score', 'tokenize'], []]);
+  assert.equal([stagesOf(fewer.added), stagesOf(fewer.removed), stagesOf(fewer.altered).filter((stage) => ![...GATHERING, ...SUMMARIZING].includes(stage))], [[], ['score', 'tokenize'], []]);
 });
 
 test('a format less removes its cells; timings are taken again, because a block holds all formats', () => {
   const { added, removed, altered } = difference({ ...config, formats: config.formats.filter((format) => format !== 'fp4') });
   assert.equal(added, []);
   assert.ok(removed.every(({ id }) => /\/fp4(\/|$)/.test(id)), removed.map(({ id }) => id).join(' '));
-  assert.equal(stagesOf(altered).filter((stage) => ![...GATHERING, 'speed', 'speed-other'].includes(stage)), []);
+  assert.equal(stagesOf(altered).filter((stage) => ![...GATHERING, 'speed', 'speed-other'].includes(stage)), ['compare']);
+  assert.equal(altered.filter(({ stage }) => stage.name === 'compare').map(({ id }) => id), config.models.map(({ name }) => `compare:${name}/speed`));
 });
 
 test('an engine more is timed in cells of its own, whose failure is none of the run', () => {
   const more = { ...config, speed: { ...config.speed, engines: [...config.speed.engines, 'wasm'] } };
   const { added, removed, altered } = difference(more);
-  assert.equal([removed, stagesOf(altered).filter((stage) => ![...GATHERING, 'summarize'].includes(stage))], [[], []]);
+  assert.equal([removed, altered.filter(({ stage, id }) => !GATHERING.includes(stage.name) && !/^(summarize|compare):[^/]*\/speed$/.test(id))], [[], []]);
   assert.equal(added.map(({ id, batch, stage }) => [id, batch, stage.optional]), config.models.map(({ name }) => [`speed-other:${name}/wasm`, 'wasm', true]));
   pipeline({ name: 'study', root, cells: study(more).cells });
 });
 
 test('aliases are quantized, for their bytes, and computed with nowhere', () => {
-  const of = (format: string): string[] => stagesOf(cells.filter(({ id }) => id.split(':')[1]?.split('/')[1] === format && !id.startsWith('summarize:')));
+  const of = (format: string): string[] => stagesOf(cells.filter(({ id }) => id.split(':')[1]?.split('/')[1] === format && !SUMMARIZING.includes(id.split(':')[0]!)));
   assert.equal(of('fp32'), ['quantize']);
   assert.equal(of('fp16'), ['generate', 'judge', 'quantize', 'score']);
   assert.equal(of('nf4-dq'), ['generate', 'judge', 'quantize', 'score']);

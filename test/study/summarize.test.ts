@@ -51,6 +51,11 @@ test('fidelity: values, units, and what is left out', () => {
   near(row(list, 'delta_nll').value, sum(all.nll) / tokens - 3);
   near(row(list, 'kl_mean').value, sum(all.kl) / tokens);
   near(row(list, 'entropy_shift').value, 0.02, 1e-9);
+  near(row(list, 'calibration_gap').value, sum(all.nll) / tokens - 2.02, 1e-9);
+  near(row(list, 'calibration_shift').value, row(list, 'delta_nll').value - 0.02, 1e-9);
+  // The format gives each token less: p falls from e^-3.
+  assert.ok(row(list, 'delta_p_mean').value < 0 && row(list, 'delta_p_p01').value <= row(list, 'delta_p_median').value && row(list, 'delta_p_median').value <= row(list, 'delta_p_p99').value);
+  assert.ok(Math.abs(row(list, 'delta_p_mean').value) <= row(list, 'delta_p_rms').value);
   near(row(list, 'top1_agreement').value, 0.9, 0.001);
   near(row(list, 'right_to_wrong').value, 0.05, 0.001);
   near(row(list, 'wrong_to_right').value, 0.025, 0.001);
@@ -80,7 +85,7 @@ test('p99.9 appears with 10,000 positions', () => {
 test('the base is not compared with itself', () => {
   const list = new MetricList();
   summarizeFidelity(list, place, true, [madeFidelity({ model: 'm', format: 'fp16' }, { rise: 0, kl: 0 })]);
-  assert.equal([...new Set(list.rows.map(({ quantity }) => quantity))], ['nll', 'perplexity', 'bits_per_byte', 'nll_all', 'perplexity_all', 'bits_per_byte_all']);
+  assert.equal([...new Set(list.rows.map(({ quantity }) => quantity))], ['nll', 'perplexity', 'bits_per_byte', 'entropy', 'calibration_gap', 'nll_all', 'perplexity_all', 'bits_per_byte_all']);
 });
 
 test('few windows give values without intervals', () => {
