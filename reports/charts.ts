@@ -107,6 +107,9 @@ interface Axes {
   readonly xLabel: string; readonly yLabel: string;
   readonly yDomain: readonly [number, number]; readonly yLog?: boolean; readonly zero?: boolean;
   readonly xTicks?: readonly number[];
+  readonly xLog?: boolean;
+  /** Drawn as steps, without a dot for each value: a curve of counts. */
+  readonly steps?: boolean;
   /** Horizontal lines: the limits of a margin. */
   readonly rules?: readonly number[];
 }
@@ -125,14 +128,16 @@ export async function linePanel(title: string, marks: readonly Mark[], axes: Axe
     const own = marks.filter((m) => m.format === format).sort((a, b) => a.x - b.x);
     const look = lookOf(format, own[0]!.family);
     const banded = own.filter((m) => m.low !== null && m.high !== null);
-    if (banded.length > 1) layers.push(Plot.areaY(banded, { x: 'x', y1: 'low', y2: 'high', fill: look.colour, fillOpacity: 0.14 }));
-    layers.push(Plot.lineY(own, { x: 'x', y: 'y', stroke: look.colour, strokeWidth: 1.75, ...(look.dash ? { strokeDasharray: look.dash } : {}) }));
-    layers.push(Plot.dot(own, { x: 'x', y: 'y', fill: look.colour, r: 2, symbol: look.symbol }));
+    const curve = axes.steps ? 'step-after' : 'linear';
+    if (banded.length > 1) layers.push(Plot.areaY(banded, { x: 'x', y1: 'low', y2: 'high', curve, fill: look.colour, fillOpacity: 0.14 }));
+    layers.push(Plot.lineY(own, { x: 'x', y: 'y', curve, stroke: look.colour, strokeWidth: 1.75, ...(look.dash ? { strokeDasharray: look.dash } : {}) }));
+    if (!axes.steps) layers.push(Plot.dot(own, { x: 'x', y: 'y', fill: look.colour, r: 2, symbol: look.symbol }));
     ends.push({ mark: own.at(-1)!, at: y.apply(own.at(-1)!.y) as number });
   }
   const places = spread(ends.map((e) => e.at), 11.5, FRAME.marginTop, height - FRAME.marginBottom);
   const left = Math.min(...xs), right = Math.max(...xs);
-  const tickFormat = roomyFormat(xs, (x) => ((x - left) / (right - left || 1)) * (WIDTH - FRAME.marginLeft - FRAME.marginRight));
+  const along = axes.xLog ? Math.log : (x: number): number => x;
+  const tickFormat = roomyFormat(xs, (x) => ((along(x) - along(left)) / (along(right) - along(left) || 1)) * (WIDTH - FRAME.marginLeft - FRAME.marginRight));
   ends.forEach(({ mark }, i) => {
     layers.push(Plot.text([mark], {
       x: () => right, y: () => y.invert!(places[i]!), text: 'format', dx: 6, textAnchor: 'start', fill: lookOf(mark.format, mark.family).colour, fontWeight: 600,
@@ -140,7 +145,7 @@ export async function linePanel(title: string, marks: readonly Mark[], axes: Axe
   });
   return { title, svg: svg(`${title}: ${axes.yLabel} by ${axes.xLabel}, one line per format`, {
     width: WIDTH, height, ...FRAME,
-    x: { label: axes.xLabel, labelArrow: 'none', labelAnchor: 'center', ticks: [...xs], tickFormat, domain: [left, right] },
+    x: { label: axes.xLabel, labelArrow: 'none', labelAnchor: 'center', ticks: [...xs], tickFormat, domain: [left, right], type: axes.xLog ? 'log' : 'linear' },
     y: { label: axes.yLabel, labelArrow: 'none', domain: [...axes.yDomain], type: axes.yLog ? 'log' : 'linear', grid: true, tickFormat: plainTick, ...(axes.yLog ? { ticks: logTicks(axes.yDomain) } : { ticks: 5 }) },
     marks: layers,
   }) };

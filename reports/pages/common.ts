@@ -43,6 +43,9 @@ export function mark(row: MetricRow, x: number): Mark {
   return { format: row.format, family: row.family, x, y: draw(row.value), low: row.low === null ? null : draw(row.low), high: row.high === null ? null : draw(row.high) };
 }
 
+/** Whether two intervals, or values where there are none, are disjoint. */
+export const apart = (a: MetricRow, b: MetricRow): boolean => (a.high ?? a.value) < (b.low ?? b.value) || (b.high ?? b.value) < (a.low ?? a.value);
+
 /** A format's name with its colour, linked to its page. */
 export const formatName = (row: { readonly format: string; readonly family: string }): Html =>
   html`${swatch(row.format, row.family)}${link(`formats/${row.format}.html`, row.format)}`;

@@ -1,15 +1,13 @@
 /** The first page: the question, the answer in a few generated sentences, the figure that carries it, the claims in a line each. */
-import { figure, scatterPanel, sharedDomain } from '../charts.ts';
-import type { Panel } from '../charts.ts';
 import { html, link, lit } from '../html.ts';
-import type { Html } from '../html.ts';
+import type { Content, Html } from '../html.ts';
 import { term } from '../glossary.ts';
 import { derived, num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
-import { table } from '../table.ts';
-import { OVERALL, find, formatName, formats, gaps, intervalNote, mark, metrics, modelName, models, nothing, rowCount } from './common.ts';
+import { OVERALL, apart, find, metrics, modelName, models, nothing, rowCount } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
+import { pareto } from './pareto.ts';
 
 export const overview: Page = {
   name: 'overview',
@@ -22,7 +20,7 @@ export const overview: Page = {
     return {
       title: 'What quantization does to a language model',
       heading: html`What do fewer bits a weight cost a language model, in what it predicts and writes?`,
-      body: html`${answer(all, rows)}${await pareto(input, all, rows)}${await facts(input)}${await verdicts(input)}`,
+      body: html`${answer(all, rows)}${await pareto(input, all, rows, { bits: 'bits_per_weight_linear', of: 'of the linear layers', xDomain: [1.9, 18], xTicks: [4, 8, 16], title: ordered })}${await facts(input)}${await verdicts(input)}`,
     };
   },
 };
@@ -59,50 +57,13 @@ function answer(all: readonly ModelRow[], rows: readonly MetricRow[]): Html {
 <p>This holds for ${all.length === 1 ? 'one model of' : 'models of at most'} ${num(model, 'models.parameters', { as: 'count' })} parameters; it does not say what larger ones would do. Every number here links to the run that computed it, with its inputs and the command to compute it again.</p>`;
 }
 
-/** Whether two intervals, or values where there are none, are disjoint. */
-const apart = (a: MetricRow, b: MetricRow): boolean => (a.high ?? a.value) < (b.low ?? b.value) || (b.high ?? b.value) < (a.low ?? a.value);
-
 const ratio = (larger: MetricRow, smaller: MetricRow): Html =>
   derived(`kl-ratio.${larger.format}.${smaller.format}`, larger.value / smaller.value, html`KL divergence of ${larger.format}, ${num(larger)}, over that of ${smaller.format}, ${num(smaller)}. Its interval is under ${link('claims.html', 'claims')}.`, { decimals: 1 });
 
-async function pareto(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
-  const points = rows.filter((r) => r.quantity === 'kl_mean' && r.value > 0 && find(rows, { quantity: 'bits_per_weight_linear', model: r.model, format: r.format }));
-  if (points.length === 0) return html``;
-  const bits = (r: MetricRow): MetricRow => find(rows, { quantity: 'bits_per_weight_linear', model: r.model, format: r.format })!;
-  const marks = points.map((r) => mark(r, bits(r).value));
-  const yDomain = sharedDomain(marks, { log: true });
-  const panels: Panel[] = [];
-  for (const model of all) {
-    const own = points.filter((r) => r.model === model.model).map((r) => mark(r, bits(r).value));
-    if (own.length === 0) continue;
-    panels.push(await scatterPanel(model.model, own, {
-      xLabel: 'bits per weight, linear layers', yLabel: 'KL divergence (nats per token)', yDomain, yLog: true, xDomain: [1.9, 18], xTicks: [4, 8, 16],
-    }));
-  }
-  const listed = await formats(input);
-  const data = all.flatMap((model) => listed.map((format) => ({ model: model.model, ...format })));
-  const metric = (quantity: string) => (r: { model: string; format: string }) => find(rows, { quantity, model: r.model, format: r.format });
-  const gap = await gaps(input);
-  const last = all.findLast((m) => points.some((r) => r.model === m.model))?.model ?? points.at(-1)!.model;
-  const bounded = points.some((r) => r.low !== null);
-  const order = points.filter((r) => r.model === last).sort((a, b) => a.value - b.value);
-  return figure({
-    id: 'pareto',
-    title: order.length > 1 ? html`From least to most damage on ${lit(last, 'name')}: ${order.map((r, i) => html`${i === 0 ? '' : apart(order[i - 1]!, r) ? ', ' : ' ≈ '}${r.format}`)}` : 'Damage against size',
-    subtitle: html`Mean ${term('kl', 'KL divergence')} from the base, logarithmic, against ${term('bits-per-weight', 'bits per weight')} of the linear layers. ${intervalNote(points)}${bounded ? ' Where no line shows it is shorter than the mark. ≈: intervals overlap.' : ''} The base itself is at zero by definition.`,
-    panels,
-    data: table({
-      columns: [
-        { head: 'model', cell: (r) => modelName(r.model) },
-        { head: 'format', cell: formatName },
-        { head: 'bits per weight', number: metric('bits_per_weight_linear'), options: { decimals: 3 }, gap },
-        { head: 'KL divergence, nats', number: metric('kl_mean'), gap },
-        { head: 'ΔNLL, nats', number: metric('delta_nll'), options: { signed: true }, gap },
-        { head: 'same top token', number: metric('top1_agreement'), gap },
-      ],
-      rows: data, sortable: true,
-    }),
-  });
+/** The formats of one model from the least to the most damage. */
+function ordered(model: string, points: readonly MetricRow[]): Content {
+  const order = [...points].sort((a, b) => a.value - b.value);
+  return order.length > 1 ? html`From least to most damage on ${lit(model, 'name')}: ${order.map((r, i) => html`${i === 0 ? '' : apart(order[i - 1]!, r) ? ', ' : ' ≈ '}${r.format}`)}` : 'Damage against size';
 }
 
 async function facts(input: PageInput): Promise<Html> {
