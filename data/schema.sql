@@ -162,7 +162,7 @@ CREATE TABLE sweep_metrics (            -- an aggregate at one setting of the sa
 );
 
 CREATE TABLE profiles (                 -- a mean over a slice of the scored positions, with its interval
-  profile VARCHAR NOT NULL,             -- kl_by_context: mean KL by tokens of context; calibration_by_entropy: mean NLL - entropy by the entropy of the base
+  profile VARCHAR NOT NULL,             -- kl_by_context: mean KL by tokens of context; calibration_by_entropy: mean NLL - entropy of the base by its entropy; calibration_shift_by_entropy: by how much a format changes that
   model VARCHAR NOT NULL,               -- name of the model
   format VARCHAR NOT NULL,              -- name of the format
   slice INTEGER NOT NULL,               -- number of the slice, from 1

@@ -110,6 +110,8 @@ interface Axes {
   readonly xLog?: boolean;
   /** Drawn as steps, without a dot for each value: a curve of counts. */
   readonly steps?: boolean;
+  /** A line where both axes have the same value. */
+  readonly diagonal?: boolean;
   /** Horizontal lines: the limits of a margin. */
   readonly rules?: readonly number[];
 }
@@ -156,6 +158,8 @@ export async function scatterPanel(title: string, marks: readonly Mark[], axes: 
   const { Plot, svg } = await plotter();
   const height = 250;
   const layers: Markish[] = [];
+  const [from, to] = [Math.max(axes.xDomain[0], axes.yDomain[0]), Math.min(axes.xDomain[1], axes.yDomain[1])];
+  if (axes.diagonal && from < to) layers.push(Plot.lineY([{ at: from }, { at: to }], { x: 'at', y: 'at', stroke: 'var(--quiet)', strokeWidth: 0.75 }));
   for (const mark of marks) {
     const look = lookOf(mark.format, mark.family);
     if (mark.low !== null && mark.high !== null && (!axes.yLog || mark.low > 0)) {

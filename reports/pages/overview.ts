@@ -20,7 +20,7 @@ export const overview: Page = {
     return {
       title: 'What quantization does to a language model',
       heading: html`What do fewer bits a weight cost a language model, in what it predicts and writes?`,
-      body: html`${answer(all, rows)}${await pareto(input, all, rows, { bits: 'bits_per_weight_linear', of: 'of the linear layers', xDomain: [1.9, 18], xTicks: [4, 8, 16], title: ordered })}${await facts(input)}${await verdicts(input)}`,
+      body: html`${answer(all, rows)}${await pareto(input, all, rows, { bits: 'bits_per_weight_linear', of: 'of the linear layers', xDomain: [1.9, 18], xTicks: [4, 8, 16], note: '≈: intervals overlap.', title: ordered })}${await facts(input)}${await verdicts(input)}`,
     };
   },
 };

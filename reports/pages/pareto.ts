@@ -15,6 +15,8 @@ export interface ParetoOptions {
   readonly of: string;
   readonly xDomain: readonly [number, number];
   readonly xTicks: readonly number[];
+  /** What the title's signs mean, and more of the kind. */
+  readonly note?: Content;
   /** The finding, from the points of the largest model. */
   title(model: string, points: readonly MetricRow[]): Content;
 }
@@ -23,7 +25,7 @@ export interface ParetoOptions {
 export const isPoint = (r: MetricRow): boolean => r.quantity === 'kl_mean' && r.value > 0;
 
 /** `rows`: kl_mean, delta_nll, top1_agreement and the bits. Nothing where no format differs from its base. Needs the tables models, formats and artifacts. */
-export async function pareto(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[], { bits, of, xDomain, xTicks, title }: ParetoOptions): Promise<Html> {
+export async function pareto(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[], { bits, of, xDomain, xTicks, note, title }: ParetoOptions): Promise<Html> {
   const sizeOf = (r: { readonly model: string; readonly format: string }): MetricRow | undefined => find(rows, { quantity: bits, model: r.model, format: r.format });
   const points = rows.filter((r) => isPoint(r) && sizeOf(r));
   if (points.length === 0) return html``;
@@ -41,7 +43,7 @@ export async function pareto(input: PageInput, all: readonly ModelRow[], rows: r
   return figure({
     id: 'pareto', panels,
     title: title(last, points.filter((r) => r.model === last)),
-    subtitle: html`Mean ${term('kl', 'KL divergence')} from the base, logarithmic, against ${term('bits-per-weight', 'bits per weight')} ${of}. ${intervalNote(points)}${points.some((r) => r.low !== null) ? ' Where no line shows it is shorter than the mark..' : ''} The base itself is at zero by definition.`,
+    subtitle: html`Mean ${term('kl', 'KL divergence')} from the base, logarithmic, against ${term('bits-per-weight', 'bits per weight')} ${of}. ${intervalNote(points)}${points.some((r) => r.low !== null) ? ' Where no line shows it is shorter than the mark.' : ''}${note ? html` ${note}` : ''} The base itself is at zero by definition.`,
     data: table({
       columns: [
         { head: 'model', cell: (r) => modelName(r.model) },

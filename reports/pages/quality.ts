@@ -1,24 +1,30 @@
 /** Quality: how far each format's next-token distribution is from the base's, and what that costs. */
 import { dotPanel, figure, sharedDomain } from '../charts.ts';
-import type { Panel } from '../charts.ts';
 import { html, link, list, lit } from '../html.ts';
 import type { Content, Html } from '../html.ts';
 import { term } from '../glossary.ts';
 import { num } from '../num.ts';
-import type { NumberOptions } from '../num.ts';
+import type { NumberOptions, Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
 import type { TableColumn } from '../table.ts';
 import { OVERALL, find, formatName, formats, gaps, intervalNote, mark, metrics, modelName, models, nothing } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
+import { isPoint, pareto } from './pareto.ts';
+import { perModel } from './per-model.ts';
+import { choices } from './quality-choices.ts';
+import { floor } from './quality-floor.ts';
+import { probability } from './quality-probability.ts';
+import { byContext, calibration } from './quality-slices.ts';
 
 const PERCENTILES = ['kl_median', 'kl_p90', 'kl_p95', 'kl_p99', 'kl_p999', 'kl_max'] as const;
-const QUANTITIES = ['perplexity', 'delta_nll', 'bits_per_byte', 'kl_mean', ...PERCENTILES, 'top1_agreement', 'right_to_wrong', 'wrong_to_right'];
+const QUANTITIES = ['perplexity', 'delta_nll', 'bits_per_byte', 'kl_mean', ...PERCENTILES, 'top1_agreement', 'right_to_wrong', 'wrong_to_right', 'bits_per_weight_model',
+  'delta_p_mean', 'delta_p_rms', 'delta_p_p01', 'delta_p_p05', 'delta_p_median', 'delta_p_p95', 'delta_p_p99', 'entropy_shift', 'calibration_gap', 'calibration_shift'];
 
 export const quality: Page = {
   name: 'quality',
   path: () => 'quality.html',
-  tables: ['models', 'formats', 'metrics', 'artifacts'],
+  tables: ['models', 'formats', 'metrics', 'artifacts', 'pairs', 'profiles'],
   async write(input) {
     const rows = await metrics(input, QUANTITIES, OVERALL);
     const all = await models(input);
@@ -27,11 +33,19 @@ export const quality: Page = {
       title: 'Quality',
       heading: html`Quality: distance from the base, and its price`,
       body: html`${lead(all, rows)}
-${await distance(all, rows)}
-${await loss(all, rows)}
+<h2 id="distance">Distance</h2>
+${await front(input, all, rows)}
 ${await tails(all, rows)}
-<h2>Every quality number</h2>
+${await byContext(input, all)}
+${await floor(input, all)}
+<h2 id="price">Its price on the text</h2>
+${await loss(all, rows)}
+${await choices(all, rows)}
+${await probability(all, rows)}
+${await calibration(input, all, rows)}
+<h2 id="numbers">Every quality number</h2>
 ${await everything(input, all, rows)}
+<p class="note">Not measured: KL divergence on texts that the base itself writes, and how far the few likeliest tokens overlap beyond the first.</p>
 <p class="note">Intervals are ${lit('95 %', 'definition')} ${term('bootstrap', 'bootstrap intervals')} over ${term('window', 'windows')} and speak for texts of this kind, not for other models or training seeds. Formats here round weights only; activations stay in fp32, except int8's products. Figures elsewhere often include rounded activations and cannot be compared with these.</p>`,
     };
   },
@@ -46,29 +60,31 @@ function lead(all: readonly ModelRow[], rows: readonly MetricRow[]): Html {
   return html`<p class="lead">On ${modelName(model.model)} the formats change the loss by ${num(least, undefined, { signed: true })} (${least.format}) to ${num(most, undefined, { signed: true })} (${most.format}) nats a token${unclear.length > 0 && unclear.length < losses.length ? html`; for ${unclear.map((r, i) => html`${i > 0 ? (i === unclear.length - 1 ? ' and ' : ', ') : ''}${r.format}`)} the interval includes no change at all` : ''}.</p>`;
 }
 
-/** One panel a model; the base, zero by definition, is left out. */
-async function panels(all: readonly ModelRow[], rows: readonly MetricRow[], keep: (row: MetricRow) => boolean, draw: (title: string, own: readonly MetricRow[]) => Promise<Panel>): Promise<Panel[]> {
-  const out: Panel[] = [];
-  for (const model of all) {
-    const own = rows.filter((r) => r.model === model.model && r.format !== model.base_format && keep(r));
-    if (own.length > 0) out.push(await draw(model.model, own));
-  }
-  return out;
-}
-
 function dataTable(rows: readonly MetricRow[], head: string, options?: NumberOptions): Html {
   return table({ columns: [{ head: 'model', cell: (r) => modelName(r.model) }, { head: 'format', cell: formatName }, { head, number: (r) => r, ...(options ? { options } : {}) }], rows, sortable: true });
 }
 
-async function distance(all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
-  const kl = rows.filter((r) => r.quantity === 'kl_mean' && r.value > 0);
-  const domain = sharedDomain(kl.map((r) => mark(r, 0)), { log: true });
-  const largest = kl.filter((r) => r.model === all.at(-1)?.model).sort((a, b) => a.value - b.value);
-  return figure({
-    id: 'kl', data: dataTable(kl, 'KL divergence, nats'),
-    title: largest.length > 1 ? html`${largest[0]!.format} stays nearest to the base, ${largest.at(-1)!.format} goes farthest` : 'Distance from the base',
-    subtitle: html`Mean ${term('kl')} of the next-token distribution, nats a token, logarithmic. ${intervalNote(kl)}${kl.some((r) => r.low !== null) ? ' Where no line shows it is shorter than the mark.' : ''}`,
-    panels: await panels(all, kl, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'KL divergence (nats per token)', domain, log: true })),
+interface Difference extends Row { readonly model: string; readonly format: string; readonly other: string; readonly value: number; readonly low: number | null; readonly high: number | null }
+
+/** Damage against the size of the whole model, and which formats another betters: no larger, and clearly nearer to the base. */
+async function front(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
+  const differences = await input.query<Difference>("SELECT model, format, other, value, low, high FROM pairs WHERE quantity = 'kl_difference'");
+  const size = (model: string, format: string): number => find(rows, { quantity: 'bits_per_weight_model', model, format })?.value ?? Infinity;
+  /** Paired: by their own intervals alone the two might not be told apart. */
+  const nearer = (a: MetricRow, b: MetricRow): boolean => differences.some((d) => d.model === a.model &&
+    ((d.format === b.format && d.other === a.format && (d.high ?? d.value) < 0) || (d.format === a.format && d.other === b.format && (d.low ?? d.value) > 0)));
+  const sizes = rows.filter(isPoint).map((r) => size(r.model, r.format)).filter(Number.isFinite);
+  // Room for the labels at either side.
+  const xDomain = [Math.min(...sizes) / 1.9, Math.max(...sizes) * 1.4] as const;
+  return pareto(input, all, rows, {
+    bits: 'bits_per_weight_model', of: 'of the whole model', xDomain, xTicks: [2, 3, 4, 6, 8, 12, 16, 24, 32].filter((tick) => tick >= xDomain[0] && tick <= xDomain[1]),
+    title(model, points) {
+      if (points.length < 2) return 'Distance from the base, against size';
+      const bettered = points.flatMap((b) => { const by = points.find((a) => a !== b && size(model, a.format) <= size(model, b.format) && nearer(a, b)); return by ? [html`${by.format} betters ${b.format}`] : []; });
+      return bettered.length === 0 ? html`On ${lit(model, 'name')} no format is both larger and clearly farther from the base than another`
+        : html`On ${lit(model, 'name')} ${list(bettered)}: no larger, and clearly nearer to the base`;
+    },
+    note: 'Embeddings and norms stay in the base type, so whole models shrink less than their linear layers. Which of two formats is nearer is decided on their difference, position by position.',
   });
 }
 
@@ -81,8 +97,8 @@ async function loss(all: readonly ModelRow[], rows: readonly MetricRow[]): Promi
     id: 'loss', data: dataTable(delta, 'ΔNLL, nats', { signed: true }),
     title: bounded.length === 0 ? html`${most ? html`${most.format} raises the loss most` : 'Loss on the text'}, by these windows alone`
       : worse.size === 0 ? 'No format is measurably worse at predicting the text' : html`Measurably worse at predicting the text on some model: ${[...worse].map((f, i) => html`${i > 0 ? ', ' : ''}${f}`)}`,
-    subtitle: html`${term('delta-nll')} against the base, nats a token; right of zero is worse. ${intervalNote(delta)}`,
-    panels: await panels(all, delta, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'ΔNLL (nats per token)', domain, zero: 0 })),
+    subtitle: html`${term('delta-nll')} against the base, nats a token, which is also ln of the ratio of perplexities; right of zero is worse. ${intervalNote(delta)}`,
+    panels: await perModel(all, delta, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'ΔNLL (nats per token)', domain, zero: 0 })),
   });
 }
 
@@ -93,8 +109,8 @@ async function tails(all: readonly ModelRow[], rows: readonly MetricRow[]): Prom
   return figure({
     id: 'tails',
     title: tailTitle(all, shown),
-    subtitle: html`From left to right for each format: ${term('kl')} of a token (${list(PERCENTILES.map((p) => (p === 'kl_median' || p === 'kl_max' ? p.slice(3) : lit(p === 'kl_p999' ? '99.9 %' : `${p.slice(4)} %`, 'definition'))))}). Logarithmic.`,
-    panels: await panels(all, shown, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'KL divergence of a token (nats)', domain, log: true })),
+    subtitle: html`From left to right for each format: ${term('kl')} of a token (${list(PERCENTILES.filter((p) => shown.some((r) => r.quantity === p)).map(percentileName))}). Logarithmic.`,
+    panels: await perModel(all, shown, () => true, (title, own) => dotPanel(title, own.map((r) => mark(r, 0)), { label: 'KL divergence of a token (nats)', domain, log: true })),
     data: table({ columns: [{ head: 'model', cell: (r) => modelName(r.model) }, { head: 'format', cell: formatName }, { head: 'quantity', cell: (r) => r.quantity }, { head: 'nats', number: (r) => r }], rows: shown, sortable: true }),
   });
 }
@@ -106,6 +122,9 @@ function tailTitle(all: readonly ModelRow[], shown: readonly MetricRow[]): Conte
   const middle = high && find(own, { quantity: 'kl_median', format: high.format });
   return middle ? html`In ${high.format} half of the tokens of ${high.model} move by less than ${num(middle, undefined, { bare: true })} nats, one in a hundred by more than ${num(high, undefined, { bare: true })}` : 'How unevenly tokens are hit';
 }
+
+const percentileName = (quantity: (typeof PERCENTILES)[number]): Html =>
+  quantity === 'kl_median' ? html`median` : quantity === 'kl_max' ? html`largest` : html`${lit(quantity === 'kl_p999' ? '99.9 %' : `${quantity.slice(4)} %`, 'definition')}`;
 
 async function everything(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
   const listed = await formats(input);
@@ -121,12 +140,17 @@ ${table({
     columns: [
       { head: 'format', cell: formatName },
       ...column('perplexity', term('perplexity')),
-      ...column('delta_nll', 'ΔNLL, nats', { options: { signed: true } }),
+      ...column('delta_nll', 'ΔNLL = ln PPL ratio, nats', { options: { signed: true } }),
+      ...column('bits_per_byte', term('bits-per-byte')),
       ...column('kl_mean', 'KL, nats', { best: 'low' }),
-      ...column('kl_p99', 'KL, 99th percentile', { best: 'low' }),
       ...column('top1_agreement', term('top-1-agreement'), { best: 'high' }),
       ...column('right_to_wrong', html`${term('flip', 'flips')}, right to wrong`),
       ...column('wrong_to_right', 'flips, wrong to right'),
     ],
-  })}`)}<p class="note">All metrics, also by text and percentile: ${link('data.html#metrics', 'table metrics')}.</p>`;
+  })}
+${rows.some((r) => r.model === model.model && (PERCENTILES as readonly string[]).includes(r.quantity)) ? table({
+    caption: html`${term('kl')} of a token, nats: ${rows.some((r) => r.quantity === 'kl_p999') ? 'percentiles' : html`percentiles (the ${lit('99.9th', 'definition')} needs ${lit('10,000', 'definition')} positions)`}, and the largest, which has no interval because it grows with the sample.`,
+    rows: lines.filter((line) => line.model === model.model && PERCENTILES.some((quantity) => at(quantity)(line))),
+    columns: [{ head: 'format', cell: formatName }, ...PERCENTILES.flatMap((quantity) => column(quantity, percentileName(quantity)))],
+  }) : ''}`)}<p class="note">All metrics, also by text and percentile: ${link('data.html#metrics', 'table metrics')}.</p>`;
 }

@@ -10,15 +10,18 @@ import { table } from '../table.ts';
 import { OVERALL, formatName, intervalNote, mark, metrics, modelName, models, nothing } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 import { SAMPLED } from './sampled.ts';
+import { base, relative } from './sensitivity-base.ts';
+import { equalNull } from './sensitivity-null.ts';
+import { parting } from './sensitivity-parting.ts';
 
 export const sensitivity: Page = {
   name: 'sensitivity',
   path: () => 'sensitivity.html',
-  tables: ['models', 'formats', 'sweep_metrics'],
+  tables: ['models', 'formats', 'sweep_metrics', 'survival'],
   async write(input) {
     const all = await models(input);
-    const closed = await metrics(input, ['quality_shift', 'total_variation', 'outside_mass', 'base_entropy'], OVERALL, 'sweep_metrics');
-    const sampled = await metrics(input, [SAMPLED.untilDifference, SAMPLED.same, SAMPLED.judgeNll], OVERALL, 'sweep_metrics');
+    const closed = await metrics(input, ['quality_shift', 'null_shift_mean', 'null_shift_least', 'null_shift_most', 'total_variation', 'outside_mass', 'base_entropy', 'base_quality'], OVERALL, 'sweep_metrics');
+    const sampled = await metrics(input, [SAMPLED.untilDifference, SAMPLED.same, SAMPLED.shift, SAMPLED.repeated], OVERALL, 'sweep_metrics');
     if (closed.length === 0 && sampled.length === 0) return { title: 'Sensitivity', body: nothing('temperature, top_k or length') };
     return {
       title: 'Sensitivity',
@@ -28,12 +31,18 @@ export const sensitivity: Page = {
 <p>At every scored position the sampler's distribution is known in closed form, so these figures hold no noise from drawing tokens; intervals come from the texts alone.</p>
 ${await byTemperature(all, closed, { id: 'quality-shift', quantity: 'quality_shift', topK: 0, label: 'quality shift (nats)', zero: true, title: shiftTitle(all, closed), subtitle: html`${term('quality-shift', 'Quality shift')} E(T) by ${term('temperature')}, judged by the largest unquantized model; above zero the format is expected to write worse than the base. ${intervalNote(closed)}` })}
 ${await byTemperature(all, closed, { id: 'total-variation', quantity: 'total_variation', topK: 0, label: 'total variation (%)', zero: true, title: peakTitle(all, closed), subtitle: html`${term('total-variation', 'Total variation')} between format and base by temperature, from all tokens. Its shape over T is the softmax's own, much the same for any small change of the logits: by itself it decides nothing about sensitivity. ${intervalNote(closed)}` })}
+${await relative(all, closed)}
+${await equalNull(all, closed)}
+${await base(all, [...closed, ...sampled])}
 <h2>top_k</h2>
 ${await byTopK(all, closed)}
 <h2>Length: where texts part</h2>
 <p>Texts of format and base are drawn with common noise, so that they part only where the format made them. After the first different token their contexts differ, and only averages can be compared.</p>
 ${await byTemperature(all, longest(sampled), { id: 'parting', quantity: SAMPLED.untilDifference, topK: 0, label: 'tokens until the texts part', zero: true, title: extremes(all, longest(sampled).filter((r) => r.quantity === SAMPLED.untilDifference), (most, least) => html`On ${most.model} ${most.format} writes ${num(most)} tokens as its base would at T = ${lit(most.temperature!, 'parameter')}, ${least.format} only ${num(least)} at T = ${lit(least.temperature!, 'parameter')}`), subtitle: html`${term('restricted-mean', 'Restricted mean')} of the number of tokens before the first difference, at the longest max_new_tokens, by temperature; from all tokens. ${promptNote(sampled.filter((r) => r.quantity === SAMPLED.untilDifference))}` })}
-${await byLength(all, sampled)}`,
+${await byLength(all, sampled)}
+${await parting(input, all, closed)}
+<h3>After that</h3>
+${await byTemperature(all, longest(sampled), { id: 'judge-shift', quantity: SAMPLED.shift, topK: 0, label: 'judge NLL, difference (nats)', zero: true, title: judgeTitle(all, longest(sampled)), subtitle: html`By how much more the texts of a format surprise the ${term('judge')} than the base's do, nats a token, each text against the base's from the same prompt and noise, by temperature. ${promptNote(sampled.filter((r) => r.quantity === SAMPLED.shift))}` })}`,
     };
   },
 };
@@ -82,6 +91,15 @@ function peakTitle(all: readonly ModelRow[], rows: readonly MetricRow[]): Conten
 function extremes(all: readonly ModelRow[], rows: readonly MetricRow[], say: (most: MetricRow, least: MetricRow) => Html): Content {
   const own = rows.filter((r) => r.model === all.at(-1)?.model && (r.top_k ?? 0) === 0 && !isBase(all, r)).sort((a, b) => b.value - a.value);
   return own.length < 2 ? 'Where texts part' : say(own[0]!, own.at(-1)!);
+}
+
+/** On the largest model: formats and temperatures whose texts are clearly worse, or that there are none. */
+function judgeTitle(all: readonly ModelRow[], rows: readonly MetricRow[]): Content {
+  const own = rows.filter((r) => r.quantity === SAMPLED.shift && r.model === all.at(-1)?.model && !isBase(all, r));
+  const bounded = own.filter((r) => r.low !== null && r.high !== null);
+  if (bounded.length === 0) return 'What the judge makes of the texts';
+  const clear = bounded.filter((r) => r.low! > 0).sort((a, b) => b.value - a.value)[0];
+  return clear ? html`On ${clear.model} ${clear.format} writes texts at T = ${lit(clear.temperature!, 'parameter')} that surprise the judge by ${num(clear, undefined, { signed: true })} nats a token more` : html`On ${own[0]!.model} these texts are too few to tell that any format writes worse than its base`;
 }
 
 /** The smallest top_k at the format and temperature where it changes the distance most. */

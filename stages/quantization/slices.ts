@@ -60,8 +60,12 @@ const LEAST_POSITIONS = 30;
 export function profiles(texts: readonly FidelityScores[], place: Place): Row[] {
   const context = (_: FidelityScores, index: number): number => index + 1;
   const entropy = (scores: FidelityScores, _: number, i: number): number => scores.entropyBase[i]!;
-  const surprise = sliced(texts, 'calibration_by_entropy', place, ENTROPIES, entropy, (scores, i) => scores.nll[i]! - scores.entropy[i]!);
-  return place.format === place.base ? surprise : [...sliced(texts, 'kl_by_context', place, CONTEXTS, context, (scores, i) => scores.kl[i]!), ...surprise];
+  const gapOfBase = (scores: FidelityScores, i: number): number => scores.nllBase[i]! - scores.entropyBase[i]!;
+  // Of the base what it is, of a format what it changes: the texts' own spread, much larger, is the same in both.
+  return place.format === place.base ? sliced(texts, 'calibration_by_entropy', place, ENTROPIES, entropy, gapOfBase) : [
+    ...sliced(texts, 'kl_by_context', place, CONTEXTS, context, (scores, i) => scores.kl[i]!),
+    ...sliced(texts, 'calibration_shift_by_entropy', place, ENTROPIES, entropy, (scores, i) => scores.nll[i]! - scores.entropy[i]! - gapOfBase(scores, i)),
+  ];
 }
 
 function sliced(

@@ -94,7 +94,7 @@ export function artificialRows(): { [table: string]: Rows } {
         profile: name, model, format, slice: k + 1, slice_from: from, slice_until: slices[k + 1] ?? null, value: value(k), low: value(k) - kl * 0.1, high: value(k) + kl * 0.1, unit: 'nats', n: 500, clusters: 30, cell: `slices:${model}/${format}`,
       }));
       if (format !== 'fp16') profile('kl_by_context', [1, 8, 32, 64, 128], (k) => kl * (1 + k / 10));
-      profile('calibration_by_entropy', [0, 1, 2, 4], (k) => 0.01 * k + kl);
+      profile(format === 'fp16' ? 'calibration_by_entropy' : 'calibration_shift_by_entropy', [0, 1, 2, 4], (k) => 0.01 * k + kl);
       for (const other of FORMATS.slice(FORMATS.indexOf(format) + 1)) {
         const pair = (quantity: string, value: number, unit: string, more: { [column: string]: Value } = {}): number => t['pairs']!.push({ quantity, model, format, other, engine: null, value, low: value - 0.002, high: value + 0.002, unit, n: 15330, clusters: 30, exact: true, cell: `compare:${model}/${format}/${other}`, ...more });
         const otherKl = DAMAGE[other]! * scale;
@@ -119,12 +119,15 @@ export function artificialRows(): { [table: string]: Rows } {
         for (const top_k of temperature === 0 ? [0] : [0, 40]) {
           const at = { temperature, top_k, cell: `summarize:${model}/${format}/T${temperature}/k${top_k}` };
           metric('total_variation', Math.sqrt(kl) * (temperature === 0 ? 1 : 0.6 / Math.max(temperature, 0.4)), Math.sqrt(kl) * 0.05, 'share', at);
+          if (top_k === 0 && format === 'fp16') for (const name of ['base_entropy', 'base_quality']) metric(name, 3 + temperature, 0.1, 'nats', at);
           if (top_k === 0 && temperature > 0) metric('quality_shift', kl * (1.5 - temperature), kl * 0.4, 'nats', at);
           if (top_k > 0) metric('outside_mass', kl * 0.2, kl * 0.05, 'share', at);
           const grown = { temperature, top_k, cell: `summarize:${model}/${format}/texts/T${temperature}/k${top_k}` };
           for (const max_new_tokens of [16, 32, 64]) {
             metric('same_as_base', Math.max(0, 1 - Math.sqrt(kl) * max_new_tokens / 6), 0.1, 'share', { ...grown, max_new_tokens, n: 16, clusters: 8 });
             metric('tokens_until_difference', max_new_tokens * (1 - Math.min(0.7, Math.sqrt(kl) * 3)), 3, 'tokens', { ...grown, max_new_tokens, n: 16, clusters: 8 });
+            if (format !== 'fp16') metric('judge_nll_shift', kl * 3, 0.3, 'nats', { ...grown, max_new_tokens, n: 16, clusters: 8 });
+            metric('repeated_4grams', 0.1, 0.05, 'share', { ...grown, max_new_tokens, n: 16, clusters: 8 });
             metric('judge_nll', 2 + temperature + kl * 3, 0.3, 'nats', { ...grown, max_new_tokens, n: 16, clusters: 8 });
           }
           for (const [prompt, opening] of [['p1', 'It was a dark'], ['p2', 'The <b>garden</b> & \u202Egate']] as const) {

@@ -22,12 +22,15 @@ test('KL by context: every scored position is in one slice, and the slices avera
   for (const row of spread) assert.ok(Number(row['low']) <= Number(row['value']) && Number(row['value']) <= Number(row['high']));
 });
 
-test('calibration by entropy: surprise less expected surprise, of the base too; slices with few positions are left out', () => {
+test('calibration by entropy: surprise less expected surprise of the base, and what a format changes of it; slices with few positions are left out', () => {
   const entropyBase = scores.entropyBase.map((_, i) => (i < 29 ? 5.5 : i % 2 === 0 ? 0.2 : 2.5));
-  const rows = profiles([{ ...scores, entropyBase }], { ...place, format: 'fp16' });
+  const base = { ...scores, entropyBase, nllBase: scores.nll };
+  const rows = profiles([base], { ...place, format: 'fp16' });
   assert.equal(rows.map((row) => [row['profile'], row['slice_from']]), [['calibration_by_entropy', 0], ['calibration_by_entropy', 2]]);
-  const even = scores.nll.reduce((sum, nll, i) => (i >= 29 && i % 2 === 0 ? sum + nll - scores.entropy[i]! : sum), 0);
+  const even = scores.nll.reduce((sum, nll, i) => (i >= 29 && i % 2 === 0 ? sum + nll - entropyBase[i]! : sum), 0);
   assert.ok(Math.abs(Number(rows[0]!['value']) - even / Number(rows[0]!['n'])) < 1e-12);
+  const shifts = profiles([{ ...base, entropy: entropyBase.map((x) => x + 0.25) }], place).filter((row) => row['profile'] === 'calibration_shift_by_entropy');
+  assert.equal(shifts.map((row) => Math.round(Number(row['value']) * 1e9) / 1e9), [-0.25, -0.25], 'as surprised as the base, and less sure');
 });
 
 test('worst tokens: the largest KL first, among positions with enough context, with the text before them', () => {
