@@ -82,7 +82,7 @@ async function front(input: PageInput, all: readonly ModelRow[], rows: readonly 
       if (points.length < 2) return 'Distance from the base, against size';
       const bettered = points.flatMap((b) => { const by = points.find((a) => a !== b && size(model, a.format) <= size(model, b.format) && nearer(a, b)); return by ? [html`${by.format} betters ${b.format}`] : []; });
       return bettered.length === 0 ? html`On ${lit(model, 'name')} no format is both larger and clearly farther from the base than another`
-        : html`On ${lit(model, 'name')} ${list(bettered)}: no larger, and clearly nearer to the base`;
+        : html`On ${lit(model, 'name')} ${list(bettered)}: no larger, and ${differences.some((d) => d.low !== null) ? 'clearly' : 'by these few windows alone'} nearer to the base`;
     },
     note: 'Embeddings and norms stay in the base type, so whole models shrink less than their linear layers. Which of two formats is nearer is decided on their difference, position by position.',
   });

@@ -52,7 +52,8 @@ ${figure({
 
 function titleOf(all: readonly ModelRow[], points: readonly Point[]): Content {
   if (points.every((p) => p.own.low === null)) return 'Quality shift beside that of noise';
-  const model = all.findLast((m) => points.some((p) => p.own.model === m.model))!.model;
+  const model = all.findLast((m) => points.some((p) => p.own.model === m.model))?.model;
+  if (model === undefined) return 'Quality shift beside that of noise';
   const own = points.filter((p) => p.own.model === model);
   const out = own.filter(beyond);
   if (out.length === 0) return html`On ${lit(model, 'name')} no format does what noise of its size does not do too`;

@@ -106,7 +106,7 @@ async function bound(all: readonly ModelRow[], steps: readonly Step[], variation
   const limit = Math.max(...steps.map((s) => s.step));
   const rows = pooled(steps, [limit]).flatMap((hazard) => { const least = variation.find((r) => r.model === hazard.model && r.format === hazard.format && r.value > 0); return least ? [{ ...hazard, least }] : []; });
   if (rows.length === 0) return html``;
-  const drawn = rows.filter((r) => r.parted > 0);
+  const drawn = rows.filter((r) => r.parted > 0 && r.atRisk >= LEAST_WATCHED);
   const point = (r: (typeof rows)[number]): Mark => ({ format: r.format, family: r.family, x: mark(r.least, 0).y, y: (100 * r.parted) / r.atRisk, low: null, high: null });
   const xs = drawn.map((r) => point(r).x), yDomain = sharedDomain(drawn.map(point), { log: true });
   const xDomain = [Math.min(...xs) / 2.5, Math.max(...xs) * 2.5] as const;
@@ -115,11 +115,11 @@ async function bound(all: readonly ModelRow[], steps: readonly Step[], variation
     const own = drawn.filter((r) => r.model === model);
     if (own.length > 0) panels.push(await scatterPanel(model, own.map(point), { xLabel: 'total variation (%)', yLabel: 'texts that part at a token (%)', xDomain, yDomain, yLog: true, diagonal: true, xTicks: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30].filter((tick) => tick > xDomain[0] && tick < xDomain[1]) }));
   }
-  const own = rows.filter((r) => r.model === last(all, rows)).sort((a, b) => b.least.value - a.least.value)[0];
+  const own = drawn.filter((r) => r.model === last(all, drawn)).sort((a, b) => b.least.value - a.least.value)[0];
   return figure({
     id: 'bound', panels,
     title: !own ? 'How readily texts part, and how readily they must' : html`On ${own.model} ${own.format} parts at ${rate(own)} of the tokens; no way of coupling the noise could make that less than some ${num(own.least)}`,
-    subtitle: html`The ${term('hazard')} over all tokens against the mean ${term('total-variation')} of the next token, which needs no texts: at any position two samplers differ at least that often, however their noise is shared (the line). The hazard is of written texts, the total variation of the novels' text, so the line is a guide and not exact; a point far above it would say that the shared noise parts texts more often than it must. T = ${lit(at, 'parameter')}, both axes logarithmic${drawn.length < rows.length ? '; formats of which no text parted are not drawn' : ''}.`,
+    subtitle: html`The ${term('hazard')} over all tokens against the mean ${term('total-variation')} of the next token, which needs no texts: at any position two samplers differ at least that often, however their noise is shared (the line). The hazard is of written texts, the total variation of the novels' text, so the line is a guide and not exact; a point far above it would say that the shared noise parts texts more often than it must. T = ${lit(at, 'parameter')}, both axes logarithmic${drawn.length < rows.length ? '; formats of which no text parted, or few tokens were watched, are not drawn' : ''}.`,
     data: table({ rows, sortable: true, columns: [
       { head: 'model', cell: (r) => modelName(r.model) }, { head: 'format', cell: formatName }, { head: 'hazard', end: true, cell: rate }, { head: 'total variation', number: (r) => r.least },
     ] }),
