@@ -227,6 +227,32 @@ export async function stripPanel(title: string, samples: readonly { readonly for
   }) };
 }
 
+/** Rate against the work that a byte is read for, under the line of what reading at `bandwidth` (of the same units) allows. One mark a point, labelled. */
+export async function rooflinePanel(title: string, marks: readonly Mark[], bandwidth: number): Promise<Panel> {
+  const { Plot, svg } = await plotter();
+  const xs = marks.map((m) => m.x), ys = [...marks.map((m) => m.y), ...marks.map((m) => m.x * bandwidth)];
+  const xDomain: [number, number] = [Math.min(...xs) / 1.6, Math.max(...xs) * 1.6], yDomain: [number, number] = [Math.min(...ys) / 1.5, Math.max(...ys) * 1.5];
+  const height = 250;
+  const y = Plot.scale({ y: { type: 'log', domain: yDomain, range: [height - FRAME.marginBottom, FRAME.marginTop] } })!;
+  const places = spread(marks.map((m) => y.apply(m.y) as number), 12.5, FRAME.marginTop, height - FRAME.marginBottom);
+  const roof = [Math.max(xDomain[0], yDomain[0] / bandwidth), Math.min(xDomain[1], yDomain[1] / bandwidth)].map((x) => ({ x, y: x * bandwidth }));
+  return { title, svg: svg(`${title}: multiply-adds a second against multiply-adds for each byte of weights, one point per format and number of rows`, {
+    width: WIDTH, height, ...FRAME, marginRight: 64,
+    x: { type: 'log', label: 'multiply-adds for each byte read', labelArrow: 'none', labelAnchor: 'center', domain: xDomain, ticks: logTicks(xDomain, WIDTH - FRAME.marginLeft - 64), tickFormat: plainTick },
+    y: { type: 'log', label: 'G multiply-adds/s', labelArrow: 'none', domain: yDomain, grid: true, ticks: logTicks(yDomain), tickFormat: plainTick },
+    marks: [
+      Plot.lineY(roof, { x: 'x', y: 'y', stroke: 'var(--quiet)', strokeWidth: 1 }),
+      ...marks.flatMap((mark, i) => {
+        const look = lookOf(mark.format.split(' ')[0]!, mark.family);
+        return [
+          Plot.dot([mark], { x: 'x', y: 'y', fill: look.symbol === 'times' ? 'none' : look.colour, stroke: look.colour, symbol: look.symbol, r: 3.6 }),
+          Plot.text([mark], { x: 'x', y: () => y.invert!(places[i]!), text: 'format', dx: 8, textAnchor: 'start', fill: look.colour, fontWeight: 600 }),
+        ];
+      }),
+    ],
+  }) };
+}
+
 /** A table of shades: one square per (column, row), stronger is more. Values stand in the data table. */
 export async function heatPanel(title: string, squares: readonly { readonly column: string; readonly row: string; readonly value: number }[], colour: string): Promise<Panel> {
   const { Plot, svg } = await plotter();

@@ -30,6 +30,7 @@ export const GLOSSARY: { readonly [key: string]: { readonly term: string; readon
   perplexity: { term: 'perplexity', meaning: () => html`exp of the mean NLL per token.` },
   'quality-shift': { term: 'quality shift', meaning: () => html`E(T) = Σ (p_format − p_base)(v) · (−log p_judge(v)), in nats: how much worse, by the judge, the token drawn at temperature T is expected to be under the format than under the base.` },
   'restricted-mean': { term: 'restricted mean', meaning: () => html`The area under the survival curve of “not yet different” up to a fixed length: the expected number of tokens before the texts part, counted up to that length.` },
+  roofline: { term: 'roofline', meaning: () => html`Rate of arithmetic against the arithmetic done for each byte read: below a certain point no kernel can be faster than its memory, above it than its arithmetic.` },
   survival: { term: 'survival curve', meaning: () => html`The share of texts that are not yet different, by length. A text that ended, equal to the base's, counts as long as it lasted (Kaplan and Meier).` },
   temperature: { term: 'temperature', meaning: () => html`T divides the logits before softmax. Below one the distribution sharpens; at zero only the most likely token remains.` },
   'top-k': { term: 'top_k', meaning: () => html`Sampling from the k most likely tokens only; ${lit('0', 'definition')} means from all.` },

@@ -8,6 +8,7 @@ import type { Row } from '../num.ts';
 import type { Page } from '../page.ts';
 import { table } from '../table.ts';
 import type { TableColumn } from '../table.ts';
+import { roofline } from './roofline.ts';
 
 const TABLE = 'kernel_rates';
 /** A row's rate and the share of reading that it is. */
@@ -32,6 +33,7 @@ export const kernels: Page = {
       ORDER BY k.peer, k.who, coalesce(f.position, 1000), k.format, k.shape, k.phase, k.batch, k.threads`);
     return { title: 'Kernels against the memory', body: rates.length === 0 ? notMeasured() : html`${lead(rates)}
 ${await againstReading(rates)}
+${await roofline(rates, (level) => WHERE[level as Level] ?? level)}
 ${suite(rates, 'products', 'Single products', html`Rows of activations times one weight, in G multiply-adds/s. With one row every weight is read once, and the share says how near that comes to reading alone.`)}
 ${suite(rates, 'models', 'Whole models', html`In tokens/s. A prompt is read at once; sequences are decoded a token at a time, alone or several together.`)}
 ${suite(rates, 'attention', 'Attention', html`One layer over a full window, in G multiply-adds/s.`)}

@@ -3,20 +3,20 @@ import { figure, sharedDomain, stripPanel } from '../charts.ts';
 import type { Panel } from '../charts.ts';
 import { html, link, list, lit } from '../html.ts';
 import type { Content, Html } from '../html.ts';
-import { term } from '../glossary.ts';
-import { derived, num } from '../num.ts';
+import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { FailedCell, Page, PageInput } from '../page.ts';
-import { failureAnchor, missing } from '../page.ts';
+import { failureAnchor } from '../page.ts';
 import { table } from '../table.ts';
 import { find, formatName, formats, gaps, metrics, modelName, models, nothing, plural } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
+import { latency } from './speed-latency.ts';
+import { memory } from './speed-memory.ts';
+import { noise } from './speed-noise.ts';
 
 /** Engines that are there to give the same bits where nothing faster can run: their speed says little of the formats. */
 const NO_VERDICT = new Set(['reference', 'wasm']);
 
-/** How far from 1 the interval of an A/A ratio may reach. */
-const NOISE = 0.025;
 /** A smaller ratio to the base is none that a reader would care for. */
 const GAIN = 1.1;
 /** Where a working set lies, in words. */
@@ -58,7 +58,7 @@ export const speed: Page = {
 ${notRun(input.failed)}
 ${timed.length === 0 ? nothing('speed') : await Promise.all(timed.map((one) => section(one, shared)))}
 <h2 id="memory">Memory</h2>
-${await memory(input, shared, rows, engines)}
+${await memory(input, shared.all, shared.listed, shared.gap, rows, engines)}
 ${await machinesOf(input, runs)}`,
     };
   },
@@ -95,8 +95,8 @@ async function section(timed: Timed, shared: Shared): Promise<Html> {
 ${how}${gains(timed, shared)}
 ${await distributions(timed, shared, 'decode')}${await distributions(timed, shared, 'prefill')}
 ${ratesTable(timed, shared)}
-${latencies(timed, shared)}
-${noise(timed, shared)}`;
+${await latency(engine, timed.rows, shared.all)}
+${await noise(engine, timed.rows, shared.all)}`;
 }
 
 /** What fewer bits gain in decoding, by where the base's weights lie. Nothing of engines that give no verdict. */
@@ -171,49 +171,6 @@ function ratesTable(timed: Timed, shared: Shared): Html {
       { head: 'ratio to base', number: at(rows, 'prefill_ratio_to_base'), gap },
     ],
   });
-}
-
-function latencies(timed: Timed, shared: Shared): Html {
-  const { rows } = timed;
-  const shown = lines(timed, shared).filter((line) => rows.some((r) => r.model === line.model && r.format === line.format && /latency|first_token/.test(r.quantity)));
-  const few = (): Html => html`<span class="missing">too few steps</span>`;
-  return shown.length === 0 ? html`` : html`<details><summary>Time to the first token, and from token to token</summary>${table({
-    caption: html`In ms: the prompt read and the logits of its last token there, median over blocks; and percentiles of single decoding steps.`,
-    rows: shown, group: (line) => line.model,
-    columns: [
-      { head: 'format', cell: formatName },
-      { head: 'first token', number: at(rows, 'time_to_first_token'), gap: few },
-      { head: html`p${lit('50', 'definition')}`, number: at(rows, 'decode_latency_p50'), gap: few },
-      { head: html`p${lit('95', 'definition')}`, number: at(rows, 'decode_latency_p95'), gap: few },
-      { head: html`p${lit('99', 'definition')}`, number: at(rows, 'decode_latency_p99'), gap: few },
-    ],
-  })}</details>`;
-}
-
-function noise({ engine, rows }: Timed, { all }: Shared): Html {
-  const pairs = all.flatMap((m) => rows.filter((r) => r.model === m.model && r.quantity.endsWith('aa_ratio')));
-  if (pairs.length === 0) return html``;
-  const noisy = pairs.filter((r) => r.low !== null && r.high !== null && (r.low < 1 - NOISE || r.high > 1 + NOISE));
-  return html`<p>The machine's own noise, from the ${term('a-a-pair')}: a format timed twice in each block differs from itself by a factor of ${list(pairs.map((r) => html`${num(r)} (${r.model}, ${r.quantity.startsWith('decode') ? 'decode' : 'prefill'})`))}.${noisy.length > 0 ? html` An interval that leaves ±${lit('2.5 %', 'definition')} means that a comparison there is too noisy for a verdict: ${derived(`noisy.${engine}`, noisy.length, html`intervals of A/A ratios above that leave the limits.`, { as: 'count' })} of ${derived(`pairs.${engine}`, pairs.length, html`A/A ratios above.`, { as: 'count' })} do. Longer timings (speed.seconds in data/study.yaml) narrow them.` : ''}</p>`;
-}
-
-async function memory(input: PageInput, { all, listed, gap }: Shared, rows: readonly MetricRow[], engines: readonly string[]): Promise<Html> {
-  const artifacts = await input.query<Row & { model: string; format: string; alias_of: string | null }>('SELECT * FROM artifacts');
-  if (artifacts.length === 0) return nothing('stored bytes');
-  const artifact = (line: { model: string; format: string }): Row | undefined => artifacts.find((a) => a.model === line.model && a.format === line.format);
-  return html`<p>Bytes are counted, not sampled. Only linear layers are quantized; embeddings and norms stay in the base type, so small models shrink less than their ${term('bits-per-weight')} suggest. What an engine holds besides the weights (decoded copies, caches, workspace) is its own.</p>
-${table({
-    rows: all.flatMap((m) => listed.map((f) => ({ ...f, model: m.model }))),
-    group: (line) => line.model,
-    columns: [
-      { head: 'format', cell: formatName },
-      { head: 'linear layers', number: artifact, what: 'artifacts.linear_bytes', options: { as: 'bytes' }, gap: (l) => missing(input.failed, { model: l.model, format: l.format }) },
-      { head: 'everything else', number: artifact, what: 'artifacts.other_bytes', options: { as: 'bytes' } },
-      { head: 'bits per weight, linear', number: at(rows, 'bits_per_weight_linear'), options: { decimals: 3 } },
-      { head: 'whole model', number: at(rows, 'bits_per_weight_model'), options: { decimals: 2 } },
-      ...engines.map((engine) => ({ head: `held by ${engine}`, number: at(rows, 'held_bytes', engine), options: { as: 'bytes' as const }, gap })),
-    ],
-  })}`;
 }
 
 async function machinesOf(input: PageInput, runs: readonly Run[]): Promise<Html> {

@@ -59,7 +59,7 @@ export function artificialRows(): { [table: string]: Rows } {
         if (threads === 1) rate('wasm', format, bits, 1, 1, 10, 0.1);
       }
       rate('peer-node', 'Q4_0', 4.5, threads, 1, 45 * threads, 0.9, { peer: true, version: '1.2.3' });
-      rate('read', 'bytes', 8, threads, 1, 20 * threads, 1, { suite: 'read', shape: `${weights} bytes beside ${shape}`, phase: 'read', version: '', unit: 'GB/s' });
+      rate('read', 'bytes', 8, threads, 1, 100 * threads, 1, { suite: 'read', shape: `${weights} bytes beside ${shape}`, phase: 'read', version: '', unit: 'GB/s' });
     }
   }
 
