@@ -253,7 +253,7 @@ export async function rooflinePanel(title: string, marks: readonly Mark[], bandw
   }) };
 }
 
-/** A table of shades: one square per (column, row), stronger is more. Values stand in the data table. */
+/** A table of shades: one square per (column, row), stronger is more of the panel's own values. Values stand in the data table. */
 export async function heatPanel(title: string, squares: readonly { readonly column: string; readonly row: string; readonly value: number }[], colour: string): Promise<Panel> {
   const { Plot, svg } = await plotter();
   const columns = [...new Set(squares.map((s) => s.column))], rows = [...new Set(squares.map((s) => s.row))];

@@ -87,7 +87,8 @@ const ONLY_A_NUMBER = /^\s*[-+−]?[\d.,]*\d[\d.,]*(?:e[-+]?\d+)?\s*%?\s*$/i;
 
 function append(parts: Part[], value: unknown): void {
   if (value === null || value === undefined || value === false) return;
-  if (value instanceof Html) parts.push(...value.parts);
+  // Piece by piece: a large table has more of them than a call may have arguments.
+  if (value instanceof Html) for (const part of value.parts) parts.push(part);
   else if (Array.isArray(value)) for (const item of value) append(parts, item);
   else if (typeof value === 'string') {
     if (ONLY_A_NUMBER.test(value)) throw new TypeError(`the number "${value}" reached a page as text; print data with num(), a literal with lit()`);

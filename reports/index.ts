@@ -66,8 +66,8 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
     return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
       params: { page: page.name, ...point },
       inputs: { ...of(tablesAt(page, point)), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
-      // Those that wait for the exports keep no other waiting.
-      uses: [`reports/pages/${page.name}.ts`], batch: page.sizes ? 'pages with sizes' : page.per === 'table' ? 'pages of tables' : 'pages', work: 1.5,
+      // Those that wait for the exports, or read every table, keep no other waiting.
+      uses: [`reports/pages/${page.name}.ts`], batch: page.sizes || page.per === 'table' ? 'pages of data' : 'pages', work: 1.5,
     }));
   });
   const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), ...verdicts, ...(omitted.length === 0 ? {} : { omitted: gather(omitted) }), records: records(options.cells) }, work: options.cells.length / 100 });

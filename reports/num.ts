@@ -8,7 +8,7 @@
  */
 import { Html, cut, escapeText, html, late } from './html.ts';
 import type { Content } from './html.ts';
-import { BULK, KEYS } from './tables.ts';
+import { BULK, KEYS, PACKED } from './tables.ts';
 
 /** A row as the warehouse gives it: plain values by column name. */
 export type Row = { readonly [column: string]: unknown };
@@ -171,7 +171,8 @@ export function numberLink(bound: Bound, inner: string): Html {
     const first = !page.ids.has(bound.id);
     if (first) page.ids.add(bound.id);
     const table = bound.id.split('.')[0]!;
-    const anchor = BULK.has(table) ? table : bound.id;
+    // A table with a row for each token is not told of on the cells' pages; their outputs are.
+    const anchor = PACKED.has(table) ? 'parameters' : BULK.has(table) ? table : bound.id;
     const waived = page.accepted.cells.has(bound.cell);
     page.accepted.shown ||= waived;
     if (page.marks !== undefined) page.marks.shown = true;

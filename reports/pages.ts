@@ -16,7 +16,8 @@ import { quality } from './pages/quality.ts';
 import { samples } from './pages/samples.ts';
 import { sensitivity } from './pages/sensitivity.ts';
 import { speed } from './pages/speed.ts';
+import { table } from './pages/table.ts';
 
 export const pages: readonly Page[] = [
-  overview, quality, sensitivity, speed, kernels, samples, claims, formats, format, models, model, method, dag, data, failures, glossary,
+  overview, quality, sensitivity, speed, kernels, samples, claims, formats, format, models, model, method, dag, data, table, failures, glossary,
 ];

@@ -8,11 +8,12 @@ import { term } from '../glossary.ts';
 import { layoutDrawing } from '../layout-drawing.ts';
 import type { LayoutPart } from '../layout-drawing.ts';
 import { derived, num } from '../num.ts';
-import type { Row } from '../num.ts';
+import type { NumberOptions, Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
 import { OVERALL, find, formats, gaps, metrics, modelName, models, nothing } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
+import { worstTokens } from './worst-tokens.ts';
 
 interface TensorError extends Row { readonly model: string; readonly tensor: string; readonly layer: number; readonly kind: string; readonly relative_rms_error: number }
 
@@ -20,7 +21,7 @@ export const format: Page = {
   name: 'format',
   path: ({ format }) => `formats/${String(format)}.html`,
   per: 'format',
-  tables: ['formats', 'layouts', 'models', 'metrics', 'artifacts', 'tensor_errors'],
+  tables: ['formats', 'layouts', 'models', 'metrics', 'artifacts', 'tensor_errors', 'worst_tokens'],
   async write(input) {
     const name = String(input.params['format']);
     const listed = await formats(input);
@@ -31,7 +32,7 @@ export const format: Page = {
     const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'kl_mean', 'delta_nll', 'perplexity', 'top1_agreement'], OVERALL)).filter((r) => r.format === name);
     return {
       title: name, kicker, heading: html`${name} <span class="quiet">${row.title}</span>`,
-      body: html`${lead(all, rows, name)}${await layout(input, row)}${await effects(input, all, rows, name)}${await errors(input, all, row)}`,
+      body: html`${lead(all, rows, name)}${await layout(input, row)}${await effects(input, all, rows, name)}${await errors(input, all, row)}${await worstTokens(input, 'format', name)}`,
     };
   },
 };
@@ -59,7 +60,25 @@ ${table({ rows: parts, columns: [
     { head: 'bits', number: (p) => p, what: 'layouts.bits' }, { head: 'for so many weights', number: (p) => (p.per_weights === 0 ? undefined : p), what: 'layouts.per_weights', gap: byShape },
     { head: 'bits per weight', end: true, cell: (p) => p.per_weights === 0 ? byShape() : derived(`bits.${p.part}`, perWeight(p), html`bits of ${p.part}, ${num(p, 'layouts.bits')}, over the weights that share them, ${num(p, 'layouts.per_weights')}.`, { decimals: 4 }) },
   ] })}</figure>
-<p>Together ${derived('bits.sum', counted.reduce((sum, p) => sum + perWeight(p), 0), html`the sum of the parts above that so many weights share.`, { decimals: 4 })} bits a weight in a long tensor${counted.length < parts.length ? ', and what a row or a tensor holds once' : ''}. Blocks that are not full add a little; what each model really stores is below.</p>`;
+<p>Together ${derived('bits.sum', counted.reduce((sum, p) => sum + perWeight(p), 0), html`the sum of the parts above that so many weights share.`, { decimals: 4 })} bits a weight in a long tensor${counted.length < parts.length ? ', and what a row or a tensor holds once' : ''}. Blocks that are not full add a little; what each model really stores is accounted for below.</p>
+${await accounted(input, row)}`;
+}
+
+/** Bits of whole models: what is quantized, what is not, and how the two make the mean. */
+async function accounted(input: PageInput, row: FormatRow): Promise<Html> {
+  const rows = await input.query<Row & { model: string; linear_weights: number; linear_bytes: number; other_weights: number; other_bytes: number }>(
+    'SELECT a.* FROM artifacts a LEFT JOIN models m USING (model) WHERE a.format = $format ORDER BY m.parameters, a.model', { format: row.format });
+  if (rows.length === 0) return html``;
+  const number = (column: string, options: NumberOptions = { as: 'count' }) => ({ number: (r: (typeof rows)[number]) => r, what: `artifacts.${column}`, options });
+  const bits = (id: string, r: (typeof rows)[number], bytes: number, weights: number, how: Html): Html => derived(`bits.${id}.${r.model}`, (8 * bytes) / weights, how, { decimals: 3 });
+  return html`<h3 id="accounted">Accounted for, weight by weight</h3>
+${table({ rows, columns: [
+    { head: 'model', cell: (r) => modelName(r.model) },
+    { head: 'linear weights', ...number('linear_weights') }, { head: 'their bytes', ...number('linear_bytes') },
+    { head: 'bits each', end: true, cell: (r) => bits('linear', r, r.linear_bytes, r.linear_weights, html`${num(r, 'artifacts.linear_bytes', { as: 'count' })} bytes of eight bits over ${num(r, 'artifacts.linear_weights', { as: 'count' })} weights.`) },
+    { head: 'other weights', ...number('other_weights') }, { head: 'their bytes', ...number('other_bytes') },
+    { head: 'whole model, bits each', end: true, cell: (r) => bits('whole', r, r.linear_bytes + r.other_bytes, r.linear_weights + r.other_weights, html`all bytes of ${modelName(r.model)}, ${num(r, 'artifacts.linear_bytes', { as: 'count' })} and ${num(r, 'artifacts.other_bytes', { as: 'count' })}, in bits over all its weights.`) },
+  ] })}`;
 }
 
 async function effects(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[], name: string): Promise<Html> {

@@ -1,5 +1,7 @@
 /** One model: what it is, and what each format does to it. */
-import { dotPanel, figure, sharedDomain } from '../charts.ts';
+import { dotPanel, figure, heatPanel, sharedDomain } from '../charts.ts';
+import type { Panel } from '../charts.ts';
+import { lookOf } from '../family.ts';
 import { html, link, lit } from '../html.ts';
 import type { Html } from '../html.ts';
 import { term } from '../glossary.ts';
@@ -9,12 +11,13 @@ import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
 import { OVERALL, find, formatName, formats, gaps, mark, metrics, models, nothing } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
+import { worstTokens } from './worst-tokens.ts';
 
 export const model: Page = {
   name: 'model',
   path: ({ model }) => `models/${String(model)}.html`,
   per: 'model',
-  tables: ['models', 'formats', 'metrics', 'artifacts'],
+  tables: ['models', 'formats', 'metrics', 'artifacts', 'tensor_errors', 'worst_tokens'],
   async write(input) {
     const name = String(input.params['model']);
     const all = await models(input);
@@ -24,16 +27,17 @@ export const model: Page = {
     const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'weight_bytes', 'kl_mean', 'delta_nll', 'perplexity', 'bits_per_byte', 'top1_agreement'], OVERALL)).filter((r) => r.model === name);
     return {
       title: name, kicker, heading: html`${name} <span class="quiet">${row.title}</span>`,
-      body: html`${lead(row, rows)}${shape(row)}${await pictures(row, rows)}${await byFormat(input, row, rows)}${await byText(input, row)}`,
+      body: html`${lead(row, rows)}${shape(row)}${await pictures(row, rows)}${await byFormat(input, row, rows)}${await byText(input, row)}${await byLayer(input, row)}${await worstTokens(input, 'model', name)}`,
     };
   },
 };
 
 function lead(row: ModelRow, rows: readonly MetricRow[]): Html {
   const base = find(rows, { quantity: 'perplexity', format: row.base_format });
-  const worst = rows.filter((r) => r.quantity === 'perplexity').sort((a, b) => b.value - a.value)[0];
-  if (!base || !worst) return html`<p class="lead">${row.model} has ${num(row, 'models.parameters')} parameters. It was not scored in this run.</p>`;
-  return html`<p class="lead">${row.model}, with ${num(row, 'models.parameters')} parameters, has a ${term('perplexity')} of ${num(base)} in its own type, ${row.base_format}${worst.format === row.base_format ? '' : html`, and of ${num(worst)} in ${worst.format}, the highest of all formats`}.</p>`;
+  // Paired: the perplexities themselves vary with the texts far more than from format to format.
+  const worst = rows.filter((r) => r.quantity === 'delta_nll').sort((a, b) => b.value - a.value)[0];
+  if (!base) return html`<p class="lead">${row.model} has ${num(row, 'models.parameters')} parameters. It was not scored in this run.</p>`;
+  return html`<p class="lead">${row.model}, with ${num(row, 'models.parameters')} parameters, has a ${term('perplexity')} of ${num(base)} in its own type, ${row.base_format}${worst ? html`; of all formats ${worst.format} changes its loss on the text most for the worse, by ${num(worst, undefined, { signed: true })} nats a token` : ''}.</p>`;
 }
 
 function shape(row: ModelRow): Html {
@@ -92,4 +96,30 @@ ${table({ rows: lines, group: (r) => r.text ?? '', columns: [
     { head: 'ΔNLL, nats', number: (r) => find(rows, { quantity: 'delta_nll', format: r.format, text: r.text }), options: { signed: true }, gap },
     { head: 'KL, nats', number: (r) => find(rows, { quantity: 'kl_mean', format: r.format, text: r.text }), gap },
   ] })}`;
+}
+
+interface TensorError extends Row { readonly format: string; readonly family: string; readonly tensor: string; readonly layer: number; readonly kind: string; readonly relative_rms_error: number }
+
+/** A heat map for each format that rounds, each on its own scale: formats differ by far more than layers. */
+async function byLayer(input: PageInput, row: ModelRow): Promise<Html> {
+  const rows = (await input.query<TensorError>(`SELECT e.*, coalesce(f.family, 'other') AS family FROM tensor_errors e LEFT JOIN formats f USING (format)
+    WHERE e.model = $model ORDER BY coalesce(f.position, 1000), e.format, e.layer, e.kind, e.tensor`, { model: row.model })).filter((r) => r.relative_rms_error > 0);
+  if (rows.length === 0) return html``;
+  const panels: Panel[] = [];
+  for (const format of new Set(rows.map((r) => r.format))) {
+    const own = rows.filter((r) => r.format === format);
+    const [low, high] = [own.reduce((a, b) => (b.relative_rms_error < a.relative_rms_error ? b : a)), own.reduce((a, b) => (b.relative_rms_error > a.relative_rms_error ? b : a))];
+    const panel = await heatPanel(format, own.map((r) => ({ column: String(r.layer), row: r.kind, value: r.relative_rms_error })), lookOf(format, own[0]!.family).colour);
+    panels.push({ ...panel, title: html`${format} <span class="quiet">pale ${num(low, 'tensor_errors.relative_rms_error')}, full ${num(high, 'tensor_errors.relative_rms_error')}</span>` });
+  }
+  const worst = rows.reduce((a, b) => (b.relative_rms_error > a.relative_rms_error ? b : a));
+  return html`<h2 id="layers">Error by layer</h2>
+${figure({
+    id: 'errors', panels,
+    title: html`The largest error of all is in ${worst.kind} of layer ${lit(worst.layer, 'ordinal')}, in ${worst.format}: ${num(worst, 'tensor_errors.relative_rms_error')}`,
+    subtitle: html`Relative root-mean-square error of the decoded weights, by layer and kind of projection. A stronger colour is larger; each format has its own scale.`,
+    data: table({ rows, sortable: true, columns: [
+      { head: 'tensor', cell: (r) => r.tensor }, { head: 'format', cell: formatName }, { head: 'relative rms error', number: (r) => r, what: 'tensor_errors.relative_rms_error' }, { head: 'largest error', number: (r) => r, what: 'tensor_errors.max_abs_error' },
+    ] }),
+  })}`;
 }

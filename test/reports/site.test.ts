@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { CellProvenance } from '../../stages/dag/index.ts';
+import { tablesAt } from '../../reports/page.ts';
 import { pages } from '../../reports/pages.ts';
 import { report } from '../../reports/index.ts';
 import { FORMATS, MODELS, artificialRecords, artificialRows } from './rows.ts';
@@ -23,7 +24,7 @@ const small = Object.fromEntries(Object.entries(rows).map(([table, list]) => [ta
 test('every page is there, and nothing failed', () => {
   assert.is(site.failed.size, 0);
   for (const path of ['index.html', 'quality.html', 'sensitivity.html', 'speed.html', 'kernels.html', 'samples.html', 'claims.html', 'method.html', 'dag.html', 'data.html', 'failures.html', 'glossary.html', 'assets/style.css', 'assets/script.js', 'data/results.duckdb', 'data/metrics.parquet', 'data/metrics.csv', 'data/token_scores.csv.gz',
-    ...FORMATS.map((f) => `formats/${f}.html`), ...MODELS.map((m) => `models/${m}.html`)]) assert.ok(site.files.has(path), path);
+    ...Object.keys(rows).map((t) => `tables/${t}.html`), ...FORMATS.map((f) => `formats/${f}.html`), ...MODELS.map((m) => `models/${m}.html`)]) assert.ok(site.files.has(path), path);
   assert.is([...site.files.keys()].filter((path) => path.startsWith('cells/')).length, records.length);
 });
 
@@ -116,7 +117,7 @@ test('downloads are there, with their sizes', () => {
 test('a figure is an image with a label, its data in a table below; a table is named by what stands above it', () => {
   const html = htmlOf(site, 'quality.html');
   const names = [...htmlOf(site, `models/${MODELS[0]}.html`).matchAll(/aria-label="(Table[^"]*)"/g)].map(([, name]) => name);
-  assert.equal(names, ['Table 1: Closest to the base: bf16', 'Table 2: Under each format']);
+  assert.equal(names.map((name) => name!.replace(/ is in .*/, '')), ['Table 1: Closest to the base: bf16', 'Table 2: Under each format', 'Table 3: The largest error of all', 'Table 4: Worst tokens']);
   const figures = html.match(/<figure/g)!.length;
   assert.is(html.match(/<details><summary>Data of this figure/g)!.length, figures);
   assert.is(html.match(/<svg/g)!.length, html.match(/<svg[^>]*role="img"/g)!.length);
@@ -189,9 +190,9 @@ test('a page is redrawn only for the tables that it declares', () => {
   const { cells } = report({ tables, cells: ['a:b'], formats: FORMATS, models: MODELS });
   for (const page of pages) {
     const own = cells.filter((c) => c.params['page'] === page.name);
-    assert.is(own.length, page.per === 'format' ? FORMATS.length : page.per === 'model' ? MODELS.length : 1, page.name);
+    assert.is(own.length, page.per === 'format' ? FORMATS.length : page.per === 'model' ? MODELS.length : page.per === 'table' ? tables.size : 1, page.name);
     for (const cell of own) {
-      assert.equal(Object.keys(cell.inputs).filter((name) => name.startsWith('table.')).sort(), page.tables.map((t) => `table.${t}`).sort());
+      assert.equal(Object.keys(cell.inputs).filter((name) => name.startsWith('table.')).sort(), tablesAt(page, cell.params).map((t) => `table.${t}`).sort());
       assert.equal(cell.uses, [`reports/pages/${page.name}.ts`]);
       assert.is('records' in cell.inputs, page.records === true);
       assert.is('counts' in cell.inputs, page.counts === true);

@@ -1,0 +1,76 @@
+/** One table of the data: what a row is, what each column holds, its downloads, and its rows, where there are not too many to read. */
+import { html, link, list, lit } from '../html.ts';
+import type { Content, Html } from '../html.ts';
+import { cellPath, derived } from '../num.ts';
+import type { NumberOptions, Row } from '../num.ts';
+import type { Page, PageInput } from '../page.ts';
+import { table as drawn } from '../table.ts';
+import type { TableColumn } from '../table.ts';
+import { KEYS, csvName } from '../tables.ts';
+
+/** A page with more rows is slow to open; then the first few are shown. */
+const MOST_ROWS = 1500, FIRST_ROWS = 100;
+/** Characters of a text in a row; the downloads have all. */
+const LONGEST = 120;
+
+interface Column extends Row { readonly column_name: string; readonly column_type: string }
+
+export const table: Page = {
+  name: 'table',
+  path: ({ table: name }) => `tables/${String(name)}.html`,
+  per: 'table',
+  tables: [],
+  async write(input) {
+    const name = String(input.params['table']);
+    const columns = await input.query<Column>(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${name})`);
+    const count = Number((await input.query(`SELECT count(*) AS n FROM ${name}`))[0]!['n']);
+    const rows = await input.query(`SELECT * FROM ${name} LIMIT ${count > MOST_ROWS ? FIRST_ROWS : MOST_ROWS}`);
+    return {
+      title: `Table ${name}`, kicker: html`${link('data.html', 'Data')}`, heading: html`Table <code>${name}</code>`,
+      body: html`${lead(input, name, count, columns.length)}
+<p>All of it: ${list([link(`data/${name}.parquet`, 'Parquet'), link(`data/${csvName(name)}`, 'CSV'), link('data/results.duckdb', 'with all other tables in DuckDB')], ' or ')}.</p>
+<h2 id="columns">Columns</h2>
+${drawn({ rows: columns, columns: [
+        { head: 'column', cell: (c) => html`<code>${c.column_name}</code>` }, { head: 'type', cell: (c) => html`<span class="quiet">${lit(c.column_type, 'name')}</span>` },
+        { head: 'what it holds', wide: true, cell: (c) => lit(input.words.get(name)?.columns.get(c.column_name) ?? '', 'name') },
+        { head: 'part of the key', cell: (c) => (KEYS[name]!.includes(c.column_name) ? 'yes' : '') },
+      ] })}
+${rows.length === 0 ? '' : html`<section id="rows"><h2>Rows</h2>${count > rows.length ? html`<p class="note">The first ${derived('shown', rows.length, html`rows of the table that are shown here, in its order.`, { as: 'count' })}; the downloads have them all.</p>` : ''}
+${drawn({ rows, columns: columns.flatMap((c) => columnOf(name, c, columns, rows)), sortable: true })}</section>`}`,
+    };
+  },
+};
+
+function lead(input: PageInput, name: string, count: number, columns: number): Html {
+  const cell = input.tableCells.get(name);
+  const words = input.words.get(name)?.row ?? '';
+  const by = cell ? html`, written by ${link(cellPath(cell), cell)}` : '';
+  return html`<p class="lead">${count === 0 ? html`This table has no rows in this run${by}. A row would be ${lit(words, 'name')}.`
+    : html`${derived('rows', count, html`rows of the table, counted.`, { as: 'count' })} ${count === 1 ? 'row' : 'rows'} of ${derived('columns', columns, html`columns of the table.`, { as: 'count' })} columns${by}. One row is ${lit(words, 'name')}.`}</p>`;
+}
+
+const NUMERIC = /^(?:DOUBLE|BIGINT|INTEGER)$/;
+
+/** How a column of the data is shown. The ends of an interval stand beside their value. */
+function columnOf(name: string, { column_name: column, column_type: type }: Column, all: readonly Column[], rows: readonly Row[]): readonly TableColumn<Row>[] {
+  const head = html`<code>${column}</code>`;
+  const isKey = KEYS[name]!.includes(column);
+  if ((column === 'low' || column === 'high') && all.some((c) => c.column_name === 'value')) return [];
+  if (rows.every((row) => row[column] === null)) return [];
+  if (column === 'cell') return [{ head, cell: (row) => link(cellPath(String(row['cell'])), String(row['cell'])) }];
+  if (NUMERIC.test(type) && !isKey) {
+    const options: NumberOptions = type === 'DOUBLE' || column === 'value' ? {} : { as: 'count' };
+    return [{ head, number: (row) => (row[column] === null ? undefined : row), what: `${name}.${column}`, options, gap: () => '' }];
+  }
+  return [{ head, cell: (row) => literal(row[column]), end: NUMERIC.test(type), wide: longest(rows, column) > 40 }];
+}
+
+const longest = (rows: readonly Row[], column: string): number => Math.max(...rows.map((row) => Math.min(LONGEST, String(row[column]).length)));
+
+function literal(value: unknown): Content {
+  if (value === null || value === undefined) return '';
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'number' || typeof value === 'bigint') return lit(String(value).replace('-', '−'), 'parameter');
+  const text = Array.isArray(value) ? value.map(String).join('|') : String(value);
+  return lit(text, 'name', LONGEST);
+}
