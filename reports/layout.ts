@@ -19,10 +19,10 @@ const LONGEST_NAME = 200;
 
 const NAVIGATION: readonly (readonly [path: string, title: string])[] = [
   ['quality.html', 'Quality'], ['sensitivity.html', 'Sensitivity'], ['speed.html', 'Speed and memory'], ['samples.html', 'Samples'], ['claims.html', 'Claims'],
-  ['formats/index.html', 'Formats'], ['models/index.html', 'Models'], ['method.html', 'Method'],
+  ['formats/index.html', 'Formats'], ['models/index.html', 'Models'], ['compare/index.html', 'Compare'], ['method.html', 'Method'],
 ];
 const FOOTER: readonly (readonly [path: string, title: string])[] = [
-  ['data.html', 'Data'], ['dag.html', 'This run'], ['failures.html', 'Failed and missing'], ['glossary.html', 'Glossary'],
+  ['data.html', 'Data'], ['dag.html', 'This run'], ['cost.html', 'Machines and cost'], ['failures.html', 'Failed and missing'], ['errata.html', 'Errata'], ['glossary.html', 'Glossary'],
 ];
 
 /**

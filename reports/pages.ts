@@ -1,8 +1,12 @@
 /** The register of pages. A page is one file in pages/, named as it is, and one line here; the navigation is in layout.ts. */
 import type { Page } from './page.ts';
 import { claims } from './pages/claims.ts';
+import { compare } from './pages/compare.ts';
+import { compares } from './pages/compares.ts';
+import { cost } from './pages/cost.ts';
 import { dag } from './pages/dag.ts';
 import { data } from './pages/data.ts';
+import { errata } from './pages/errata.ts';
 import { failures } from './pages/failures.ts';
 import { format } from './pages/format.ts';
 import { formats } from './pages/formats.ts';
@@ -19,5 +23,5 @@ import { speed } from './pages/speed.ts';
 import { table } from './pages/table.ts';
 
 export const pages: readonly Page[] = [
-  overview, quality, sensitivity, speed, kernels, samples, claims, formats, format, models, model, method, dag, data, table, failures, glossary,
+  overview, quality, sensitivity, speed, kernels, samples, claims, formats, format, models, model, compares, compare, method, dag, cost, data, table, failures, errata, glossary,
 ];

@@ -1,0 +1,97 @@
+/** What the study cost: time and bytes, stage by stage, on which machines. About this run, as the page of its stages is. */
+import type { CellProvenance } from '../../stages/dag/index.ts';
+import { dotPanel, figure, sharedDomain } from '../charts.ts';
+import { html, link, list, lit } from '../html.ts';
+import type { Content, Html } from '../html.ts';
+import { cellPath, derived } from '../num.ts';
+import type { Row } from '../num.ts';
+import type { Page } from '../page.ts';
+import { table } from '../table.ts';
+
+interface Cost { readonly name: string; readonly cells: number; readonly ms: number; readonly bytes: number }
+interface Machine extends Row { readonly machine: string; readonly cpu: string; readonly os: string; readonly node: string }
+
+/** Told of by themselves. The time of single cells is not: what one task computes together shares its time by when each was finished. */
+const LARGEST = 10;
+
+export const cost: Page = {
+  name: 'cost',
+  path: () => 'cost.html',
+  tables: ['machines'],
+  records: true,
+  async write(input) {
+    const done = input.records.filter((r) => r.record?.status === 'done');
+    const machines = await input.query<Machine>('SELECT * FROM machines ORDER BY machine');
+    if (done.length === 0) return { title: 'Machines and cost', body: html`<p class="lead">There are no records of this run.</p>` };
+    const total = costOf('all', done);
+    const stages = grouped(done, (r) => r.stage).sort((a, b) => b.ms - a.ms || (a.name < b.name ? -1 : 1));
+    const classes = grouped(done, (r) => r.determinism);
+    const by = grouped(done, (r) => r.record!.machine);
+    const largest = done.map((r) => costOf(r.cell, [r])).sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1)).slice(0, LARGEST);
+    return {
+      title: 'Machines and cost', heading: html`What the study cost, and where it was computed`,
+      body: html`<p class="lead">${count('all', total.cells)} results took ${time('all', total.ms)} of work and ${bytes('all', total.bytes)}, on ${by.length === 1 ? 'one machine' : html`${derived('machines', by.length, html`machines that the records name.`, { as: 'count' })} machines`}.</p>
+<p>Time is elapsed time of tasks, shared among the cells that they computed; two tasks at once count twice. Bytes are those of all outputs, each counted for every cell that has it, before the store keeps equal ones once. The report's own pages are not counted. What each stage does: ${link('dag.html', 'this run')}.</p>
+${await pictures(stages, total)}
+<h2 id="classes">By class</h2>
+${costs('class', classes, total)}
+<p class="note">Exact results are the same on every machine, measured ones belong to theirs, fetched ones came from outside and were held to their hash.</p>
+<h2 id="largest">The largest results</h2>
+${table({ rows: largest, columns: [{ head: 'cell', cell: (c) => link(cellPath(c.name), c.name) }, { head: 'bytes', end: true, cell: (c) => bytes(`cell.${c.name}`, c.bytes) }] })}
+<h2 id="machines">Machines</h2>
+${machineTable(by, machines)}
+<p class="note">Energy and processor time were not measured. Another machine computes the exact results alike, and in another time.</p>`,
+    };
+  },
+};
+
+const costOf = (name: string, cells: readonly CellProvenance[]): Cost => ({
+  name, cells: cells.length, ms: cells.reduce((sum, r) => sum + r.record!.durationMs, 0),
+  bytes: cells.reduce((sum, r) => sum + Object.values(r.record!.outputs).reduce((own, output) => own + output.bytes, 0), 0),
+});
+
+function grouped(cells: readonly CellProvenance[], by: (cell: CellProvenance) => string): Cost[] {
+  const groups = new Map<string, CellProvenance[]>();
+  for (const cell of cells) groups.set(by(cell), [...(groups.get(by(cell)) ?? []), cell]);
+  return [...groups].map(([name, own]) => costOf(name, own));
+}
+
+const idOf = (name: string): string => name.replace(/[^\w.-]+/g, '-');
+// Ids of what differs from run to run begin alike, so that a reader of two reports can tell them from results.
+const time = (id: string, ms: number): Html => derived(`time.${idOf(id)}`, ms < 120_000 ? ms / 1000 : ms / 60_000, html`the sum over the cells' records.`, { decimals: ms < 1000 ? 2 : 1, unit: ms < 120_000 ? 's' : 'min' });
+const bytes = (id: string, n: number): Html => derived(`time.bytes.${idOf(id)}`, n, html`the sum over the outputs in the cells' records.`, { as: 'bytes' });
+const count = (id: string, n: number): Html => derived(`cells.${idOf(id)}`, n, html`cells with a result, counted from the records.`, { as: 'count' });
+const share = (id: string, part: number, whole: number): Content => (whole > 0 ? derived(`time.share.${idOf(id)}`, part / whole, html`its time over that of all cells.`, { as: 'percent', decimals: 1 }) : '');
+
+const costs = (what: string, rows: readonly Cost[], total: Cost): Html => table({ rows, sortable: true, columns: [
+  { head: what, cell: (c) => lit(c.name, 'name') }, { head: 'cells', end: true, cell: (c) => count(`${what}.${c.name}`, c.cells) },
+  { head: 'time', end: true, cell: (c) => time(`${what}.${c.name}`, c.ms) }, { head: 'share', end: true, cell: (c) => share(`${what}.${c.name}`, c.ms, total.ms) },
+  { head: 'bytes', end: true, cell: (c) => bytes(`${what}.${c.name}`, c.bytes) },
+] });
+
+async function pictures(stages: readonly Cost[], total: Cost): Promise<Html> {
+  const marks = (of: (c: Cost) => number) => stages.map((c) => ({ format: c.name, family: 'other', x: 0, y: of(c), low: null, high: null }));
+  const [seconds, megabytes] = [marks((c) => c.ms / 1000), marks((c) => c.bytes / 1e6)];
+  const first = stages[0]!;
+  return figure({
+    id: 'stages', title: html`${first.name} takes most: ${share(`stage.${first.name}`, first.ms, total.ms)} of the time`,
+    subtitle: html`Time and bytes by stage.`,
+    panels: [
+      await dotPanel('time', seconds, { label: 'time (s)', domain: [0, sharedDomain(seconds)[1]] }),
+      await dotPanel('outputs', megabytes, { label: 'outputs (MB)', domain: [0, sharedDomain(megabytes)[1]] }),
+    ],
+    data: costs('stage', stages, total),
+  });
+}
+
+/** What computed something, and what the tables say of it: only machines that timed something are described there. */
+function machineTable(by: readonly Cost[], machines: readonly Machine[]): Html {
+  const described = (c: Cost): Machine | undefined => machines.find((m) => m.machine === c.name);
+  return table({ rows: by, columns: [
+    { head: 'label', cell: (c) => lit(c.name, 'name') }, { head: 'cells', end: true, cell: (c) => count(`machine.${c.name}`, c.cells) }, { head: 'time', end: true, cell: (c) => time(`machine.${c.name}`, c.ms) },
+    { head: 'processor', cell: (c) => { const m = described(c); return m ? lit(m.cpu, 'name') : html`<span class="missing">it timed nothing</span>`; } },
+    { head: 'cores', number: described, what: 'machines.cores' }, { head: 'memory', number: described, what: 'machines.memory_bytes', options: { as: 'bytes' } },
+    { head: 'system', cell: (c) => { const m = described(c); return m ? html`${list([lit(m.os, 'name'), html`Node ${lit(m.node, 'name')}`], ', ')}` : ''; } },
+  ] });
+}
+
