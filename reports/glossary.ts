@@ -5,7 +5,9 @@ import type { Html } from './html.ts';
 /** Term -> what it means, in one or two sentences. Keys are the anchors. */
 export const GLOSSARY: { readonly [key: string]: { readonly term: string; readonly meaning: () => Html } } = {
   'a-a-pair': { term: 'A/A pair', meaning: () => html`One format timed twice within a block. Whatever difference it shows is noise of the machine; a speed difference smaller than that means nothing.` },
+  accuracy: { term: 'accuracy', meaning: () => html`Share of multiple-choice items where the option of the highest log-likelihood after the context is the right one.` },
   alias: { term: 'alias', meaning: () => html`A format whose decoded weights are the same bits as another's for this checkpoint. It is computed once and shown under both names.` },
+  'answer-flip': { term: 'answer flip', meaning: () => html`A multiple-choice item where the format takes another option than the base. Flips in both directions can leave the accuracy as it was.` },
   absmax: { term: 'absmax', meaning: () => html`The largest absolute value in a block of weights. Codes are fractions of it, so it must be stored with the block.` },
   base: { term: 'base', meaning: () => html`The checkpoint's own type, widened without loss. Every difference in the study is a difference to it.` },
   'bits-per-byte': { term: 'bits per byte', meaning: () => html`Negative log-likelihood in bits, divided by the UTF-8 bytes of the scored text. Comparable between models with different tokenizers.` },

@@ -12,6 +12,7 @@ import { OVERALL, find, formatName, formats, gaps, intervalNote, mark, metrics, 
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 import { isPoint, pareto } from './pareto.ts';
 import { perModel } from './per-model.ts';
+import { answers } from './quality-answers.ts';
 import { choices } from './quality-choices.ts';
 import { floor } from './quality-floor.ts';
 import { probability } from './quality-probability.ts';
@@ -24,7 +25,7 @@ const QUANTITIES = ['perplexity', 'delta_nll', 'bits_per_byte', 'kl_mean', ...PE
 export const quality: Page = {
   name: 'quality',
   path: () => 'quality.html',
-  tables: ['models', 'formats', 'metrics', 'artifacts', 'pairs', 'profiles'],
+  tables: ['models', 'formats', 'metrics', 'artifacts', 'pairs', 'profiles', 'choice_sets'],
   async write(input) {
     const rows = await metrics(input, QUANTITIES, OVERALL);
     const all = await models(input);
@@ -43,6 +44,7 @@ ${await loss(all, rows)}
 ${await choices(all, rows)}
 ${await probability(all, rows)}
 ${await calibration(input, all, rows)}
+${await answers(input, all)}
 <h2 id="numbers">Every quality number</h2>
 ${await everything(input, all, rows)}
 <p class="note">Not measured: KL divergence on texts that the base itself writes, and how far the few likeliest tokens overlap beyond the first.</p>

@@ -26,7 +26,7 @@ function sequence(): () => number {
 export function artificialRows(): { [table: string]: Rows } {
   const next = sequence();
   const t: { [table: string]: Rows } = {
-    models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], sweep_metrics: [], profiles: [], pairs: [], generations: [], survival: [], worst_tokens: [],
+    models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], sweep_metrics: [], profiles: [], pairs: [], generations: [], choice_sets: [], choices: [], survival: [], worst_tokens: [],
     speed_samples: [], speed_runs: [], kernel_rates: [], machines: [], claims: [], claim_effects: [], sources: [], errata: [],
   };
   MODELS.forEach((model, i) => t['models']!.push({
@@ -41,6 +41,7 @@ export function artificialRows(): { [table: string]: Rows } {
       : [['codes', 'index into sixteen values', 4, 1], ['absmax', 'scale of a block, fp32', 32, 64]];
     layout.forEach(([part, what, bits, per_weights], p) => t['layouts']!.push({ format, position: p, part, what, bits, per_weights, cell: 'tabulate:layouts' }));
   });
+  t['choice_sets']!.push({ set: 'cloze', title: 'Which word ends the sentence', origin: 'made from the texts', licence: 'public domain', bytes: 1000, cell: 'tabulate:choice_sets' });
   TEXTS.forEach((text, i) => t['texts']!.push({ text, title: `Text ${text}`, author: 'Nobody', year: 1900 + i, bytes: 50_000 + i, cell: 'tabulate:texts' }));
   t['machines']!.push({ machine: 'm-1a2b3c', cpu: 'Test CPU', cores: 2, memory_bytes: 8e9, os: 'Linux 6', node: 'v20', cell: `speed:${MODELS[0]}/auto` });
   t['sources']!.push({ path: 'data/texts/garden.txt', title: 'Text garden', origin: 'https://example.org/?a=1&b=2', sha256: 'ab'.repeat(32), bytes: 50_000, licence: 'public domain', cell: 'tabulate:sources' });
@@ -82,6 +83,14 @@ export function artificialRows(): { [table: string]: Rows } {
       if (format !== 'fp16') metric('kl_mean', kl, kl * 0.08, 'nats');
       for (const [name, by] of [['kl_median', 0.5], ['kl_p90', 2.2], ['kl_p95', 3.1], ['kl_p99', 7.5], ['kl_max', 60]] as const) metric(name, kl * by, name === 'kl_max' ? null : kl * by * 0.1, 'nats');
       metric('top1_agreement', 1 - 8 * Math.min(kl, 0.02), 0.004, 'share');
+      const answers = { text: 'cloze', n: 40, clusters: 40, cell: `summarize:${model}/${format}/choices/cloze` };
+      metric('accuracy', 0.6 + 0.05 * m - 2 * kl, 0.06, 'share', answers);
+      metric('accuracy_per_byte', 0.59 + 0.05 * m - 2 * kl, 0.06, 'share', answers);
+      if (format !== 'fp16') {
+        for (const [quantity, by] of [['answer_flips', 10], ['answer_right_to_wrong', 5], ['answer_wrong_to_right', 3]] as const) metric(quantity, Math.min(0.5, kl * by), Math.min(0.5, kl * by) / 2, 'share', answers);
+        metric('accuracy_change', -2 * kl, kl, 'share', answers);
+      }
+      for (let option = 0; option < 2; option++) t['choices']!.push({ model, format, set: 'cloze', item: 'garden-1', option, nll: 2 + option, tokens: 2, bytes: 6, is_answer: option === 1, is_chosen: option === 0, cell: `choose:${model}/${format}/cloze` });
       metric('calibration_gap', 0.02 + kl, 0.01, 'nats');
       metric('entropy', 3 - kl, 0.1, 'nats');
       if (format !== 'fp16') {
