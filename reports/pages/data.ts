@@ -24,10 +24,26 @@ export const data: Page = {
         { head: 'rows', end: true, cell: (t) => derived(`rows.${t.table}`, t.rows, html`rows of ${t.table}${writer(input, t.table)}.`, { as: 'count' }) },
         { head: 'Parquet', end: true, cell: (t) => file(input, `data/${t.table}.parquet`, 'Parquet') },
         { head: 'CSV', end: true, cell: (t) => file(input, `data/${csvName(t.table)}`, PACKED.has(t.table) ? 'CSV, compressed' : 'CSV') },
-      ] })}</section>`,
+      ] })}</section>
+<h2 id="exports">For papers, reviewers and programs</h2>
+${table({ rows: EXPORTS, columns: [
+        { head: 'file', cell: ([path]) => link(path, html`<code>${path}</code>`) },
+        { head: 'what it is for', cell: ([, what]) => what, wide: true },
+      ] })}
+<p class="note">How each is made and what it proves: ${link('method.html', 'method')}; <code>npx bitwidth check-site</code> holds a copy of this site to them.</p>`,
     };
   },
 };
+
+/** What the site publishes beside its tables. */
+const EXPORTS: readonly (readonly [path: string, what: string])[] = [
+  ['data/numbers.tex', 'A macro for each number of the site, for a paper in TeX; a check holds the paper to them.'],
+  ['data/records.ndjson.gz', 'The record of every cell: key, inputs, code, machine, times. What every page of a cell is drawn from.'],
+  ['data/files.json', 'Every file of this site with its size and sha256.'],
+  ['ro-crate-metadata.json', 'This site as an RO-Crate, with the run that made it (Workflow Run profiles).'],
+  ['ARTIFACT.md', 'For a reviewer: a first try of ten minutes, then a command for each claim, and the claims that are not supported.'],
+  ['CITATION.cff', 'How to cite this study.'],
+];
 
 /** The cell that wrote a table. */
 function writer(input: PageInput, name: string): Html {

@@ -38,6 +38,8 @@ export interface ModelCells {
   readonly judged: ReadonlyMap<string, readonly Cell[]>;
   /** By format, one for each set of choices. */
   readonly chosen: ReadonlyMap<string, readonly Cell[]>;
+  /** The base on another engine. */
+  readonly floor: Cell;
   /** On the study's own engine, and on others. */
   readonly timed: Cell;
   readonly timedOthers: readonly Cell[];

@@ -16,6 +16,7 @@ import type { StudyConfig, StudyModel } from './config.ts';
 import { engineTools } from './engine.ts';
 import type { Erratum } from './errata.ts';
 import { fetchCell } from './fetch.ts';
+import { floorCell } from './floor.ts';
 import { generateCell } from './generate.ts';
 import { judgeCell } from './judge.ts';
 import { aliasOf, studyFormats } from './model-cells.ts';
@@ -42,7 +43,7 @@ export interface Study {
 const MOST_PARAMETERS_TOGETHER = 1e8;
 
 /** Stages whose cells compute with an engine, and use the native library where there is one. */
-const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'speed', 'speed-other']);
+const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other']);
 
 /** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library; `errata`: numbers of earlier reports that were wrong. */
 export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = []): Study {
@@ -62,14 +63,14 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
   const metricsOf = (sweep: boolean): OutputRef[] => summarized.filter(({ params }) => ('temperature' in params) === sweep).map((cell) => output(cell, 'metrics'));
   const outputs = (cells: readonly Cell[]): OutputRef[] => cells.map((cell) => output(cell));
   const { cells: tabulated, tables } = tabulateCells(config, models, {
-    metrics: metricsOf(false), sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)),
+    metrics: [...metricsOf(false), ...models.map(({ floor }) => output(floor))], sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)),
     profiles: outputs(sliced), worst: outputs(worst), survival: outputs(parted), pairs: outputs(compared), errata,
   });
   const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) ? { ...of, ...engineTools(native) } : of;
   return {
     cells: [
       ...fetched.values(),
-      ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), ...[...m.chosen.values()].flat(), m.timed, ...m.timedOthers]),
+      ...models.flatMap((m) => [...m.tokens.values(), ...m.quantized.values(), ...m.scored, ...[...m.written.values()].flat(), ...[...m.judged.values()].flat(), ...[...m.chosen.values()].flat(), m.floor, m.timed, ...m.timedOthers]),
       ...summarized,
       ...sliced,
       ...worst,
@@ -119,7 +120,7 @@ function modelCells(
   const [firstText] = tokens.values();
   if (firstText === undefined) throw new Error('the study has no text');
   const timed = speedCells({ model, fetched, tokens: firstText, artifacts: new Map(computed.map((format) => [format, artifactOf(format)])) }, config.speed, config.engine);
-  return { model, fetched, tokens, quantized, computed, scored, written, judged, chosen, timed: timed.own, timedOthers: timed.others };
+  return { model, fetched, tokens, quantized, computed, scored, written, judged, chosen, floor: floorCell(model, fetched, firstText, { windows: config.windowsPerText, windowTokens: config.windowTokens }), timed: timed.own, timedOthers: timed.others };
 }
 
 /** What is written out: every temperature, top_k and seed, but greedy once. */

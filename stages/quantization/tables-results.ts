@@ -19,9 +19,13 @@ export const scoreRows = fromScores(windowRows);
 export const tokenRows = fromScores(tokenScoreRows);
 export const samplingRows = fromScores(samplingWindowRows);
 
-/** Summaries, comparisons and curves are rows already. */
+/** Summaries, comparisons and curves are rows already. Of what several machines have measured, those of the first by label. */
 export async function* finishedRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
-  for await (const { value } of foundJson<readonly Row[]>(task, io)) yield* value;
+  const seen = new Set<string>();
+  for await (const { cell, value } of foundJson<readonly Row[]>(task, io)) {
+    if (!seen.has(cell)) yield* value;
+    seen.add(cell);
+  }
 }
 
 /** No engine computes them otherwise than another: they have no such column. */

@@ -33,7 +33,8 @@ const golden = JSON.parse(file('data/models/novel-1m/golden.json').toString()) a
 let done: Finished;
 test.before(async () => {
   done = await runCells(cells, ids(/^(tokenize|quantize|judge|speed|speed-other|tabulate):/), { files });
-  assert.equal([...done.failures.keys()], ['speed-other:novel-1m/abacus']);
+  // What only helps to compare takes nothing with it. Whether there is an engine for the floor depends on what other tests have loaded.
+  assert.equal([...done.failures.keys()].filter((id) => !id.startsWith('floor:')), ['speed-other:novel-1m/abacus']);
 });
 
 test('fetch commits the bytes of the bundled files, and refuses others', async () => {
