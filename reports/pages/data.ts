@@ -36,7 +36,7 @@ ${table({ rows: EXPORTS, columns: [
 };
 
 /** What the site publishes beside its tables. */
-const EXPORTS: readonly (readonly [path: string, what: string])[] = [
+export const EXPORTS: readonly (readonly [path: string, what: string])[] = [
   ['data/numbers.tex', 'A macro for each number of the site, for a paper in TeX; a check holds the paper to them.'],
   ['data/records.ndjson.gz', 'The record of every cell: key, inputs, code, machine, times. What every page of a cell is drawn from.'],
   ['data/files.json', 'Every file of this site with its size and sha256.'],
