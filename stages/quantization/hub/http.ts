@@ -53,7 +53,7 @@ export async function ask(hub: HubSettings, path: string, { method = 'GET', head
 }
 
 function target(from: URL, location: string | undefined): URL {
-  const to = location !== undefined && URL.canParse(location, from) ? new URL(location, from) : undefined;
+  const to = location !== undefined && URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   if (to === undefined || !/^https?:$/.test(to.protocol)) throw new HubError('wrong-answer', 'the hub redirects to something that is no web address', { hint: 'check HF_ENDPOINT, or try again later' });
   if (from.protocol === 'https:' && to.protocol === 'http:') throw new HubError('wrong-answer', 'the hub redirects from an encrypted connection to one that is not', { hint: 'check HF_ENDPOINT, and who answers in its name' });
   return to;
