@@ -34,7 +34,7 @@ export interface Repository {
 const COMMIT = /^[0-9a-f]{40}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 const MOST_FILES = 100_000;
-const MOST_FILE_BYTES = 2 ** 42;
+const MOST_FILE_BYTES = 4_398_046_511_104;
 
 /** Looks a revision up. Throws HubError. */
 export async function lookUp(hub: HubSettings, wanted: Wanted): Promise<Repository> {

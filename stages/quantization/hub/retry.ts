@@ -19,7 +19,7 @@ export async function retrying<T>(policy: Policy, signal: AbortSignal | undefine
       if (idle >= policy.attempts) throw new HubError(error.code, `${error.message} (${idle} tries)`, error.hint === undefined ? {} : { hint: error.hint });
       const asked = error.retryAfterMs ?? 0;
       if (asked > policy.longestRetryAfterMs) throw new HubError(error.code, `${error.message} and asks to wait ${duration(asked)}`, { hint: 'run again then: what has come is kept' });
-      const pause = Math.max(asked, Math.min(policy.longestPauseMs, policy.firstPauseMs * 2 ** (idle - 1)));
+      const pause = Math.max(asked, Math.min(policy.longestPauseMs, policy.firstPauseMs * (1 << (idle - 1))));
       await wait(pause, undefined, signal === undefined ? {} : { signal }).catch(() => { throw signal?.reason; });
     }
   }
@@ -29,6 +29,7 @@ export async function retrying<T>(policy: Policy, signal: AbortSignal | undefine
 export function retryAfterMs(header: string | undefined, nowMs: number = Date.now()): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
-  const at = Date.parse(header);
+  // Date.parse takes a bare number for a year.
+  const at = /[A-Za-z]{3}/.test(header) ? Date.parse(header) : NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }

@@ -26,7 +26,7 @@ type Environment = { readonly [name: string]: string | undefined };
 /** Variables that hold a secret; pipeline.ts takes them out of the environment. */
 export const SECRET_VARIABLES = ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'] as const;
 
-const DEFAULT_ENDPOINT = 'https://huggingface.co';
+export const DEFAULT_ENDPOINT = 'https://huggingface.co';
 const MAX_TOKEN_BYTES = 10_000;
 
 /** Reads the environment, secrets that were taken out of it included. Throws HubError for what cannot be used. */
