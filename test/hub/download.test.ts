@@ -1,7 +1,10 @@
 /** One file from a server that does all the wrong things: it ends, in bounded time, with the promised bytes or with a sentence, and nothing else is ever kept. */
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ownProcessId } from '../../stages/dag/index.ts';
@@ -108,6 +111,21 @@ test('what a dead process left is taken over, what one elsewhere writes is not',
   utimesSync(elsewhere, old, old);
   await waiting;
   assert.equal(readdirSync(folder), [FILE.sha256]);
+});
+
+test('of two processes that want the same file one downloads it, and both have it', async ({ hub, folder, commit }) => {
+  hub.faults.set('model.safetensors', ({ response, bytes }) => {
+    response.writeHead(200, { 'content-length': bytes.length });
+    response.write(bytes.subarray(0, 1_000_000));
+    setTimeout(() => response.end(bytes.subarray(1_000_000)), 1500);
+  });
+  const asked = JSON.stringify({ endpoint: hub.endpoint, folder, repository: 'test/model', commit, file: FILE });
+  const one = () => promisify(execFile)(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('./obtain-once.ts', import.meta.url)), asked]);
+  const ended = await Promise.all([one(), one(), one()]);
+  assert.equal(ended.map(({ stdout }) => stdout.trim()), Array.from({ length: 3 }, () => join(folder, FILE.sha256)));
+  assert.ok(readFileSync(join(folder, FILE.sha256)).equals(BYTES));
+  assert.equal(readdirSync(folder), [FILE.sha256]);
+  assert.is(hub.bodies().filter(({ origin }) => origin === 'files').length, 1);
 });
 
 test('files come several at once, each once however often it is wanted', async ({ hub, folder, settings }) => {

@@ -142,7 +142,7 @@ test('a model is a bundled one or a folder of the project', async () => {
     const { study } = edited('models', `models: [novel-10m, { name: mine, source: "${source}" }]`);
     return (await refused(study, more === undefined ? {} : { more })).join('\n');
   };
-  assert.match(await whyNot('hf:org/name@main'), /:\d+:49 hf:org\/name@main was not looked up yet; "npx bitwidth fetch" does that/);
+  assert.match(await whyNot('hf:org/name@main'), /:\d+:43 hf:org\/name@main was not looked up yet; "npx bitwidth fetch" does that/);
   assert.match(await whyNot('hf:org'), /hf:org is no repository of the hub; write hf:<org>\/<name>/);
   assert.match(await whyNot('ftp:x'), /unknown source "ftp:x"; sources are bundled:<name>; local:<folder>; hf:<org>\/<name>/);
   assert.match(await whyNot('local:../elsewhere'), /must be a path inside the project/);
