@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
-import { commandLine, output, pipeline } from './stages/dag/index.ts';
-import { ENGINE_VARIABLE, nativeCell, readErrata, readRevoked, readStudy, study } from './stages/quantization/index.ts';
-import type { Pipeline } from './stages/dag/index.ts';
+import { commandLine, output, pipeline, withhold } from './stages/dag/index.ts';
+import { ENGINE_VARIABLE, hubLeave, nativeCell, readErrata, readRevoked, readStudy, SECRET_VARIABLES, study } from './stages/quantization/index.ts';
+import type { Asked, Pipeline } from './stages/dag/index.ts';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 
@@ -24,12 +24,17 @@ const boundaries = {
   'kernels/engines.ts': { constant: `arithmetic ${ARITHMETIC_VERSION}` },
   // How cells are scheduled and stored is not what they compute.
   'stages/dag/': { constant: 'task contract 1' },
+  // However a model comes here: its bytes are held to the sha256 that its cell names.
+  'stages/quantization/hub/': { constant: 'held to sha256' },
   ...reportBoundaries,
 } as const;
 
-/** The pipeline of the study as it stands in the files; `quick`: of its `quick:` block. */
-export async function studyPipeline({ quick }: { readonly quick: boolean }): Promise<Pipeline> {
-  const config = await readStudy(root, { quick });
+/** The pipeline of the study as it stands in the files; `quick`: of its `quick:` block; `asked`: the command that it is for, which may be one that looks models up. */
+export async function studyPipeline({ quick }: { readonly quick: boolean }, asked?: Asked): Promise<Pipeline> {
+  // Before anything is started that would inherit them.
+  withhold(SECRET_VARIABLES);
+  const hub = hubLeave(asked);
+  const config = await readStudy(root, { quick, ...(hub === undefined ? {} : { hub }) });
   const revoked = await readRevoked(root);
   // Which exact engine computes is no part of any key: it reaches the stages' processes beside the tasks.
   process.env[ENGINE_VARIABLE] = config.engine;
@@ -55,9 +60,9 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }): Pro
     // Few commands ask: what these need is loaded then.
     variation: async (computedBy) => (await import('./stages/quantization/other-engine.ts')).otherEngine(computedBy),
     doctor: async () => {
-      const { compilerChecks, engineChecks } = await import('./stages/quantization/doctor.ts');
+      const { compilerChecks, engineChecks, hubChecks } = await import('./stages/quantization/doctor.ts');
       // In this order: the engines are asked with the library loaded.
-      return [await compilerChecks(), await engineChecks()];
+      return [await compilerChecks(), await engineChecks(), hubChecks()];
     },
   });
 }
@@ -65,5 +70,8 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }): Pro
 /** A script of others' code for a number: only the study knows what it computes. */
 const crosscheck = crosscheckEntry(async ({ quick }) => (await import('./stages/quantization/crosscheck.ts')).crosscheck(await readStudy(root, { quick: quick === true })));
 
+/** The one command that is about the network. */
+const fetch = { summary: 'Look up and download what the study names of the Hugging Face hub', load: async () => ({ default: await (await import('./stages/quantization/hub/command.ts')).fetchCommand() }) };
+
 export default (argv: readonly string[]): Promise<number> =>
-  commandLine(async ({ quick }) => studyPipeline({ quick: quick === true }), argv, { commands: { ...provenanceCommands, crosscheck }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
+  commandLine(async ({ quick }, asked) => studyPipeline({ quick: quick === true }, asked), argv, { commands: { ...provenanceCommands, crosscheck, fetch }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });

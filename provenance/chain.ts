@@ -1,4 +1,5 @@
 /** What a result was computed from, down to the files that came from outside: each cell with what is known of it, and its links checked. */
+import { DamagedObject } from '../stages/dag/index.ts';
 import { seedsIn } from '../reports/cell-facts.ts';
 import { rowsOf, tablesOf } from './tables.ts';
 import { verdictsOf } from './ledger.ts';
@@ -62,7 +63,28 @@ async function originsOf(cells: readonly ResultCell[], results: Results, finding
       }
     }
   }
+  // What was downloaded was no file of the project: it stands in the table of sources alone, under the cell that took it in.
+  for (const { cell, determinism, inputs, record } of cells) {
+    if (determinism !== 'fetched' || record?.status !== 'done' || Object.values(inputs).flat().some(({ file }) => file !== undefined)) continue;
+    const taken = new Set(Object.values(record.outputs).flatMap((output) => output.tree === true ? filesOf(results, output) : [output.sha256 as string]));
+    for (const [path, source] of sources) {
+      if (source['cell'] !== cell) continue;
+      const sha256 = String(source['sha256']);
+      if (!taken.has(sha256)) findings.push({ cell, what: 'a file that it took in', expected: `${sha256} (${path} in the table of sources)`, found: 'no output of that hash' });
+      origins.set(path, { path, sha256, source });
+    }
+  }
   return [...origins.values()];
+}
+
+/** Hashes of a folder's files; none where its list is damaged, which the audit of its cell has told. */
+function filesOf(results: Results, output: Parameters<Results['tree']>[0]): readonly string[] {
+  try {
+    return Object.values(results.tree(output).tree).map(({ sha256 }) => sha256);
+  } catch (error) {
+    if (error instanceof DamagedObject) return [];
+    throw error;
+  }
 }
 
 /** Who computed a cell again, and with what result. */

@@ -10,7 +10,7 @@ import type { OutputRecord, ResultCell, Results, Sha256 } from '../stages/dag/in
 import type { PackManifest, PackedCell, PackedFile, PackedRole } from './pack-format.ts';
 
 /** Beside the closures of stages: what a person needs to read or run them. */
-const PROJECT_FILES = ['pipeline.ts', 'package.json', 'package-lock.json', 'tsconfig.json', 'README.md', 'LICENSE', 'data/study.yaml', 'data/sources.yaml', 'data/prompts.yaml', 'data/errata.yaml', 'data/revoked.yaml'];
+const PROJECT_FILES = ['pipeline.ts', 'package.json', 'package-lock.json', 'tsconfig.json', 'README.md', 'LICENSE', 'data/study.yaml', 'data/sources.yaml', 'data/prompts.yaml', 'data/models.lock.yaml', 'data/errata.yaml', 'data/revoked.yaml'];
 
 /** A file of the project above this stays out: weights of this size are fetched, not sent. */
 const MOST_FILE_BYTES = 256 * 2 ** 20;

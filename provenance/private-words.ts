@@ -1,5 +1,6 @@
 /** What must not leave this machine: who works on it, where, and what they keep secret. Each is looked for by what it looks like, or as it is. */
 import { homedir, hostname, userInfo } from 'node:os';
+import { withheld } from '../stages/dag/index.ts';
 
 export interface PrivateWord {
   /** What it is, for people: 'the home folder'. */
@@ -51,7 +52,7 @@ export function surroundings(root: string): Surroundings {
   let user = process.env['USER'] ?? '';
   // A process may run under a number that has no name.
   try { user = userInfo().username; } catch { /* what the environment says */ }
-  return { env: process.env, home: homedir(), user, host: hostname(), root };
+  return { env: { ...process.env, ...Object.fromEntries(withheld()) }, home: homedir(), user, host: hostname(), root };
 }
 
 /**

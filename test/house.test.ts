@@ -124,6 +124,11 @@ test('nothing names a machine, a registry host or unfinished work', () => {
   assert.equal(wrong, []);
 });
 
+test('one file opens connections', () => {
+  const network = product.filter((path) => importsOf(path, true).some((it) => /^(?:node:)?(?:http|https|http2|net|tls|dgram)$/.test(it)) || /\bfetch\(['"`]?http|new (?:WebSocket|EventSource)\b/.test(text(path)));
+  assert.equal(network, ['stages/quantization/hub/http.ts']);
+});
+
 test('the lockfile records no download addresses', () => {
   assert.not.match(text('package-lock.json'), /"resolved"/);
 });

@@ -4,15 +4,17 @@
  * The stages hold the checkpoint itself to these facts.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { architectureNamed } from '../../kernels/models.ts';
 import type { ModelConfig, ModelShape } from '../../kernels/index.ts';
 import type { SourceFile } from './config-sources.ts';
+import { INDEX_FILE, shardsOf } from './hub/files.ts';
 
 export interface ModelFiles {
   readonly config: SourceFile;
-  readonly weights: SourceFile;
+  /** One file, or those of a checkpoint that is in several, by name. */
+  readonly weights: readonly SourceFile[];
   readonly tokenizer: SourceFile;
   readonly tokenizerConfig?: SourceFile;
 }
@@ -31,68 +33,82 @@ export type BaseFormat = 'fp32' | 'fp16' | 'bf16';
 
 const TYPES: { readonly [name: string]: BaseFormat } = { float32: 'fp32', float16: 'fp16', bfloat16: 'bf16' };
 const MAX_CONFIG_BYTES = 1_000_000;
+const MAX_INDEX_BYTES = 64_000_000;
 
-/** The four files of a model, from a table by their usual names. A sentence when one is missing. */
-export function modelFiles(files: ReadonlyMap<string, SourceFile>): ModelFiles | string {
+/** The files of a model, from a table by their usual names. A clause when one is missing, or the index of several is wrong (`readIndex`). */
+export function modelFiles(files: ReadonlyMap<string, SourceFile>, readIndex?: () => readonly string[] | string): ModelFiles | string {
   const config = files.get('config.json');
-  const weights = files.get('model.safetensors');
-  const tokenizer = files.get('tokenizer.json');
-  if (config === undefined || weights === undefined || tokenizer === undefined) {
-    const missing = ['config.json', 'model.safetensors', 'tokenizer.json'].filter((name) => !files.has(name));
-    return `lacks ${missing.join(' and ')}; a model is config.json, model.safetensors, tokenizer.json and, where it has one, tokenizer_config.json`;
+  const single = files.get('model.safetensors');
+  const tokenizer = files.get('tokenizer.json') ?? files.get('tokenizer.model');
+  const several = single === undefined && files.has(INDEX_FILE) && readIndex !== undefined;
+  if (config === undefined || (single === undefined && !several) || tokenizer === undefined) {
+    const has = { 'config.json': config !== undefined, 'model.safetensors': several || single !== undefined, 'tokenizer.json': tokenizer !== undefined };
+    const missing = Object.entries(has).filter(([, there]) => !there).map(([name]) => name);
+    return `lacks ${missing.join(' and ')}; a model is config.json, model.safetensors (or ${INDEX_FILE} and the files that it names), tokenizer.json and, where it has one, tokenizer_config.json`;
+  }
+  const names = single === undefined ? readIndex!() : ['model.safetensors'];
+  if (typeof names === 'string') return `has a ${INDEX_FILE} that ${names}`;
+  const weights: SourceFile[] = [];
+  for (const name of names) {
+    const file = files.get(name);
+    if (file === undefined) return `lacks ${name}, which its ${INDEX_FILE} names`;
+    weights.push(file);
   }
   const tokenizerConfig = files.get('tokenizer_config.json');
   return { config, weights, tokenizer, ...(tokenizerConfig === undefined ? {} : { tokenizerConfig }) };
 }
 
-/** The files of a folder of the project (path from its root). A sentence when it holds no model that can be read. */
-export function localModelFiles(root: string, folder: string): ModelFiles | string {
-  const isFile = (name: string): boolean => statSync(join(root, folder, name), { throwIfNoEntry: false })?.isFile() ?? false;
-  if (statSync(join(root, folder), { throwIfNoEntry: false })?.isDirectory() !== true) return 'is not a folder of the project; give the path from its root of a folder with config.json, model.safetensors and tokenizer.json';
-  if (!isFile('model.safetensors') && isFile('model.safetensors.index.json')) {
-    return 'holds a checkpoint in several files, which cannot be read yet; merge it into one model.safetensors';
-  }
-  const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
-  return modelFiles(new Map(names.filter(isFile).map((name) => [name, { path: `${folder}/${name}` }])));
+/** The files of a folder, recorded under `name`; `elsewhere`: it is none of the project's. A clause when it holds no model that can be read. */
+export function folderFiles(folder: string, name: string, elsewhere: boolean): ModelFiles | string {
+  const isFile = (file: string): boolean => statSync(join(folder, file), { throwIfNoEntry: false })?.isFile() ?? false;
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return `is not a folder${elsewhere ? '' : ' of the project'}; give the path of one with config.json, model.safetensors and tokenizer.json`;
+  const files = new Map<string, SourceFile>();
+  for (const file of readdirSync(folder)) if (/^[A-Za-z0-9._-]{1,200}$/.test(file) && isFile(file)) files.set(file, { path: `${name}/${file}`, ...(elsewhere ? { at: join(folder, file) } : {}) });
+  return modelFiles(files, () => {
+    const path = join(folder, INDEX_FILE);
+    return statSync(path).size > MAX_INDEX_BYTES ? `has more than ${MAX_INDEX_BYTES} bytes` : shardsOf(readFileSync(path));
+  });
 }
 
 /** What a file's bytes are: as pinned, else as they are now; undefined when it cannot be read (the stage that needs it says so). */
-export function fileSha256(root: string, { path, sha256 }: SourceFile): string | undefined {
+export function fileSha256(root: string, { path, sha256, at }: SourceFile): string | undefined {
   try {
-    return sha256 ?? createHash('sha256').update(readFileSync(join(root, path))).digest('hex');
+    return sha256 ?? createHash('sha256').update(readFileSync(at ?? join(root, path))).digest('hex');
   } catch {
     return undefined;
   }
 }
 
-/** Reads the facts from config.json. A sentence when it cannot be used. */
-export function modelFacts(root: string, file: SourceFile): ModelFacts | string {
-  let text: string;
+/** The text of a config.json, or what is wrong with it. */
+export function configText(root: string, { path, at }: SourceFile): { readonly text: string } | { readonly problem: string } {
   try {
-    const path = join(root, file.path);
-    const { size } = statSync(path);
-    if (size > MAX_CONFIG_BYTES) return `${file.path} has ${size} bytes; at most ${MAX_CONFIG_BYTES} are read`;
-    text = readFileSync(path, 'utf8');
+    const full = at ?? join(root, path);
+    const { size } = statSync(full);
+    return size > MAX_CONFIG_BYTES ? { problem: `${path} has ${size} bytes; at most ${MAX_CONFIG_BYTES} are read` } : { text: readFileSync(full, 'utf8') };
   } catch (error) {
-    return `${file.path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})`;
+    return { problem: `${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})` };
   }
+}
+
+/** Reads the facts from the text of a config.json, which messages call `what`. A sentence when it cannot be used. */
+export function factsOf(text: string, what: string): ModelFacts | string {
   let config: ModelConfig;
   try {
     config = JSON.parse(text) as ModelConfig;
   } catch {
-    return `${file.path} is not valid JSON`;
+    return `${what} is not valid JSON`;
   }
-  if (config === null || typeof config !== 'object' || Array.isArray(config)) return `${file.path} must hold a JSON object`;
+  if (config === null || typeof config !== 'object' || Array.isArray(config)) return `${what} must hold a JSON object`;
   const architecture = config['model_type'];
-  if (typeof architecture !== 'string') return `${file.path} names no model_type`;
+  if (typeof architecture !== 'string') return `${what} names no model_type`;
   const type = config['torch_dtype'] ?? config['dtype'];
   const baseFormat = typeof type === 'string' && Object.hasOwn(TYPES, type) ? TYPES[type] : undefined;
-  if (baseFormat === undefined) return `${file.path} must name the checkpoint's type in torch_dtype; types are ${Object.keys(TYPES).join(', ')}`;
+  if (baseFormat === undefined) return `${what} must name the checkpoint's type in torch_dtype; types are ${Object.keys(TYPES).join(', ')}`;
   let shape: ModelShape;
   try {
     shape = architectureNamed(architecture).shape(config);
   } catch (error) {
-    return `${file.path}: ${(error instanceof Error ? error.message : String(error)).replace(/^config\.json: /, '')}`;
+    return `${what}: ${(error instanceof Error ? error.message : String(error)).replace(/^config\.json: /, '')}`;
   }
   return { architecture, baseFormat, shape, parametersEstimate: parametersEstimate(shape) };
 }

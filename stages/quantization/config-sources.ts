@@ -4,10 +4,14 @@
 import { Reader } from './config-fields.ts';
 import type { Located, Problems } from './config-yaml.ts';
 
-/** A file of the project, held to its bytes where they are known beforehand. Path from the project's root. */
+/** A file, held to its bytes where they are known beforehand. */
 export interface SourceFile {
+  /** As it is recorded: its path from the project's root; of one elsewhere, what stands for that ('hf:org/name@commit/config.json'). */
   readonly path: string;
   readonly sha256?: string;
+  readonly bytes?: number;
+  /** The absolute path of a file outside the project. */
+  readonly at?: string;
 }
 
 /** A file whose bytes are promised by data/sources.yaml. */

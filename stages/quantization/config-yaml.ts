@@ -129,6 +129,11 @@ export async function readYaml(root: string, file: string, problems: Problems): 
   return convert(document.contents, 0);
 }
 
+/** Plain data as YAML: what readYaml() reads back as it was. */
+export async function yamlText(value: object): Promise<string> {
+  return (await import('yaml')).stringify(value, { lineWidth: 0, indent: 2, aliasDuplicateObjects: false });
+}
+
 /** The parser's codes of mistakes about which more can be said than its own sentence. */
 const ADVICE: { readonly [code: string]: string } = {
   DUPLICATE_KEY: 'this key stands here a second time; keep one',

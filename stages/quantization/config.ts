@@ -5,29 +5,27 @@
  * `data/study.yaml:12:9 unknown format "nf5"; formats are fp32, fp16, ...`.
  */
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { engines } from '../../kernels/engines.ts';
 import { formats } from '../../kernels/formats.ts';
 import { ConfigurationError } from '../dag/index.ts';
 import { BENCH_FILE } from './bench-file.ts';
 import { Reader } from './config-fields.ts';
-import { fileSha256, localModelFiles, modelFacts, modelFiles } from './config-model.ts';
-import { NAME, NAME_RULE, readPrompts, readSources, relativePath } from './config-sources.ts';
+import { fileSha256 } from './config-model.ts';
+import { NAME, NAME_RULE, readPrompts, readSources } from './config-sources.ts';
 import { Problems, quoted, readYaml } from './config-yaml.ts';
-import type { ModelFacts, ModelFiles } from './config-model.ts';
 import type { ChoiceSet, Prompt, Sources, TextSource } from './config-sources.ts';
 import type { Located, LocatedMap } from './config-yaml.ts';
+import { pinsOf } from './hub/pins.ts';
+import type { HubLeave, Pins } from './hub/pins.ts';
+import { sourceKindOf, sourceKinds } from './model-sources.ts';
+import type { SourcedModel } from './model-sources.ts';
 import { DECODE_SPAN, OWN_ENGINE } from './speed-settings.ts';
 import type { SpeedSettings } from './speed-settings.ts';
 
-export interface StudyModel extends ModelFacts {
+export interface StudyModel extends SourcedModel {
   readonly name: string;
-  readonly title: string;
-  /** 'bundled:novel-1m' or 'local:models/mine'. */
-  readonly source: string;
-  readonly origin: string;
-  readonly licence: string;
-  readonly files: ModelFiles;
 }
 
 export interface StudyConfig {
@@ -74,9 +72,9 @@ const MAX_SEED = 2 ** 31 - 1;
 
 /**
  * Reads and checks the study of the project at `root`. With `quick`, the settings under `quick:` replace the others.
- * Throws ConfigurationError with every mistake, one a line.
+ * With leave to ask the `hub`, models of it that are not pinned are looked up and pinned. Throws ConfigurationError with every mistake, one a line.
  */
-export async function readStudy(root: string, options: { readonly quick?: boolean } = {}): Promise<StudyConfig> {
+export async function readStudy(root: string, options: { readonly quick?: boolean; readonly hub?: HubLeave } = {}): Promise<StudyConfig> {
   const problems = new Problems();
   const [study, sourcesYaml, promptsYaml] = [await readYaml(root, STUDY_FILE, problems), await readYaml(root, SOURCES_FILE, problems), await readYaml(root, PROMPTS_FILE, problems)];
   // Without one of them the others would only be told that they name what does not exist.
@@ -85,7 +83,8 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
   const prompts = readPrompts(promptsYaml, PROMPTS_FILE, problems, sources.texts);
   const reader = new Reader(STUDY_FILE, problems);
   const top = reader.map(study, 'the study', [...KEYS, ...OPTIONAL_KEYS, 'quick']);
-  const known: Known = { root, sources, prompts };
+  const pins = await pinsOf(root, study, STUDY_FILE, problems, options.hub);
+  const known: Known = { root, sources, prompts, pins };
 
   // Both forms are checked on every start: a mistake in the one that is not wanted today is better seen today.
   const whole = top === undefined ? undefined : readSettings(reader, top, known);
@@ -102,7 +101,7 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
   return chosen;
 }
 
-interface Known { readonly root: string; readonly sources: Sources; readonly prompts: ReadonlyMap<string, Prompt> }
+interface Known { readonly root: string; readonly sources: Sources; readonly pins: Pins; readonly prompts: ReadonlyMap<string, Prompt> }
 
 function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfig | undefined {
   const { sources } = known;
@@ -190,10 +189,16 @@ function readTemperature(reader: Reader, value: Located): number | undefined {
 }
 
 function readModel(reader: Reader, value: Located, known: Known): StudyModel | undefined {
-  const bundled = [...known.sources.models.keys()];
   if (value.kind === 'scalar') {
-    const name = reader.choice(value, 'model', 'bundled models', bundled);
-    return name === undefined ? undefined : bundledModel(reader, value, name, name, known);
+    const text = value.value;
+    const kind = typeof text === 'string' ? sourceKindOf(text) : undefined;
+    if (kind !== undefined && typeof text === 'string') {
+      const name = kind.nameOf(text.slice(kind.prefix.length));
+      if (!NAME.test(name)) return reader.wrong(value.at, `${quoted(text)} gives the model no name that can be used; write { name: <name>, source: ${quoted(text)} }`);
+      return sourced(reader, value, text, name, known);
+    }
+    const name = reader.choice(value, 'model', 'bundled models', [...known.sources.models.keys()]);
+    return name === undefined ? undefined : sourced(reader, value, `bundled:${name}`, name, known);
   }
   const map = reader.map(value, 'a model', ['name', 'source', 'title', 'origin', 'licence']);
   if (map === undefined) return undefined;
@@ -203,37 +208,17 @@ function readModel(reader: Reader, value: Located, known: Known): StudyModel | u
   const at = reader.required(map, 'source', 'a model');
   const source = reader.text(at, 'source');
   if (at === undefined || name === undefined || source === undefined || !NAME.test(name)) return undefined;
-  if (source.startsWith('bundled:')) {
-    const which = reader.choice({ ...at, kind: 'scalar', value: source.slice('bundled:'.length) }, 'model', 'bundled models', bundled);
-    return which === undefined ? undefined : bundledModel(reader, at, name, which, known);
-  }
-  if (source.startsWith('local:')) {
-    const folder = relativePath(reader, { ...at, kind: 'scalar', value: source.slice('local:'.length) }, 'local:');
-    if (folder === undefined) return undefined;
-    const files = localModelFiles(known.root, folder);
-    if (typeof files === 'string') return reader.wrong(at.at, `the model folder ${quoted(folder)} ${files}`);
-    const text = (key: string, otherwise: string): string => reader.text(map.entries.get(key)?.value, key) ?? otherwise;
-    return withFacts(reader, at, known.root, {
-      name, title: text('title', name), source: `local:${folder}`, origin: text('origin', 'a folder of this project'), licence: text('licence', 'not stated'), files,
-    });
-  }
-  const later = /^(hf|gguf):/.exec(source);
-  if (later !== null) return reader.wrong(at.at, `sources beginning with ${later[0]} cannot be read yet; sources are bundled:<name> and local:<folder>`);
-  return reader.wrong(at.at, `unknown source ${quoted(source)}; sources are bundled:<name> and local:<folder>`);
+  const model = sourced(reader, at, source, name, known);
+  if (model === undefined || model.source.startsWith('bundled:')) return model;
+  const text = (key: 'title' | 'origin' | 'licence'): string => reader.text(map.entries.get(key)?.value, key) ?? model[key];
+  return { ...model, title: text('title'), origin: text('origin'), licence: text('licence') };
 }
 
-function bundledModel(reader: Reader, value: Located, name: string, which: string, known: Known): StudyModel | undefined {
-  const source = known.sources.models.get(which);
-  if (source === undefined) return undefined;
-  const files = modelFiles(source.files);
-  if (typeof files === 'string') return reader.wrong(value.at, `the bundled model ${which} ${files}`);
-  const { title, origin, licence } = source;
-  return withFacts(reader, value, known.root, { name, title, source: `bundled:${which}`, origin, licence, files });
-}
-
-function withFacts(reader: Reader, value: Located, root: string, model: Omit<StudyModel, keyof ModelFacts>): StudyModel | undefined {
-  const facts = modelFacts(root, model.files.config);
-  return typeof facts === 'string' ? reader.wrong(value.at, `the model ${model.name} cannot be used: ${facts}`) : { ...model, ...facts };
+function sourced(reader: Reader, at: Located, source: string, name: string, known: Known): StudyModel | undefined {
+  const kind = sourceKindOf(source);
+  if (kind === undefined) return reader.wrong(at.at, `unknown source ${quoted(source)}; sources are ${sourceKinds.map(({ form }) => form).join('; ')}`);
+  const model = kind.read(source.slice(kind.prefix.length), name, { ...known, home: homedir() });
+  return typeof model === 'string' ? reader.wrong(at.at, model) : model === undefined ? undefined : { name, ...model };
 }
 
 function readEngine(reader: Reader, value: Located | undefined): string | undefined {

@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 torch.set_grad_enabled(False)`;
 
 /** Which tensors are quantized: every linear layer but the output head. */
-export const WEIGHTS = `checkpoint = load_file(f"{MODEL}/model.safetensors")
+export const WEIGHTS = `checkpoint = {name: w for file in FILES for name, w in load_file(f"{MODEL}/{file}").items()}
 linear = {name: w for name, w in checkpoint.items() if w.ndim == 2 and "embed" not in name and "lm_head" not in name}
 other = {name: w for name, w in checkpoint.items() if name not in linear}
 TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}`;

@@ -1,4 +1,5 @@
 /** What `doctor` shows of the study: the compiler and what it builds, every engine of the register, and which one `auto` takes. Runs their self-tests. */
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,8 @@ import { engines, noNativeLibrary, openEngine, useNativeLibrary } from '../../ke
 import type { Engine } from '../../kernels/engines.ts';
 import { buildNative, findCompiler, NativeBuildError } from '../../kernels/native-build.ts';
 import type { DoctorItem, DoctorSection } from '../dag/index.ts';
+import { HubError } from './hub/errors.ts';
+import { DEFAULT_ENDPOINT, hubSettings } from './hub/settings.ts';
 import { WITHOUT_NATIVE } from './native.ts';
 
 /** Builds the native library for this process alone, so that what is said of it is seen now and not remembered. */
@@ -37,6 +40,22 @@ export async function engineChecks(register: readonly Engine[] = engines): Promi
   const items: DoctorItem[] = [];
   for (const engine of register) items.push(await engineCheck(engine));
   return { section: 'engines', items: [...items, await autoCheck(register)] };
+}
+
+/** What is set up for the hub. Asks nobody: whether a hub answers is seen when it is needed. Neither addresses nor tokens are shown. */
+export function hubChecks(env?: Parameters<typeof hubSettings>[0]): DoctorSection {
+  const section = 'models of the Hugging Face hub';
+  try {
+    const { endpoint, token, offline, cache } = hubSettings(env);
+    return { section, items: [
+      { name: 'hub', state: 'ok', what: offline ? 'is not asked: HF_HUB_OFFLINE is set' : endpoint === DEFAULT_ENDPOINT ? 'huggingface.co' : 'the one that HF_ENDPOINT names' },
+      token === undefined ? { name: 'token', state: 'missing', what: 'there is none; what is public needs none', hint: 'for gated models: HF_TOKEN' } : { name: 'token', state: 'ok', what: `from ${token.from}` },
+      existsSync(cache) ? { name: 'cache', state: 'ok', what: "what Hugging Face's tools have downloaded is copied, not downloaded again" } : { name: 'cache', state: 'missing', what: "there are no downloads of Hugging Face's tools" },
+    ] };
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    return { section, items: [{ name: 'settings', state: 'broken', what: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) }] };
+  }
 }
 
 async function engineCheck(engine: Engine): Promise<DoctorItem> {

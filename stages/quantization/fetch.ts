@@ -1,9 +1,10 @@
 /**
- * Takes a model's files into the store, held to the sha256 that data/sources.yaml gives. A local folder's files have no
- * promised hash: their own bytes identify them, as for every file of the project.
+ * Takes a model's files into the store, held to the sha256 that data/sources.yaml gives, or data/models.lock.yaml of those that are downloaded. A local
+ * folder's files have no promised hash: their own bytes identify them, as for every file of the project.
  */
 import { cell, file, stage } from '../dag/index.ts';
-import type { Cell, Run } from '../dag/index.ts';
+import type { Cell, FileRef, OutputPart, OutputValue, Run, TaskCell, TaskIo } from '../dag/index.ts';
+import type { SourceFile } from './config-sources.ts';
 import type { StudyModel } from './config.ts';
 import { BadInput, guarded } from './task-values.ts';
 
@@ -16,32 +17,61 @@ export const fetchStage = stage({
   where: 'in-process',
 });
 
-/** fetch:<model> */
+/** Of several files of weights each is an input: `weights.` and its file's name. */
+const SHARD = 'weights.';
+
+/** fetch:<model>. Output `weights` is a file, or, of a checkpoint in several, a folder. */
 export function fetchCell(model: StudyModel): Cell {
-  const files = Object.entries(model.files);
+  const { config, tokenizer, tokenizerConfig, weights } = model.files;
+  const files = new Map<string, SourceFile>([
+    ['config', config], ['tokenizer', tokenizer], ...(tokenizerConfig === undefined ? [] : [['tokenizerConfig', tokenizerConfig] as const]),
+    ...weights.map((one) => [weights.length === 1 ? 'weights' : `${SHARD}${nameOf(one)}`, one] as const),
+  ]);
+  if (model.hub !== undefined) return hubCell(model.name, model.hub, [...files.values()]);
   return cell(fetchStage, model.name, {
-    params: { sha256: Object.fromEntries(files.flatMap(([name, { sha256 }]) => sha256 === undefined ? [] : [[name, sha256]])) },
-    inputs: Object.fromEntries(files.map(([name, { path }]) => [name, file(path)])),
+    params: { sha256: Object.fromEntries([...files].flatMap(([name, { sha256 }]) => sha256 === undefined ? [] : [[name, sha256]])) },
+    inputs: Object.fromEntries([...files].map(([name, { path, at }]): [string, FileRef] => [name, file(path, at)])),
   });
 }
 
+function hubCell(name: string, { repository, commit }: NonNullable<StudyModel['hub']>, files: readonly SourceFile[]): Cell {
+  const promised = files.map((one) => ({ name: nameOf(one), bytes: one.bytes ?? 0, sha256: one.sha256 ?? '' }));
+  return cell(fetchStage, name, {
+    params: { repository, commit, files: Object.fromEntries(promised.map(({ name: own, bytes, sha256 }) => [own, { bytes, sha256 }])) },
+    promised: promised.map(({ bytes, sha256 }) => ({ bytes, sha256 })),
+    // One task for all: so many connections at once are for all models together.
+    batch: 'hub',
+  });
+}
+
+/** A file's name in its folder. */
+const nameOf = ({ path }: SourceFile): string => path.slice(path.lastIndexOf('/') + 1);
+
 export const run: Run = async (cells, io) => {
-  for (const task of cells) {
-    await guarded(io, task, async () => {
-      const expected = task.params['sha256'] as { readonly [name: string]: string };
-      const outputs: { [name: string]: Uint8Array | string } = { tokenizerConfig: '{}' };
-      for (const [name, input] of Object.entries(task.inputs)) {
-        if (input.kind !== 'object') throw new Error(`${task.id}: input ${name} must be a file`);
-        const wanted = expected[name];
-        if (wanted !== undefined && input.handle.sha256 !== wanted) {
-          throw new BadInput(
-            `the file for ${name} has the sha256 ${input.handle.sha256}; data/sources.yaml says ${wanted}`,
-            'Restore the file, or, if the new one is meant, change its entry in data/sources.yaml.',
-          );
-        }
-        outputs[name] = await io.read(input.handle);
-      }
-      await io.commit(task.id, outputs);
-    });
-  }
+  const ofHubs = cells.filter(({ params }) => 'repository' in params);
+  if (ofHubs.length > 0) await (await import('./hub/take-in.ts')).takeIn(ofHubs, io);
+  for (const task of cells) if (!ofHubs.includes(task)) await guarded(io, task, async () => io.commit(task.id, await takenIn(task, io)));
 };
+
+/** Larger files are copied a piece at a time. */
+const HELD_BYTES = 1 << 23;
+
+async function takenIn(task: TaskCell, io: TaskIo): Promise<{ readonly [name: string]: OutputValue }> {
+  const expected = task.params['sha256'] as { readonly [name: string]: string };
+  const outputs: { [name: string]: OutputValue } = { tokenizerConfig: '{}' };
+  const shards = new Map<string, OutputPart>();
+  for (const [name, input] of Object.entries(task.inputs)) {
+    if (input.kind !== 'object') throw new Error(`${task.id}: input ${name} must be a file`);
+    const wanted = expected[name];
+    if (wanted !== undefined && input.handle.sha256 !== wanted) {
+      throw new BadInput(
+        `the file for ${name} has the sha256 ${input.handle.sha256}; data/sources.yaml says ${wanted}`,
+        'Restore the file, or, if the new one is meant, change its entry in data/sources.yaml.',
+      );
+    }
+    const content = input.handle.bytes > HELD_BYTES ? await io.copy(input.handle) : await io.read(input.handle);
+    if (name.startsWith(SHARD)) shards.set(name.slice(SHARD.length), content);
+    else outputs[name] = content;
+  }
+  return shards.size === 0 ? outputs : { ...outputs, weights: { tree: shards } };
+}

@@ -1,5 +1,7 @@
 /** The study's public face: read it, and compose its cells. */
 export { ENGINE_VARIABLE } from './engine.ts';
+export { hubLeave } from './hub/command.ts';
+export { SECRET_VARIABLES } from './hub/settings.ts';
 export { nativeCell } from './native.ts';
 export { readStudy } from './config.ts';
 export { readErrata } from './errata.ts';

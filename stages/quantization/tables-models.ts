@@ -17,7 +17,7 @@ export interface TextParam {
   readonly path: string; readonly origin: string; readonly licence: string; readonly sha256: string;
 }
 
-/** params.files of table sources: the files that each model's fetch cell took in. */
+/** params.fetched of table sources: the files that each model's fetch cell took in; of an output that is a folder, the path with a slash at its end. */
 export interface FetchedParam { readonly cell: string; readonly title: string; readonly origin: string; readonly licence: string; readonly paths: { readonly [output: string]: string } }
 
 /** From the report of each model's own type. */
@@ -90,11 +90,18 @@ export async function* textRows(task: TaskCell): AsyncGenerator<Row> {
 /** Every file that entered the study from outside. The hashes of models' files are those of the bytes that were taken in. */
 export async function* sourceRows(task: TaskCell): AsyncGenerator<Row> {
   const fetched = listParam(task, 'fetched') as unknown as readonly FetchedParam[];
-  for (const { cell, output, handle } of found(task)) {
+  const seen = new Set<string>();
+  for (const { cell, output, handle, tree } of found(task)) {
     const model = fetched.find((candidate) => candidate.cell === cell);
-    const path = model?.paths[output];
-    if (model === undefined || path === undefined) continue;
-    yield { path, title: model.title, origin: model.origin, sha256: handle.sha256, bytes: handle.bytes, licence: model.licence, cell };
+    const base = model?.paths[output];
+    if (model === undefined || base === undefined) continue;
+    for (const [name, { sha256, bytes }] of Object.entries(tree ?? { '': handle })) {
+      const path = `${base}${name}`;
+      // Two models of a study may be the same files under two names.
+      if (seen.has(path)) continue;
+      seen.add(path);
+      yield { path, title: model.title, origin: model.origin, sha256, bytes, licence: model.licence, cell };
+    }
   }
   const choices = task.params['choices'] === undefined ? [] : listParam(task, 'choices');
   for (const { path, title, origin, sha256, bytes, licence } of [...listParam(task, 'texts'), ...choices] as unknown as readonly TextParam[]) {

@@ -1,6 +1,7 @@
 /** One cell for each table of data/schema.sql, with what the table is made of. */
 import { cell, gather, output, stage } from '../dag/index.ts';
 import type { Cell, Json, OutputRef } from '../dag/index.ts';
+import type { SourceFile } from './config-sources.ts';
 import type { StudyConfig } from './config.ts';
 import type { Erratum } from './errata.ts';
 import { studyFormats } from './model-cells.ts';
@@ -41,7 +42,7 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
   const sets = config.choices.map(({ name, title, origin, licence, file: { path, bytes, sha256 } }) => ({ set: name, title, origin, licence, path, bytes, sha256 }));
   const fetched = models.map(({ model, fetched: from }): FetchedParam => ({
     cell: from.id, title: model.title, origin: model.origin, licence: model.licence,
-    paths: Object.fromEntries(Object.entries(model.files).map(([name, { path }]) => [name, path])),
+    paths: Object.fromEntries(Object.entries(model.files).map(([name, files]: [string, SourceFile | readonly SourceFile[]]) => [name, pathOf([files].flat())])),
   }));
   const fetchedFiles = models.flatMap(({ model, fetched: from }) => Object.keys(model.files).map((name) => output(from, name)));
 
@@ -78,6 +79,12 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
     table('errata', undefined, { errata: json(results.errata) }),
   ];
   return { cells, tables: new Map(cells.map((from) => [String(from.params['table']), output(from)])) };
+}
+
+/** Of a file its path; of several that of their folder, with a slash at its end. */
+function pathOf([first, ...others]: readonly SourceFile[]): string {
+  const path = first?.path ?? '';
+  return others.length === 0 ? path : path.slice(0, path.lastIndexOf('/') + 1);
 }
 
 /** An interface is not an index signature to the compiler; these are plain JSON. */

@@ -19,6 +19,8 @@ export interface Event { readonly event: string; readonly [field: string]: unkno
 
 export class Project {
   readonly root: string;
+  /** Variables for its commands, besides this process's own; undefined takes one away. */
+  env: { [name: string]: string | undefined } = {};
 
   constructor() {
     this.root = mkdtempSync(join(realpathSync(tmpdir()), 'bitwidth-e2e-'));
@@ -28,7 +30,7 @@ export class Project {
 
   /** Starts a command; its output can be read while it runs. */
   start(...args: string[]): ProcessPromise {
-    return $({ cwd: this.root, nothrow: true, quiet: true, env: { ...process.env, NO_COLOR: '1' } })`node bin/bitwidth.mjs ${args}`;
+    return $({ cwd: this.root, nothrow: true, quiet: true, env: { ...process.env, NO_COLOR: '1', ...this.env } })`node bin/bitwidth.mjs ${args}`;
   }
 
   /** Runs a command to its end; `--json` events are parsed. */

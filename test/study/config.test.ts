@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isConfigurationError } from '../../stages/dag/index.ts';
 import { PROMPTS_FILE, SOURCES_FILE, STUDY_FILE, readStudy } from '../../stages/quantization/config.ts';
+import { fetchCell } from '../../stages/quantization/fetch.ts';
 import type { StudyConfig } from '../../stages/quantization/config.ts';
 import { root } from './in-process.ts';
 
@@ -64,7 +65,7 @@ test('the study of the project is read, and its quick form', async () => {
   assert.equal(config.models.map(({ name, baseFormat, architecture }) => [name, baseFormat, architecture]), [['novel-1m', 'fp16', 'llama'], ['novel-4m', 'fp16', 'llama'], ['novel-10m', 'fp16', 'llama']]);
   assert.is(config.judge, 'novel-10m');
   assert.equal(config.formats, ['fp32', 'fp16', 'bf16', 'int8', 'nf4', 'fp4', 'nf4-dq', 'fp4-dq']);
-  assert.is(config.models[0]?.files.weights.sha256, 'aeb44f5a74df3a86e0c53c98deb1d460812f4466a6ab7dcdefc516752ea6782c');
+  assert.is(config.models[0]?.files.weights[0]?.sha256, 'aeb44f5a74df3a86e0c53c98deb1d460812f4466a6ab7dcdefc516752ea6782c');
   assert.ok(config.texts.length * config.windowsPerText >= 30, 'verdicts need 30 windows');
 
   const quick = await readStudy(root, { quick: true });
@@ -141,10 +142,13 @@ test('a model is a bundled one or a folder of the project', async () => {
     const { study } = edited('models', `models: [novel-10m, { name: mine, source: "${source}" }]`);
     return (await refused(study, more === undefined ? {} : { more })).join('\n');
   };
-  assert.match(await whyNot('hf:org/name@main'), /sources beginning with hf: cannot be read yet; sources are bundled:<name> and local:<folder>/);
-  assert.match(await whyNot('ftp:x'), /unknown source "ftp:x"; sources are bundled:<name> and local:<folder>/);
+  assert.match(await whyNot('hf:org/name@main'), /:\d+:43 hf:org\/name@main was not looked up yet; "npx bitwidth fetch" does that/);
+  assert.match(await whyNot('hf:org'), /hf:org is no repository of the hub; write hf:<org>\/<name>/);
+  assert.match(await whyNot('ftp:x'), /unknown source "ftp:x"; sources are bundled:<name>; local:<folder>; hf:<org>\/<name>/);
   assert.match(await whyNot('local:../elsewhere'), /must be a path inside the project/);
-  assert.match(await whyNot('local:/etc'), /must be a path inside the project/);
+  assert.match(await whyNot('local:/nowhere/at/all'), /the model folder "\/nowhere\/at\/all" is not a folder; give the path/);
+  assert.match(await whyNot('local:~other/x'), /must be a path inside the project/);
+  assert.match(await answer('models', 'models: [novel-10m, hf:org/name]', 21), /^hf:org\/name@main was not looked up yet/);
   assert.match(await whyNot('local:models/mine'), /is not a folder of the project/);
 
   const place = (folder: string, files: { readonly [name: string]: string }): void => {
@@ -155,11 +159,28 @@ test('a model is a bundled one or a folder of the project', async () => {
   const tokenizer = readFileSync(join(root, 'data/models/novel-1m/tokenizer.json'), 'utf8');
   const files = { 'config.json': config, 'model.safetensors': '', 'tokenizer.json': tokenizer };
   const mine = (await from('local:models/mine', (folder) => place(folder, files))).models[1];
-  assert.equal(mine?.files, { config: { path: 'models/mine/config.json' }, weights: { path: 'models/mine/model.safetensors' }, tokenizer: { path: 'models/mine/tokenizer.json' } });
+  assert.equal(mine?.files, { config: { path: 'models/mine/config.json' }, weights: [{ path: 'models/mine/model.safetensors' }], tokenizer: { path: 'models/mine/tokenizer.json' } });
 
   assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'tokenizer.json': '{}' })), /^data\/study\.yaml:\d+:8 novel-10m cannot judge mine, which has another tokenizer; .*take mine out/);
   assert.match(await whyNot('local:models/mine', (folder) => place(folder, { 'config.json': config })), /lacks model\.safetensors and tokenizer\.json/);
-  assert.match(await whyNot('local:models/mine', (folder) => place(folder, { 'config.json': config, 'model.safetensors.index.json': '{}' })), /in several files, which cannot be read yet/);
+  assert.match(await whyNot('local:models/mine', (folder) => place(folder, { 'config.json': config, 'model.safetensors.index.json': '{}' })), /lacks tokenizer\.json/);
+  const { 'model.safetensors': single, ...others } = files;
+  const sharded = (index: string, ...shards: readonly string[]) => (folder: string): void => place(folder, { ...others, 'model.safetensors.index.json': index, ...Object.fromEntries(shards.map((name) => [name, single])) });
+  assert.match(await whyNot('local:models/mine', sharded('{}')), /has a model\.safetensors\.index\.json that has no weight_map/);
+  assert.match(await whyNot('local:models/mine', sharded('{"weight_map":{"a":"../b.safetensors"}}')), /names "\.\.\/b\.safetensors", which is no name of a safetensors file/);
+  assert.match(await whyNot('local:models/mine', sharded('{"weight_map":{"a":"b.safetensors"}}')), /lacks b\.safetensors, which its/);
+  assert.equal((await from('local:models/mine', sharded('{"weight_map":{"z":"b.safetensors","a":"a.safetensors"}}', 'a.safetensors', 'b.safetensors'))).models[1]?.files.weights, [{ path: 'models/mine/a.safetensors' }, { path: 'models/mine/b.safetensors' }]);
+  const outside = mkdtempSync(join(tmpdir(), 'bitwidth-model-'));
+  try {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(outside, name), text);
+    const there = (await from(`local:${outside}`)).models[1];
+    assert.is(there?.source, 'local:');
+    assert.equal(there?.files.config, { path: 'local:mine/config.json', at: join(outside, 'config.json') });
+    assert.is(fetchCell(there!).inputs['weights']?.kind, 'file');
+    assert.not.match(JSON.stringify({ ...there, files: null }), new RegExp(outside));
+  } finally {
+    rmSync(outside, { recursive: true, force: true });
+  }
   assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'config.json': '{' })), /mine cannot be used: models\/mine\/config\.json is not valid JSON/);
   assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'config.json': config.replace('"llama"', '"mamba"') })), /unknown model_type "mamba"; known are llama/);
   assert.match(await whyNot('local:models/mine', (folder) => place(folder, { ...files, 'config.json': config.replace('float16', 'int4') })), /torch_dtype; types are float32, float16, bfloat16/);
