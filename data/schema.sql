@@ -382,6 +382,7 @@ CREATE TABLE sources (                  -- a file that came from outside
   sha256 VARCHAR NOT NULL,              -- of its bytes
   bytes BIGINT NOT NULL,                -- its size
   licence VARCHAR NOT NULL,             -- under which it may be used
+  redistribute BOOLEAN NOT NULL,        -- whether it may be passed on; what may not, and what reconstructs it, is in no table and no pack
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 

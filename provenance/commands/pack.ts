@@ -4,6 +4,7 @@ import { ConfigurationError, DamagedObject, EXIT, byteSize, count, openResults }
 import { writePack } from '../pack.ts';
 import { privateWords, surroundings } from '../private-words.ts';
 import { scan } from '../scan.ts';
+import { rowsOf, tablesOf } from '../tables.ts';
 import type { Command, Results } from '../../stages/dag/index.ts';
 
 /** Left out so many are named. */
@@ -30,7 +31,8 @@ const pack: Command = {
         const [found] = await scan(path, bytes, words);
         if (found !== undefined) throw new ConfigurationError(`pack: ${found.where}, byte ${found.offset}: ${found.kind}: ${found.shown}; nothing was written. Take it out of what the study reads, run it again, and pack`);
       };
-      const { files, left } = await writePack(to, results, { inspect, root: pipeline.root, pipeline: pipeline.name, flags: Object.keys(values).filter((name) => !Object.hasOwn(pack.options, name) && values[name] === true), site: values['no-site'] !== true });
+      const kept = await keptBack(results);
+      const { files, left } = await writePack(to, results, { inspect, refusal: (path) => (kept.has(path) ? 'it may not be passed on (redistribute: no)' : undefined), root: pipeline.root, pipeline: pipeline.name, flags: Object.keys(values).filter((name) => !Object.hasOwn(pack.options, name) && values[name] === true), site: values['no-site'] !== true });
       print(`${to}: ${byteSize(statSync(to).size)}, ${count(files.length, 'file')} (${byteSize(files.reduce((sum, { bytes }) => sum + bytes, 0))} unpacked), ${count(results.cells.size, 'cell')}`);
       for (const { what, why } of left.slice(0, TOLD)) print(`  left out: ${what}: ${why}`);
       if (left.length > TOLD) print(`  and ${left.length - TOLD} more, which its pack.json names`);
@@ -49,6 +51,13 @@ const pack: Command = {
   },
 };
 export default pack;
+
+/** Files from outside that may not be passed on, as the table of sources has them. */
+async function keptBack(results: Results): Promise<ReadonlySet<string>> {
+  const table = tablesOf(results).get('sources');
+  const rows = table === undefined ? [] : await rowsOf(results, table);
+  return new Set(rows.flatMap(({ path, redistribute }) => (redistribute === true ? [] : [String(path)])));
+}
 
 /** The sources in a pack are those of its results. */
 function refuseStale({ cells }: Results, allowed: boolean): void {

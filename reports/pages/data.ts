@@ -1,5 +1,5 @@
 /** The tables themselves: what each holds, how many rows, where its columns and rows are described, and where to download it. */
-import { html, link, lit } from '../html.ts';
+import { html, link, list, lit } from '../html.ts';
 import type { Html } from '../html.ts';
 import { cellPath, derived } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
@@ -18,7 +18,7 @@ export const data: Page = {
       title: 'Data',
       body: html`<p class="lead">Everything on this site is drawn from ${derived('tables', tables.length, html`tables of ${link('data/schema.sql', 'schema.sql')}.`, { as: 'count' })} tables with ${derived('rows', total, html`the sum of the rows of all tables.`, { as: 'count' })} rows, which you can download.</p>
 <p>All in one: ${file(input, 'data/results.duckdb', 'results.duckdb')}. What the columns mean is on each table's page, and in ${link('data/schema.sql', 'schema.sql')}. Parquet and CSV are the same bytes each time the study is computed again; the DuckDB file holds the same rows.</p>
-<section id="tables">${table({ rows: tables, sortable: true, rowId: (t) => t.table, columns: [
+${await keptBack(input)}<section id="tables">${table({ rows: tables, sortable: true, rowId: (t) => t.table, columns: [
         { head: 'table', cell: (t) => link(`tables/${t.table}.html`, html`<code>${t.table}</code>`) },
         { head: 'one row is', cell: (t) => lit(input.words.get(t.table)?.row ?? '', 'name'), wide: true },
         { head: 'rows', end: true, cell: (t) => derived(`rows.${t.table}`, t.rows, html`rows of ${t.table}${writer(input, t.table)}.`, { as: 'count' }) },
@@ -44,6 +44,14 @@ export const EXPORTS: readonly (readonly [path: string, what: string])[] = [
   ['ARTIFACT.md', 'For a reviewer: a first try of ten minutes, then a command for each claim, and the claims that are not supported.'],
   ['CITATION.cff', 'How to cite this study.'],
 ];
+
+/** What the tables say less of, because it may not be passed on. */
+async function keptBack(input: PageInput): Promise<Html> {
+  const kept = await input.query<{ path: string; title: string; licence: string }>('SELECT DISTINCT title, licence FROM sources WHERE NOT redistribute ORDER BY title');
+  if (kept.length === 0) return html``;
+  return html`<p id="kept-back" class="note">${list(kept.map(({ title, licence }) => html`${title} (${licence})`))} may not be passed on, as the study's list of sources has it. So these tables and packs hold no weights and no text of theirs, and of texts no token ids, no rows token by token, no worst tokens and no openings.</p>
+`;
+}
 
 /** The cell that wrote a table. */
 function writer(input: PageInput, name: string): Html {

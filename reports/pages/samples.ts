@@ -59,7 +59,7 @@ function prompts(rows: readonly Generation[], base: string): Html {
   let prompt = '';
   return html`${[...groups.values()].map((group) => {
     const first = group[0]!;
-    const opening = first.prompt === prompt ? '' : html`<h3 class="prompt">“${lit(first.prompt_text, 'name', 400)}…”</h3>`;
+    const opening = first.prompt === prompt ? '' : html`<h3 class="prompt">${first.prompt_text === '' ? html`Opening ${lit(prompt, 'name')}, which may not be passed on` : html`“${lit(first.prompt_text, 'name', 400)}…”`}</h3>`;
     prompt = first.prompt;
     const setting = first.temperature === 0 ? html`greedy` : html`temperature ${lit(first.temperature, 'parameter')}, ${first.top_k === 0 ? 'all tokens' : html`top_k ${lit(first.top_k, 'parameter')}`}, seed ${lit(first.seed, 'parameter')}`;
     const ordered = [...group.filter((r) => r.format === base), ...group.filter((r) => r.format !== base)];

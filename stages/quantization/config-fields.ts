@@ -46,6 +46,15 @@ export class Reader {
     return entry.value;
   }
 
+  /** yes or no (also true or false). */
+  yesNo(value: Located | undefined, what: string): boolean | undefined {
+    if (value === undefined || value.kind === 'unreadable') return undefined;
+    const said = value.kind === 'scalar' ? value.value : undefined;
+    if (said === true || said === 'yes') return true;
+    if (said === false || said === 'no') return false;
+    return this.wrong(value.at, `${what} must be yes or no, not ${described(value)}`);
+  }
+
   /** Text of 1 to `maxCharacters` characters, on one line. */
   text(value: Located | undefined, what: string, maxCharacters = 400): string | undefined {
     if (value === undefined || value.kind === 'unreadable') return undefined;

@@ -25,6 +25,8 @@ export interface ModelSource {
   readonly title: string;
   readonly origin: string;
   readonly licence: string;
+  /** Whether it may be passed on. What may not, and what reconstructs it, stays out of tables, packs and what is published. */
+  readonly redistribute: boolean;
   /** By their usual names: 'config.json', 'model.safetensors', ... */
   readonly files: ReadonlyMap<string, PinnedFile>;
 }
@@ -36,6 +38,7 @@ export interface TextSource {
   readonly year: number;
   readonly origin: string;
   readonly licence: string;
+  readonly redistribute: boolean;
   readonly file: PinnedFile;
 }
 
@@ -55,6 +58,7 @@ export interface ChoiceSet {
   readonly title: string;
   readonly origin: string;
   readonly licence: string;
+  readonly redistribute: boolean;
   /** JSONL, as choices-file.ts reads it. */
   readonly file: PinnedFile;
 }
@@ -77,7 +81,7 @@ export function readSources(root: Located | undefined, file: string, problems: P
   const top = reader.map(root, 'the sources', ['models', 'texts', 'choices']);
   const models = new Map<string, ModelSource>();
   for (const [name, value] of named(reader, reader.required(top, 'models', 'the sources'), 'models')) {
-    const map = reader.map(value, `model ${name}`, ['title', 'origin', 'licence', 'folder', 'files']);
+    const map = reader.map(value, `model ${name}`, ['title', 'origin', 'licence', 'redistribute', 'folder', 'files']);
     const what = `model ${name}`;
     const folder = relativePath(reader, reader.required(map, 'folder', what), 'folder');
     const files = new Map<string, PinnedFile>();
@@ -91,7 +95,7 @@ export function readSources(root: Located | undefined, file: string, problems: P
   const texts = new Map<string, TextSource>();
   for (const [name, value] of named(reader, reader.required(top, 'texts', 'the sources'), 'texts')) {
     const what = `text ${name}`;
-    const map = reader.map(value, what, ['title', 'author', 'year', 'origin', 'licence', 'file', 'bytes', 'sha256']);
+    const map = reader.map(value, what, ['title', 'author', 'year', 'origin', 'licence', 'redistribute', 'file', 'bytes', 'sha256']);
     const words = described(reader, map, what);
     const author = reader.text(reader.required(map, 'author', what), 'author');
     const year = reader.integer(reader.required(map, 'year', what), 'year', -3000, 3000);
@@ -102,7 +106,7 @@ export function readSources(root: Located | undefined, file: string, problems: P
   const choices = new Map<string, ChoiceSet>();
   for (const [name, value] of named(reader, top?.entries.get('choices')?.value, 'choices')) {
     const what = `the choices ${name}`;
-    const map = reader.map(value, what, ['title', 'origin', 'licence', 'file', 'bytes', 'sha256']);
+    const map = reader.map(value, what, ['title', 'origin', 'licence', 'redistribute', 'file', 'bytes', 'sha256']);
     const words = described(reader, map, what);
     const path = relativePath(reader, reader.required(map, 'file', what), 'file');
     const source = path === undefined ? undefined : sourceFile(reader, map, what, path);
@@ -139,11 +143,12 @@ function* named(reader: Reader, value: Located | undefined, what: string): Gener
   }
 }
 
-function described(reader: Reader, map: Parameters<Reader['required']>[0], what: string): { title: string; origin: string; licence: string } | undefined {
+function described(reader: Reader, map: Parameters<Reader['required']>[0], what: string): { title: string; origin: string; licence: string; redistribute: boolean } | undefined {
   const title = reader.text(reader.required(map, 'title', what), 'title');
   const origin = reader.text(reader.required(map, 'origin', what), 'origin');
   const licence = reader.text(reader.required(map, 'licence', what), 'licence');
-  return title === undefined || origin === undefined || licence === undefined ? undefined : { title, origin, licence };
+  const redistribute = reader.yesNo(map?.entries.get('redistribute')?.value, 'redistribute') ?? false;
+  return title === undefined || origin === undefined || licence === undefined ? undefined : { title, origin, licence, redistribute };
 }
 
 function sourceFile(reader: Reader, map: Parameters<Reader['required']>[0], what: string, path: string): PinnedFile | undefined {

@@ -200,7 +200,7 @@ function readModel(reader: Reader, value: Located, known: Known): StudyModel | u
     const name = reader.choice(value, 'model', 'bundled models', [...known.sources.models.keys()]);
     return name === undefined ? undefined : sourced(reader, value, `bundled:${name}`, name, known);
   }
-  const map = reader.map(value, 'a model', ['name', 'source', 'title', 'origin', 'licence']);
+  const map = reader.map(value, 'a model', ['name', 'source', 'title', 'origin', 'licence', 'redistribute']);
   if (map === undefined) return undefined;
   const nameAt = reader.required(map, 'name', 'a model');
   const name = reader.text(nameAt, 'name', 64);
@@ -211,7 +211,8 @@ function readModel(reader: Reader, value: Located, known: Known): StudyModel | u
   const model = sourced(reader, at, source, name, known);
   if (model === undefined || model.source.startsWith('bundled:')) return model;
   const text = (key: 'title' | 'origin' | 'licence'): string => reader.text(map.entries.get(key)?.value, key) ?? model[key];
-  return { ...model, title: text('title'), origin: text('origin'), licence: text('licence') };
+  const redistribute = reader.yesNo(map.entries.get('redistribute')?.value, 'redistribute') ?? false;
+  return { ...model, title: text('title'), origin: text('origin'), licence: text('licence'), redistribute };
 }
 
 function sourced(reader: Reader, at: Located, source: string, name: string, known: Known): StudyModel | undefined {

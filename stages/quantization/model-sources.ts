@@ -20,13 +20,15 @@ export interface SourceContext {
   readonly home: string;
 }
 
-/** A model, as far as its source tells of it; study.yaml may say otherwise of title, origin and licence. */
+/** A model, as far as its source tells of it; study.yaml may say otherwise of title, origin, licence and redistribute. */
 export interface SourcedModel extends ModelFacts {
   /** As it is recorded. */
   readonly source: string;
   readonly title: string;
   readonly origin: string;
   readonly licence: string;
+  /** Whether its files may be passed on. Where its source does not say so, they may not, unless study.yaml does. */
+  readonly redistribute?: boolean;
   readonly files: ModelFiles;
   /** Where its files are downloaded: the repository and its commit. */
   readonly hub?: { readonly repository: string; readonly commit: string };

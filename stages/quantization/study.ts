@@ -55,7 +55,9 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
   const summarized = models.flatMap((own) => summarizeCells(own, { maxNewTokens: config.maxNewTokens }));
   const formats = studyFormats(config);
   const sliced = models.flatMap(slicesCells);
-  const worst = models.flatMap(worstTokensCells);
+  // The worst tokens come with their context, which is text.
+  const passedOn = new Set(config.texts.filter(({ redistribute }) => redistribute).map(({ name }) => name));
+  const worst = models.flatMap((own) => worstTokensCells({ ...own, scored: own.scored.filter(({ params }) => passedOn.has(String(params['text']))) }));
   const parted = models.flatMap((own) => partingCells(own, config.maxNewTokens.at(-1) as number));
   const compared = models.flatMap((own) => compareCells(own, formats));
   const claimed = claimCells(models, formats);

@@ -14,11 +14,11 @@ export interface ModelParam { readonly model: string; readonly title: string; re
 /** params.texts of tables texts and sources. */
 export interface TextParam {
   readonly text: string; readonly title: string; readonly author: string; readonly year: number; readonly bytes: number;
-  readonly path: string; readonly origin: string; readonly licence: string; readonly sha256: string;
+  readonly path: string; readonly origin: string; readonly licence: string; readonly redistribute: boolean; readonly sha256: string;
 }
 
 /** params.fetched of table sources: the files that each model's fetch cell took in; of an output that is a folder, the path with a slash at its end. */
-export interface FetchedParam { readonly cell: string; readonly title: string; readonly origin: string; readonly licence: string; readonly paths: { readonly [output: string]: string } }
+export interface FetchedParam { readonly cell: string; readonly title: string; readonly origin: string; readonly licence: string; readonly redistribute: boolean; readonly paths: { readonly [output: string]: string } }
 
 /** From the report of each model's own type. */
 export async function* modelRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
@@ -100,12 +100,12 @@ export async function* sourceRows(task: TaskCell): AsyncGenerator<Row> {
       // Two models of a study may be the same files under two names.
       if (seen.has(path)) continue;
       seen.add(path);
-      yield { path, title: model.title, origin: model.origin, sha256, bytes, licence: model.licence, cell };
+      yield { path, title: model.title, origin: model.origin, sha256, bytes, licence: model.licence, redistribute: model.redistribute, cell };
     }
   }
   const choices = task.params['choices'] === undefined ? [] : listParam(task, 'choices');
-  for (const { path, title, origin, sha256, bytes, licence } of [...listParam(task, 'texts'), ...choices] as unknown as readonly TextParam[]) {
-    yield { path, title, origin, sha256, bytes, licence, cell: task.id };
+  for (const { path, title, origin, sha256, bytes, licence, redistribute } of [...listParam(task, 'texts'), ...choices] as unknown as readonly TextParam[]) {
+    yield { path, title, origin, sha256, bytes, licence, redistribute, cell: task.id };
   }
 }
 

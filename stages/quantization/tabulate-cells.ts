@@ -29,6 +29,7 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
   const table = (name: string, from: readonly OutputRef[] | undefined, params: { readonly [name: string]: Json } = {}, uses: readonly string[] = []): Cell =>
     cell(tabulateStage, name, { params: { table: name, ...params }, inputs: from === undefined ? {} : { [GATHERED]: gather(from) }, uses, work: name === 'token_scores' ? 30 : 1 });
 
+  const passed = new Set(config.texts.filter(({ redistribute }) => redistribute).map(({ name }) => name));
   const reports = models.flatMap(({ quantized }) => [...quantized.values()].map((from) => output(from, 'report')));
   const baseReports = models.flatMap(({ model, quantized }) => [...quantized].filter(([format]) => format === model.baseFormat).map(([, from]) => output(from, 'report')));
   const scored = (quantity: string): OutputRef[] => models.flatMap((m) => m.scored.filter(({ params }) => params['quantity'] === quantity).map((from) => output(from)));
@@ -37,11 +38,11 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
   const formats = studyFormats(config);
   const formatFiles = formats.map((format) => `kernels/formats/${format}.ts`);
   const modelParams = models.map(({ model: { name, title, source, baseFormat } }): ModelParam => ({ model: name, title, source, base: baseFormat }));
-  const texts = config.texts.map(({ name, title, author, year, origin, licence, file }): TextParam =>
-    ({ text: name, title, author, year, bytes: file.bytes, path: file.path, origin, licence, sha256: file.sha256 }));
-  const sets = config.choices.map(({ name, title, origin, licence, file: { path, bytes, sha256 } }) => ({ set: name, title, origin, licence, path, bytes, sha256 }));
+  const texts = config.texts.map(({ name, title, author, year, origin, licence, redistribute, file }): TextParam =>
+    ({ text: name, title, author, year, bytes: file.bytes, path: file.path, origin, licence, redistribute, sha256: file.sha256 }));
+  const sets = config.choices.map(({ name, title, origin, licence, redistribute, file: { path, bytes, sha256 } }) => ({ set: name, title, origin, licence, redistribute, path, bytes, sha256 }));
   const fetched = models.map(({ model, fetched: from }): FetchedParam => ({
-    cell: from.id, title: model.title, origin: model.origin, licence: model.licence,
+    cell: from.id, title: model.title, origin: model.origin, licence: model.licence, redistribute: model.redistribute === true,
     paths: Object.fromEntries(Object.entries(model.files).map(([name, files]: [string, SourceFile | readonly SourceFile[]]) => [name, pathOf([files].flat())])),
   }));
   const fetchedFiles = models.flatMap(({ model, fetched: from }) => Object.keys(model.files).map((name) => output(from, name)));
@@ -54,14 +55,15 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
     table('tensor_errors', reports),
     table('texts', undefined, { texts: json(texts) }),
     table('windows', scored('fidelity')),
-    table('token_scores', scored('fidelity')),
+    // Ids of tokens are the text.
+    table('token_scores', models.flatMap((m) => m.scored.filter(({ params }) => params['quantity'] === 'fidelity' && passed.has(String(params['text']))).map((from) => output(from)))),
     table('sampling_windows', scored('sampling')),
     table('metrics', results.metrics),
     table('sweep_metrics', results.sweepMetrics),
     table('profiles', results.profiles),
     table('pairs', results.pairs),
     table('generations', models.flatMap(({ written }) => [...written.values()].flat().map((from) => output(from))), {
-      prompts: config.prompts.map(({ name, text }) => ({ name, text })),
+      prompts: config.prompts.map(({ name, text, from }) => ({ name, text: from === undefined || passed.has(from) ? text : '' })),
       bases,
       newTokens: config.maxNewTokens.at(-1) as number,
     }),

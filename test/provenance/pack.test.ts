@@ -81,6 +81,19 @@ test('open writes the report byte for byte, to a new folder only', async ({ proj
   assert.match((await say('pack', '--to', file)).text, /exists; nothing is written over it/);
 });
 
+test('what may not be passed on stays out of a pack, which says so', async ({ settings, project, say }) => {
+  for (const [redistribute, there] of [[false, false], [true, true]] as const) {
+    settings.redistribute = redistribute;
+    await project.run();
+    const { code, text } = await say('pack', '--to', project.path(`${String(redistribute)}.zip`));
+    assert.is(code, 0, text);
+    const opened = await openPack(project.path(`${String(redistribute)}.zip`));
+    assert.is(opened.files.some(({ path }) => path === 'project/text.txt'), there);
+    opened.close();
+    assert.is(/left out: text\.txt: it may not be passed on \(redistribute: no\)/.test(text), !there, text);
+  }
+});
+
 test('a private word keeps a pack here', async ({ project, say }) => {
   process.env['BITWIDTH_TEST_TOKEN'] = 'to be or not';
   try {

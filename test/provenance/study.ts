@@ -7,10 +7,11 @@ const measure = stage({ name: 'measure', title: 'Time it', determinism: 'measure
 // In a process of its own: a module that was changed is loaded anew.
 const count = stage({ name: 'count', title: 'Count the words', determinism: 'exact', module: 'count.ts', outputs: ['rows'] });
 const table = stage({ name: 'table', title: 'Gather the rows', determinism: 'exact', module: 'table.ts', outputs: ['rows'], where: 'in-process' });
+const written = stage({ name: 'written', title: 'Say what the sources are', determinism: 'exact', module: 'sources.ts', outputs: ['rows'], where: 'in-process' });
 const page = stage({ name: 'page', title: 'Draw the page', determinism: 'exact', module: 'page.ts', outputs: ['page'], where: 'in-process' });
 
 /** What a test may change between two runs. */
-export interface Settings { factor: number; models: readonly string[]; rate: number }
+export interface Settings { factor: number; models: readonly string[]; rate: number; /** Whether the text may be passed on. */ redistribute?: boolean }
 
 const MODULES: { readonly [file: string]: string } = {
   'words.ts': `export const words = (text: string): number => text.split(/\\s+/).filter((word) => word !== '').length;\n`,
@@ -36,6 +37,9 @@ export const run = async (cells, io) => {
     await io.commit(cell.id, { rows });
   }
 };\n`,
+  'sources.ts': `export const run = async (cells, io) => {
+  for (const cell of cells) await io.commit(cell.id, { rows: JSON.stringify({ path: 'text.txt', title: 'A text', redistribute: cell.params.redistribute }) + '\\n' });
+};\n`,
   'page.ts': `export const run = async (cells, io) => {
   for (const cell of cells) await io.commit(cell.id, { page: { tree: new Map([['index.html', '<!doctype html><title>rows</title>' + new TextDecoder().decode(await io.read(cell.inputs['table.metrics'].items[0].handle)).length]]) } });
 };\n`,
@@ -47,8 +51,9 @@ export function tableProject(settings: Settings): { readonly project: Project; r
     const counts = settings.models.map((model) => cell(count, model, { params: { model, factor: settings.factor }, inputs: { text: file('text.txt') } }));
     const timings = settings.models.map((model) => cell(measure, model, { params: { model, rate: settings.rate } }));
     const metrics = cell(table, 'metrics', { inputs: { rows: gather([...counts, ...timings].map((one) => output(one))) } });
-    const index = cell(page, 'index', { inputs: { 'table.metrics': gather([output(metrics)]) } });
-    return { name: 'tables', cells: [...counts, ...timings, metrics, index], exports: [{ to: 'site', from: [{ kind: 'output', cell: 'page:index', output: 'page' }] }] };
+    const sources = settings.redistribute === undefined ? [] : [cell(written, 'sources', { params: { redistribute: settings.redistribute } })];
+    const index = cell(page, 'index', { inputs: { 'table.metrics': gather([output(metrics)]), ...Object.fromEntries(sources.map((one) => ['table.sources', gather([output(one)])])) } });
+    return { name: 'tables', cells: [...counts, ...timings, metrics, ...sources, index], exports: [{ to: 'site', from: [{ kind: 'output', cell: 'page:index', output: 'page' }] }] };
   };
   const project = new Project('words', declare);
   for (const [name, text] of Object.entries(MODULES)) project.write(name, text);

@@ -44,7 +44,7 @@ export function artificialRows(): { [table: string]: Rows } {
   t['choice_sets']!.push({ set: 'cloze', title: 'Which word ends the sentence', origin: 'made from the texts', licence: 'public domain', bytes: 1000, cell: 'tabulate:choice_sets' });
   TEXTS.forEach((text, i) => t['texts']!.push({ text, title: `Text ${text}`, author: 'Nobody', year: 1900 + i, bytes: 50_000 + i, cell: 'tabulate:texts' }));
   t['machines']!.push({ machine: 'm-1a2b3c', cpu: 'Test CPU', cores: 2, memory_bytes: 8e9, os: 'Linux 6', node: 'v20', cell: `speed:${MODELS[0]}/auto` });
-  t['sources']!.push({ path: 'data/texts/garden.txt', title: 'Text garden', origin: 'https://example.org/?a=1&b=2', sha256: 'ab'.repeat(32), bytes: 50_000, licence: 'public domain', cell: 'tabulate:sources' });
+  t['sources']!.push({ path: 'data/texts/garden.txt', title: 'Text garden', origin: 'https://example.org/?a=1&b=2', sha256: 'ab'.repeat(32), bytes: 50_000, licence: 'public domain', redistribute: true, cell: 'tabulate:sources' });
 
   // An engine that gains where the memory bounds it, one that decodes first, and a peer.
   for (const [suite, shape, phase, weights, level] of [['products', '512 x 512', 'product', 262_144, 'L2'], ['products', '4096 x 4096', 'product', 16_777_216, 'memory'], ['models', 'novel-1m', 'decode', 1e6, 'L2'], ['models', 'random-135m', 'decode', 134e6, 'memory']] as const) {

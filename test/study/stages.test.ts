@@ -18,7 +18,7 @@ import type { Finished } from './in-process.ts';
 
 const quick = await readStudy(root, { quick: true });
 const choiceLines = readFileSync(join(root, 'data/choices/cloze.jsonl'), 'utf8').split('\n').slice(0, 9).join('\n');
-const fewChoices = { name: 'few', title: 'A few', origin: 'cloze', licence: 'public domain', file: { path: 'few.jsonl', bytes: choiceLines.length, sha256: createHash('sha256').update(choiceLines).digest('hex') } };
+const fewChoices = { name: 'few', title: 'A few', origin: 'cloze', licence: 'public domain', redistribute: true, file: { path: 'few.jsonl', bytes: choiceLines.length, sha256: createHash('sha256').update(choiceLines).digest('hex') } };
 const files = new Map([['few.jsonl', Buffer.from(choiceLines)]]);
 const config = {
   ...quick, formats: ['fp32', 'bf16', 'nf4'], maxNewTokens: [4, 8], generate: { temperatures: [0, 0.9], topKs: [0, 3] }, temperatures: [0.9], topKs: [0], windowsPerText: 1, choices: [fewChoices], windowTokens: 64,
@@ -264,6 +264,18 @@ test('rows have the columns of data/schema.sql, in its order, and name the cell 
       }
     }
   }
+});
+
+test('of a text that may not be passed on no table holds its tokens, their ids or its openings', async () => {
+  const [garden, ...others] = config.texts;
+  const kept = study({ ...config, texts: [{ ...garden!, redistribute: false }, ...others] });
+  const { bytes, failures } = await runCells(kept.cells, kept.cells.map(({ id }) => id).filter((id) => /^tabulate:(token_scores|worst_tokens|generations|sources|windows)$/.test(id)), { files });
+  assert.equal([...failures.keys()], []);
+  const rows = (table: string) => bytes(`tabulate:${table}`, 'rows').toString().trim().split('\n').map((line) => JSON.parse(line) as { [column: string]: unknown });
+  for (const table of ['token_scores', 'worst_tokens']) assert.equal([...new Set(rows(table).map(({ text }) => text))].sort(), ['hound', 'treasure'], table);
+  assert.ok(rows('windows').some(({ text }) => text === garden!.name), 'sums tell nothing of the text');
+  for (const { prompt, prompt_text: opening } of rows('generations')) assert.is(opening === '', config.prompts.find(({ name }) => name === prompt)!.from === garden!.name, String(prompt));
+  assert.equal(rows('sources').filter(({ redistribute }) => redistribute !== true).map(({ path }) => path), ['data/texts/garden.txt']);
 });
 
 test('tables survive what failed, and say less', async () => {

@@ -15,7 +15,7 @@ export const bundled: SourceKind = {
     const text = configText(root, files.config);
     const facts = 'problem' in text ? text.problem : factsOf(text.text, files.config.path);
     if (typeof facts === 'string') return `the model ${name} cannot be used: ${facts}`;
-    const { title, origin, licence } = source;
-    return { source: `bundled:${rest}`, title, origin, licence, files, ...facts };
+    const { title, origin, licence, redistribute } = source;
+    return { source: `bundled:${rest}`, title, origin, licence, redistribute, files, ...facts };
   },
 };
