@@ -1,12 +1,14 @@
 /** Makes a pack (pack-format.ts) of results. */
 import { lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { byteSize } from '../stages/dag/index.ts';
+import { ConfigurationError, byteSize } from '../stages/dag/index.ts';
 import { BULK } from '../reports/tables.ts';
 import { PACK_FORMAT, hashOf } from './pack-format.ts';
-import { tablesOf } from './tables.ts';
+import { scan } from './scan.ts';
+import { rowsOf, tablesOf } from './tables.ts';
 import { writeZip } from './zip-writer.ts';
 import type { OutputRecord, ResultCell, Results, Sha256 } from '../stages/dag/index.ts';
+import type { PrivateWord } from './private-words.ts';
 import type { PackManifest, PackedCell, PackedFile, PackedRole } from './pack-format.ts';
 
 /** Beside the closures of stages: what a person needs to read or run them. */
@@ -42,6 +44,30 @@ export async function writePack(to: string, results: Results, options: PackOptio
   for (const { path, bytes } of contents.entries) await options.inspect?.(path, bytes);
   await writeZip(to, [{ path: 'pack.json', bytes: Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`) }, ...contents.entries]);
   return manifest;
+}
+
+export interface PackFor {
+  /** What must not leave. */
+  readonly words: readonly PrivateWord[];
+  readonly site: boolean;
+  readonly flags?: readonly string[];
+}
+
+/** A pack of a project's results, without what is private or may not be passed on. Throws ConfigurationError for a private word, and as writePack() does. */
+export async function packFor(to: string, results: Results, { root, name }: { readonly root: string; readonly name: string }, { words, site, flags = [] }: PackFor): Promise<PackManifest> {
+  const inspect = async (path: string, bytes: Uint8Array): Promise<void> => {
+    const [found] = await scan(path, bytes, words);
+    if (found !== undefined) throw new ConfigurationError(`pack: ${found.where}, byte ${found.offset}: ${found.kind}: ${found.shown}; nothing was written. Take it out of what the study reads, run it again, and pack`);
+  };
+  const kept = await keptBack(results);
+  return writePack(to, results, { inspect, refusal: (path) => (kept.has(path) ? 'it may not be passed on (redistribute: no)' : undefined), root, pipeline: name, flags, site });
+}
+
+/** Files from outside that may not be passed on, as the table of sources has them. */
+async function keptBack(results: Results): Promise<ReadonlySet<string>> {
+  const table = tablesOf(results).get('sources');
+  const rows = table === undefined ? [] : await rowsOf(results, table);
+  return new Set(rows.flatMap(({ path, redistribute }) => (redistribute === true ? [] : [String(path)])));
 }
 
 class Contents {

@@ -26,7 +26,9 @@ export interface Version {
 /** versions.json, the only memory of what was published. */
 export interface Versions { readonly format: 1; readonly title: string; readonly versions: readonly Version[] }
 
-const VERSIONS_FILE = 'versions.json', SCRIPT_FILE = 'versions.js', INDEX_FILE = 'index.html', LATEST = 'latest';
+const VERSIONS_FILE = 'versions.json', SCRIPT_FILE = 'versions.js', INDEX_FILE = 'index.html';
+/** The folder of the copy of the newest version. */
+export const LATEST = 'latest';
 
 /** What the site's files are: those of its list, the list, and the statement where it is signed. Throws ConfigurationError where one is missing. */
 export function filesToPublish(site: string): readonly string[] {

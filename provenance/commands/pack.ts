@@ -1,10 +1,8 @@
 /** `pack`: one zip with everything of a study that cannot be made again from elsewhere. */
 import { existsSync, statSync } from 'node:fs';
 import { ConfigurationError, DamagedObject, EXIT, byteSize, count, openResults } from '../../stages/dag/index.ts';
-import { writePack } from '../pack.ts';
-import { privateWords, surroundings } from '../private-words.ts';
-import { scan } from '../scan.ts';
-import { rowsOf, tablesOf } from '../tables.ts';
+import { packFor } from '../pack.ts';
+import { wordsToKeep } from '../publishing.ts';
 import type { Command, Results } from '../../stages/dag/index.ts';
 
 /** Left out so many are named. */
@@ -16,6 +14,7 @@ const pack: Command = {
   options: {
     to: { type: 'string', value: 'file', summary: 'The zip; it must not exist' },
     stale: { type: 'boolean', summary: 'Also where results would be computed anew: the last ones, with the sources that are still as they were' },
+    anonymous: { type: 'boolean', summary: 'For a double-blind review: whatever names you or your repository refuses' },
     'no-site': { type: 'boolean', summary: 'Without the report' },
   },
   positionals: { min: 0, max: 1 },
@@ -26,13 +25,9 @@ const pack: Command = {
     const results = await openResults(pipeline, positionals[0]);
     try {
       refuseStale(results, values['stale'] === true);
-      const words = privateWords(surroundings(pipeline.root));
-      const inspect = async (path: string, bytes: Uint8Array): Promise<void> => {
-        const [found] = await scan(path, bytes, words);
-        if (found !== undefined) throw new ConfigurationError(`pack: ${found.where}, byte ${found.offset}: ${found.kind}: ${found.shown}; nothing was written. Take it out of what the study reads, run it again, and pack`);
-      };
-      const kept = await keptBack(results);
-      const { files, left } = await writePack(to, results, { inspect, refusal: (path) => (kept.has(path) ? 'it may not be passed on (redistribute: no)' : undefined), root: pipeline.root, pipeline: pipeline.name, flags: Object.keys(values).filter((name) => !Object.hasOwn(pack.options, name) && values[name] === true), site: values['no-site'] !== true });
+      const anonymous = values['anonymous'] === true;
+      const flags = Object.keys(values).filter((name) => !Object.hasOwn(pack.options, name) && values[name] === true);
+      const { files, left } = await packFor(to, results, pipeline, { words: await wordsToKeep(pipeline.root, { anonymous }), flags, site: values['no-site'] !== true });
       print(`${to}: ${byteSize(statSync(to).size)}, ${count(files.length, 'file')} (${byteSize(files.reduce((sum, { bytes }) => sum + bytes, 0))} unpacked), ${count(results.cells.size, 'cell')}`);
       for (const { what, why } of left.slice(0, TOLD)) print(`  left out: ${what}: ${why}`);
       if (left.length > TOLD) print(`  and ${left.length - TOLD} more, which its pack.json names`);
@@ -51,13 +46,6 @@ const pack: Command = {
   },
 };
 export default pack;
-
-/** Files from outside that may not be passed on, as the table of sources has them. */
-async function keptBack(results: Results): Promise<ReadonlySet<string>> {
-  const table = tablesOf(results).get('sources');
-  const rows = table === undefined ? [] : await rowsOf(results, table);
-  return new Set(rows.flatMap(({ path, redistribute }) => (redistribute === true ? [] : [String(path)])));
-}
 
 /** The sources in a pack are those of its results. */
 function refuseStale({ cells }: Results, allowed: boolean): void {
