@@ -39,9 +39,10 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }, aske
   // Which exact engine computes is no part of any key: it reaches the stages' processes beside the tasks.
   process.env[ENGINE_VARIABLE] = config.engine;
   const native = await nativeCell();
-  const { cells, tables, formats } = study(config, native, await readErrata(root));
+  const errata = await readErrata(root);
+  const { cells, tables, formats } = study(config, native, errata);
   const site = report({
-    tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name), reproductions: ledgerFiles(root),
+    tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name), reproductions: ledgerFiles(root), errata: errata.map(({ number }) => number),
     about: {
       name: config.title, description: 'A study of weight quantization of language models, regenerated with one command: every number leads to the bytes it came from.', licence: 'Apache-2.0',
       basedOn: { name: 'arXiv 2309.05210', url: 'https://arxiv.org/abs/2309.05210', author: { family: 'Roy', given: 'S.' }, year: 2023 },

@@ -124,7 +124,7 @@ async function layOut(root: string, commit: string, folder: string): Promise<str
   return entries.map(({ path }) => path);
 }
 
-const isRead = (path: string): boolean => !path.includes('/') || path === `${LATEST}/${MANIFEST_FILE}` || path.startsWith('assets/') || /^v\d+\/assets\/(?:style\.css|script\.js)$/.test(path) || (/^v\d+\//.test(path) && path.endsWith(`/${MANIFEST_FILE}`));
+const isRead = (path: string): boolean => !path.includes('/') || path === `${LATEST}/${MANIFEST_FILE}` || path.startsWith('assets/') || /^v\d+\/(?:assets\/(?:style\.css|script\.js)|data\/errata\.csv)$/.test(path) || (/^v\d+\//.test(path) && path.endsWith(`/${MANIFEST_FILE}`));
 
 /** What this program writes in a published folder. */
 function isOurs(path: string, version: string | undefined): boolean {

@@ -1,6 +1,6 @@
 /**
  * Publishing to a folder that others serve: v1/, v2/, ... never change; latest/ is a copy of the newest; index.html lists them; versions.js tells old
- * versions that there is a newer one. Nothing else in the folder is touched, and nothing is half there: each step is one rename.
+ * versions that there is a newer one, and which of their numbers were wrong. Nothing else in the folder is touched, and nothing is half there: each step is one rename.
  */
 import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,6 +8,7 @@ import { ConfigurationError } from '../stages/dag/index.ts';
 import { MANIFEST_FILE } from '../reports/manifest.ts';
 import { html, lit } from '../reports/html.ts';
 import { writePage } from '../reports/layout.ts';
+import { parseCsv } from './csv.ts';
 import { hashOf } from './pack-format.ts';
 import { KEY_FILE, STATEMENT_FILE } from './statement.ts';
 import type { Html } from '../reports/html.ts';
@@ -26,7 +27,7 @@ export interface Version {
 /** versions.json, the only memory of what was published. */
 export interface Versions { readonly format: 1; readonly title: string; readonly versions: readonly Version[] }
 
-const VERSIONS_FILE = 'versions.json', SCRIPT_FILE = 'versions.js', INDEX_FILE = 'index.html';
+const VERSIONS_FILE = 'versions.json', ERRATA_FILE = 'data/errata.csv', SCRIPT_FILE = 'versions.js', INDEX_FILE = 'index.html';
 /** The folder of the copy of the newest version. */
 export const LATEST = 'latest';
 
@@ -78,9 +79,18 @@ function finish(folder: string, versions: readonly Version[], title: string): vo
   write(join(folder, 'assets/style.css'), readFileSync(join(folder, newest.name, 'assets/style.css')));
   write(join(folder, 'assets/script.js'), readFileSync(join(folder, newest.name, 'assets/script.js')));
   write(join(folder, INDEX_FILE), writePage('index.html', { title, alone: true, body: listed(versions) }));
+  const wrong = wrongNumbers(join(folder, newest.name, ERRATA_FILE));
   // A classic script: from file:// nothing else can be read.
-  write(join(folder, SCRIPT_FILE), `window.bitwidthVersions = ${JSON.stringify({ latest: newest.name })};\n`);
+  write(join(folder, SCRIPT_FILE), `window.bitwidthVersions = ${JSON.stringify({ latest: newest.name, ...(wrong.length === 0 ? {} : { wrong }) }).replaceAll('<', '\\u003c')};\n`);
   write(join(folder, VERSIONS_FILE), `${JSON.stringify({ format: 1, title, versions } satisfies Versions, null, 1)}\n`);
+}
+
+/** Ids of numbers of which the newest version says that they were wrong, and where: old versions mark theirs. */
+function wrongNumbers(path: string): readonly string[] {
+  if (!existsSync(path)) return [];
+  const [head, ...rows] = parseCsv(readFileSync(path, 'utf8'));
+  const column = head?.indexOf('number') ?? -1;
+  return [...new Set(rows.flatMap((row) => row[column] ?? []))];
 }
 
 function listed(versions: readonly Version[]): Html {

@@ -45,10 +45,11 @@ export const run: Run = async (cells, io) => {
     const verdicts = 'verdicts' in cell.inputs ? JSON.parse(text(await io.input(cell, 'verdicts'))) as Verdicts : undefined;
     const context = { ...await gatherContext(schema, await readTables([cell], io), items, io), verdicts, omitted: await omittedIn(cell, io) };
     const accepted = new Set(JSON.parse(text(await io.input(cell, 'accepted'))) as readonly string[]);
+    const errata = new Set(cell.params['errata'] as readonly string[] | undefined);
     const tree = new Map<string, string>();
     for (const item of items) {
       const path = cellPath(item.cell);
-      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context, accepted) }));
+      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context, accepted) }, undefined, undefined, errata));
       if (tree.size % 500 === 0) io.progress(tree.size, items.length, 'pages');
     }
     await io.commit(cell.id, { pages: { tree } });

@@ -20,6 +20,8 @@ export interface ReportOptions {
   readonly about?: { readonly name: string; readonly description: string; /** SPDX. */ readonly licence: string; /** The work that it begins with. */ readonly basedOn: { readonly name: string; readonly url: string; readonly author: { readonly family: string; readonly given: string }; readonly year: number }; /** Source of the pipeline, from the root. */ readonly workflow: string; /** Stage -> what it does. */ readonly stages: { readonly [stage: string]: string } };
   /** Files that say what others found when they computed this again, paths from the root. */
   readonly reproductions?: readonly string[];
+  /** Ids of published numbers that were wrong. */
+  readonly errata?: readonly string[];
   /** Outputs in which cells say what they left out: JSON, a list of { quantity, reason }. */
   readonly omitted?: readonly OutputRef[];
   /** The published folder, from the project's root. Default 'reports/site'. */
@@ -54,7 +56,9 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
     return inputs;
   };
   const tally = cell(tallyStage, 'all', { inputs: { records: records(options.cells) } });
-  const { reproductions = [], omitted = [] } = options;
+  const { reproductions = [], omitted = [], errata = [] } = options;
+  // Only where there are some: a study without them has the same cells as before there could be any.
+  const wrong = errata.length === 0 ? {} : { errata: [...errata] };
   const ledger = reproductions.length === 0 ? [] : [cell(ledgerStage, 'all', { params: Object.fromEntries(reproductions.map((path, i) => [`entry${i}`, path])), inputs: { ...Object.fromEntries(reproductions.map((path, i) => [`entry${i}`, file(path)])), records: records(options.cells) } })];
   const verdicts = Object.fromEntries(ledger.map((one) => ['verdicts', output(one)]));
   // A table with a row for each token is ready, and written, long before the others, and takes longer.
@@ -64,13 +68,13 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const pageCells = pages.flatMap((page) => {
     const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : page.per === 'table' ? [...options.tables.keys()].map((table) => ({ table })) : [{}];
     return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
-      params: { page: page.name, ...point },
+      params: { page: page.name, ...point, ...wrong, ...(page.sizes && options.about?.workflow !== undefined ? { crate: true } : {}) },
       inputs: { ...of(tablesAt(page, point)), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
       // Those that wait for the exports, or read every table, keep no other waiting.
       uses: [`reports/pages/${page.name}.ts`], batch: page.sizes || page.per === 'table' ? 'pages of data' : 'pages', work: 1.5,
     }));
   });
-  const cellPages = cell(cellPagesStage, 'all', { inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), ...verdicts, ...(omitted.length === 0 ? {} : { omitted: gather(omitted) }), records: records(options.cells) }, work: options.cells.length / 100 });
+  const cellPages = cell(cellPagesStage, 'all', { params: wrong, inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), ...verdicts, ...(omitted.length === 0 ? {} : { omitted: gather(omitted) }), records: records(options.cells) }, work: options.cells.length / 100 });
   const numbersTex = cell(numbersTexStage, 'all', { inputs: of([...options.tables.keys()].filter((table) => !BULK.has(table))), work: 3 });
   const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js'), schema } });
   const recordsFile = cell(recordsStage, 'all', { inputs: { records: records(options.cells) } });

@@ -42,11 +42,12 @@ function tablesNamed(markup: string): string {
 
 /**
  * A whole page as text. `path` is from the site's root; links in it are relative, so any base path and file:// work. `accepted`: cells
- * whose numbers stand under a waiver; `verdicts`: what others found, where anybody has computed it again.
+ * whose numbers stand under a waiver; `verdicts`: what others found, where anybody has computed it again; `errata`: ids of numbers
+ * that were wrong once.
  */
-export function writePage(path: string, content: PageContent, accepted?: ReadonlySet<string>, verdicts?: Verdicts): string {
+export function writePage(path: string, content: PageContent, accepted?: ReadonlySet<string>, verdicts?: Verdicts, errata?: ReadonlySet<string>): string {
   const root = '../'.repeat(path.split('/').length - 1);
-  const page = pageState(root, accepted, verdicts === undefined ? undefined : (cell) => markOf(verdicts, cell));
+  const page = pageState(root, accepted, verdicts === undefined ? undefined : (cell) => markOf(verdicts, cell), errata);
   const entry = ([to, title]: readonly [string, string]): Html =>
     html`<a href="${late((p) => escapeText(p.root + to))}"${path === to ? html` aria-current="page"` : ''}>${title}</a>
 `;
@@ -70,6 +71,7 @@ ${NAVIGATION.map(entry)}</nav>
 `}<main id="main">
 `.render(page);
   const foot = html`${page.accepted.shown ? html`<p class="note">† Computed, it or what it is computed from, before a change of the code or of an input that a person judged harmless: the page of its cell says who, when and why.</p>
+` : ''}${page.errata.shown ? html`<p class="note">‡ A number that was published under this name turned out to be wrong: ${link('errata.html', 'errata')} say what was, and what stands in its place.</p>
 ` : ''}${page.marks?.shown === true ? legend() : ''}
 </main>
 ${content.alone ? '' : html`<footer class="foot"><nav aria-label="About this report">${FOOTER.map((item, i) => html`${i > 0 ? ' · ' : ''}${link(item[0], item[1])}`)}</nav>

@@ -175,8 +175,10 @@ export function numberLink(bound: Bound, inner: string): Html {
     const anchor = PACKED.has(table) ? 'parameters' : BULK.has(table) ? table : bound.id;
     const waived = page.accepted.cells.has(bound.cell);
     page.accepted.shown ||= waived;
+    const wrong = page.errata.numbers.has(bound.id);
+    page.errata.shown ||= wrong;
     if (page.marks !== undefined) page.marks.shown = true;
-    return `<a class="num${page.marks === undefined ? '' : ` again-${page.marks.of(bound.cell)}`}"${first ? ` id="${escapeText(bound.id)}"` : ''} href="${escapeText(`${page.root}${cellPath(bound.cell)}#${anchor}`)}"${tip === '' ? '' : ` data-tip="${escapeText(tip)}"`}>${inner}${waived ? '<sup title="stands under a waiver">†</sup>' : ''}</a>`;
+    return `<a class="num${page.marks === undefined ? '' : ` again-${page.marks.of(bound.cell)}`}"${first ? ` id="${escapeText(bound.id)}"` : ''} href="${escapeText(`${page.root}${cellPath(bound.cell)}#${anchor}`)}"${tip === '' ? '' : ` data-tip="${escapeText(tip)}"`}>${inner}${waived ? '<sup title="stands under a waiver">†</sup>' : ''}${wrong ? '<sup title="an erratum speaks of it">‡</sup>' : ''}</a>`;
   });
 }
 

@@ -36,7 +36,7 @@ export const run: Run = async (cells, io) => {
           params: cell.params, failed, counts, records, sizes, words,
           tableCells: new Map(tablesOf(cell).map(([table, item]) => [table, item.cell])),
           query: (sql, parameters) => warehouse.query(sql, parameters, tablesAt(page, cell.params)),
-        }), accepted, verdicts);
+        }), accepted, verdicts, new Set(cell.params['errata'] as readonly string[] | undefined));
       } catch (error) {
         // One page that cannot be drawn takes no other with it.
         await io.fail(cell.id, { code: 'stage-threw', sentence: `page ${page.name}: ${(error as Error).message}` });

@@ -208,16 +208,27 @@
     var versions = document.createElement('script');
     versions.src = root + '../versions.js';
     versions.onload = function () {
-      var latest = window.bitwidthVersions && window.bitwidthVersions.latest;
-      if (!latest || latest === version[1]) return;
+      var known = window.bitwidthVersions || {};
+      if (!known.latest || known.latest === version[1]) return;
       var banner = document.createElement('p');
       var link = document.createElement('a');
       banner.className = 'old-version';
       banner.setAttribute('role', 'note');
       banner.textContent = 'This is version ' + version[1] + ', kept as it was. ';
       link.href = root + '../latest/' + location.href.slice(root.length).replace(/[?#].*$/, '');
-      link.textContent = 'The newest is ' + latest + '.';
+      link.textContent = 'The newest is ' + known.latest + '.';
       banner.appendChild(link);
+      // Numbers here that were found to be wrong since: each is marked, and leads to what the newest version says of it.
+      var wrong = (Array.isArray(known.wrong) ? known.wrong : []).filter(function (id) { return document.getElementById(id); });
+      wrong.forEach(function (id) {
+        var mark = document.createElement('a');
+        mark.className = 'erratum';
+        mark.href = root + '../latest/errata.html';
+        mark.textContent = '‡ found wrong since';
+        var number = document.getElementById(id);
+        number.parentNode.insertBefore(mark, number.nextSibling);
+      });
+      if (wrong.length > 0) banner.appendChild(document.createTextNode(' ' + wrong.length + (wrong.length > 1 ? ' numbers' : ' number') + (wrong.length > 1 ? ' on this page were' : ' on this page was') + ' found wrong since, marked ‡.'));
       var main = document.querySelector('main');
       main.insertBefore(banner, main.firstChild);
     };

@@ -26,7 +26,7 @@ ${await keptBack(input)}<section id="tables">${table({ rows: tables, sortable: t
         { head: 'CSV', end: true, cell: (t) => file(input, `data/${csvName(t.table)}`, PACKED.has(t.table) ? 'CSV, compressed' : 'CSV') },
       ] })}</section>
 <h2 id="exports">For papers, reviewers and programs</h2>
-${table({ rows: EXPORTS, columns: [
+${table({ rows: input.params['crate'] === true ? EXPORTS : EXPORTS.filter(([path]) => path.startsWith('data/')), columns: [
         { head: 'file', cell: ([path]) => link(path, html`<code>${path}</code>`) },
         { head: 'what it is for', cell: ([, what]) => what, wide: true },
       ] })}

@@ -10,7 +10,10 @@ import { openWarehouse, sqlText } from '../../reports/warehouse.ts';
 import { hashOf } from '../../provenance/pack-format.ts';
 import { privateWords } from '../../provenance/private-words.ts';
 import { filesToPublish, publishTo } from '../../provenance/publish.ts';
+import { openPack } from '../../provenance/pack-reader.ts';
 import { scan } from '../../provenance/scan.ts';
+import { STATEMENT_FILE } from '../../provenance/statement.ts';
+import { openZip } from '../../provenance/zip-reader.ts';
 import { writeZip } from '../../provenance/zip-writer.ts';
 import type { Finding } from '../../provenance/scan.ts';
 import { SiteProject } from './site-project.ts';
@@ -163,7 +166,7 @@ command('a report is looked through and published; a private word in it is refus
     const done = await project.command('publish', '--to', project.path('public'));
     assert.is(done.code, 0, done.lines.join('\n'));
     assert.match(done.lines.join('\n'), /Published as v1/);
-    process.env['BITWIDTH_TEST_TOKEN'] = 'question';
+    process.env['BITWIDTH_TEST_TOKEN'] = 'tis nobler';
     const refused = await project.command('publish', '--to', project.path('other'));
     assert.is(refused.code, 0, 'it is in no page: only counted');
     process.env['BITWIDTH_TEST_TOKEN'] = 'W. Shakespeare';
@@ -178,6 +181,63 @@ command('a report is looked through and published; a private word in it is refus
     assert.match((await project.command('publish', '--to', project.path('site/inside'))).lines.join('\n'), /lies in the report itself/);
   } finally {
     delete process.env['BITWIDTH_TEST_TOKEN'];
+    project.remove();
+  }
+});
+command('one file and a deposit: looked through as well, never written over what is there, anonymous where that is asked for', async () => {
+  const project = new SiteProject();
+  const say = async (...argv: string[]): Promise<string> => { const { code, lines } = await project.command('publish', ...argv); return `${code} ${lines.join('\n')}`; };
+  try {
+    assert.is((await project.command('run')).code, 0);
+    assert.match(await say('--single-file', project.path('one.html')), /^0 [\s\S]*one file that needs nothing else/);
+    assert.match(readFileSync(project.path('one.html'), 'utf8'), /<section class="page" id="quality\.html"/);
+    assert.match(await say('--single-file', project.path('one.html')), /^2 .*exists; nothing is written over it/);
+    assert.match(await say('--zenodo', project.path('deposit.zip')), /^2 .*Zenodo asks who made it; say so with --creators/);
+    assert.match(await say('--zenodo', project.path('deposit.zip'), '--creators', 'Example, Margarete; Doe, J.'), /^0 /);
+    const zip = await openZip(project.path('deposit.zip'), { entries: 10_000, bytes: 1e9 });
+    try {
+      const names = [...zip.files.keys()];
+      for (const path of ['.zenodo.json', 'study.zip', 'site/index.html', 'site/ARTIFACT.md', 'site/data/metrics.csv']) assert.ok(names.includes(path), path);
+      const metadata = JSON.parse(Buffer.from(await zip.read('.zenodo.json')).toString()) as { [key: string]: unknown };
+      assert.equal([metadata['upload_type'], metadata['access_right'], metadata['creators']], ['dataset', 'open', [{ name: 'Example, Margarete' }, { name: 'Doe, J.' }]]);
+      writeFileSync(project.path('inner.zip'), await zip.read('study.zip'));
+    } finally {
+      zip.close();
+    }
+    const pack = await openPack(project.path('inner.zip'));
+    assert.ok(pack.cells.length > 0 && !pack.files.some(({ path }) => path.startsWith('site/')));
+    pack.close();
+    // Whose study it is stands in the package: a reader for review must not learn it.
+    project.write('package.json', JSON.stringify({ name: 'small', author: 'W. Shakespeare <will@globe.example>' }));
+    assert.match(await say('--single-file', project.path('two.html'), '--anonymous'), /^2 [\s\S]*an author of the package/);
+    project.write('package.json', JSON.stringify({ name: 'small', author: 'Nobody Atall' }));
+    assert.is((await project.command('attest')).code, 0);
+    assert.match(await say('--to', project.path('blind'), '--anonymous'), /^0 /);
+    assert.match(await say('--to', project.path('named')), /^0 /);
+    assert.equal(['blind', 'named'].map((folder) => existsSync(project.path(folder, 'v1', STATEMENT_FILE))), [false, true]);
+    assert.is((await project.command('check-site', project.path('named/v1'))).code, 0);
+    assert.is((await project.command('check-site', project.path('blind/v1'))).code, 0);
+    const signed = readFileSync(project.path('named/v1', STATEMENT_FILE));
+    writeFileSync(project.path('named/v1', STATEMENT_FILE), signed.toString('utf8').replace(/"sig":"..../, '"sig":"AAAA'));
+    assert.is((await project.command('check-site', project.path('named/v1'))).code, 3);
+    for (const [argv, sentence] of [
+      [['--to', 'a', '--branch', 'b'], /--to and --branch at once; choose one/], [['--push', 'origin'], /--push goes with --branch/], [['--creators', 'x', '--to', 'a'], /--creators goes with --zenodo/],
+      [['--anonymous', '--zenodo', 'z.zip', '--creators', 'x'], /--creators names people/], [['--anonymous', '--branch', 'b', '--as-me'], /--as-me names you/], [['--to', ''], /--to is empty/], [[], /say where to/],
+    ] as const) assert.match(await say(...argv), new RegExp(`^2 .*${sentence.source}`), argv.join(' '));
+  } finally {
+    project.remove();
+  }
+});
+command('a machine with a name that somebody chose is not anonymous', async () => {
+  const project = new SiteProject();
+  process.env['BITWIDTH_MACHINE'] = 'margaretes-laptop';
+  try {
+    assert.is((await project.command('run')).code, 0);
+    const { code, lines } = await project.command('publish', '--to', project.path('blind'), '--anonymous');
+    assert.is(code, 2);
+    assert.match(lines.join('\n'), /the machine "margaretes-laptop" has a name that somebody chose/);
+  } finally {
+    delete process.env['BITWIDTH_MACHINE'];
     project.remove();
   }
 });

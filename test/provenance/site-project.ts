@@ -18,6 +18,11 @@ const TEXT = 'to be or not to be: that is the question <b>whether</b> "tis noble
 const FORMATS = ['fp16', 'nf4'];
 const MODEL = 'small';
 
+const ABOUT = {
+  name: 'Words & <counts>', description: 'Counts words.', licence: 'Apache-2.0', workflow: 'pipeline.ts', stages: {},
+  basedOn: { name: 'arXiv 2309.05210', url: 'https://arxiv.org/abs/2309.05210', author: { family: 'Roy', given: 'S.' }, year: 2023 },
+};
+
 const source = stage({ name: 'fetch', title: 'Fetch the text', determinism: 'fetched', module: 'fetch.ts', outputs: ['text'], where: 'in-process' });
 const count = stage({ name: 'summarize', title: 'Count the words', determinism: 'exact', module: 'count.ts', outputs: ['metrics'], where: 'in-process' });
 const time = stage({ name: 'speed', title: 'Time it', determinism: 'measured', module: 'time.ts', outputs: ['metrics'], where: 'in-process', exclusive: true });
@@ -56,6 +61,8 @@ export interface Said { readonly code: number; readonly lines: readonly string[]
 
 export class SiteProject {
   readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'bitwidth-site-')));
+  /** Numbers that were wrong, as the table has them. */
+  errata: { number: string; date: string; wrong: string; successor: string | null }[] = [];
 
   constructor() {
     for (const name of ['provenance', 'reports', 'stages', 'node_modules']) symlinkSync(join(ROOT, name), this.path(name));
@@ -64,6 +71,7 @@ export class SiteProject {
     cpSync(join(ROOT, 'data/schema.sql'), this.path('data/schema.sql'));
     for (const [name, text] of Object.entries(MODULES)) writeFileSync(this.path(name), text);
     writeFileSync(this.path('text.txt'), TEXT);
+    writeFileSync(this.path('pipeline.ts'), '// What the test composes.\n');
   }
 
   declare(): Omit<PipelineDeclaration, 'root'> {
@@ -78,11 +86,12 @@ export class SiteProject {
       ...Object.keys(KEYS).map((name) => table(name, { rows: [] })),
       table('models', { rows: [{ model: MODEL, title: 'Small', architecture: 'llama', parameters: 1000000, layers: 2, hidden_size: 8, heads: 2, kv_heads: 2, feed_forward_size: 16, vocabulary: 19, context_tokens: 64, tied_embeddings: true, base_format: 'fp16', is_judge: true, source: 'none' }] }),
       table('formats', { rows: FORMATS.map((format, position) => ({ format, position, title: format, family: format === 'fp16' ? 'base' : format, nominal_bits_per_weight: format === 'fp16' ? 16 : 4.5, product: 'weights' })) }),
+      table('errata', { rows: this.errata }),
       table('metrics', { from: [...counts, ...timings] }),
-      table('sources', { rows: [{ path: 'text.txt', title: 'A <text>', origin: 'W. Shakespeare, "Hamlet", III, 1', sha256: createHash('sha256').update(TEXT).digest('hex'), bytes: TEXT.length, licence: 'public domain' }] }),
+      table('sources', { rows: [{ path: 'text.txt', title: 'A <text>', origin: 'W. Shakespeare, "Hamlet", III, 1', sha256: createHash('sha256').update(TEXT).digest('hex'), bytes: TEXT.length, licence: 'public domain', redistribute: true }] }),
     ]);
     const study = [fetched, ...counts, ...timings, ...tables.values()];
-    const site = report({ tables: new Map<string, OutputRef>([...tables].map(([name, one]) => [name, output(one)])), cells: study.map(({ id }) => id), formats: FORMATS, models: [MODEL], to: 'site', reproductions: ledgerFiles(this.root) });
+    const site = report({ tables: new Map<string, OutputRef>([...tables].map(([name, one]) => [name, output(one)])), cells: study.map(({ id }) => id), formats: FORMATS, models: [MODEL], to: 'site', reproductions: ledgerFiles(this.root), about: ABOUT, errata: this.errata.map(({ number }) => number) });
     return { name: 'small', cells: [...study, ...site.cells], exports: site.exports, boundaries: { ...reportBoundaries, 'stages/dag/': { constant: 'task contract 1' } } };
   }
 

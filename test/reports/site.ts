@@ -17,10 +17,11 @@ export interface SiteOptions {
   /** Tables whose cell failed: they arrive as missing. */
   readonly lost?: readonly string[];
   /** Stages to run; default all. */
+  readonly errata?: readonly string[];
   readonly stages?: readonly string[];
 }
 
-export async function buildSite({ rows, records, lost = [], stages }: SiteOptions): Promise<Site> {
+export async function buildSite({ rows, records, lost = [], stages, errata = [] }: SiteOptions): Promise<Site> {
   const objects = new Map<string, Uint8Array<ArrayBuffer>>();
   const put = (value: Uint8Array | string): InputHandle => {
     const bytes = new Uint8Array(Buffer.from(value as string));
@@ -29,7 +30,7 @@ export async function buildSite({ rows, records, lost = [], stages }: SiteOption
     return { sha256, bytes: bytes.length, path: sha256, offset: 0 };
   };
   const tables = new Map<string, OutputRef>(Object.keys(rows).map((table) => [table, { kind: 'output', cell: `tabulate:${table}`, output: 'rows' }]));
-  const { cells } = report({ tables, cells: records.map((r) => r.cell), formats: FORMATS, models: MODELS });
+  const { cells } = report({ tables, cells: records.map((r) => r.cell), formats: FORMATS, models: MODELS, errata });
   const outputs = new Map<string, InputHandle>();
   for (const [table, list] of Object.entries(rows)) outputs.set(`tabulate:${table} rows`, put(list.map((row) => JSON.stringify(row)).join('\n') + (list.length > 0 ? '\n' : '')));
   const files = new Map<string, Uint8Array>(), failed = new Map<string, Failure>();
