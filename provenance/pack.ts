@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ConfigurationError, byteSize } from '../stages/dag/index.ts';
 import { BULK } from '../reports/tables.ts';
 import { PACK_FORMAT, hashOf } from './pack-format.ts';
+import { quotes, wordsInARow } from './quotation.ts';
 import { scan } from './scan.ts';
 import { rowsOf, tablesOf } from './tables.ts';
 import { writeZip } from './zip-writer.ts';
@@ -27,8 +28,8 @@ export interface PackOptions {
   readonly site: boolean;
   /** Is shown everything before it is written; throws what shall keep it here. */
   readonly inspect?: (path: string, bytes: Uint8Array) => Promise<void>;
-  /** Whether a file of the project may leave it; the reason where it may not. */
-  readonly refusal?: (path: string) => string | undefined;
+  /** Why a file of the project may not leave it; undefined: it may. */
+  readonly refusal?: (path: string, bytes: Uint8Array) => string | undefined;
 }
 
 /** Writes it and answers what is in it. Throws DamagedObject, and the file system's error. */
@@ -60,14 +61,31 @@ export async function packFor(to: string, results: Results, { root, name }: { re
     if (found !== undefined) throw new ConfigurationError(`pack: ${found.where}, byte ${found.offset}: ${found.kind}: ${found.shown}; nothing was written. Take it out of what the study reads, run it again, and pack`);
   };
   const kept = await keptBack(results);
-  return writePack(to, results, { inspect, refusal: (path) => (kept.has(path) ? 'it may not be passed on (redistribute: no)' : undefined), root, pipeline: name, flags, site });
+  const refusal = (path: string, bytes: Uint8Array): string | undefined => {
+    if (kept.has(path)) return 'it may not be passed on (redistribute: no)';
+    if (!DATA_OF_STUDY.test(path)) return undefined;
+    const text = Buffer.from(bytes).toString('utf8');
+    const quoted = [...kept].find((one) => quotes(text, wordsOfFile(join(root, one))));
+    return quoted === undefined ? undefined : `it quotes ${quoted}, which may not be passed on (redistribute: no)`;
+  };
+  return writePack(to, results, { inspect, refusal, root, pipeline: name, flags, site });
 }
+
+/** What a person writes of a study, openings of texts among it. */
+const DATA_OF_STUDY = /^data\/[^/]+\.yaml$/;
 
 /** Files from outside that may not be passed on, as the table of sources has them. */
 async function keptBack(results: Results): Promise<ReadonlySet<string>> {
   const table = tablesOf(results).get('sources');
   const rows = table === undefined ? [] : await rowsOf(results, table);
   return new Set(rows.flatMap(({ path, redistribute }) => (redistribute === true ? [] : [String(path)])));
+}
+
+/** Of a text; of what is none, or is not in the project, nothing. */
+function wordsOfFile(path: string): string {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat?.isFile() !== true || stat.size > MOST_FILE_BYTES || !/\.(?:txt|jsonl?|md|csv|tsv)$/.test(path)) return '';
+  return wordsInARow(readFileSync(path, 'utf8'));
 }
 
 class Contents {
@@ -135,8 +153,6 @@ class Contents {
   }
 
   #projectFile(path: string, role: 'input' | 'code', isSame: (bytes: Uint8Array) => boolean): void {
-    const refusal = this.#options.refusal?.(path);
-    if (refusal !== undefined) return void this.left.push({ what: path, why: refusal });
     const file = join(this.#options.root, path);
     const stat = lstatSync(file, { throwIfNoEntry: false });
     if (stat?.isFile() !== true) {
@@ -145,7 +161,9 @@ class Contents {
     }
     if (stat.size > MOST_FILE_BYTES) return void this.left.push({ what: path, why: `it has ${byteSize(stat.size)}` });
     const bytes = readFileSync(file);
-    if (isSame(bytes)) this.#add(`project/${path}`, bytes, role);
+    const refusal = this.#options.refusal?.(path, bytes);
+    if (refusal !== undefined) this.left.push({ what: path, why: refusal });
+    else if (isSame(bytes)) this.#add(`project/${path}`, bytes, role);
     else this.left.push({ what: path, why: 'it is not as it was when the results were computed' });
   }
 

@@ -3,6 +3,7 @@
  */
 import { Reader } from './config-fields.ts';
 import type { Located, Problems } from './config-yaml.ts';
+import type { Place } from './openings.ts';
 
 /** A file, held to its bytes where they are known beforehand. */
 export interface SourceFile {
@@ -48,6 +49,8 @@ export interface Prompt {
   readonly text: string;
   /** The text that an opening is taken from. */
   readonly from?: string;
+  /** Where it stands in that text, which may not be passed on: then no cell holds its words. */
+  readonly place?: Place;
   /** A question: put to models that have a chat template by that template, to others as it stands. */
   readonly ask?: true;
 }

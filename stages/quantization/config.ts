@@ -21,6 +21,7 @@ import { pinsOf } from './hub/pins.ts';
 import type { HubLeave, Pins } from './hub/pins.ts';
 import { sourceKindOf, sourceKinds } from './model-sources.ts';
 import type { SourcedModel } from './model-sources.ts';
+import { placed } from './openings.ts';
 import { DECODE_SPAN, OWN_ENGINE } from './speed-settings.ts';
 import type { SpeedSettings } from './speed-settings.ts';
 
@@ -98,7 +99,11 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
   if (problems.found.length > 0) throw new ConfigurationError(problems.lines().join('\n'));
   const chosen = options.quick === true ? quick : whole;
   if (chosen === undefined) throw new ConfigurationError(`${STUDY_FILE}: holds no study`);
-  return chosen;
+  try {
+    return { ...chosen, prompts: placed(chosen.prompts, [...sources.texts.values()], root) };
+  } catch (error) {
+    throw new ConfigurationError(`${PROMPTS_FILE}: ${(error as Error).message}`);
+  }
 }
 
 interface Known { readonly root: string; readonly sources: Sources; readonly pins: Pins; readonly prompts: ReadonlyMap<string, Prompt> }

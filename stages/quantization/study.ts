@@ -18,6 +18,7 @@ import type { Erratum } from './errata.ts';
 import { fetchCell } from './fetch.ts';
 import { floorCell } from './floor.ts';
 import { generateCell } from './generate.ts';
+import { unquoted } from './generate-unquoted.ts';
 import { judgeCell } from './judge.ts';
 import { aliasOf, studyFormats } from './model-cells.ts';
 import type { ModelCells } from './model-cells.ts';
@@ -113,8 +114,11 @@ function modelCells(
   }));
 
   const newTokens = config.maxNewTokens.at(-1) as number;
-  const written = new Map(computed.map((format) => [format, samplings(config).map((sampling) =>
-    generateCell(model, format, { prompts: config.prompts, newTokens, sampling }, fetched, artifactOf(format)))]));
+  const withheld = config.prompts.some(({ place }) => place !== undefined);
+  const written = new Map(computed.map((format) => [format, samplings(config).map((sampling) => {
+    const own = generateCell(model, format, { prompts: config.prompts, newTokens, sampling }, fetched, artifactOf(format));
+    return withheld ? unquoted(own, config.prompts) : own;
+  })]));
   const judged = new Map([...written].map(([format, cells]) => [format, cells.map((cell) => judgeCell(cell, model, judge, { writer: fetched, judge: judgeFetched }))]));
 
   const chosen = new Map(computed.map((format) => [format, config.choices.map((set) => chooseCell(model, format, set, fetched, artifactOf(format)))]));

@@ -63,7 +63,7 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
     table('profiles', results.profiles),
     table('pairs', results.pairs),
     table('generations', models.flatMap(({ written }) => [...written.values()].flat().map((from) => output(from))), {
-      prompts: config.prompts.map(({ name, text, from }) => ({ name, text: from === undefined || passed.has(from) ? text : '' })),
+      prompts: config.prompts.map(({ name, text, place }) => ({ name, text: place === undefined ? text : '' })),
       bases,
       newTokens: config.maxNewTokens.at(-1) as number,
     }),

@@ -1,5 +1,5 @@
 /** `pack` and `open`, and what a reader of packs refuses. */
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commandLine, pipeline } from '../../stages/dag/index.ts';
@@ -81,16 +81,22 @@ test('open writes the report byte for byte, to a new folder only', async ({ proj
   assert.match((await say('pack', '--to', file)).text, /exists; nothing is written over it/);
 });
 
-test('what may not be passed on stays out of a pack, which says so', async ({ settings, project, say }) => {
+test('what may not be passed on stays out of a pack, which says so, and so does what quotes it', async ({ settings, project, say }) => {
+  project.write('text.txt', 'to be or not to\nbe: that is the question\n');
+  mkdirSync(project.path('data'), { recursive: true });
+  project.write('data/prompts.yaml', 'prompts:\n  hamlet: { from: hamlet, text: "or not to be: that is" }\n');
+  project.write('data/study.yaml', '# to be or not to say\ntexts: [hamlet]\n');
   for (const [redistribute, there] of [[false, false], [true, true]] as const) {
     settings.redistribute = redistribute;
     await project.run();
     const { code, text } = await say('pack', '--to', project.path(`${String(redistribute)}.zip`));
     assert.is(code, 0, text);
     const opened = await openPack(project.path(`${String(redistribute)}.zip`));
-    assert.is(opened.files.some(({ path }) => path === 'project/text.txt'), there);
+    for (const path of ['text.txt', 'data/prompts.yaml']) assert.is(opened.files.some((file) => file.path === `project/${path}`), there, path);
+    assert.ok(opened.files.some(({ path }) => path === 'project/data/study.yaml'), 'five words in a row are no quotation');
     opened.close();
     assert.is(/left out: text\.txt: it may not be passed on \(redistribute: no\)/.test(text), !there, text);
+    assert.is(/left out: data\/prompts\.yaml: it quotes text\.txt, which may not be passed on/.test(text), !there, text);
   }
 });
 

@@ -8,6 +8,7 @@ import { openCheckpoint, openEngine, openSession, openTokenizer, readArtifact, s
 import { readChoices } from '../../stages/quantization/choices-file.ts';
 import type { AnsweredItem } from '../../stages/quantization/choose.ts';
 import { readStudy } from '../../stages/quantization/config.ts';
+import { placed } from '../../stages/quantization/openings.ts';
 import type { QuantizeReport } from '../../stages/quantization/quantize.ts';
 import type { SpeedSamples } from '../../stages/quantization/speed.ts';
 import { shuffled } from '../../stages/quantization/speed.ts';
@@ -268,13 +269,19 @@ test('rows have the columns of data/schema.sql, in its order, and name the cell 
 
 test('of a text that may not be passed on no table holds its tokens, their ids or its openings', async () => {
   const [garden, ...others] = config.texts;
-  const kept = study({ ...config, texts: [{ ...garden!, redistribute: false }, ...others] });
+  const texts = [{ ...garden!, redistribute: false }, ...others];
+  const kept = study({ ...config, texts, prompts: placed(config.prompts, texts, root) });
+  const opening = config.prompts.find(({ from }) => from === garden!.name)!.text;
+  for (const { id, params } of kept.cells) assert.not.ok(JSON.stringify(params).includes(opening.split(' ').slice(0, 4).join(' ')), id);
   const { bytes, failures } = await runCells(kept.cells, kept.cells.map(({ id }) => id).filter((id) => /^tabulate:(token_scores|worst_tokens|generations|sources|windows)$/.test(id)), { files });
   assert.equal([...failures.keys()], []);
   const rows = (table: string) => bytes(`tabulate:${table}`, 'rows').toString().trim().split('\n').map((line) => JSON.parse(line) as { [column: string]: unknown });
   for (const table of ['token_scores', 'worst_tokens']) assert.equal([...new Set(rows(table).map(({ text }) => text))].sort(), ['hound', 'treasure'], table);
   assert.ok(rows('windows').some(({ text }) => text === garden!.name), 'sums tell nothing of the text');
   for (const { prompt, prompt_text: opening } of rows('generations')) assert.is(opening === '', config.prompts.find(({ name }) => name === prompt)!.from === garden!.name, String(prompt));
+  const written = ({ cells: all }: typeof kept) => all.find(({ stage }) => stage.name === 'generate')!.id;
+  assert.is(bytes(written(kept), 'texts').toString(), (await runCells(study(config).cells, [written(study(config))], { files })).bytes(written(study(config)), 'texts').toString(), 'the same texts');
+  assert.throws(() => placed([{ name: 'x', from: garden!.name, text: 'not in it' }], texts, root), /prompt x does not stand in data\/texts\/garden\.txt word for word/);
   assert.equal(rows('sources').filter(({ redistribute }) => redistribute !== true).map(({ path }) => path), ['data/texts/garden.txt']);
 });
 
