@@ -22,7 +22,7 @@ export function checkPages(site: SiteFolder, tables: SiteTables, records: SiteRe
   const numbers = new Map<string, StoredNumber>();
   /** Of tables whose rows have no anchor of their own, by table and cell. */
   const bulk = new Map<string, StoredNumber[]>();
-  for (const [table, rows] of tables.rows) {
+  for (const [table, rows] of [...tables.rows, ...tables.heads]) {
     for (const number of numbersIn(table, rows)) {
       numbers.set(number.id, number);
       if (!BULK.has(table)) continue;

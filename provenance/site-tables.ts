@@ -2,7 +2,8 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PACKED, csvName, schemaTables } from '../reports/tables.ts';
+import { gunzipSync } from 'node:zlib';
+import { MOST_ROWS_SHOWN, PACKED, csvName, schemaTables } from '../reports/tables.ts';
 import { openWarehouse, sqlText } from '../reports/warehouse.ts';
 import { tableRows } from './csv.ts';
 import type { Column } from '../reports/tables.ts';
@@ -11,17 +12,21 @@ import type { SiteFault, SiteFolder } from './site-folder.ts';
 
 export const SCHEMA_FILE = 'data/schema.sql';
 const DATABASE_FILE = 'data/results.duckdb';
+/** What a compressed table may unpack to. */
+const MOST_UNPACKED = 2 ** 31 - 1;
 
 export interface SiteTables {
   readonly columns: ReadonlyMap<string, readonly Column[]>;
   /** Of the tables that are no large ones. */
   readonly rows: ReadonlyMap<string, readonly Row[]>;
+  /** Of large ones the beginning, as far as a page may show it. */
+  readonly heads: ReadonlyMap<string, readonly Row[]>;
   readonly faults: readonly SiteFault[];
 }
 
 export function siteTables(site: SiteFolder): SiteTables {
   const faults: SiteFault[] = [];
-  const rows = new Map<string, readonly Row[]>();
+  const [rows, heads] = [new Map<string, readonly Row[]>(), new Map<string, readonly Row[]>()];
   let columns: ReadonlyMap<string, readonly Column[]> = new Map();
   try {
     columns = schemaTables(site.read(SCHEMA_FILE)?.toString('utf8') ?? '');
@@ -30,16 +35,35 @@ export function siteTables(site: SiteFolder): SiteTables {
   }
   for (const [table, own] of columns) {
     const file = `data/${csvName(table)}`;
-    if (PACKED.has(table)) continue;
     try {
-      const text = site.read(file)?.toString('utf8');
-      if (text !== undefined) rows.set(table, tableRows(text, own));
+      const bytes = site.read(file);
+      if (bytes === undefined) continue;
+      if (PACKED.has(table)) heads.set(table, tableRows(headOf(bytes), own));
+      else rows.set(table, tableRows(bytes.toString('utf8'), own));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       faults.push({ file, what: error.message });
     }
   }
-  return { columns, rows, faults };
+  return { columns, rows, heads, faults };
+}
+
+/** The first lines of what is compressed. That it is whole is seen where its forms are compared: here it may be damaged. */
+function headOf(bytes: Buffer): string {
+  let text: Buffer;
+  try {
+    text = gunzipSync(bytes, { maxOutputLength: MOST_UNPACKED });
+  } catch (error) {
+    throw new SyntaxError(`it cannot be unpacked: ${(error as Error).message}`);
+  }
+  let end = -1;
+  // Its rows are of numbers and names: none is longer than its line.
+  for (let lines = 0; lines <= MOST_ROWS_SHOWN; lines++) {
+    const next = text.indexOf(10, end + 1);
+    if (next < 0) return text.toString('utf8');
+    end = next;
+  }
+  return text.subarray(0, end + 1).toString('utf8');
 }
 
 /**

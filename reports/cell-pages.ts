@@ -11,7 +11,7 @@ import type { Omitted } from './cell-facts.ts';
 import { cellPath, formatNumber, formattedText, numberId } from './num.ts';
 import type { Row } from './num.ts';
 import { failureAnchor } from './page.ts';
-import { BULK, KEYS } from './tables.ts';
+import { BULK, KEYS, erratumPath } from './tables.ts';
 import { readTables, text } from './task-tables.ts';
 import { utcMinute } from './time.ts';
 import { openWarehouse } from './warehouse.ts';
@@ -35,6 +35,8 @@ interface Context {
   readonly verdicts: Verdicts | undefined;
   /** Cell -> what it says that it left out. */
   readonly omitted: ReadonlyMap<string, readonly Omitted[]>;
+  /** Ids of numbers that were wrong once. */
+  readonly errata: ReadonlySet<string>;
 }
 
 export const run: Run = async (cells, io) => {
@@ -43,13 +45,12 @@ export const run: Run = async (cells, io) => {
     const items = input?.kind === 'records' ? input.items : [];
     const schema = text(await io.input(cell, 'schema'));
     const verdicts = 'verdicts' in cell.inputs ? JSON.parse(text(await io.input(cell, 'verdicts'))) as Verdicts : undefined;
-    const context = { ...await gatherContext(schema, await readTables([cell], io), items, io), verdicts, omitted: await omittedIn(cell, io) };
+    const context = { ...await gatherContext(schema, await readTables([cell], io), items, io), verdicts, errata: new Set(cell.params['errata'] as readonly string[] | undefined), omitted: await omittedIn(cell, io) };
     const accepted = new Set(JSON.parse(text(await io.input(cell, 'accepted'))) as readonly string[]);
-    const errata = new Set(cell.params['errata'] as readonly string[] | undefined);
     const tree = new Map<string, string>();
     for (const item of items) {
       const path = cellPath(item.cell);
-      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context, accepted) }, undefined, undefined, errata));
+      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context, accepted) }, undefined, undefined, context.errata));
       if (tree.size % 500 === 0) io.progress(tree.size, items.length, 'pages');
     }
     await io.commit(cell.id, { pages: { tree } });
@@ -71,7 +72,7 @@ async function omittedIn(cell: TaskCell, io: TaskIo): Promise<Context['omitted']
   return omitted;
 }
 
-async function gatherContext(schema: string, ndjson: ReadonlyMap<string, Uint8Array>, items: readonly CellProvenance[], io: TaskIo): Promise<Omit<Context, 'verdicts' | 'omitted'>> {
+async function gatherContext(schema: string, ndjson: ReadonlyMap<string, Uint8Array>, items: readonly CellProvenance[], io: TaskIo): Promise<Omit<Context, 'verdicts' | 'omitted' | 'errata'>> {
   const warehouse = await openWarehouse({ schema, rows: ndjson, scratch: io.scratch });
   try {
     const rows = new Map<string, Map<string, Row[]>>();
@@ -245,12 +246,12 @@ function numbers(cell: string, context: Context): Html {
   for (const [table, byCell] of context.rows) {
     const rows = byCell.get(cell);
     if (!rows || rows.length === 0) continue;
-    parts.push(html`<h3 id="${table}">${table}: ${own(rows.length)} ${rows.length === 1 ? 'row' : 'rows'}</h3>${rowTable(table, rows.slice(0, MOST_ROWS))}${more(rows.length - MOST_ROWS, 'rows')}`);
+    parts.push(html`<h3 id="${table}">${table}: ${own(rows.length)} ${rows.length === 1 ? 'row' : 'rows'}</h3>${rowTable(table, rows.slice(0, MOST_ROWS), context.errata)}${more(rows.length - MOST_ROWS, 'rows')}`);
   }
   return parts.length === 0 ? html`` : html`<h2 id="numbers">What it wrote</h2>${parts}`;
 }
 
-function rowTable(table: string, rows: readonly Row[]): Html {
+function rowTable(table: string, rows: readonly Row[], errata: ReadonlySet<string>): Html {
   const keys = KEYS[table]!;
   const columns = Object.keys(rows[0]!).filter((column) => column !== 'cell' && rows.some((row) => row[column] !== null) && !(SAME.has(column) && new Set(rows.map((row) => row[column])).size === 1));
   const anchored = !BULK.has(table);
@@ -263,8 +264,10 @@ function rowTable(table: string, rows: readonly Row[]): Html {
     for (const column of columns) {
       const value = row[column];
       const number = typeof value === 'number' && !keys.includes(column);
-      const id = anchored && number && column !== 'low' && column !== 'high' ? ` id="${escapeText(numberId(row, table, column))}"` : '';
-      out += `<td${number ? ' class="n"' : ''}><span class="own"${id}>${value === null || value === undefined ? '' : escapeText(cut(String(value), 400))}</span></td>`;
+      const is = anchored && number && column !== 'low' && column !== 'high' ? numberId(row, table, column) : undefined;
+      const id = is === undefined ? '' : ` id="${escapeText(is)}"`;
+      const wrong = is !== undefined && errata.has(is) ? `<sup><a href="../${escapeText(erratumPath(is))}" title="an erratum speaks of it">‡</a></sup>` : '';
+      out += `<td${number ? ' class="n"' : ''}><span class="own"${id}>${value === null || value === undefined ? '' : escapeText(cut(String(value), 400))}</span>${wrong}</td>`;
     }
     out += '</tr>\n';
   }

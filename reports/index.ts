@@ -66,7 +66,7 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const exported = [cell(exportsStage, 'tables', { inputs: of(others), work: 5 }), ...large.map((table) => cell(exportsStage, table, { inputs: of([table]), work: 70 }))];
   const database = cell(databaseStage, 'results', { inputs: of(options.tables.keys()), work: 20 });
   const pageCells = pages.flatMap((page) => {
-    const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : page.per === 'table' ? [...options.tables.keys()].map((table) => ({ table })) : [{}];
+    const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : page.per === 'table' ? [...options.tables.keys()].map((table) => ({ table })) : page.per === 'erratum' ? [...new Set(errata)].map((number) => ({ number })) : [{}];
     return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
       params: { page: page.name, ...point, ...wrong, ...(page.sizes && options.about?.workflow !== undefined ? { crate: true } : {}) },
       inputs: { ...of(tablesAt(page, point)), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },

@@ -7,6 +7,7 @@ import { cost } from './pages/cost.ts';
 import { dag } from './pages/dag.ts';
 import { data } from './pages/data.ts';
 import { errata } from './pages/errata.ts';
+import { erratum } from './pages/erratum.ts';
 import { failures } from './pages/failures.ts';
 import { format } from './pages/format.ts';
 import { formats } from './pages/formats.ts';
@@ -23,5 +24,5 @@ import { speed } from './pages/speed.ts';
 import { table } from './pages/table.ts';
 
 export const pages: readonly Page[] = [
-  overview, quality, sensitivity, speed, kernels, samples, claims, formats, format, models, model, compares, compare, method, dag, cost, data, table, failures, errata, glossary,
+  overview, quality, sensitivity, speed, kernels, samples, claims, formats, format, models, model, compares, compare, method, dag, cost, data, table, failures, errata, erratum, glossary,
 ];

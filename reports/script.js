@@ -223,7 +223,7 @@
       wrong.forEach(function (id) {
         var mark = document.createElement('a');
         mark.className = 'erratum';
-        mark.href = root + '../latest/errata.html';
+        mark.href = root + '../latest/errata/' + id + '.html';
         mark.textContent = '‡ found wrong since';
         var number = document.getElementById(id);
         number.parentNode.insertBefore(mark, number.nextSibling);

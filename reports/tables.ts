@@ -44,6 +44,12 @@ export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sa
 /** Tables whose CSV is compressed: a row for each scored token is tens of megabytes. */
 export const PACKED: ReadonlySet<string> = new Set(['token_scores']);
 
+/** Where a number that was wrong has its page. An id is letters, digits and . _ + = - only. */
+export const erratumPath = (number: string): string => `errata/${number}.html`;
+
+/** A page with more rows is slow to open; then the first few are shown. */
+export const MOST_ROWS_SHOWN = 1500;
+
 export const csvName = (table: string): string => `${table}.csv${PACKED.has(table) ? '.gz' : ''}`;
 
 /**

@@ -4,6 +4,7 @@ import { derived } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page } from '../page.ts';
 import { table } from '../table.ts';
+import { erratumPath } from '../tables.ts';
 
 interface Erratum extends Row { readonly number: string; readonly date: string; readonly wrong: string; readonly successor: string | null }
 
@@ -21,7 +22,7 @@ export const errata: Page = {
 <p>One that is found to be wrong is listed here, with what was wrong, when that was found, and the number that stands in its place. Its page stays. Entries come from <code>data/errata.yaml</code>.</p>`
         : html`<p class="lead">${count('errata', rows.length, 'entries')} published ${rows.length === 1 ? 'number was' : 'numbers were'} wrong${withdrawn.length > 0 ? html`; for ${count('withdrawn', withdrawn.length, 'entries without a successor')} of them nothing stands in ${withdrawn.length === 1 ? 'its' : 'their'} place` : ', and each has a successor'}. The last was found on ${lit(rows[0]!.date, 'name')}.</p>
 <section id="errata">${table({ rows, sortable: true, columns: [
-          { head: 'number', cell: (r) => html`<code>${lit(r.number, 'name')}</code>` }, { head: 'found', cell: (r) => lit(r.date, 'name') }, { head: 'what was wrong', wide: true, cell: (r) => lit(r.wrong, 'name') },
+          { head: 'number', cell: (r) => link(erratumPath(r.number), html`<code>${lit(r.number, 'name')}</code>`) }, { head: 'found', cell: (r) => lit(r.date, 'name') }, { head: 'what was wrong', wide: true, cell: (r) => lit(r.wrong, 'name') },
           { head: 'in its place', cell: (r) => (r.successor === null ? html`<span class="missing">withdrawn</span>` : html`<code>${lit(r.successor, 'name')}</code>`) },
         ] })}</section>
 <p class="note">${list([html`<code>npx bitwidth audit <var>number</var></code> says where a number comes from`, html`its page says who computed it again`])}.</p>`,

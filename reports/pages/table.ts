@@ -6,10 +6,10 @@ import type { NumberOptions, Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { table as drawn } from '../table.ts';
 import type { TableColumn } from '../table.ts';
-import { KEYS, csvName } from '../tables.ts';
+import { KEYS, MOST_ROWS_SHOWN, csvName } from '../tables.ts';
 
-/** A page with more rows is slow to open; then the first few are shown. */
-const MOST_ROWS = 1500, FIRST_ROWS = 100;
+/** Of a table with more than MOST_ROWS_SHOWN. */
+const FIRST_ROWS = 100;
 /** Characters of a text in a row; the downloads have all. */
 const LONGEST = 120;
 
@@ -24,7 +24,7 @@ export const table: Page = {
     const name = String(input.params['table']);
     const columns = await input.query<Column>(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${name})`);
     const count = Number((await input.query(`SELECT count(*) AS n FROM ${name}`))[0]!['n']);
-    const rows = await input.query(`SELECT * FROM ${name} LIMIT ${count > MOST_ROWS ? FIRST_ROWS : MOST_ROWS}`);
+    const rows = await input.query(`SELECT * FROM ${name} LIMIT ${count > MOST_ROWS_SHOWN ? FIRST_ROWS : MOST_ROWS_SHOWN}`);
     return {
       title: `Table ${name}`, kicker: html`${link('data.html', 'Data')}`, heading: html`Table <code>${name}</code>`,
       body: html`${lead(input, name, count, columns.length)}

@@ -228,6 +228,26 @@ command('one file and a deposit: looked through as well, never written over what
     project.remove();
   }
 });
+command('a number that was wrong keeps a page, in which the report agrees with itself; old versions are told', async () => {
+  const project = new SiteProject();
+  try {
+    assert.is((await project.command('run')).code, 0);
+    assert.is((await project.command('publish', '--to', project.path('public'))).code, 0);
+    project.errata.push({ number: 'kl_mean.small.nf4', date: '2026-01-31', wrong: 'a <b>window</b> twice', successor: 'nll.small.nf4' }, { number: 'gone.small.fp4', date: '2026-02-01', wrong: 'it was never measured', successor: null });
+    assert.is((await project.command('run')).code, 0);
+    const { code, lines } = await project.command('publish', '--to', project.path('public'));
+    assert.is(code, 0, lines.join('\n'));
+    const page = project.read('public/latest/errata/kl_mean.small.nf4.html').toString('utf8');
+    assert.match(page, /a &lt;b&gt;window&lt;\/b&gt; twice[\s\S]*in its place<\/dt><dd><a class="num[^>]*id="nll\.small\.nf4"/);
+    assert.match(project.read('public/latest/errata/gone.small.fp4.html').toString('utf8'), /It is withdrawn: nothing stands in its place[\s\S]*this study computes it no more/);
+    assert.match(project.read('public/latest/cells/summarize~small~nf4.html').toString('utf8'), /id="kl_mean\.small\.nf4">[^<]*<\/span><sup><a href="\.\.\/errata\/kl_mean\.small\.nf4\.html"/);
+    assert.not.ok(existsSync(project.path('public/v1/errata')), 'a version never changes');
+    assert.match(project.read('public/versions.js').toString('utf8'), /"wrong":\["gone\.small\.fp4","kl_mean\.small\.nf4"\]|"wrong":\["kl_mean\.small\.nf4","gone\.small\.fp4"\]/);
+    for (const version of ['v1', 'v2', 'latest']) assert.is((await project.command('check-site', project.path('public', version))).code, 0, version);
+  } finally {
+    project.remove();
+  }
+});
 command('a machine with a name that somebody chose is not anonymous', async () => {
   const project = new SiteProject();
   process.env['BITWIDTH_MACHINE'] = 'margaretes-laptop';

@@ -34,6 +34,7 @@ test('an entry names the number, what was wrong, when that was found, and what s
 });
 
 test('mistakes are told with their place', async () => {
+  assert.equal(await read('- { number: "../a", wrong: b, date: "2026-02-03" }\n'), ['data/errata.yaml:1:13 number "../a" is no number\'s id; an id is letters, digits and . _ + = - only, as in kl_mean.novel-4m.nf4']);
   assert.equal(await read('- { number: a, wrong: b, date: "2026-02-30" }\n'), ['data/errata.yaml:1:32 date "2026-02-30" is no day; write YYYY-MM-DD']);
   assert.equal(await read('- { number: a, why: b, date: "2026-02-03" }\n'), [
     'data/errata.yaml:1:3 an erratum lacks the key "wrong"; add it', 'data/errata.yaml:1:16 unknown key "why" in an erratum; keys are number, wrong, successor, date',
