@@ -7,10 +7,10 @@
  */
 import { fileURLToPath } from 'node:url';
 import { ARITHMETIC_VERSION } from './kernels/index.ts';
-import { crosscheckEntry, ledgerFiles, provenanceCommands } from './provenance/index.ts';
+import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, output, pipeline, withhold } from './stages/dag/index.ts';
-import { ENGINE_VARIABLE, hubLeave, nativeCell, readErrata, readRevoked, readStudy, SECRET_VARIABLES, study } from './stages/quantization/index.ts';
+import { citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, readErrata, readRevoked, readStudy, SECRET_VARIABLES, study } from './stages/quantization/index.ts';
 import type { Asked, Pipeline } from './stages/dag/index.ts';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
@@ -71,8 +71,11 @@ export async function studyPipeline({ quick }: { readonly quick: boolean }, aske
 /** A script of others' code for a number: only the study knows what it computes. */
 const crosscheck = crosscheckEntry(async ({ quick }) => (await import('./stages/quantization/crosscheck.ts')).crosscheck(await readStudy(root, { quick: quick === true })));
 
+/** Who made it is told where it leaves. */
+const publishing = publishingEntries(async ({ quick }) => { const { authors } = await readStudy(root, { quick: quick === true }); return authors.length > 0 ? authors : citedAuthors(root); });
+
 /** The one command that is about the network. */
 const fetch = { summary: 'Look up and download what the study names of the Hugging Face hub', load: async () => ({ default: await (await import('./stages/quantization/hub/command.ts')).fetchCommand() }) };
 
 export default (argv: readonly string[]): Promise<number> =>
-  commandLine(async ({ quick }, asked) => studyPipeline({ quick: quick === true }, asked), argv, { commands: { ...provenanceCommands, crosscheck, fetch }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
+  commandLine(async ({ quick }, asked) => studyPipeline({ quick: quick === true }, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });

@@ -24,7 +24,7 @@ const INHERITED = ['GIT_DIR', 'GIT_INDEX_FILE', 'GIT_WORK_TREE', 'GIT_OBJECT_DIR
 export function git(folder: string, args: readonly string[], { env = {}, input }: GitOptions = {}): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     // Hooks are another's programs: committing and pushing here starts none.
-    const child = execFile('git', ['-c', 'core.hooksPath=/dev/null', '-c', 'core.quotePath=false', ...args], {
+    const child = execFile('git', ['-c', 'core.hooksPath=/dev/null', '-c', 'core.quotePath=false', '-c', 'gc.auto=0', '-c', 'maintenance.auto=false', ...args], {
       cwd: folder, encoding: 'buffer', maxBuffer: MOST_OUTPUT, env: { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !INHERITED.includes(name))), LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', ...env },
     }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);

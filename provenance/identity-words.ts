@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gitLine } from './git.ts';
+import type { Author } from './authors.ts';
 import type { PrivateWord } from './private-words.ts';
 
 /** Authors of so many last commits. */
@@ -11,8 +12,8 @@ const LEAST = 5;
 /** Hosts, and names of nobody. */
 const NOBODY = /^(?:github|gitlab|bitbucket|codeberg|origin|users?|bitwidth|anonymous|unknown|maintainers?)$/i;
 
-/** From git (names, addresses, remotes), package.json and CITATION.cff. */
-export async function identityWords(root: string): Promise<readonly PrivateWord[]> {
+/** From git (names, addresses, remotes), package.json, CITATION.cff and who the study says made it. */
+export async function identityWords(root: string, authors: readonly Author[]): Promise<readonly PrivateWord[]> {
   const words: PrivateWord[] = [];
   const add = (kind: string, needle: string | undefined): void => {
     const text = needle?.trim() ?? '';
@@ -26,12 +27,19 @@ export async function identityWords(root: string): Promise<readonly PrivateWord[
     // An owner and a name: 'org/project'.
     add('the address of the repository', /[:/]([\w.-]+\/[\w.-]+)$/.exec(address)?.[1]);
   }
+  for (const { name, affiliation, orcid } of authors) for (const word of [...spellingsOf(name), affiliation, orcid]) add('an author of the study', word);
   for (const name of namesIn(join(root, 'package.json'))) add('an author of the package', name);
   if (existsSync(join(root, 'CITATION.cff'))) {
     const cff = readFileSync(join(root, 'CITATION.cff'), 'utf8');
-    for (const [, value] of cff.matchAll(/^[\s-]*(?:family-names|given-names|name|alias|affiliation|email|orcid|repository(?:-code)?|url)\s*:\s*["']?([^"'\n]+)/gm)) add('CITATION.cff', value);
+    for (const [, value] of cff.matchAll(/^[\s-]*(?:family-names|name|alias|affiliation|email|orcid|repository(?:-code)?|url)\s*:\s*["']?([^"'\n]+)/gm)) add('CITATION.cff', value);
   }
   return words;
+}
+
+/** 'Doe, Jane' as people write it elsewhere. */
+function spellingsOf(name: string): readonly string[] {
+  const [family, given] = name.split(',').map((part) => part.trim());
+  return given === undefined || given === '' ? [name] : [name, `${given} ${family}`, family!];
 }
 
 function namesIn(path: string): readonly string[] {

@@ -15,8 +15,10 @@ import type { Published } from './publish.ts';
 export interface BranchTarget {
   /** 'gh-pages'. */
   readonly branch: string;
-  /** Where it is pushed to; only here where undefined. */
+  /** Whose branch of that name is gone on from; undefined: only the one here is looked at. */
   readonly remote: string | undefined;
+  /** Also sends it there. */
+  readonly push: boolean;
   /** Commits in the name that git knows of the user; else in this program's. */
   readonly asUser: boolean;
 }
@@ -39,7 +41,7 @@ export async function publishToBranch(root: string, target: BranchTarget, site: 
   }
 }
 
-async function publish(root: string, { branch, remote, asUser }: BranchTarget, site: string, files: readonly string[], about: { readonly title: string; readonly today: string }): Promise<PublishedBranch> {
+async function publish(root: string, { branch, remote, push, asUser }: BranchTarget, site: string, files: readonly string[], about: { readonly title: string; readonly today: string }): Promise<PublishedBranch> {
   const refuse = (what: string): never => { throw new ConfigurationError(`publish: ${what}; nothing was published`); };
   if (await gitLine(root, ['rev-parse', '--git-dir']) === undefined) refuse('this project is in no git repository; "git init" makes one, or publish to a folder with --to');
   if (await gitLine(root, ['check-ref-format', '--branch', branch]) === undefined) refuse(`${JSON.stringify(branch)} is no name of a branch`);
@@ -47,6 +49,11 @@ async function publish(root: string, { branch, remote, asUser }: BranchTarget, s
   const checkedOut = (await git(root, ['worktree', 'list', '--porcelain'])).toString('utf8').split('\n').includes(`branch ${ref}`);
   if (checkedOut) refuse(`${branch} is checked out, and its files would not follow; choose a branch for the published site alone`);
   const here = await gitLine(root, ['rev-parse', '--verify', '--quiet', `${ref}^{commit}`]);
+  if (here === undefined && remote === undefined) {
+    const [known] = (await git(root, ['for-each-ref', '--format=%(refname:lstrip=2)', `refs/remotes/*/${branch}`])).toString('utf8').split('\n').filter((line) => line !== '');
+    // A second beginning could never be pushed there.
+    if (known !== undefined) refuse(`there is no branch ${branch} here, but ${known}; add --remote ${known.slice(0, -branch.length - 1)} to go on from that one`);
+  }
   const there = remote === undefined ? undefined : await fetched(root, remote, ref);
   const base = await newer(root, here, there) ?? (here === undefined && there === undefined ? undefined : refuse(`${branch} here and at ${remote} have gone different ways; merge one into the other, or take one away`));
 
@@ -64,16 +71,17 @@ async function publish(root: string, { branch, remote, asUser }: BranchTarget, s
     const blobs = (await git(root, ['hash-object', '-w', '--no-filters', '--stdin-paths'], { input: own.map((path) => `${join(folder, path)}\n`).join('') })).toString('utf8').trimEnd().split('\n');
     const kept = new Set(own);
     const gone = again ? [] : before.filter((path) => path.startsWith(`${LATEST}/`) && !kept.has(path));
-    const lines = [...gone.map((path) => `0 ${'0'.repeat(40)}\t${path}\0`), ...own.map((path, i) => `100644 ${blobs[i]!}\t${path}\0`)];
+    const nothing = '0'.repeat(blobs[0]!.length);
+    const lines = [...gone.map((path) => `0 ${nothing}\t${path}\0`), ...own.map((path, i) => `100644 ${blobs[i]!}\t${path}\0`)];
     await git(root, ['update-index', '-z', '--index-info'], { env, input: lines.join('') });
     const tree = (await git(root, ['write-tree'], { env })).toString('utf8').trim();
     const same = base !== undefined && tree === await gitLine(root, ['rev-parse', `${base}^{tree}`]);
     const commit = same ? base : (await git(root, ['commit-tree', tree, ...(base === undefined ? [] : ['-p', base]), '-m', `${about.title}: ${name}`], asUser ? {} : { env: NEUTRAL })).toString('utf8').trim();
     if (commit === undefined) throw new Error('a commit without a name');
     // There first: what is refused there was not published here either.
-    if (remote !== undefined && commit !== there) await pushed(root, remote, `${commit}:${ref}`);
-    if (commit !== here) await git(root, ['update-ref', '-m', `publish ${name}`, ref, commit, here ?? '0'.repeat(40)]);
-    return { name, before: again, commit: same ? undefined : commit, pushed: remote !== undefined && commit !== there };
+    if (remote !== undefined && push && commit !== there) await pushed(root, remote, `${commit}:${ref}`);
+    if (commit !== here) await git(root, ['update-ref', '-m', `publish ${name}`, ref, commit, here ?? nothing]);
+    return { name, before: again, commit: same ? undefined : commit, pushed: push && commit !== there };
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }

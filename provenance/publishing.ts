@@ -7,6 +7,7 @@ import { privateWords, surroundings } from './private-words.ts';
 import { scan } from './scan.ts';
 import { KEY_FILE, STATEMENT_FILE } from './statement.ts';
 import type { Pipeline } from '../stages/dag/index.ts';
+import type { Author } from './authors.ts';
 import type { PrivateWord } from './private-words.ts';
 import type { Finding } from './scan.ts';
 
@@ -22,8 +23,8 @@ export interface Report {
   readonly basedOn: string | undefined;
 }
 
-/** A label that nobody chose (machine.ts). */
-const UNCHOSEN = /^machine-[0-9a-f]{10}$/;
+/** A label that tells nothing: one that nobody chose (machine.ts), or one like it ('machine-1'). */
+const NEUTRAL = /^machine-[0-9a-z]{1,10}$/;
 
 /** The report that is to leave. `anonymous`: without a signature, which is always the same signer's. Throws ConfigurationError. */
 export async function reportOf(pipeline: Pipeline, { anonymous }: { readonly anonymous: boolean }): Promise<Report> {
@@ -34,8 +35,8 @@ export async function reportOf(pipeline: Pipeline, { anonymous }: { readonly ano
     const stale = [...results.cells.values()].filter((cell) => cell.stale !== undefined);
     if (stale.length > 0) throw new ConfigurationError(`publish: ${count(stale.length, 'result')} would be computed anew, such as ${stale[0]!.cell}; run "bitwidth run" first`);
     const used = [...new Set([...results.cells.values()].flatMap(({ records }) => records.map(({ machine }) => machine)))];
-    const telling = used.find((label) => !UNCHOSEN.test(label));
-    if (anonymous && telling !== undefined) throw new ConfigurationError(`publish: the machine ${JSON.stringify(telling)} has a name that somebody chose, and every record and timing says it; run the study in a fresh copy without BITWIDTH_MACHINE, and publish that`);
+    const telling = used.find((label) => !NEUTRAL.test(label));
+    if (anonymous && telling !== undefined) throw new ConfigurationError(`publish: the machine ${JSON.stringify(telling)} has a name that somebody chose, and every record and timing says it; run the study in a fresh copy without BITWIDTH_MACHINE, or with one such as machine-1, and publish that`);
   } finally {
     await results.close();
   }
@@ -48,9 +49,9 @@ export async function reportOf(pipeline: Pipeline, { anonymous }: { readonly ano
 }
 
 /** What must not leave: always, and for a double-blind review also who made it. */
-export async function wordsToKeep(root: string, { anonymous }: { readonly anonymous: boolean }): Promise<readonly PrivateWord[]> {
+export async function wordsToKeep(root: string, { anonymous, authors }: { readonly anonymous: boolean; readonly authors: readonly Author[] }): Promise<readonly PrivateWord[]> {
   const words = privateWords(surroundings(root));
-  return anonymous ? [...words, ...await (await import('./identity-words.ts')).identityWords(root)] : words;
+  return anonymous ? [...words, ...await (await import('./identity-words.ts')).identityWords(root, authors)] : words;
 }
 
 /** Every byte of these files, and their names. */

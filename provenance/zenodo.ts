@@ -1,12 +1,12 @@
 /** What Zenodo asks of a deposit, as a file beside its content. Source: developers.zenodo.org, "Deposit metadata"; the licence by its SPDX name in lower case. */
+import type { Author } from './authors.ts';
 
 export interface Deposit {
   readonly title: string;
   readonly description: string;
   /** SPDX: 'Apache-2.0'. */
   readonly licence: string;
-  /** 'Family, Given', at least one. */
-  readonly creators: readonly string[];
+  readonly creators: readonly Author[];
   /** YYYY-MM-DD. */
   readonly published: string;
   readonly version: string;
@@ -23,8 +23,8 @@ export function zenodoText({ title, description, licence, creators, published, v
     title, upload_type: 'dataset', publication_date: published, version,
     // Zenodo reads it as HTML.
     description: `<p>${description.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</p>`,
-    creators: creators.map((name) => ({ name })),
+    creators: creators.map(({ name, affiliation, orcid }) => ({ name, ...(affiliation === undefined ? {} : { affiliation }), ...(orcid === undefined ? {} : { orcid }) })),
     access_right: 'open', license: licence.toLowerCase(), keywords: ['quantization', 'language models', 'reproducibility'],
-    ...(arxiv === undefined ? {} : { related_identifiers: [{ identifier: `arXiv:${arxiv}`, relation: 'references', resource_type: 'publication-preprint', scheme: 'arxiv' }] }),
+    ...(arxiv === undefined ? {} : { related_identifiers: ['cites', 'isDerivedFrom'].map((relation) => ({ identifier: `arXiv:${arxiv}`, relation, resource_type: 'publication-preprint', scheme: 'arxiv' })) }),
   }, null, 1)}\n`;
 }

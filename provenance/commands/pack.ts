@@ -4,12 +4,17 @@ import { ConfigurationError, DamagedObject, EXIT, byteSize, count, openResults }
 import { packFor } from '../pack.ts';
 import { wordsToKeep } from '../publishing.ts';
 import type { Command, Results } from '../../stages/dag/index.ts';
+import type { LoadAuthors } from '../authors.ts';
 
+const OWN_OPTIONS: ReadonlySet<string> = new Set(['to', 'stale', 'anonymous', 'no-site']);
 /** Left out so many are named. */
 const TOLD = 5;
 
-const pack: Command = {
-  usage: 'bitwidth pack [<run>] --to <file.zip>',
+const USAGE = 'bitwidth pack [<run>] --to <file.zip>';
+
+/** `load`: who made the study. */
+export const packWith = (load: LoadAuthors): Command => ({
+  usage: USAGE,
   details: 'Writes one zip: the study and what it reads, the sources of the code that computed it, the records of all cells, the timings, and the\nreport. A run by its id, a part of it, "last", or the name under which it is kept; without one what counts now. "open" shows such\na zip, "reproduce" computes it again.',
   options: {
     to: { type: 'string', value: 'file', summary: 'The zip; it must not exist' },
@@ -20,14 +25,14 @@ const pack: Command = {
   positionals: { min: 0, max: 1 },
   async run({ pipeline, values, positionals, print }) {
     const { to } = values;
-    if (typeof to !== 'string' || to === '') throw new ConfigurationError(`pack: say where to, with --to <file.zip>\nusage: ${pack.usage}`);
+    if (typeof to !== 'string' || to === '') throw new ConfigurationError(`pack: say where to, with --to <file.zip>\nusage: ${USAGE}`);
     if (existsSync(to)) throw new ConfigurationError(`pack: ${to} exists; nothing is written over it`);
     const results = await openResults(pipeline, positionals[0]);
     try {
       refuseStale(results, values['stale'] === true);
       const anonymous = values['anonymous'] === true;
-      const flags = Object.keys(values).filter((name) => !Object.hasOwn(pack.options, name) && values[name] === true);
-      const { files, left } = await packFor(to, results, pipeline, { words: await wordsToKeep(pipeline.root, { anonymous }), flags, site: values['no-site'] !== true });
+      const flags = Object.keys(values).filter((name) => !OWN_OPTIONS.has(name) && values[name] === true);
+      const { files, left } = await packFor(to, results, pipeline, { words: await wordsToKeep(pipeline.root, { anonymous, authors: anonymous ? await load(values) : [] }), flags, site: values['no-site'] !== true });
       print(`${to}: ${byteSize(statSync(to).size)}, ${count(files.length, 'file')} (${byteSize(files.reduce((sum, { bytes }) => sum + bytes, 0))} unpacked), ${count(results.cells.size, 'cell')}`);
       for (const { what, why } of left.slice(0, TOLD)) print(`  left out: ${what}: ${why}`);
       if (left.length > TOLD) print(`  and ${left.length - TOLD} more, which its pack.json names`);
@@ -44,8 +49,7 @@ const pack: Command = {
       await results.close();
     }
   },
-};
-export default pack;
+});
 
 /** The sources in a pack are those of its results. */
 function refuseStale({ cells }: Results, allowed: boolean): void {

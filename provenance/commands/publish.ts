@@ -1,31 +1,40 @@
 /** `publish`: the report to a folder, a branch, one file or a deposit, after every byte was looked through for what is private. */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { MANIFEST_FILE } from '../../reports/manifest.ts';
-import { ConfigurationError, EXIT, byteSize, count, openResults } from '../../stages/dag/index.ts';
+import { ConfigurationError, EXIT, byteSize, count } from '../../stages/dag/index.ts';
 import { hashOf } from '../pack-format.ts';
 import { publishTo } from '../publish.ts';
-import { lookThrough, reportOf, versionOf, wordsToKeep } from '../publishing.ts';
+import { refusePlace, targetOf } from '../publish-target.ts';
+import { lookThrough, reportOf, wordsToKeep } from '../publishing.ts';
 import { scan } from '../scan.ts';
-import type { Command, CommandContext, Pipeline } from '../../stages/dag/index.ts';
+import type { Command, CommandContext } from '../../stages/dag/index.ts';
+import type { LoadAuthors } from '../authors.ts';
 import type { PrivateWord } from '../private-words.ts';
+import type { Target } from '../publish-target.ts';
 import type { Report } from '../publishing.ts';
 import type { Finding } from '../scan.ts';
 
 /** So many findings are told. */
 const TOLD = 30;
+/** Left out of a pack so many are named. */
+const LEFT_TOLD = 5;
 
-const publish: Command = {
-  usage: 'bitwidth publish --to <folder> | --branch <name> [--push <remote>] | --single-file <file> | --zenodo <file> [--list]',
+const USAGE = 'bitwidth publish --to <folder> | --branch <name> [--remote <name>] [--push] | --single-file <file> | --zenodo <file> [--anonymous] [--list]';
+
+/** `load`: who made the study. */
+export const publishWith = (load: LoadAuthors): Command => ({
+  usage: USAGE,
   details: 'To a folder or a branch the report goes as its newest version: v1, v2, ... stay as they are for ever, latest is a copy of the newest,\nindex.html lists them; whatever else is there is left alone. A branch gets one commit, your own files and index are not touched, and nothing\nis forced. One file holds the pages, without those of single cells and the data; a deposit for Zenodo the report, the study and .zenodo.json.\nBefore anything leaves, the report is held to itself (check-site), and every byte of it, also inside Parquet, DuckDB, gzip and zip, is\nlooked through for names of users and machines, home folders, e-mail addresses, tokens and the values of secret variables. What becomes\npublic is listed. Exit code 2: something private was found, and nothing was written; 3: the report does not agree with itself.',
   options: {
     to: { type: 'string', value: 'folder', summary: 'A folder: new, empty, or one that this command wrote' },
     branch: { type: 'string', value: 'name', summary: 'A branch of this repository, such as gh-pages; it is made where it is not there' },
-    push: { type: 'string', value: 'remote', summary: 'With --branch: also there, such as origin; never by force' },
+    remote: { type: 'string', value: 'name', summary: 'With --branch: go on from the branch as it is there; default with --push: origin' },
+    push: { type: 'boolean', summary: 'With --branch: also send it there; never by force' },
     'as-me': { type: 'boolean', summary: 'With --branch: commit in the name that git knows of you, not in that of this program' },
     'single-file': { type: 'string', value: 'file', summary: 'One HTML file that needs nothing else' },
     zenodo: { type: 'string', value: 'file', summary: 'One zip to deposit, with .zenodo.json' },
-    creators: { type: 'string', value: 'names', summary: 'With --zenodo: "Family, Given; Family, Given"' },
+    creators: { type: 'string', value: 'names', summary: 'With --zenodo: "Family, Given; Family, Given"; default: authors of data/study.yaml, else of CITATION.cff' },
     anonymous: { type: 'boolean', summary: 'For a double-blind review: unsigned, nobody named, and whatever names you or your repository refuses' },
     list: { type: 'boolean', summary: 'Only look through it, and list what would become public' },
   },
@@ -33,10 +42,11 @@ const publish: Command = {
   async run(context) {
     const { pipeline, values, print } = context;
     const anonymous = values['anonymous'] === true;
-    const target = targetOf(values, anonymous);
-    if (target === undefined && values['list'] !== true) throw new ConfigurationError(`publish: say where to\nusage: ${publish.usage}`);
+    const authors = await load(values);
+    const target = targetOf(values, { anonymous, authors });
+    if (target === undefined && values['list'] !== true) throw new ConfigurationError(`publish: say where to\nusage: ${USAGE}`);
     const report = await reportOf(pipeline, { anonymous });
-    if (target !== undefined && 'path' in target) refusePlace(target, report);
+    if (target !== undefined && 'path' in target) refusePlace(target, report.site);
     const { checkSite } = await import('../site-check.ts');
     const { faults } = await checkSite(report.site);
     if (faults.length > 0) {
@@ -44,7 +54,7 @@ const publish: Command = {
       print(`The report does not agree with itself in ${count(faults.length, 'place')}; "bitwidth check-site ${report.shown}" tells all, "bitwidth run" writes it anew. Nothing was published.`);
       return EXIT.different;
     }
-    const words = await wordsToKeep(pipeline.root, { anonymous });
+    const words = await wordsToKeep(pipeline.root, { anonymous, authors });
     const { findings, bytes } = await lookThrough(report.site, report.files, words);
     for (const [kind, own] of byKind(report.files)) print(`  ${kind}: ${count(own.length, 'file')}`);
     print(`${count(report.files.length, 'file')}, ${byteSize(bytes)}, would become public; every byte was looked through.`);
@@ -58,50 +68,13 @@ const publish: Command = {
       throw error;
     }
   },
-};
-export default publish;
+});
 
-type Target =
-  | { readonly kind: 'folder' | 'single-file'; readonly path: string; readonly shown: string }
-  | { readonly kind: 'zenodo'; readonly path: string; readonly shown: string; readonly creators: readonly string[]; readonly anonymous: boolean }
-  | { readonly kind: 'branch'; readonly branch: string; readonly remote: string | undefined; readonly asUser: boolean; readonly shown: string };
+const OWN_OPTIONS: ReadonlySet<string> = new Set(['to', 'branch', 'remote', 'push', 'as-me', 'single-file', 'zenodo', 'creators', 'anonymous', 'list']);
 
-function targetOf(values: CommandContext['values'], anonymous: boolean): Target | undefined {
-  const text = (name: string): string | undefined => {
-    const value = values[name];
-    if (value === '') throw new ConfigurationError(`publish: --${name} is empty`);
-    return typeof value === 'string' ? value : undefined;
-  };
-  const given = ['to', 'branch', 'single-file', 'zenodo'].filter((name) => text(name) !== undefined);
-  if (given.length > 1) throw new ConfigurationError(`publish: --${given.join(' and --')} at once; choose one, and run it again for the other`);
-  for (const [name, needs] of [['push', 'branch'], ['as-me', 'branch'], ['creators', 'zenodo']] as const) if (values[name] !== undefined && text(needs) === undefined) throw new ConfigurationError(`publish: --${name} goes with --${needs}`);
-  if (anonymous && values['as-me'] === true) throw new ConfigurationError('publish: --as-me names you, --anonymous must not; leave one of them out');
-  const [kind] = given;
-  if (kind === undefined) return undefined;
-  const shown = text(kind)!;
-  if (kind === 'branch') return { kind, branch: shown, remote: text('push'), asUser: values['as-me'] === true, shown };
-  if (kind !== 'zenodo') return { kind: kind === 'to' ? 'folder' : 'single-file', path: resolve(shown), shown };
-  return { kind, path: resolve(shown), shown, creators: creatorsOf(text('creators'), anonymous), anonymous };
-}
-
-function creatorsOf(text: string | undefined, anonymous: boolean): readonly string[] {
-  if (anonymous) {
-    if (text !== undefined) throw new ConfigurationError('publish: --creators names people, --anonymous must not; leave one of them out');
-    return ['Anonymous'];
-  }
-  const creators = (text ?? '').split(';').map((name) => name.trim().replace(/\s+/g, ' ')).filter((name) => name !== '');
-  if (creators.length === 0) throw new ConfigurationError('publish: Zenodo asks who made it; say so with --creators "Family, Given; Family, Given"');
-  return creators;
-}
-
-function refusePlace({ kind, path, shown }: Extract<Target, { readonly path: string }>, { site }: Report): void {
-  const inside = relative(site, path);
-  if (inside === '' || !inside.startsWith('..')) throw new ConfigurationError(`publish: ${shown} lies in the report itself; choose a place outside it`);
-  if (kind !== 'folder' && existsSync(path)) throw new ConfigurationError(`publish: ${shown} exists; nothing is written over it`);
-}
-
-async function publishAs(target: Target, report: Report, { pipeline, print }: CommandContext, words: readonly PrivateWord[]): Promise<number> {
+async function publishAs(target: Target, report: Report, { pipeline, values, print }: CommandContext, words: readonly PrivateWord[]): Promise<number> {
   const { site, files, title } = report;
+  const flags = Object.keys(values).filter((name) => !OWN_OPTIONS.has(name) && values[name] === true);
   const about = { title, today: new Date().toISOString().slice(0, 10) };
   switch (target.kind) {
     case 'folder': {
@@ -112,7 +85,7 @@ async function publishAs(target: Target, report: Report, { pipeline, print }: Co
     case 'branch': {
       const { publishToBranch } = await import('../publish-branch.ts');
       const { name, before, commit, pushed } = await publishToBranch(pipeline.root, target, site, files, about);
-      const where = target.remote === undefined ? `; "git push <remote> ${target.branch}" makes it public` : pushed ? `, pushed to ${target.remote}` : `, as it is at ${target.remote}`;
+      const where = !target.push ? `; "git push ${target.remote ?? 'origin'} ${target.branch}" makes it public` : pushed ? `, pushed to ${target.remote}` : `, as it is at ${target.remote}`;
       print(`${before ? `It is published already, as ${name}` : `Published as ${name}`} on the branch ${target.branch}${commit === undefined ? '' : ` (${commit.slice(0, 12)})`}${where}`);
       return EXIT.done;
     }
@@ -127,32 +100,15 @@ async function publishAs(target: Target, report: Report, { pipeline, print }: Co
       print(`${target.shown}: ${byteSize(Buffer.byteLength(text))}, one file that needs nothing else; the pages of single cells and the data are not in it`);
       return EXIT.done;
     }
-    case 'zenodo': return deposit(target, report, pipeline, words, about.today, print);
-  }
-}
-
-/** The report, the study as a pack without it, and what Zenodo asks. */
-async function deposit(target: Extract<Target, { readonly kind: 'zenodo' }>, { site, files, title, description, licence, basedOn }: Report, pipeline: Pipeline, words: readonly PrivateWord[], published: string, print: (line: string) => void): Promise<number> {
-  const [{ ZENODO_FILE, zenodoText }, { packFor }, { writeZip }] = [await import('../zenodo.ts'), await import('../pack.ts'), await import('../zip-writer.ts')];
-  const pack = `${target.path}.pack`;
-  const results = await openResults(pipeline);
-  try {
-    await packFor(pack, results, pipeline, { words, site: false });
-    const metadata = zenodoText({ title, description, licence, creators: target.creators, published, version: versionOf(pipeline.root), basedOn });
-    const findings = await scan(ZENODO_FILE, Buffer.from(metadata), words);
-    // Creators are named because somebody asked for it.
-    const strange = findings.filter(() => target.anonymous);
-    if (strange.length > 0) return refused(strange, print);
-    await writeZip(target.path, [
-      { path: ZENODO_FILE, bytes: Buffer.from(metadata) },
-      { path: 'study.zip', bytes: readFileSync(pack) },
-      ...files.map((path) => ({ path: `site/${path}`, bytes: async () => readFileSync(join(site, path)) })),
-    ]);
-    print(`${target.shown}: ${byteSize(readFileSync(target.path).length)}: the report in site/, the study in study.zip ("bitwidth open", "bitwidth reproduce"), what Zenodo asks in ${ZENODO_FILE}`);
-    return EXIT.done;
-  } finally {
-    rmSync(pack, { force: true });
-    await results.close();
+    case 'zenodo': {
+      const { writeDeposit } = await import('../deposit.ts');
+      const { findings, left } = await writeDeposit(target.path, report, pipeline, { words, creators: target.creators, flags });
+      if (findings.length > 0) return refused(findings, print);
+      print(`${target.shown}: ${byteSize(statSync(target.path).size)}: the report in site/, the study in study.zip ("bitwidth open", "bitwidth reproduce"), ARTIFACT.md, and what Zenodo asks in .zenodo.json, in the name of ${target.creators.map(({ name }) => name).join('; ')}`);
+      for (const { what, why } of left.slice(0, LEFT_TOLD)) print(`  left out of the study: ${what}: ${why}`);
+      if (left.length > LEFT_TOLD) print(`  and ${left.length - LEFT_TOLD} more, which pack.json in it names`);
+      return EXIT.done;
+    }
   }
 }
 

@@ -10,6 +10,8 @@ import { join } from 'node:path';
 import { engines } from '../../kernels/engines.ts';
 import { formats } from '../../kernels/formats.ts';
 import { ConfigurationError } from '../dag/index.ts';
+import { readAuthors } from './authors.ts';
+import type { Author } from './authors.ts';
 import { BENCH_FILE } from './bench-file.ts';
 import { Reader } from './config-fields.ts';
 import { fileSha256 } from './config-model.ts';
@@ -35,6 +37,8 @@ export interface StudyConfig {
   /** Name of one of `models`. */
   readonly judge: string;
   readonly formats: readonly string[];
+  /** Where data/study.yaml names some. */
+  readonly authors: readonly Author[];
   readonly texts: readonly TextSource[];
   readonly windowsPerText: number;
   readonly windowTokens: number;
@@ -67,6 +71,8 @@ export const KEYS = [
 ] as const;
 /** Keys that may be left out. */
 export const OPTIONAL_KEYS = ['choices'] as const;
+/** Keys of the whole study only, which may be left out. */
+export const TOP_KEYS = ['authors', 'quick'] as const;
 const MAX_ITEMS = 64;
 const CONTEXT = 'the shortest context of the models';
 const MAX_SEED = 2 ** 31 - 1;
@@ -83,10 +89,11 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
   const sources = readSources(sourcesYaml, SOURCES_FILE, problems);
   const prompts = readPrompts(promptsYaml, PROMPTS_FILE, problems, sources.texts);
   const reader = new Reader(STUDY_FILE, problems);
-  const top = reader.map(study, 'the study', [...KEYS, ...OPTIONAL_KEYS, 'quick']);
+  const top = reader.map(study, 'the study', [...KEYS, ...OPTIONAL_KEYS, ...TOP_KEYS]);
   const pins = await pinsOf(root, study, STUDY_FILE, problems, options.hub);
   const known: Known = { root, sources, prompts, pins };
 
+  const authors = readAuthors(reader, top?.entries.get('authors')?.value);
   // Both forms are checked on every start: a mistake in the one that is not wanted today is better seen today.
   const whole = top === undefined ? undefined : readSettings(reader, top, known);
   const quickBlock = top?.entries.get('quick')?.value;
@@ -100,7 +107,7 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
   const chosen = options.quick === true ? quick : whole;
   if (chosen === undefined) throw new ConfigurationError(`${STUDY_FILE}: holds no study`);
   try {
-    return { ...chosen, prompts: placed(chosen.prompts, [...sources.texts.values()], root) };
+    return { ...chosen, authors, prompts: placed(chosen.prompts, [...sources.texts.values()], root) };
   } catch (error) {
     throw new ConfigurationError(`${PROMPTS_FILE}: ${(error as Error).message}`);
   }
@@ -108,7 +115,7 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
 
 interface Known { readonly root: string; readonly sources: Sources; readonly pins: Pins; readonly prompts: ReadonlyMap<string, Prompt> }
 
-function readSettings(reader: Reader, top: LocatedMap, known: Known): StudyConfig | undefined {
+function readSettings(reader: Reader, top: LocatedMap, known: Known): Omit<StudyConfig, 'authors'> | undefined {
   const { sources } = known;
   const need = (key: string): Located | undefined => reader.required(top, key, 'the study');
   const names = <T>(key: string, noun: string, from: ReadonlyMap<string, T>): T[] | undefined => {

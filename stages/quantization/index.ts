@@ -1,4 +1,5 @@
 /** The study's public face: read it, and compose its cells. */
+export { citedAuthors } from './authors.ts';
 export { ENGINE_VARIABLE } from './engine.ts';
 export { hubLeave } from './hub/command.ts';
 export { SECRET_VARIABLES } from './hub/settings.ts';

@@ -41,7 +41,7 @@ test.before.each((context) => {
   };
   context.publish = async (text, target) => {
     const folder = context.site(text, text === 'one' ? 'rows' : undefined);
-    const { name, before, commit, pushed } = await publishToBranch(context.root, { branch: 'pages', remote: undefined, asUser: false, ...target }, folder, filesToPublish(folder), { title: 'A study', today: '2026-01-02' });
+    const { name, before, commit, pushed } = await publishToBranch(context.root, { branch: 'pages', remote: undefined, push: target?.remote !== undefined, asUser: false, ...target }, folder, filesToPublish(folder), { title: 'A study', today: '2026-01-02' });
     return [name, ...(before ? ['again'] : []), ...(commit === undefined ? ['no commit'] : []), ...(pushed ? ['pushed'] : [])].join(' ');
   };
 });
@@ -95,7 +95,7 @@ test('pushed to a bare repository; a clone elsewhere goes on from there; a branc
   // Another clone, which has no branch of that name yet.
   git(home, 'clone', '-q', bare, 'other', '--no-checkout');
   const folder = site('two');
-  const target = { branch: 'pages', remote: 'origin', asUser: false };
+  const target = { branch: 'pages', remote: 'origin', push: true, asUser: false };
   assert.is((await publishToBranch(join(home, 'other'), target, folder, filesToPublish(folder), { title: 'A study', today: '2026-01-03' })).name, 'v2');
   assert.is(await publish('three', { remote: 'origin' }), 'v3 pushed', 'what others published is taken up first');
   assert.equal(git(bare, 'ls-tree', '--name-only', 'pages').split('\n').filter((name) => name.startsWith('v') && !name.includes('.')), ['v1', 'v2', 'v3']);
@@ -104,6 +104,52 @@ test('pushed to a bare repository; a clone elsewhere goes on from there; a branc
   assert.is(await publish('four'), 'v3');
   assert.match(await refusal(() => publish('five', { remote: 'origin' })), /have gone different ways/);
   assert.is(git(bare, 'log', '--format=%s', '-1', 'pages'), 'A study: v3');
+});
+
+test('without --push the branch of the remote is gone on from, and not changed', async ({ publish, git, bare, home, site }) => {
+  assert.is(await publish('one', { remote: 'origin' }), 'v1 pushed');
+  git(home, 'clone', '-q', bare, 'other', '--no-checkout');
+  const other = join(home, 'other'), folder = site('two'), files = filesToPublish(folder), about = { title: 'A study', today: '2026-01-03' };
+  assert.match(await refusal(() => publishToBranch(other, { branch: 'pages', remote: undefined, push: false, asUser: false }, folder, files, about)), /there is no branch pages here, but origin\/pages; add --remote origin/);
+  assert.is((await publishToBranch(other, { branch: 'pages', remote: 'origin', push: false, asUser: false }, folder, files, about)).name, 'v2');
+  assert.equal([git(other, 'rev-parse', 'pages~1'), git(bare, 'log', '--format=%s', '-1', 'pages')], [git(bare, 'rev-parse', 'pages'), 'A study: v1']);
+});
+
+test('somebody who publishes meanwhile wins, and the next try goes on from there', async ({ publish, git, bare, root }) => {
+  assert.is(await publish('one', { remote: 'origin' }), 'v1 pushed');
+  // After our look at the branch, and before the push is taken: another commit.
+  writeFileSync(join(bare, 'hooks/pre-receive'), '#!/bin/sh\nunset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES\ngit update-ref refs/heads/pages "$(git -c user.name=x -c user.email=x@example.org commit-tree pages^{tree} -p pages -m meanwhile)"\n', { mode: 0o755 });
+  assert.match(await refusal(() => publish('two', { remote: 'origin' })), /origin refused the branch: .*; if somebody published meanwhile, run this again\. Nothing was published/);
+  assert.equal([git(bare, 'log', '--format=%s', '-1', 'pages'), git(root, 'log', '--format=%s', '-1', 'pages')], ['meanwhile', 'A study: v1']);
+  rmSync(join(bare, 'hooks/pre-receive'));
+  assert.is(await publish('two', { remote: 'origin' }), 'v2 pushed');
+  assert.equal(git(bare, 'log', '--format=%s', 'pages').split('\n'), ['A study: v2', 'meanwhile', 'A study: v1']);
+});
+
+test('nobody has to tell git who they are; --as-me says so where they have not; without git it says that', async ({ publish, git, root }) => {
+  for (const key of ['user.name', 'user.email']) git(root, 'config', '--unset', key);
+  git(root, 'config', 'user.useConfigOnly', 'true');
+  const before = { HOME: process.env['HOME'], XDG_CONFIG_HOME: process.env['XDG_CONFIG_HOME'], GIT_CONFIG_NOSYSTEM: process.env['GIT_CONFIG_NOSYSTEM'], PATH: process.env['PATH'] };
+  Object.assign(process.env, { HOME: root, XDG_CONFIG_HOME: root, GIT_CONFIG_NOSYSTEM: '1' });
+  try {
+    assert.is(await publish('one'), 'v1');
+    assert.match(await refusal(() => publish('two', { asUser: true })), /identity|email/i);
+    assert.is(git(root, 'log', '--format=%s', 'pages'), 'A study: v1');
+    process.env['PATH'] = root;
+    assert.match(await refusal(() => publish('two')), /git is not installed; nothing was published/);
+  } finally {
+    for (const [name, value] of Object.entries(before)) if (value === undefined) delete process.env[name]; else process.env[name] = value;
+  }
+});
+
+test('a repository that names objects by sha256 is published to as well', async ({ git, root, home, site }) => {
+  const other = join(home, 'sha256');
+  git(home, 'init', '-q', '--object-format=sha256', other);
+  const publish = async (text: string, more?: string): Promise<string> => { const folder = site(text, more); return (await publishToBranch(other, { branch: 'pages', remote: undefined, push: false, asUser: false }, folder, filesToPublish(folder), { title: 'A study', today: '2026-01-03' })).name; };
+  assert.equal([await publish('one', 'rows'), await publish('two')], ['v1', 'v2']);
+  assert.is(git(other, 'rev-parse', 'pages').length, 64);
+  assert.not.match(git(other, 'ls-tree', '-r', '--name-only', 'pages'), /latest\/data\/more\.csv/);
+  assert.ok(existsSync(root));
 });
 
 test('what git refuses is told, and nothing is published', async ({ publish, git, root, bare, home }) => {

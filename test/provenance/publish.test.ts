@@ -192,18 +192,22 @@ command('one file and a deposit: looked through as well, never written over what
     assert.match(await say('--single-file', project.path('one.html')), /^0 [\s\S]*one file that needs nothing else/);
     assert.match(readFileSync(project.path('one.html'), 'utf8'), /<section class="page" id="quality\.html"/);
     assert.match(await say('--single-file', project.path('one.html')), /^2 .*exists; nothing is written over it/);
-    assert.match(await say('--zenodo', project.path('deposit.zip')), /^2 .*Zenodo asks who made it; say so with --creators/);
+    assert.match(await say('--zenodo', project.path('deposit.zip')), /^2 .*Zenodo asks who made it; say so under "authors:" in data\/study\.yaml, in a CITATION\.cff, or with --creators/);
     assert.match(await say('--zenodo', project.path('deposit.zip'), '--creators', 'Example, Margarete; Doe, J.'), /^0 /);
     const zip = await openZip(project.path('deposit.zip'), { entries: 10_000, bytes: 1e9 });
     try {
       const names = [...zip.files.keys()];
-      for (const path of ['.zenodo.json', 'study.zip', 'site/index.html', 'site/ARTIFACT.md', 'site/data/metrics.csv']) assert.ok(names.includes(path), path);
+      for (const path of ['.zenodo.json', 'ARTIFACT.md', 'study.zip', 'site/index.html', 'site/ARTIFACT.md', 'site/data/metrics.csv']) assert.ok(names.includes(path), path);
       const metadata = JSON.parse(Buffer.from(await zip.read('.zenodo.json')).toString()) as { [key: string]: unknown };
       assert.equal([metadata['upload_type'], metadata['access_right'], metadata['creators']], ['dataset', 'open', [{ name: 'Example, Margarete' }, { name: 'Doe, J.' }]]);
+      assert.equal(metadata['related_identifiers'], ['cites', 'isDerivedFrom'].map((relation) => ({ identifier: 'arXiv:2309.05210', relation, resource_type: 'publication-preprint', scheme: 'arxiv' })));
+      assert.equal([metadata['license'], metadata['title'], metadata['description']], ['apache-2.0', 'Words & <counts>', '<p>Counts words.</p>']);
       writeFileSync(project.path('inner.zip'), await zip.read('study.zip'));
     } finally {
       zip.close();
     }
+    assert.match(await say('--zenodo', project.path('again.zip'), '--creators', 'Example, Margarete; Doe, J.'), /^0 /);
+    assert.is(hashOf(project.read('again.zip')), hashOf(project.read('deposit.zip')), 'the same results make the same file');
     const pack = await openPack(project.path('inner.zip'));
     assert.ok(pack.cells.length > 0 && !pack.files.some(({ path }) => path.startsWith('site/')));
     pack.close();
@@ -221,7 +225,7 @@ command('one file and a deposit: looked through as well, never written over what
     writeFileSync(project.path('named/v1', STATEMENT_FILE), signed.toString('utf8').replace(/"sig":"..../, '"sig":"AAAA'));
     assert.is((await project.command('check-site', project.path('named/v1'))).code, 3);
     for (const [argv, sentence] of [
-      [['--to', 'a', '--branch', 'b'], /--to and --branch at once; choose one/], [['--push', 'origin'], /--push goes with --branch/], [['--creators', 'x', '--to', 'a'], /--creators goes with --zenodo/],
+      [['--to', 'a', '--branch', 'b'], /--to and --branch at once; choose one/], [['--push', '--to', 'a'], /--push goes with --branch/], [['--remote', 'origin'], /--remote goes with --branch/], [['--creators', 'x', '--to', 'a'], /--creators goes with --zenodo/],
       [['--anonymous', '--zenodo', 'z.zip', '--creators', 'x'], /--creators names people/], [['--anonymous', '--branch', 'b', '--as-me'], /--as-me names you/], [['--to', ''], /--to is empty/], [[], /say where to/],
     ] as const) assert.match(await say(...argv), new RegExp(`^2 .*${sentence.source}`), argv.join(' '));
   } finally {

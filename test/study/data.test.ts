@@ -11,7 +11,7 @@ import { readChoices } from '../../stages/quantization/choices-file.ts';
 import { Reader } from '../../stages/quantization/config-fields.ts';
 import { readPrompts, readSources } from '../../stages/quantization/config-sources.ts';
 import { Problems, readYaml } from '../../stages/quantization/config-yaml.ts';
-import { KEYS, OPTIONAL_KEYS, PROMPTS_FILE, SOURCES_FILE, STUDY_FILE } from '../../stages/quantization/config.ts';
+import { KEYS, OPTIONAL_KEYS, PROMPTS_FILE, SOURCES_FILE, STUDY_FILE, TOP_KEYS } from '../../stages/quantization/config.ts';
 import { root } from './in-process.ts';
 
 const text = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -66,7 +66,7 @@ test('the JSON Schema knows the keys and formats that the reader knows', async (
     definitions: { formats: { items: { enum: string[] } }; generate: { required: string[] }; speed: { required: string[] } };
   };
   assert.equal(schema.required, [...KEYS]);
-  assert.equal(Object.keys(schema.properties).sort(), [...KEYS, ...OPTIONAL_KEYS, 'quick'].sort());
+  assert.equal(Object.keys(schema.properties).sort(), [...KEYS, ...OPTIONAL_KEYS, ...TOP_KEYS].sort());
   assert.equal([...schema.definitions.formats.items.enum].sort(), formats.map(({ name }) => name).sort());
   const study = await readYaml(root, STUDY_FILE, problems);
   for (const key of ['generate', 'speed'] as const) {
