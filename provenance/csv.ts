@@ -60,3 +60,6 @@ function valueOf(field: string | undefined, type: string, line: number, column: 
   if (!Number.isFinite(value)) throw new SyntaxError(`row ${line}: ${column} is "${field}", which is no number`);
   return value;
 }
+
+/** One line, without its end; nothing for null. */
+export const csvLine = (fields: readonly (string | undefined)[]): string => fields.map((field) => field === undefined ? '' : field === '' || /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field).join(',');

@@ -19,10 +19,20 @@ export interface Warehouse {
    * `parameters` fill $name. With `allowed`, a query that reads another table throws (a page declares its tables).
    */
   query<T extends Row = Row>(sql: string, parameters?: { readonly [name: string]: string | number | null }, allowed?: readonly string[]): Promise<T[]>;
+  /** Those of schema.sql's tables that a statement reads. Throws Error with DuckDB's words where it is none. */
+  tablesIn(sql: string): readonly string[];
+  /**
+   * What a person asks: one statement that only reads, of its rows at most so many. Values as JSON has them (what JSON has not, such as a number beyond
+   * 2^53, as text). Throws Error with DuckDB's words, or why it is none such.
+   */
+  ask(sql: string, most: number): Promise<Asked>;
   /** Runs statements without a result (COPY, ATTACH). Files that they name must lie in `scratch`. */
   execute(sql: string): Promise<void>;
   close(): void;
 }
+
+/** Rows in the order of the answer, values in the order of `columns`. */
+export interface Asked { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[]; /** There are more rows than were wanted. */ readonly more: boolean }
 
 export interface WarehouseOptions {
   /** Text of data/schema.sql. */
@@ -128,6 +138,18 @@ export async function openWarehouse({ schema, rows, scratch }: WarehouseOptions)
         for (const [column, value] of Object.entries(row)) out[column] = plain(value);
         return out as T;
       });
+    },
+    tablesIn: (sql) => connection.getTableNames(sql, false).filter((table) => tables.has(table)),
+    async ask(sql, most) {
+      const { StatementType } = await import('@duckdb/node-api');
+      const statements = await connection.extractStatements(sql);
+      if (statements.count !== 1) throw new Error(`it holds ${statements.count} statements; give one`);
+      const statement = await statements.prepare(0);
+      if (statement.statementType !== StatementType.SELECT && statement.statementType !== StatementType.EXPLAIN) throw new Error('it does more than read; give a SELECT (or DESCRIBE, SHOW, EXPLAIN)');
+      const reader = await statement.streamAndReadUntil(most + 1);
+      const whole = reader.columnTypes().map((type) => String(type).endsWith('INT'));
+      const rows = reader.getRowsJson().slice(0, most).map((row) => row.map((value, i) => (whole[i] && typeof value === 'string' && Number.isSafeInteger(Number(value)) ? Number(value) : value)));
+      return { columns: reader.deduplicatedColumnNames(), rows, more: reader.currentRowCount > most };
     },
     async execute(sql) { await connection.run(sql); },
     close,

@@ -21,6 +21,7 @@ const REGISTER: Register = {
   status: { summary: 'Show what is up to date, out of date, missing and failed', load: () => import('./commands/status.ts') },
   plan: { summary: 'Show what a run would compute, why, and how long it would take', load: () => import('./commands/plan.ts') },
   why: { summary: 'Explain why a cell ran, and what would happen to it now', load: () => import('./commands/why.ts') },
+  logs: { summary: 'Show what the task of a cell wrote to its output', load: () => import('./commands/logs.ts') },
   reproduce: { summary: 'Compute results once more and compare them, bit for bit', load: () => import('./commands/reproduce.ts') },
   check: { summary: 'Hash the whole store again; set aside what is damaged', load: () => import('./commands/check.ts') },
   runs: { summary: 'List past runs, and what is kept', load: () => import('./commands/runs.ts') },

@@ -25,7 +25,7 @@ export type { ResultCell, Results } from './results.ts';
 export type { MachineDescription, RunSummary } from './store.ts';
 export { StageFailure } from './run-task.ts';
 export { reasonsFor, reasonText } from './reasons.ts';
-export { byteSize, closest, count, duration, timeText } from './words.ts';
+export { byteSize, closest, count, duration, plainText, timeText } from './words.ts';
 export { commandLine, machineryCommand } from './commands.ts';
 export type { Asked, CommandEntry, CommandExtension, CommandLineOptions } from './commands.ts';
 export type * from './types.ts';

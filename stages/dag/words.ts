@@ -1,5 +1,8 @@
 /** Words for people: the nearest known name, counts with their noun, durations, sizes. */
 
+/** Text from outside as a line or lines for people: what would steer a terminal, or turn the direction of writing, is spelled out. */
+export const plainText = (text: string): string => text.replaceAll(/\r\n?/g, '\n').replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
 /** The known word that is most likely meant, or undefined when none is near (edit distance above a third of its length, and above 1). */
 export function closest(wanted: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
