@@ -6,7 +6,7 @@ import { filesToPublish } from './publish.ts';
 import { privateWords, surroundings } from './private-words.ts';
 import { scan } from './scan.ts';
 import { KEY_FILE, STATEMENT_FILE } from './statement.ts';
-import type { Pipeline } from '../stages/dag/index.ts';
+import type { Pipeline, Results } from '../stages/dag/index.ts';
 import type { Author } from './authors.ts';
 import type { PrivateWord } from './private-words.ts';
 import type { Finding } from './scan.ts';
@@ -34,9 +34,7 @@ export async function reportOf(pipeline: Pipeline, { anonymous }: { readonly ano
   try {
     const stale = [...results.cells.values()].filter((cell) => cell.stale !== undefined);
     if (stale.length > 0) throw new ConfigurationError(`publish: ${count(stale.length, 'result')} would be computed anew, such as ${stale[0]!.cell}; run "bitwidth run" first`);
-    const used = [...new Set([...results.cells.values()].flatMap(({ records }) => records.map(({ machine }) => machine)))];
-    const telling = used.find((label) => !NEUTRAL.test(label));
-    if (anonymous && telling !== undefined) throw new ConfigurationError(`publish: the machine ${JSON.stringify(telling)} has a name that somebody chose, and every record and timing says it; run the study in a fresh copy without BITWIDTH_MACHINE, or with one such as machine-1, and publish that`);
+    if (anonymous) refuseNames(results, 'publish');
   } finally {
     await results.close();
   }
@@ -46,6 +44,15 @@ export async function reportOf(pipeline: Pipeline, { anonymous }: { readonly ano
   const said = (name: string, otherwise: string): string => (typeof params[name] === 'string' ? params[name] : otherwise);
   const { name: basedOn } = (params['basedOn'] ?? {}) as { readonly name?: string };
   return { site, shown: exported.to, files, title: said('name', pipeline.name), description: said('description', `The report of ${pipeline.name}`), licence: said('licence', 'other-open'), basedOn };
+}
+
+/** Names that people chose and that stand in records: of machines, and of who accepted a change. Throws ConfigurationError. */
+export function refuseNames({ cells }: Pick<Results, 'cells'>, command: string): void {
+  for (const { records, waiver } of cells.values()) {
+    const telling = records.map(({ machine }) => machine).find((label) => !NEUTRAL.test(label));
+    if (telling !== undefined) throw new ConfigurationError(`${command}: the machine ${JSON.stringify(telling)} has a name that somebody chose, and every record and timing says it; run the study in a fresh copy without BITWIDTH_MACHINE, or with one such as machine-1, and take that`);
+    if (waiver !== undefined && !NEUTRAL.test(waiver.by)) throw new ConfigurationError(`${command}: ${JSON.stringify(waiver.by)} accepted a change, and the pages say so; withdraw that ("bitwidth accept --withdraw ${waiver.id}") and accept it again without --by, or run the study`);
+  }
 }
 
 /** What must not leave: always, and for a double-blind review also who made it. */

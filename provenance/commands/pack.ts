@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { ConfigurationError, DamagedObject, EXIT, byteSize, count, openResults } from '../../stages/dag/index.ts';
 import { packFor } from '../pack.ts';
-import { wordsToKeep } from '../publishing.ts';
+import { refuseNames, wordsToKeep } from '../publishing.ts';
 import type { Command, Results } from '../../stages/dag/index.ts';
 import type { LoadAuthors } from '../authors.ts';
 
@@ -31,6 +31,7 @@ export const packWith = (load: LoadAuthors): Command => ({
     try {
       refuseStale(results, values['stale'] === true);
       const anonymous = values['anonymous'] === true;
+      if (anonymous) refuseNames(results, 'pack');
       const flags = Object.keys(values).filter((name) => !OWN_OPTIONS.has(name) && values[name] === true);
       const { files, left } = await packFor(to, results, pipeline, { words: await wordsToKeep(pipeline.root, { anonymous, authors: anonymous ? await load(values) : [] }), flags, site: values['no-site'] !== true });
       print(`${to}: ${byteSize(statSync(to).size)}, ${count(files.length, 'file')} (${byteSize(files.reduce((sum, { bytes }) => sum + bytes, 0))} unpacked), ${count(results.cells.size, 'cell')}`);

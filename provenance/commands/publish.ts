@@ -17,6 +17,8 @@ import type { Finding } from '../scan.ts';
 
 /** So many findings are told. */
 const TOLD = 30;
+/** Of more files of a kind their number is told: a page for each cell. */
+const MOST_LISTED = 200;
 /** Left out of a pack so many are named. */
 const LEFT_TOLD = 5;
 
@@ -56,7 +58,10 @@ export const publishWith = (load: LoadAuthors): Command => ({
     }
     const words = await wordsToKeep(pipeline.root, { anonymous, authors });
     const { findings, bytes } = await lookThrough(report.site, report.files, words);
-    for (const [kind, own] of byKind(report.files)) print(`  ${kind}: ${count(own.length, 'file')}`);
+    for (const [kind, own] of byKind(report.files)) {
+      print(`  ${kind}: ${count(own.length, 'file')}`);
+      if (values['list'] === true && own.length <= MOST_LISTED) for (const path of own) print(`    ${path}, ${byteSize(statSync(join(report.site, path)).size)}`);
+    }
     print(`${count(report.files.length, 'file')}, ${byteSize(bytes)}, would become public; every byte was looked through.`);
     if (findings.length > 0) return refused(findings, print);
     if (target === undefined || values['list'] === true) return EXIT.done;

@@ -10,6 +10,8 @@ import { KEYS, MOST_ROWS_SHOWN, csvName } from '../tables.ts';
 
 /** Of a table with more than MOST_ROWS_SHOWN. */
 const FIRST_ROWS = 100;
+/** Of whose rows none is written that would pass on a text (data/sources.yaml). */
+const TELLING = new Set(['token_scores', 'worst_tokens', 'generations']);
 /** Characters of a text in a row; the downloads have all. */
 const LONGEST = 120;
 
@@ -19,15 +21,17 @@ export const table: Page = {
   name: 'table',
   path: ({ table: name }) => `tables/${String(name)}.html`,
   per: 'table',
-  tables: [],
+  tables: ['sources'],
   async write(input) {
     const name = String(input.params['table']);
     const columns = await input.query<Column>(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${name})`);
     const count = Number((await input.query(`SELECT count(*) AS n FROM ${name}`))[0]!['n']);
     const rows = await input.query(`SELECT * FROM ${name} LIMIT ${count > MOST_ROWS_SHOWN ? FIRST_ROWS : MOST_ROWS_SHOWN}`);
+    const withheld = TELLING.has(name) && (await input.query('SELECT 1 AS one FROM sources WHERE NOT redistribute LIMIT 1')).length > 0;
     return {
       title: `Table ${name}`, kicker: html`${link('data.html', 'Data')}`, heading: html`Table <code>${name}</code>`,
-      body: html`${lead(input, name, count, columns.length)}
+      body: html`${lead(input, name, count, columns.length)}${withheld ? html`
+<p class="note">Rows and openings of texts that may not be passed on are not in it: ${link('data.html#kept-back', 'which, and why')}.</p>` : ''}
 <p>All of it: ${list([link(`data/${name}.parquet`, 'Parquet'), link(`data/${csvName(name)}`, 'CSV'), link('data/results.duckdb', 'with all other tables in DuckDB')], ' or ')}.</p>
 <h2 id="columns">Columns</h2>
 ${drawn({ rows: columns, columns: [

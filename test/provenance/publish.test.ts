@@ -163,6 +163,7 @@ command('a report is looked through and published; a private word in it is refus
     assert.is((await project.command('run')).code, 0);
     const listed = await project.command('publish', '--list');
     assert.is(listed.code, 0, listed.lines.join('\n'));
+    assert.match(listed.lines.join('\n'), /\n {2}pages: \d+ files\n[\s\S]*\n {4}index\.html, [\d.]+ kB\n[\s\S]*\n {4}data\/records\.ndjson\.gz, [\d.]+ kB\n/);
     const done = await project.command('publish', '--to', project.path('public'));
     assert.is(done.code, 0, done.lines.join('\n'));
     assert.match(done.lines.join('\n'), /Published as v1/);
@@ -208,6 +209,16 @@ command('one file and a deposit: looked through as well, never written over what
     }
     assert.match(await say('--zenodo', project.path('again.zip'), '--creators', 'Example, Margarete; Doe, J.'), /^0 /);
     assert.is(hashOf(project.read('again.zip')), hashOf(project.read('deposit.zip')), 'the same results make the same file');
+    // What is in no page may be in the study: a word in a file of the project that a pack takes along.
+    process.env['BITWIDTH_TEST_TOKEN'] = 'xylophone-and-more';
+    project.write('README.md', 'We keep xylophone-and-more here.\n');
+    assert.match(await say('--zenodo', project.path('leak.zip'), '--creators', 'Doe'), /^2 [\s\S]*project\/README\.md, byte 8: the value of the variable BITWIDTH_TEST_TOKEN/);
+    assert.equal(readdirSync(project.root).filter((name) => /leak|deposit-/.test(name)), []);
+    process.env['BITWIDTH_TEST_TOKEN'] = 'W. Shakespeare';
+    assert.match(await say('--single-file', project.path('leak.html')), /^2 /);
+    assert.not.ok(existsSync(project.path('leak.html')));
+    delete process.env['BITWIDTH_TEST_TOKEN'];
+    project.write('README.md', '');
     const pack = await openPack(project.path('inner.zip'));
     assert.ok(pack.cells.length > 0 && !pack.files.some(({ path }) => path.startsWith('site/')));
     pack.close();
@@ -229,6 +240,7 @@ command('one file and a deposit: looked through as well, never written over what
       [['--anonymous', '--zenodo', 'z.zip', '--creators', 'x'], /--creators names people/], [['--anonymous', '--branch', 'b', '--as-me'], /--as-me names you/], [['--to', ''], /--to is empty/], [[], /say where to/],
     ] as const) assert.match(await say(...argv), new RegExp(`^2 .*${sentence.source}`), argv.join(' '));
   } finally {
+    delete process.env['BITWIDTH_TEST_TOKEN'];
     project.remove();
   }
 });
@@ -260,6 +272,10 @@ command('a machine with a name that somebody chose is not anonymous', async () =
     const { code, lines } = await project.command('publish', '--to', project.path('blind'), '--anonymous');
     assert.is(code, 2);
     assert.match(lines.join('\n'), /the machine "margaretes-laptop" has a name that somebody chose/);
+    const packed = await project.command('pack', '--to', project.path('blind.zip'), '--anonymous');
+    assert.is(packed.code, 2);
+    assert.match(packed.lines.join('\n'), /^pack: the machine "margaretes-laptop"/);
+    assert.not.ok(existsSync(project.path('blind.zip')));
   } finally {
     delete process.env['BITWIDTH_MACHINE'];
     project.remove();

@@ -158,10 +158,16 @@ test('errata: that there are none, or which numbers were wrong and what stands i
   assert.is(leadOf(wrong, 'errata.html'), '2 published numbers were wrong; for 1 of them nothing stands in its place. The last was found on 2026-02-01.');
   assert.match(markup(wrong, 'errata.html'), /a &lt;b&gt;window&lt;\/b&gt; twice/);
   assert.match(words(markup(wrong, 'errata.html')), /another modelwithdrawn/);
-  const marked = await buildSite({ rows: { ...rows, errata }, records, stages: PAGES, errata: [`kl_mean.${LARGE}.nf4`] });
+  // And of sources that may not be passed on: which, and what is therefore not there.
+  const sources = rows['sources']!.map((row) => ({ ...row, redistribute: false }));
+  const marked = await buildSite({ rows: { ...rows, errata, sources }, records, stages: PAGES, errata: [`kl_mean.${LARGE}.nf4`] });
   assert.match(markup(marked, 'quality.html'), new RegExp(`id="kl_mean\\.${LARGE}\\.nf4"[^>]*>[^<]*<sup title="an erratum speaks of it">‡</sup>`));
   assert.match(words(markup(marked, 'quality.html')), /‡ A number that was published under this name turned out to be wrong/);
   assert.not.match(markup(site, 'quality.html'), /‡/);
+  assert.match(words(markup(marked, 'data.html')), /Text garden ?\(public domain\) ?may not be passed on/);
+  assert.match(markup(marked, 'tables/token_scores.html'), /href="\.\.\/data\.html#kept-back"/);
+  assert.not.match(markup(marked, 'tables/metrics.html'), /kept-back/);
+  assert.not.match(markup(site, 'data.html'), /kept-back/);
 });
 
 test.run();
