@@ -56,7 +56,8 @@ function grouped(cells: readonly CellProvenance[], by: (cell: CellProvenance) =>
   return [...groups].map(([name, own]) => costOf(name, own));
 }
 
-const idOf = (name: string): string => name.replace(/[^\w.-]+/g, '-');
+/** As an anchor: a label is 64 characters at most, unless somebody else's records say otherwise. */
+const idOf = (name: string): string => name.slice(0, 100).replace(/[^\w.-]+/g, '-');
 // Ids of what differs from run to run begin alike, so that a reader of two reports can tell them from results.
 const time = (id: string, ms: number): Html => derived(`time.${idOf(id)}`, ms < 120_000 ? ms / 1000 : ms / 60_000, html`the sum over the cells' records.`, { decimals: ms < 1000 ? 2 : 1, unit: ms < 120_000 ? 's' : 'min' });
 const bytes = (id: string, n: number): Html => derived(`time.bytes.${idOf(id)}`, n, html`the sum over the outputs in the cells' records.`, { as: 'bytes' });
