@@ -72,7 +72,7 @@ export function matrix(listed: readonly FormatRow[], pairs: readonly Pair[], pag
 }
 
 /** The link to a pair: a number is a link already, to its record. */
-const to = (page: string, id: string, a: string, b: string): Html => late((p) => `<a class="pair" href="${page === '' ? '' : p.root + page}#${escapeText(id)}" aria-label="${escapeText(`${a} and ${b}, side by side`)}">compare</a>`);
+const to = (page: string, id: string, a: string, b: string): Html => late((p) => `<a class="pair" href="${page === '' ? '' : p.root + page}#${escapeText(id)}" aria-label="${escapeText(`compare ${a} and ${b}, side by side`)}">compare</a>`);
 
 interface Line { readonly head: Content; readonly one?: Row | undefined; readonly two?: Row | undefined; readonly what?: string; readonly difference?: Row | undefined; readonly signed?: boolean; readonly unit?: string; readonly note?: Content }
 

@@ -43,7 +43,7 @@ function exactOutputs(): Map<string, string> {
       const record = (parsed['record'] ?? parsed) as { cell?: string; key?: string; status?: string; outputs?: Record<string, { sha256: string }> };
       if (record.cell === undefined || record.status !== 'done' || !study.includes(record.cell.split(':')[0]!)) continue;
       // What speed measured, and what is made of it, is a fact about one moment.
-      if (/^speed:|speed|machines|^tabulate:(metrics|claims|claim_effects)$|^claims:(d|e|a-speed|fewer-bits)/.test(record.cell)) continue;
+      if (/^speed:|speed|machines|^tabulate:(metrics|pairs|claims|claim_effects)$|^claims:(d|e|a-speed|fewer-bits)/.test(record.cell)) continue;
       for (const [name, { sha256 }] of Object.entries(record.outputs!)) found.set(`${record.cell.split(':')[0]}.${name} ${record.key}`, sha256);
     }
   }
@@ -133,7 +133,7 @@ test('a temperature more runs the new cells, claims, tables and pages; a tempera
   assert.ok(ran.some((cell) => cell.startsWith('score:')), 'new score cells ran');
   for (const cell of ran) assert.match(cell, /T0\.9|^claims:|^tabulate:/, `${cell} had no reason to run`);
   const pages = cellsThatRan(more).filter((cell) => cell.startsWith('page:'));
-  for (const page of pages) assert.match(page, /^page:(overview|sensitivity|claims|method|data)$/, `${page} shows no temperature`);
+  for (const page of pages) assert.match(page, /^page:(overview|sensitivity|claims|method|data|table\/(sampling_windows|sweep_metrics|claims|claim_effects))$/, `${page} shows no temperature`);
   const why = await project.run('why', '--quick', ran.find((cell) => cell.startsWith('tabulate:'))!);
   assert.is(why.code, 0, why.stderr);
   assert.match(why.stdout, /T0\.9|changed/);
@@ -150,7 +150,7 @@ test('a comment, a reformat, an edit of the machinery, a new page: no cell of th
   // CONTRIBUTING, "Add a page": a file and a line.
   const glossary = project.read('reports/pages/glossary.ts'), register = project.read('reports/pages.ts');
   project.write('reports/pages/another.ts', glossary.replace('export const glossary', 'export const another').replace("name: 'glossary'", "name: 'another'").replace("'glossary.html'", "'another.html'"));
-  project.write('reports/pages.ts', register.replace('export const pages', "import { another } from './pages/another.ts';\n\nexport const pages").replace('failures, glossary,', 'failures, glossary, another,'));
+  project.write('reports/pages.ts', register.replace('export const pages', "import { another } from './pages/another.ts';\n\nexport const pages").replace(' glossary,\n', ' glossary, another,\n'));
   const it = check(await quick());
   assert.equal(studyCells(it), []);
   assert.ok(existsSync(join(site, 'another.html')));
@@ -168,8 +168,8 @@ test("code in formats/nf4.ts: nf4's cells and what depends on their outputs", as
   const ran = studyCells(it);
   assert.ok(ran.includes('quantize:novel-1m/nf4'), 'quantize ran again');
   // A timing holds every format in each block and two tables describe every format: nf4's code counts for those too.
-  for (const cell of ran) assert.match(cell, /nf4|^speed:|^summarize:.*\/speed$|^claims:|^tabulate:(formats|layouts|speed_samples|speed_runs|metrics|machines|claims|claim_effects)$/, `${cell} does not depend on nf4.ts`);
-  for (const cell of ran) assert.not.match(cell, /^(summarize|tabulate):(?!.*speed|formats|layouts|metrics|machines|claim)/, `${cell}: equal outputs stop the wave`);
+  for (const cell of ran) assert.match(cell, /nf4|^speed:|^summarize:.*\/speed$|^claims:|^tabulate:(formats|layouts|speed_samples|speed_runs|metrics|pairs|machines|claims|claim_effects)$/, `${cell} does not depend on nf4.ts`);
+  for (const cell of ran) assert.not.match(cell, /^(summarize|tabulate):(?!.*speed|formats|layouts|metrics|pairs|machines|claim)/, `${cell}: equal outputs stop the wave`);
   project.write('kernels/formats/nf4.ts', before);
   check(await quick());
 });
