@@ -176,11 +176,11 @@ onPage('back and forward: an anchor followed and left keeps what was sorted; a p
   await until(page, `location.hash === ''`);
   assert.equal(await order(page), sorted);
   await page.click('.site a:not([aria-current])');
-  await until(page, `!document.querySelector('#pareto')`);
+  await until(page, `!document.querySelector('.facts')`);
   // A page that is left before all of it is there has requests that fail.
   await page.waitForLoadState('load');
   await page.goBack();
-  await until(page, `document.querySelector('#pareto')`);
+  await until(page, `document.querySelector('.facts')`);
   await page.waitForLoadState('load');
   assert.equal(await order(page), sorted);
   assert.ok(await page.evaluate(`document.querySelector('#pareto details').open`));
