@@ -1,26 +1,11 @@
 /** Who made the study: data/study.yaml and CITATION.cff. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { isConfigurationError } from '../../stages/dag/index.ts';
 import { citedAuthors, readAuthors } from '../../stages/quantization/authors.ts';
 import { Reader } from '../../stages/quantization/config-fields.ts';
 import { Problems, readYaml } from '../../stages/quantization/config-yaml.ts';
+import { inFolder } from './in-folder.ts';
 
-async function inFolder<T>(name: string, text: string | undefined, act: (folder: string) => Promise<T>): Promise<T | string[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'bitwidth-authors-'));
-  try {
-    if (text !== undefined) writeFileSync(join(folder, name), text);
-    return await act(folder);
-  } catch (error) {
-    if (!isConfigurationError(error)) throw error;
-    return error.message.split('\n');
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 const cited = (text?: string): Promise<unknown> => inFolder('CITATION.cff', text, citedAuthors);
 const named = (text: string): Promise<unknown> => inFolder('study.yaml', text, async (folder) => {
   const problems = new Problems();

@@ -1,26 +1,11 @@
 /** data/errata.yaml. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { isConfigurationError } from '../../stages/dag/index.ts';
 import { ERRATA_FILE, readErrata } from '../../stages/quantization/errata.ts';
+import { inFolder } from './in-folder.ts';
 import { root } from './in-process.ts';
 
-async function read(text: string): Promise<unknown> {
-  const folder = mkdtempSync(join(tmpdir(), 'bitwidth-errata-'));
-  try {
-    mkdirSync(join(folder, 'data'));
-    writeFileSync(join(folder, ERRATA_FILE), text);
-    return await readErrata(folder);
-  } catch (error) {
-    if (!isConfigurationError(error)) throw error;
-    return error.message.split('\n');
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+const read = (text: string): Promise<unknown> => inFolder(ERRATA_FILE, text, readErrata);
 
 test("the project's own list can be read", async () => {
   assert.ok(Array.isArray(await readErrata(root)));

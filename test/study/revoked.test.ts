@@ -1,30 +1,15 @@
 /** data/revoked.yaml, the other engine of `reproduce`, and what `doctor` says of the engines. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { isConfigurationError } from '../../stages/dag/index.ts';
 import { reference } from '../../kernels/engines/reference.ts';
 import type { Engine } from '../../kernels/index.ts';
 import { engineChecks } from '../../stages/quantization/doctor.ts';
 import { otherEngine } from '../../stages/quantization/other-engine.ts';
 import { readRevoked, REVOKED_FILE } from '../../stages/quantization/revoked.ts';
+import { inFolder } from './in-folder.ts';
 import { root } from './in-process.ts';
 
-async function read(text: string | undefined): Promise<unknown> {
-  const folder = mkdtempSync(join(tmpdir(), 'bitwidth-revoked-'));
-  try {
-    mkdirSync(join(folder, 'data'));
-    if (text !== undefined) writeFileSync(join(folder, REVOKED_FILE), text);
-    return await readRevoked(folder);
-  } catch (error) {
-    if (!isConfigurationError(error)) throw error;
-    return error.message.split('\n');
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+const read = (text: string | undefined): Promise<unknown> => inFolder(REVOKED_FILE, text, readRevoked);
 
 test("the project's own list can be read", async () => {
   assert.ok(Array.isArray(await readRevoked(root)));
