@@ -3,13 +3,13 @@
  * holds of earlier versions is laid out in a temporary folder, the version is added there as in any folder (publish.ts), and the difference becomes
  * one commit. Nothing is forced: a branch that moved meanwhile is refused, and others' files in it stay as they are.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ConfigurationError } from '../stages/dag/index.ts';
 import { MANIFEST_FILE } from '../reports/manifest.ts';
 import { GitFailed, git, gitLine } from './git.ts';
-import { LATEST, publishTo } from './publish.ts';
+import { LATEST, filesIn, publishTo } from './publish.ts';
 import type { Published } from './publish.ts';
 
 export interface BranchTarget {
@@ -67,7 +67,7 @@ async function publish(root: string, { branch, remote, push, asUser }: BranchTar
     const env = { GIT_INDEX_FILE: join(temporary, 'index') };
     if (base !== undefined) await git(root, ['read-tree', base], { env });
     // Of a version that was there before only names lie here, and what is written anew beside it.
-    const own = filesIn(folder, '').filter((path) => isOurs(path, again ? undefined : name));
+    const own = filesIn(folder).filter((path) => isOurs(path, again ? undefined : name));
     const blobs = (await git(root, ['hash-object', '-w', '--no-filters', '--stdin-paths'], { input: own.map((path) => `${join(folder, path)}\n`).join('') })).toString('utf8').trimEnd().split('\n');
     const kept = new Set(own);
     const gone = again ? [] : before.filter((path) => path.startsWith(`${LATEST}/`) && !kept.has(path));
@@ -137,11 +137,4 @@ const isRead = (path: string): boolean => !path.includes('/') || path === `${LAT
 /** What this program writes in a published folder. */
 function isOurs(path: string, version: string | undefined): boolean {
   return (version !== undefined && (path.startsWith(`${version}/`) || path.startsWith(`${LATEST}/`))) || ['assets/style.css', 'assets/script.js', 'index.html', 'versions.js', 'versions.json', NO_JEKYLL].includes(path);
-}
-
-function filesIn(folder: string, path: string): string[] {
-  return readdirSync(join(folder, path), { withFileTypes: true }).flatMap((entry) => {
-    const inner = path === '' ? entry.name : `${path}/${entry.name}`;
-    return entry.isDirectory() ? filesIn(folder, inner) : [inner];
-  });
 }

@@ -2,7 +2,7 @@
  * Publishing to a folder that others serve: v1/, v2/, ... never change; latest/ is a copy of the newest; index.html lists them; versions.js tells old
  * versions that there is a newer one, and which of their numbers were wrong. Nothing else in the folder is touched, and nothing is half there: each step is one rename.
  */
-import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigurationError } from '../stages/dag/index.ts';
 import { MANIFEST_FILE } from '../reports/manifest.ts';
@@ -148,16 +148,15 @@ function refuseStrangers(folder: string, versions: readonly Version[]): void {
 function strangersIn(folder: string): readonly string[] {
   const manifest = readManifest(join(folder, MANIFEST_FILE));
   const own = new Set([...Object.keys(manifest?.files ?? {}), MANIFEST_FILE, STATEMENT_FILE, KEY_FILE]);
-  const found: string[] = [];
-  const walk = (path: string): void => {
-    for (const name of readdirSync(join(folder, path))) {
-      const inner = path === '' ? name : `${path}/${name}`;
-      if (lstatSync(join(folder, inner)).isDirectory()) walk(inner);
-      else if (!own.has(inner)) found.push(inner);
-    }
-  };
-  walk('');
-  return found;
+  return filesIn(folder).filter((path) => !own.has(path));
+}
+
+/** Paths of all that is no folder, from `folder`. */
+export function filesIn(folder: string, under = ''): string[] {
+  return readdirSync(join(folder, under), { withFileTypes: true }).flatMap((entry) => {
+    const path = under === '' ? entry.name : `${under}/${entry.name}`;
+    return entry.isDirectory() ? filesIn(folder, path) : [path];
+  });
 }
 
 function clearUnfinished(folder: string): void {

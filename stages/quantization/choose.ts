@@ -14,6 +14,7 @@ import { judgeTexts } from './judge-texts.ts';
 import type { PromptedText } from './judge-texts.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { checkpointInputs, registerEntries } from './model-cells.ts';
+import { commonLength } from './statistics/first-difference.ts';
 import { encoded, taskTokenizer } from './task-tokenizer.ts';
 import { BadInput, guarded, openedForAll, textParam } from './task-values.ts';
 
@@ -116,10 +117,4 @@ async function optionsOf(tokenizer: Tokenizer, item: ChoiceItem, contextTokens: 
   if (longest > contextTokens) throw new BadInput(`item ${item.id} has ${longest} tokens; the model's context has ${contextTokens}`, 'Shorten its context, or take it out.');
   if (whole.some((all) => all.length === shared)) throw new BadInput(`item ${item.id} has an option without a token of its own`);
   return whole.map((all) => ({ promptIds: all.slice(0, shared), ids: all.slice(shared) }));
-}
-
-function commonLength(a: readonly number[], b: readonly number[]): number {
-  let length = 0;
-  while (length < a.length && length < b.length && a[length] === b[length]) length++;
-  return length;
 }

@@ -8,15 +8,16 @@
 import { exp64, log64 } from '../../kernels/float64.ts';
 import { cell, gather, output, stage } from '../dag/index.ts';
 import type { Cell, Run, TaskCell, TaskIo } from '../dag/index.ts';
-import { CONTEXT_TOKENS, readFidelity, readJson } from './score-output.ts';
+import { CONTEXT_TOKENS, readFidelity } from './score-output.ts';
 import type { FidelityScores } from './score-output.ts';
 import { logRatio, mean } from './statistics/estimate.ts';
 import { median, medianInterval } from './statistics/median.ts';
 import { INTERVAL_LEVEL, MetricList } from './summarize-rows.ts';
-import { pairedLogRatios, rates, sameMachine } from './summarize-speed.ts';
+import { pairedLogRatios, rates } from './summarize-speed.ts';
 import type { TimedSamples } from './summarize-speed.ts';
 import type { Row } from './table-rows.ts';
-import { guarded, jsonInput, textParam } from './task-values.ts';
+import { timingsOf } from './task-timings.ts';
+import { guarded, textParam } from './task-values.ts';
 
 export const compareStage = stage({
   name: 'compare',
@@ -75,19 +76,6 @@ async function scoresOf(task: TaskCell, io: TaskIo, side: string, read: Map<stri
     scores.push(read.get(sha256)!);
   }
   return scores;
-}
-
-/** The study's own engine, and of the others one timing each, of the same machine. */
-async function timingsOf(task: TaskCell, io: TaskIo): Promise<TimedSamples[]> {
-  const own = await jsonInput<TimedSamples>(io, task, 'samples');
-  const timings = [own];
-  const others = task.inputs['others'];
-  for (const item of others?.kind === 'gather' ? others.items : []) {
-    if ('missing' in item) continue;
-    const timed = readJson<TimedSamples>(await io.read(item.handle));
-    if (sameMachine(timed, own) && timings.every(({ engine }) => engine.name !== timed.engine.name)) timings.push(timed);
-  }
-  return timings;
 }
 
 /** Rows of table pairs, in the schema's order of columns. */

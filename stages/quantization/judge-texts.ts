@@ -1,5 +1,6 @@
 /** The negative log-probability of written texts under the judge, each beginning that texts share computed once. */
 import type { Session } from '../../kernels/index.ts';
+import { commonLength } from './statistics/first-difference.ts';
 
 /** Token ids of a prompt (at least one) and of what was written after it. */
 export interface PromptedText { readonly promptIds: readonly number[]; readonly ids: readonly number[] }
@@ -81,10 +82,4 @@ function byPrompt<T extends PromptedText>(texts: readonly T[]): T[][] {
 function compareIds(a: readonly number[], b: readonly number[]): number {
   const common = commonLength(a, b);
   return common < a.length && common < b.length ? a[common]! - b[common]! : a.length - b.length;
-}
-
-function commonLength(a: readonly number[], b: readonly number[]): number {
-  let length = 0;
-  while (length < a.length && length < b.length && a[length] === b[length]) length++;
-  return length;
 }

@@ -9,12 +9,12 @@ import { summarizeNull } from './summarize-null.ts';
 import { MetricList } from './summarize-rows.ts';
 import type { RowPlace } from './summarize-rows.ts';
 import { summarizeSampling } from './summarize-sampling.ts';
-import { sameMachine, summarizeSpeed } from './summarize-speed.ts';
-import type { TimedSamples } from './summarize-speed.ts';
+import { summarizeSpeed } from './summarize-speed.ts';
 import { summarizeTexts } from './summarize-texts.ts';
 import type { SeedTexts } from './summarize-texts.ts';
 import { summarizeWeights } from './summarize-weights.ts';
 import type { WeightsReport } from './summarize-weights.ts';
+import { timingsOf } from './task-timings.ts';
 import { guarded, jsonInput, listParam, numberParam, textParam } from './task-values.ts';
 import type { JudgedText, WrittenText } from './task-values.ts';
 
@@ -66,20 +66,6 @@ async function scoresOf<T>(task: TaskCell, io: TaskIo, read: (bytes: Uint8Array)
   const scores: T[] = [];
   for (const name of Object.keys(task.inputs)) if (name.startsWith('scores.')) scores.push(read(await io.input(task, name)));
   return scores;
-}
-
-/** Input 'samples', and of 'others' one timing for each further engine, of the same machine. */
-async function timingsOf(task: TaskCell, io: TaskIo): Promise<TimedSamples[]> {
-  const own = await jsonInput<TimedSamples>(io, task, 'samples');
-  const timings = [own];
-  const others = task.inputs['others'];
-  for (const item of others?.kind === 'gather' ? others.items : []) {
-    if ('missing' in item) continue;
-    const timed = readJson<TimedSamples>(await io.read(item.handle));
-    // An engine named in the study may be the one that its own setting came to.
-    if (sameMachine(timed, own) && timings.every(({ engine }) => engine.name !== timed.engine.name)) timings.push(timed);
-  }
-  return timings;
 }
 
 /** Inputs 'texts.<seed>', 'base.<seed>', 'judged.<seed>', 'judgedBase.<seed>'. */

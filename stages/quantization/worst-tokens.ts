@@ -3,13 +3,13 @@
  *
  *   worst-tokens:<model>/<format>   rows of table worst_tokens
  */
-import { openTokenizer } from '../../kernels/tokenizer.ts';
 import type { Tokenizer } from '../../kernels/tokenizer.ts';
 import { cell, output, stage } from '../dag/index.ts';
 import type { Cell, Run } from '../dag/index.ts';
 import { CONTEXT_TOKENS, readFidelity } from './score-output.ts';
 import type { FidelityScores } from './score-output.ts';
 import type { Row } from './table-rows.ts';
+import { taskTokenizer } from './task-tokenizer.ts';
 import { guarded, textParam } from './task-values.ts';
 
 export const worstTokensStage = stage({
@@ -41,10 +41,9 @@ export const run: Run = async (cells, io) => {
   for (const [index, task] of cells.entries()) {
     io.signal.throwIfAborted();
     await guarded(io, task, async () => {
-      const files = [await io.input(task, 'tokenizer'), await io.input(task, 'tokenizerConfig')] as const;
       const input = task.inputs['tokenizer'];
       const hash = input?.kind === 'object' ? input.handle.sha256 : task.id;
-      if (!opened.has(hash)) opened.set(hash, openTokenizer(...files));
+      if (!opened.has(hash)) opened.set(hash, taskTokenizer(io, task));
       const texts: FidelityScores[] = [];
       for (const name of Object.keys(task.inputs)) if (name.startsWith('scores.')) texts.push(readFidelity(await io.input(task, name)));
       await io.commit(task.id, { rows: JSON.stringify(worstTokens(texts, await opened.get(hash)!, { model: textParam(task, 'model'), format: textParam(task, 'format'), cell: task.id })) });
