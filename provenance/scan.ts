@@ -54,7 +54,7 @@ type Kind = 'plain' | 'gzip' | 'zip' | 'parquet' | 'duckdb';
 
 /** By what a file begins with, not by its name. */
 function kindOf(bytes: Uint8Array): Kind {
-  const begins = (text: string, at = 0): boolean => Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(text.length, Math.max(0, bytes.length - at))).toString('latin1') === text;
+  const begins = (text: string, at = 0): boolean => Buffer.from(bytes.subarray(at, at + text.length)).toString('latin1') === text;
   if (begins('\x1f\x8b')) return 'gzip';
   if (begins('PK\x03\x04') || begins('PK\x05\x06')) return 'zip';
   if (begins('PAR1')) return 'parquet';

@@ -173,6 +173,15 @@ test('a finished file that was changed afterwards is not believed', async ({ fol
   assert.is(hub.bodies().length, 2);
 });
 
+test('a disk without room for it is told of before the first byte', async ({ folder, settings, hub }) => {
+  const obtainer = new Obtainer(settings, { folder, signal: new AbortController().signal, onProgress: () => undefined });
+  await obtainer.expect([FILE]);
+  const error = await obtainer.expect([{ ...FILE, sha256: 'f'.repeat(64), bytes: 4e15 }]).catch((caught: unknown) => caught);
+  assert.instance(error, HubError);
+  assert.match((error as HubError).told, /^the models need 4\.0 PB, and the disk has .* left; free some space/);
+  assert.equal(hub.log, []);
+});
+
 test('Retry-After is seconds or a date', () => {
   assert.equal([undefined, '7', 'soon', '-1', 'Thu, 26 Nov 2026 12:00:10 GMT', 'Thu, 26 Nov 2026 11:00:00 GMT'].map((header) => retryAfterMs(header, Date.parse('2026-11-26T12:00:00Z'))), [undefined, 7000, undefined, undefined, 10_000, 0]);
 });
