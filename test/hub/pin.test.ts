@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Problems, readYaml } from '../../stages/quantization/config-yaml.ts';
+import { readBeginning } from '../../stages/quantization/hub/beginning.ts';
 import { HubError } from '../../stages/quantization/hub/errors.ts';
 import { pin } from '../../stages/quantization/hub/pin.ts';
 import { LOCK_FILE, pinsOf } from '../../stages/quantization/hub/pins.ts';
@@ -85,6 +86,32 @@ test('one GGUF file is pinned alone', async (context) => {
   assert.equal(await pinned(context, 'test/model@main/q4.gguf'), { repository: 'test/model', revision: 'main', commit, gated: false, licence: 'apache-2.0', files: [{ name: 'q4.gguf', bytes: 4000, sha256: sha256(bytes) }] });
   assert.match(await whyNot(context, 'test/model@main/q8.gguf'), /^no-file: test\/model at main has no file q8\.gguf/);
   assert.match(await whyNot(context, 'test/model'), /^unfit: .*name one, as in @<revision>\/q4\.gguf/);
+});
+
+test('of a large file only the beginning is read, as far as its reader goes', async (context) => {
+  const { hub, settings, folder } = context;
+  const bytes = noise('large', 9_000_000);
+  const { commit } = hub.add('test/model', { 'q4.gguf': bytes });
+  const file = { name: 'q4.gguf', bytes: bytes.length, sha256: sha256(bytes) };
+  const read = (at: number, more: Partial<HubSettings> = {}) => readBeginning({ ...settings, ...more }, 'test/model', commit, file, (source) => Buffer.concat([source.read(0, 4), source.read(at, 10)]));
+  const expected = (at: number): Buffer => Buffer.concat([bytes.subarray(0, 4), bytes.subarray(at, at + 10)]);
+  const ranges = (): readonly (string | undefined)[] => hub.bodies().filter(({ origin }) => origin === 'files').map(({ range }) => range);
+  assert.equal(await read(100), expected(100));
+  assert.equal(await read(3_000_000), expected(3_000_000));
+  assert.equal(ranges(), ['bytes=0-1048575', 'bytes=0-1048575', 'bytes=1048576-4194303']);
+  assert.equal(await read(8_999_990), expected(8_999_990));
+  hub.faults.set('q4.gguf', ({ response }) => void response.writeHead(200, { 'content-length': bytes.length }).end(bytes));
+  assert.equal(await read(3_000_000), expected(3_000_000), 'a server without ranges');
+  hub.faults.set('q4.gguf', ({ response }) => void response.writeHead(206).end(bytes.subarray(0, 1000)));
+  assert.match(String(await read(100).catch((error: HubError) => error.told)), /ended q4\.gguf after 1000 of 9000000 bytes \(2 tries\)/);
+  hub.faults.clear();
+  const throwing = await readBeginning(settings, 'test/model', commit, file, () => { throw new RangeError('not a header'); }).catch((error: unknown) => error);
+  assert.instance(throwing, RangeError);
+  assert.match(String(await read(100, { offline: true }).catch((error: HubError) => error.told)), /not in the cache, and HF_HUB_OFFLINE is set/);
+  const snapshot = join(folder, 'cache/models--test--model/snapshots', commit);
+  mkdirSync(snapshot, { recursive: true });
+  writeFileSync(join(snapshot, 'q4.gguf'), bytes);
+  assert.equal(await read(3_000_000, { offline: true }), expected(3_000_000));
 });
 
 test('what is refused is explained, with what to do', async (context) => {
