@@ -7,9 +7,10 @@
 import type { Gguf, GgufMetadata } from '../gguf.ts';
 import { quoted } from './metadata.ts';
 import { byteLevel } from './tokenizers/byte-level.ts';
+import { missing } from './tokenizers/json.ts';
 import { sentencePiece } from './tokenizers/sentence-piece.ts';
 
-/** tokenizer.json as far as a kind knows it. Texts of JSON, because an object would take __proto__ for its own and numbers for places. */
+/** tokenizer.json as far as a kind knows it: `model` as JSON. */
 export interface TokenizerParts {
   readonly model: string;
   readonly normalizer: unknown;
@@ -71,15 +72,6 @@ export function ggufTokenizerFiles({ metadata }: Gguf): TokenizerFiles {
   };
   const utf8 = new TextEncoder();
   return { tokenizer: utf8.encode(`{${json.join(',')}}`), tokenizerConfig: utf8.encode(JSON.stringify(config)) };
-}
-
-/** The vocabulary as JSON: every token that `keep` keeps, with its id. */
-export function vocabularyJson(tokens: readonly string[], keep: (id: number) => boolean): string {
-  return `{${tokens.flatMap((token, id) => keep(id) ? [`${JSON.stringify(token)}:${id}`] : []).join(',')}}`;
-}
-
-export function missing(key: string): never {
-  throw new Error(`the metadata lacks ${key}`);
 }
 
 function firstTwice(tokens: readonly string[]): string | undefined {

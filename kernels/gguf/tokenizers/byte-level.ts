@@ -2,7 +2,8 @@
  * gpt2: byte-level BPE. Tokens and merges are in the file; how text is cut before they apply is only named (tokenizer.ggml.pre), so a name
  * that is not known here is refused: another cut gives other tokens without a word.
  */
-import { missing, vocabularyJson, type GgufTokenizer } from '../tokenizer.ts';
+import type { GgufTokenizer } from '../tokenizer.ts';
+import { missing, vocabularyJson } from './json.ts';
 import { quoted } from '../metadata.ts';
 
 const BYTE_LEVEL = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };

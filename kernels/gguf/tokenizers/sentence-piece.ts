@@ -2,7 +2,8 @@
  * llama: SentencePiece's BPE with byte fallback (Llama 1 and 2, Gemma). The file has a score for each token and no merges; these follow, as in
  * transformers' conversion: a token comes of each two tokens that it is made of, the best score first.
  */
-import { missing, vocabularyJson, type GgufTokenizer } from '../tokenizer.ts';
+import type { GgufTokenizer } from '../tokenizer.ts';
+import { missing, vocabularyJson } from './json.ts';
 
 const SPACE = '\u2581';
 
