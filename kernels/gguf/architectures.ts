@@ -2,12 +2,13 @@
  * The register of architectures that GGUF files name, and the contract that each one keeps: what a config.json would say, and which tensor
  * is which in Hugging Face's layout. The forward pass is kernels/models' alone.
  *
- * Adding an architecture is one file in architectures/ and its name here.
+ * Adding an architecture is one file in architectures/, of its name, and one line here.
  */
 import type { Gguf } from '../gguf.ts';
 import { gemma3 } from './architectures/gemma3.ts';
 import { llama } from './architectures/llama.ts';
-import { qwen2, qwen3 } from './architectures/qwen.ts';
+import { qwen2 } from './architectures/qwen2.ts';
+import { qwen3 } from './architectures/qwen3.ts';
 import { quoted } from './metadata.ts';
 
 export interface GgufArchitecture {

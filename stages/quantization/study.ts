@@ -15,6 +15,7 @@ import { compareCells } from './compare.ts';
 import type { StudyConfig, StudyModel } from './config.ts';
 import { engineTools } from './engine.ts';
 import type { Erratum } from './errata.ts';
+import { fetchGgufCell } from './fetch-gguf.ts';
 import { fetchCell } from './fetch.ts';
 import { floorCell } from './floor.ts';
 import { generateCell } from './generate.ts';
@@ -47,7 +48,7 @@ const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge'
 
 /** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library; `errata`: numbers of earlier reports that were wrong. */
 export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = []): Study {
-  const fetched = new Map(config.models.map((model) => [model.name, fetchCell(model)]));
+  const fetched = new Map(config.models.map((model) => [model.name, takenInBy(model)]));
   const tokens = new Map(config.models.map((model) => [
     model.name, new Map(config.texts.map((text) => [text.name, tokenizeCell(model, text, of(fetched, model.name))])),
   ]));
@@ -128,6 +129,12 @@ export function samplings({ generate, seeds }: StudyConfig): Sampling[] {
   const all = generate.temperatures.flatMap((temperature) => generate.topKs.flatMap((topK) =>
     isGreedy(temperature, topK) ? [{ temperature: 0, topK: 0, seed: 0 }] : seeds.map((seed) => ({ temperature, topK, seed }))));
   return [...new Map(all.map((sampling) => [samplingPath(sampling), sampling])).values()];
+}
+
+/** The cell that takes a model in. */
+function takenInBy(model: StudyModel): Cell {
+  const { name, files } = model;
+  return files.config === undefined ? fetchGgufCell(name, files) : fetchCell(model);
 }
 
 function of<T>(map: ReadonlyMap<string, T>, name: string): T {
