@@ -11,6 +11,7 @@ import type { Cell, Run } from '../dag/index.ts';
 import { nowhere, writeArtifactFile } from './artifact-file.ts';
 import type { StudyModel } from './config.ts';
 import { taskCheckpoint } from './loaded-model.ts';
+import { studyEncoder } from './engine.ts';
 import { aliasOf, checkpointInputs, registerEntries } from './model-cells.ts';
 import { quantizedTypes } from './source-types.ts';
 import type { SourceType } from './source-types.ts';
@@ -67,6 +68,7 @@ export const run: Run = async (cells, io) => {
       if (checkpoint.baseFormat !== base) {
         throw new BadInput(`config.json says that the weights are ${base}, but they are ${checkpoint.baseFormat}`, 'Correct torch_dtype in config.json.');
       }
+      const encoder = await studyEncoder(io, task);
       const architecture = architectureNamed(checkpoint.architecture);
       const linearNames = architecture.linearNames(checkpoint.config);
       const source = quantizedTypes(checkpoint, linearNames);
@@ -86,7 +88,7 @@ export const run: Run = async (cells, io) => {
         decodedSha256: quantized.decodedSha256,
         tensors: quantized.errors.map(({ tensor, weights, bytes, relativeRmsError, maxAbsError }) => ({ tensor, ...placeOf(tensor), weights, bytes, relativeRmsError, maxAbsError })),
       };
-      await io.commit(task.id, { artifact: own ? { file } : new Uint8Array(0), report: JSON.stringify(report) });
+      await io.commit(task.id, { artifact: own ? { file } : new Uint8Array(0), report: JSON.stringify(report) }, encoder);
     });
   }
 };

@@ -43,8 +43,8 @@ export interface Study {
 /** Models of fewer parameters in all are scored together. In all formats at once they take some 20 bytes for each. */
 const MOST_PARAMETERS_TOGETHER = 1e8;
 
-/** Stages whose cells compute with an engine, and use the native library where there is one. */
-const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other']);
+/** Stages whose cells compute with an engine, or encode weights, and use the native library where there is one. */
+const ENGINE_STAGES: ReadonlySet<string> = new Set(['quantize', 'score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other']);
 
 /** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library; `errata`: numbers of earlier reports that were wrong. */
 export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = []): Study {
