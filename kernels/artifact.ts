@@ -119,7 +119,7 @@ function planArtifact(checkpoint: Checkpoint, linearNames: readonly string[], fo
 /** Apart from its caller, so that the widened values are garbage when it has returned. */
 function encodeStored(original: EncodedTensor, format: Format, options: FormatOptions): EncodedTensor {
   const { name, shape } = original;
-  return format.encode({ name, shape, values: formatNamed(original.format).decode(original) }, options);
+  return format.encodeStored?.(original, options) ?? format.encode({ name, shape, values: formatNamed(original.format).decode(original) }, options);
 }
 
 /** Reads an artifact's header and lays its tensors out; each is read, and checked, when it is asked for. Throws what is wrong with the file. */

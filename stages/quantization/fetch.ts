@@ -21,8 +21,9 @@ export const fetchStage = stage({
 const SHARD = 'weights.';
 
 /** fetch:<model>. Output `weights` is a file, or, of a checkpoint in several, a folder. */
-export function fetchCell(model: StudyModel): Cell {
-  const { config, tokenizer, tokenizerConfig, weights } = model.files;
+export function fetchCell({ files: given, ...model }: StudyModel): Cell {
+  if (given.config === undefined) throw new Error(`${model.name} is a GGUF file, which fetch-gguf takes in`);
+  const { config, tokenizer, tokenizerConfig, weights } = given;
   const files = new Map<string, SourceFile>([
     ['config', config], ['tokenizer', tokenizer], ...(tokenizerConfig === undefined ? [] : [['tokenizerConfig', tokenizerConfig] as const]),
     ...weights.map((one) => [weights.length === 1 ? 'weights' : `${SHARD}${nameOf(one)}`, one] as const),
