@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileSource } from '../../kernels/byte-source.ts';
 import { openGgufModel } from '../../kernels/gguf-model.ts';
 import type { GgufModel } from '../../kernels/gguf-model.ts';
+import type { ModelConfig } from '../../kernels/index.ts';
 import { configFacts, fileSha256 } from './config-model.ts';
 import type { GgufFiles, ModelFacts, ModelFiles } from './config-model.ts';
 import type { SourceFile } from './config-sources.ts';
@@ -20,14 +21,19 @@ export function isGgufPath(path: string): boolean {
 /** Reads the facts from a file's header. A sentence when it cannot be used. */
 export function ggufFacts(root: string, file: SourceFile): ModelFacts | string {
   if (statSync(placeOf(root, file), { throwIfNoEntry: false })?.isFile() !== true) return `${file.path} is no file`;
-  const found = withModel(root, file, ({ architecture, config }) =>
-    configFacts(config, file.path, ['kernels/weight-files/gguf.ts', `kernels/gguf/architectures/${architecture}.ts`]));
+  const found = withModel(root, file, ({ architecture, config }) => headerFacts(config, architecture, file.path));
   return found instanceof Error ? `${file.path}: ${found.message.replace(/^model\.gguf: /, '')}` : found;
+}
+
+/** The facts of a header that says this. */
+export function headerFacts(config: ModelConfig, architecture: string, what: string): ModelFacts | string {
+  return configFacts(config, what, ['kernels/weight-files/gguf.ts', `kernels/gguf/architectures/${architecture}.ts`]);
 }
 
 /** Equal for models of one tokenizer; undefined when it cannot be read (the stage that needs it says so). */
 export function tokenizerIdentity(root: string, { tokenizer, weights: [file] }: ModelFiles | GgufFiles): string | undefined {
   if (tokenizer !== undefined || file === undefined) return tokenizer && fileSha256(root, tokenizer);
+  if (file.tokenizerSha256 !== undefined) return file.tokenizerSha256;
   const found = withModel(root, file, (model) => createHash('sha256').update(model.tokenizerFiles().tokenizer).digest('hex'));
   return found instanceof Error ? undefined : found;
 }

@@ -133,8 +133,8 @@ export function samplings({ generate, seeds }: StudyConfig): Sampling[] {
 
 /** The cell that takes a model in. */
 function takenInBy(model: StudyModel): Cell {
-  const { name, files } = model;
-  return files.config === undefined ? fetchGgufCell(name, files) : fetchCell(model);
+  const { files } = model;
+  return files.config === undefined ? fetchGgufCell(model, files) : fetchCell(model);
 }
 
 function of<T>(map: ReadonlyMap<string, T>, name: string): T {

@@ -22,15 +22,6 @@ const FIRST_BYTES = 1 << 20;
 /** A header holds a tokenizer of some megabytes at most. */
 const MOST_BYTES = 1 << 27;
 
-/** The reader came to the end of what is here. */
-class NotYet extends Error {
-  readonly needed: number;
-  constructor(needed: number) {
-    super(`it needs ${needed} bytes`);
-    this.needed = needed;
-  }
-}
-
 /** What `read` makes of a file's beginning; it is called anew when it turns out to need more. Throws HubError, and what `read` throws. */
 export async function readBeginning<T>(hub: HubSettings, repository: string, commit: string, file: { readonly name: string; readonly bytes: number; readonly sha256?: string }, read: (source: Ranges) => T): Promise<T> {
   const cached = cachedPath(hub, repository, commit, file);
@@ -40,18 +31,23 @@ export async function readBeginning<T>(hub: HubSettings, repository: string, com
     const until = Math.min(wanted, file.bytes);
     here = cached === undefined ? await more(hub, repository, commit, file, here, until) : beginningOf(cached, until);
     const have = here;
+    let needed = 0;
     try {
       return read({
         bytes: file.bytes,
         read(offset, length) {
-          if (offset + length > have.length && have.length < file.bytes) throw new NotYet(offset + length);
+          if (offset + length > have.length) {
+            needed = offset + length;
+            throw new RangeError(`it needs ${needed} bytes, of which ${have.length} are here`);
+          }
           return have.subarray(offset, offset + length);
         },
       });
     } catch (error) {
-      if (!(error instanceof NotYet)) throw error;
-      if (error.needed > MOST_BYTES) throw new HubError('unfit', `the header of ${file.name} of ${repository} has more than ${MOST_BYTES} bytes`, { hint: 'choose another file' });
-      wanted = Math.min(MOST_BYTES, Math.max(error.needed, 4 * wanted));
+      // Whatever the reader made of it: it came to the end of what is here, not of the file.
+      if (needed === 0 || have.length >= file.bytes) throw error;
+      if (needed > MOST_BYTES) throw new HubError('unfit', `the header of ${file.name} of ${repository} has more than ${MOST_BYTES} bytes`, { hint: 'choose another file' });
+      wanted = Math.min(MOST_BYTES, Math.max(needed, 4 * wanted));
     }
   }
 }

@@ -105,9 +105,9 @@ async function writeLock(root: string, known: ReadonlyMap<string, Pin>, problems
   const path = join(root, LOCK_FILE);
   const there = existsSync(path) ? await readLock(root, LOCK_FILE, new Problems()) : new Map<string, Pin>();
   const all = [...new Map([...there, ...known])].sort(([a], [b]) => (a < b ? -1 : 1));
-  const models = Object.fromEntries(all.map(([text, { files, licence, gated, config, ...rest }]) => [text, {
+  const models = Object.fromEntries(all.map(([text, { files, licence, gated, config, gguf, ...rest }]) => [text, {
     ...rest, ...(licence === undefined ? {} : { licence }), ...(gated ? { gated } : {}),
-    files: Object.fromEntries(files.map(({ name, bytes, sha256 }) => [name, { bytes, sha256 }])), ...(config === undefined ? {} : { config }),
+    files: Object.fromEntries(files.map(({ name, bytes, sha256 }) => [name, { bytes, sha256 }])), ...(gguf === undefined ? {} : { gguf }), ...(config === undefined ? {} : { config }),
   }]));
   const temporary = `${path}.${ownProcessId()}`;
   try {
