@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scan } from '../../provenance/scan.ts';
+import { novelGguf } from '../study/novel-gguf.ts';
 import { openZip } from '../../provenance/zip-reader.ts';
 import { StandInHub, TOKEN } from '../hub/stand-in.ts';
 import type { Sending } from '../hub/stand-in.ts';
@@ -161,6 +162,21 @@ test('a download that is interrupted or killed is gone on with', async ({ projec
   const ended = await project.run('fetch', '--quick', '--json');
   assert.is(ended.code, 0, ended.stdout);
   assert.equal(hub.bodies('model.safetensors').filter(({ origin }) => origin === 'files').map(({ range }) => range), ['bytes=1400000-']);
+});
+
+test('a GGUF file of a hub is a model, too', async ({ project, hub }) => {
+  hub.faults.clear();
+  hub.add('test/gguf', { 'novel.q8_0.gguf': Buffer.from(novelGguf(true)), 'other.gguf': 'never asked for' });
+  project.edit('data/study.yaml', '{ name: novel-1m, source: "hf:test/novel@main" }', '{ name: novel-1m, source: "hf:test/gguf@main/novel.q8_0.gguf" }');
+  hub.log.length = 0;
+  const fetched = await project.run('fetch', '--quick', '--json');
+  assert.is(fetched.code, 0, fetched.stdout + fetched.stderr);
+  assert.equal(fetched.events.filter(({ event }) => event === 'ran').map(({ cell }) => cell), ['fetch-gguf:novel-1m']);
+  const asked = hub.log.length;
+  const { code, events, stderr } = await project.run('run', 'quantize', 'tokenize', '--quick', '--json');
+  assert.is(code, 0, stderr);
+  assert.ok(events.filter(({ event, cell }) => event === 'ran' && /^(?:quantize|tokenize):novel-1m/.test(String(cell))).length > 3);
+  assert.is(hub.log.length, asked);
 });
 
 test.run();

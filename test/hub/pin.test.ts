@@ -2,7 +2,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openGgufModel } from '../../kernels/gguf-model.ts';
@@ -19,12 +18,11 @@ import { hub as hubKind } from '../../stages/quantization/model-sources/hub.ts';
 import type { Pin } from '../../stages/quantization/hub/pin.ts';
 import type { HubSettings } from '../../stages/quantization/hub/settings.ts';
 import type { HubSource } from '../../stages/quantization/hub/source.ts';
+import { novelGguf } from '../study/novel-gguf.ts';
 import { gitSha1, noise, sha256, StandInHub, TOKEN } from './stand-in.ts';
 
 const CONFIG = '{\n  "model_type": "llama",\n  "note": "a, \\"b\\" – ünïcödé  "\n}\n';
 const FILES = { 'config.json': CONFIG, 'model.safetensors': noise('w', 5000), 'tokenizer.json': noise('t', 2000), 'tokenizer_config.json': '{}', 'README.md': '# card' };
-
-const GGUF = fileURLToPath(new URL('../fixtures/gguf/llama.gguf', import.meta.url));
 
 interface Context { hub: StandInHub; folder: string; settings: HubSettings }
 const test = suite<Context>('hub: pin');
@@ -88,7 +86,7 @@ test('shards are those that the index names', async (context) => {
 
 test('one GGUF file is pinned alone, with what its header says', async (context) => {
   const { hub, folder, settings } = context;
-  const bytes = readFileSync(GGUF);
+  const bytes = Buffer.from(novelGguf(true));
   // Larger than what is asked for first: most of it is never read.
   const { commit } = hub.add('test/model', { 'q4.gguf': bytes, 'noise.gguf': noise('gguf', 4000), 'README.md': '' });
   const model = openGgufModel(bytes);
