@@ -2,12 +2,12 @@
  * A quantized model as one safetensors file: each linear weight's parts under `<tensor>.<part>`; format and shapes in the
  * metadata. Embeddings, norms and the output head are not in it: they stay in the checkpoint, in its own type.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { ByteSource } from './byte-source.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { countNotFinite } from './finite.ts';
 import { encodedBytes, formatNamed, type EncodedTensor, type Format, type FormatOptions, type Part } from './formats.ts';
-import { DEFAULT_BLOCK_SIZE } from './formats/blockwise4.ts';
+import { decodeTableCodes, DEFAULT_BLOCK_SIZE } from './formats/blockwise4.ts';
 import { elementsOf } from './formats/parts.ts';
 import { NotFinite } from './ops.ts';
 import { parseStrictJson } from './strict-json.ts';
@@ -57,8 +57,8 @@ const VERSION = '1';
 
 const FLOAT_TYPES: Partial<Record<Dtype, 'fp32' | 'fp16' | 'bf16'>> = { F32: 'fp32', F16: 'fp16', BF16: 'bf16' };
 
-/** Elements that are compared with the checkpoint's at a time. */
-const COMPARED_ELEMENTS = 1 << 16;
+/** Elements that are decoded, hashed and compared with the checkpoint's at a time: whole blocks of any size. */
+const PIECE_ELEMENTS = 1 << 16;
 
 /** quantizeTo() into memory. */
 export function quantizeModel(checkpoint: Checkpoint, linearNames: readonly string[], format: Format, options: FormatOptions = {}): QuantizedModel {
@@ -86,9 +86,8 @@ export function quantizeTo(sink: ArtifactSink, checkpoint: Checkpoint, linearNam
   for (const name of linearNames) {
     const original = checkpoint.stored(name);
     const encoded = encodeStored(original, format, options);
-    const decoded = format.decode(encoded);
-    hash.update(`${JSON.stringify([name, original.shape])}\n`).update(bytesOf(decoded));
-    errors.push({ tensor: name, weights: decoded.length, bytes: encodedBytes(encoded), ...errorOf(original, decoded) });
+    hash.update(`${JSON.stringify([name, original.shape])}\n`);
+    errors.push({ tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorOf(original, decodedPieces(encoded, format), hash) });
     for (const { part } of format.layout) sink.write(plan.offsets.get(`${name}.${part}`)!, bytesOf(encoded.parts[part]!));
   }
   const others = checkpoint.names.filter((name) => !linear.has(name));
@@ -172,23 +171,37 @@ function readShapes(json: string, where: string): Map<string, number[]> {
   return shapes;
 }
 
-/** The original is widened piece by piece: whole, it would be the second copy in fp32. */
-function errorOf(original: EncodedTensor, decoded: Float32Array): { relativeRmsError: number; maxAbsError: number } {
+/** decode() a piece at a time, where the format is one of codes of a table: whole, the values would be a copy in fp32. */
+function* decodedPieces(encoded: EncodedTensor, format: Format): Generator<Float32Array> {
+  const table = format.tableCodes?.(encoded);
+  const whole = table === undefined ? format.decode(encoded) : undefined;
+  const elements = elementsOf(encoded.shape);
+  for (let begin = 0; begin < elements; begin += PIECE_ELEMENTS) {
+    const end = Math.min(begin + PIECE_ELEMENTS, elements);
+    if (table === undefined) yield whole!.subarray(begin, end);
+    else yield decodeTableCodes({ ...table, codes: table.codes.subarray(begin / 2), scales: table.scales.subarray(begin / table.blockSize, Math.ceil(end / table.blockSize)) }, [end - begin]);
+  }
+}
+
+/** What the pieces lack of the original, which is widened likewise; each goes into the hash. */
+function errorOf(original: EncodedTensor, pieces: Iterable<Float32Array>, hash: Hash): { relativeRmsError: number; maxAbsError: number } {
   const format = formatNamed(original.format);
   let squares = 0;
   let errorSquares = 0;
   let maxAbsError = 0;
-  for (let begin = 0; begin < decoded.length; begin += COMPARED_ELEMENTS) {
-    const end = Math.min(begin + COMPARED_ELEMENTS, decoded.length);
-    const parts = Object.fromEntries(Object.entries(original.parts).map(([name, part]) => [name, part.subarray(begin, end)]));
-    const values = format.decode({ ...original, shape: [end - begin], parts });
+  let begin = 0;
+  for (const decoded of pieces) {
+    hash.update(bytesOf(decoded));
+    const parts = Object.fromEntries(Object.entries(original.parts).map(([name, part]) => [name, part.subarray(begin, begin + decoded.length)]));
+    const values = format.decode({ ...original, shape: [decoded.length], parts });
     for (let i = 0; i < values.length; i++) {
       const value = values[i]!;
-      const error = Math.abs(decoded[begin + i]! - value);
+      const error = Math.abs(decoded[i]! - value);
       squares += value * value;
       errorSquares += error * error;
       if (error > maxAbsError) maxAbsError = error;
     }
+    begin += decoded.length;
   }
   return { relativeRmsError: squares === 0 ? 0 : Math.sqrt(errorSquares / squares), maxAbsError };
 }
