@@ -3,12 +3,13 @@
  * metadata. Embeddings, norms and the output head are not in it: they stay in the checkpoint, in its own type.
  */
 import { createHash, type Hash } from 'node:crypto';
+import { blockEncoder } from './block-encoder.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { countNotFinite } from './finite.ts';
 import { encodedBytes, formatNamed, type EncodedTensor, type Format, type FormatOptions, type Part } from './formats.ts';
 import { decodeTableCodes, DEFAULT_BLOCK_SIZE } from './formats/blockwise4.ts';
-import { elementsOf } from './formats/parts.ts';
+import { elementsOf, storedElements } from './formats/parts.ts';
 import { NotFinite } from './ops.ts';
 import { parseStrictJson } from './strict-json.ts';
 import { elementsOfStored, planSafetensors, readSafetensors, type Dtype, type SafetensorsPlan, type StoredTensor } from './safetensors.ts';
@@ -87,7 +88,7 @@ export function quantizeTo(sink: ArtifactSink, checkpoint: Checkpoint, linearNam
     const original = checkpoint.stored(name);
     const encoded = encodeStored(original, format, options);
     hash.update(`${JSON.stringify([name, original.shape])}\n`);
-    errors.push({ tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorOf(original, decodedPieces(encoded, format), hash) });
+    errors.push({ tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorOf(original, encoded, format, hash) });
     for (const { part } of format.layout) sink.write(plan.offsets.get(`${name}.${part}`)!, bytesOf(encoded.parts[part]!));
   }
   const others = checkpoint.names.filter((name) => !linear.has(name));
@@ -171,39 +172,46 @@ function readShapes(json: string, where: string): Map<string, number[]> {
   return shapes;
 }
 
-/** decode() a piece at a time, where the format is one of codes of a table: whole, the values would be a copy in fp32. */
-function* decodedPieces(encoded: EncodedTensor, format: Format): Generator<Float32Array> {
+/**
+ * What the encoded tensor lacks of the original, a piece at a time: whole, the values of either would be a copy in fp32. The decoded ones go into
+ * the hash.
+ */
+function errorOf(original: EncodedTensor, encoded: EncodedTensor, format: Format, hash: Hash): { relativeRmsError: number; maxAbsError: number } {
   const table = format.tableCodes?.(encoded);
-  const whole = table === undefined ? format.decode(encoded) : undefined;
+  const compiled = table && blockEncoder();
+  const stored = compiled && storedElements(original);
+  const whole = table === undefined ? format.decode(encoded) : new Float32Array(0);
   const elements = elementsOf(encoded.shape);
+  const place = new Float32Array(stored === undefined ? 0 : Math.min(PIECE_ELEMENTS, elements));
+  const sums = new Float64Array(3);
   for (let begin = 0; begin < elements; begin += PIECE_ELEMENTS) {
     const end = Math.min(begin + PIECE_ELEMENTS, elements);
-    if (table === undefined) yield whole!.subarray(begin, end);
-    else yield decodeTableCodes({ ...table, codes: table.codes.subarray(begin / 2), scales: table.scales.subarray(begin / table.blockSize, Math.ceil(end / table.blockSize)) }, [end - begin]);
+    const piece = table && { ...table, codes: table.codes.subarray(begin / 2), scales: table.scales.subarray(begin / table.blockSize, Math.ceil(end / table.blockSize)) };
+    if (piece && compiled && stored) {
+      const decoded = place.subarray(0, end - begin);
+      compiled.compare({ ...stored, elements: stored.elements.subarray(begin, end), ...piece, decoded, sums });
+      hash.update(bytesOf(decoded));
+    } else {
+      const decoded = piece === undefined ? whole.subarray(begin, end) : decodeTableCodes(piece, [end - begin]);
+      const parts = Object.fromEntries(Object.entries(original.parts).map(([name, part]) => [name, part.subarray(begin, end)]));
+      addErrors(formatNamed(original.format).decode({ ...original, shape: [end - begin], parts }), decoded, sums);
+      hash.update(bytesOf(decoded));
+    }
   }
+  const [squares, errorSquares, maxAbsError] = sums as unknown as [number, number, number];
+  return { relativeRmsError: squares === 0 ? 0 : Math.sqrt(errorSquares / squares), maxAbsError };
 }
 
-/** What the pieces lack of the original, which is widened likewise; each goes into the hash. */
-function errorOf(original: EncodedTensor, pieces: Iterable<Float32Array>, hash: Hash): { relativeRmsError: number; maxAbsError: number } {
-  const format = formatNamed(original.format);
-  let squares = 0;
-  let errorSquares = 0;
-  let maxAbsError = 0;
-  let begin = 0;
-  for (const decoded of pieces) {
-    hash.update(bytesOf(decoded));
-    const parts = Object.fromEntries(Object.entries(original.parts).map(([name, part]) => [name, part.subarray(begin, begin + decoded.length)]));
-    const values = format.decode({ ...original, shape: [decoded.length], parts });
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i]!;
-      const error = Math.abs(decoded[i]! - value);
-      squares += value * value;
-      errorSquares += error * error;
-      if (error > maxAbsError) maxAbsError = error;
-    }
-    begin += decoded.length;
+function addErrors(values: Float32Array, decoded: Float32Array, sums: Float64Array): void {
+  let [squares, errorSquares, maxAbsError] = sums as unknown as [number, number, number];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    const error = Math.abs(decoded[i]! - value);
+    squares += value * value;
+    errorSquares += error * error;
+    if (error > maxAbsError) maxAbsError = error;
   }
-  return { relativeRmsError: squares === 0 ? 0 : Math.sqrt(errorSquares / squares), maxAbsError };
+  sums.set([squares, errorSquares, maxAbsError]);
 }
 
 /** The bytes of an array in memory: little-endian on every platform that Node supports. */
