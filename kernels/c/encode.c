@@ -150,3 +150,27 @@ int bw_encode4(const struct bw_encode4 *task, int threads) {
   }
   return finite;
 }
+
+void bw_compare4(const struct bw_compare4 *task) {
+  double squares = task->sums[0], error_squares = task->sums[1], largest = task->sums[2];
+  for (size_t from = 0; from < task->count; from += task->block) {
+    _Alignas(64) float v[LARGEST_BLOCK];
+    float scaled[16];
+    size_t n = task->count - from < task->block ? task->count - from : task->block;
+    widen(task->values, task->stored, from, n, v);
+    for (int code = 0; code < 16; code++) scaled[code] = task->table[code] * task->scales[from / task->block];
+    for (size_t i = 0; i < n; i++) {
+      uint8_t pair = task->codes[(from + i) >> 1];
+      float decoded = scaled[i & 1 ? pair & 15 : pair >> 4];
+      double value = v[i], error = (double)decoded - value;
+      task->decoded[from + i] = decoded;
+      if (error < 0) error = -error;
+      squares += value * value;
+      error_squares += error * error;
+      if (error > largest) largest = error;
+    }
+  }
+  task->sums[0] = squares;
+  task->sums[1] = error_squares;
+  task->sums[2] = largest;
+}

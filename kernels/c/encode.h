@@ -23,4 +23,20 @@ struct bw_encode4 {
 
 /* Answers 0 where a value is not finite: what was written is then undefined. */
 int bw_encode4(const struct bw_encode4 *task, int threads);
+struct bw_compare4 {
+  const void *values;
+  enum bw_stored stored;
+  size_t count, block;
+  const uint8_t *codes;
+  const float *scales;
+  float table[16];
+  /* The decoded values. */
+  float *decoded;
+  /* Sums of squares of the values and of the errors, added to in the order of the values, and the largest error. */
+  double *sums;
+};
+
+/* Decodes whole blocks (the last may be ragged), and adds up what they lack of the values (kernels/artifact.ts, errorOf). */
+void bw_compare4(const struct bw_compare4 *task);
+
 #endif

@@ -101,12 +101,12 @@ export function encodeBlocks(values: Float32Array, table: CodeTable, blockSize: 
 
 /** encodeBlocks() of a stored tensor by compiled code; undefined where none is loaded. Throws NotFinite. */
 export function encodeStoredBlocks(tensor: EncodedTensor, { bounds, order }: CodeTable, blockSize: number): ReturnType<typeof encodeBlocks> | undefined {
-  const encode = blockEncoder();
+  const encoder = blockEncoder();
   const stored = storedElements(tensor);
-  if (encode === undefined || stored === undefined) return undefined;
+  if (encoder === undefined || stored === undefined) return undefined;
   const { length } = stored.elements;
   const made = { codes: new Uint8Array(Math.ceil(length / 2)), absmax: new Float32Array(blocksOf(length, blockSize)) };
-  if (encode({ ...stored, ...made, blockSize, bounds, order: Int32Array.from(order) })) return made;
+  if (encoder.encode({ ...stored, ...made, blockSize, bounds, order: Int32Array.from(order) })) return made;
   throw new NotFinite(tensor.name, countNotFinite(stored.elements, stored.stored));
 }
 

@@ -1,5 +1,5 @@
 /** What several pages ask of the tables in the same words. */
-import { html, link, lit } from '../html.ts';
+import { cut, html, link, lit } from '../html.ts';
 import type { Html } from '../html.ts';
 import { derived, num } from '../num.ts';
 import type { NumberOptions, Row } from '../num.ts';
@@ -50,7 +50,7 @@ export const apart = (a: MetricRow, b: MetricRow): boolean => (a.high ?? a.value
 export function quantizedBefore(all: readonly ModelRow[]): Html {
   const found = all.filter(({ source_types: types }) => typeof types === 'string');
   if (found.length === 0) return html``;
-  const each = found.map((m, i) => html`${i > 0 ? '; ' : ''}the file of ${modelName(m.model)} has its linear layers as ${lit(m.source_types!, 'name')}, ${num(m, 'models.source_bits_per_weight', { decimals: 2 })} bits a weight`);
+  const each = found.map((m, i) => html`${i > 0 ? '; ' : ''}the file of ${modelName(m.model)} has its linear layers as ${lit(cut(m.source_types!, 200), 'name')}, ${num(m, 'models.source_bits_per_weight', { decimals: 2 })} bits a weight`);
   return html`<p><b>Quantized before this study:</b> ${each}. The ${term('base')} of such a model is what those weights decode to, exactly: what was lost on the way to that file does not show here, and a format may do better or worse by it than by the weights as they were trained.</p>`;
 }
 

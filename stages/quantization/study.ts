@@ -43,8 +43,11 @@ export interface Study {
 /** Models of fewer parameters in all are scored together. In all formats at once they take some 20 bytes for each. */
 const MOST_PARAMETERS_TOGETHER = 1e8;
 
-/** Stages whose cells compute with an engine, or encode weights, and use the native library where there is one. */
-const ENGINE_STAGES: ReadonlySet<string> = new Set(['quantize', 'score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other']);
+/** Stages whose cells compute with an engine, and use the native library where there is one. */
+const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other']);
+
+/** Millions of parameters from which on weights are encoded by compiled code: fewer are encoded before that is compiled. */
+const LEAST_COMPILED_WORK = 50;
 
 /** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library; `errata`: numbers of earlier reports that were wrong. */
 export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = []): Study {
@@ -67,7 +70,7 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
     metrics: [...metricsOf(false), ...models.map(({ floor }) => output(floor))], sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)),
     profiles: outputs(sliced), worst: outputs(worst), survival: outputs(parted), pairs: outputs(compared), errata,
   });
-  const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) ? { ...of, ...engineTools(native) } : of;
+  const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) || (of.stage.name === 'quantize' && (of.work ?? 0) >= LEAST_COMPILED_WORK) ? { ...of, ...engineTools(native) } : of;
   return {
     cells: [
       ...fetched.values(),
