@@ -17,9 +17,11 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 
 /** Where the identity of a result's code stops: what lies behind cannot change its bytes, or is named by the cell itself. */
 const boundaries = {
-  // A cell names the formats and the architecture that it uses; the others are none of its business.
+  // A cell names the formats, the architecture and the kind of weight file that it uses; the others are none of its business.
   'kernels/formats.ts': 'register',
   'kernels/models.ts': 'register',
+  'kernels/weight-files.ts': 'register',
+  'kernels/gguf/architectures.ts': 'register',
   // Every canonical engine computes what this version of docs/arithmetic.md says, bit for bit.
   'kernels/engines.ts': { constant: `arithmetic ${ARITHMETIC_VERSION}` },
   // How cells are scheduled and stored is not what they compute.

@@ -18,6 +18,8 @@ CREATE TABLE models (                   -- a model of the study
   context_tokens INTEGER NOT NULL,      -- longest context, tokens
   tied_embeddings BOOLEAN NOT NULL,     -- whether embedding and output head share their weights
   base_format VARCHAR NOT NULL,         -- the checkpoint's own type: what `base` means
+  source_types VARCHAR,                 -- what its file has the linear layers quantized as, most weights first; null: it has them as they are
+  source_bits_per_weight DOUBLE,        -- bits that a weight of the linear layers takes there
   is_judge BOOLEAN NOT NULL,            -- whether it rates what the others would write
   source VARCHAR NOT NULL,              -- where the checkpoint is from
   cell VARCHAR NOT NULL                 -- the cell that computed the row

@@ -2,13 +2,14 @@
  * A quantized model as one safetensors file: each linear weight's parts under `<tensor>.<part>`; format and shapes in the
  * metadata. Embeddings, norms and the output head are not in it: they stay in the checkpoint, in its own type.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
+import { blockEncoder } from './block-encoder.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { countNotFinite } from './finite.ts';
 import { encodedBytes, formatNamed, type EncodedTensor, type Format, type FormatOptions, type Part } from './formats.ts';
-import { DEFAULT_BLOCK_SIZE } from './formats/blockwise4.ts';
-import { elementsOf } from './formats/parts.ts';
+import { decodeTableCodes, DEFAULT_BLOCK_SIZE } from './formats/blockwise4.ts';
+import { elementsOf, storedElements } from './formats/parts.ts';
 import { NotFinite } from './ops.ts';
 import { parseStrictJson } from './strict-json.ts';
 import { elementsOfStored, planSafetensors, readSafetensors, type Dtype, type SafetensorsPlan, type StoredTensor } from './safetensors.ts';
@@ -57,8 +58,8 @@ const VERSION = '1';
 
 const FLOAT_TYPES: Partial<Record<Dtype, 'fp32' | 'fp16' | 'bf16'>> = { F32: 'fp32', F16: 'fp16', BF16: 'bf16' };
 
-/** Elements that are compared with the checkpoint's at a time. */
-const COMPARED_ELEMENTS = 1 << 16;
+/** Elements that are decoded, hashed and compared with the checkpoint's at a time: whole blocks of any size. */
+const PIECE_ELEMENTS = 1 << 16;
 
 /** quantizeTo() into memory. */
 export function quantizeModel(checkpoint: Checkpoint, linearNames: readonly string[], format: Format, options: FormatOptions = {}): QuantizedModel {
@@ -86,9 +87,8 @@ export function quantizeTo(sink: ArtifactSink, checkpoint: Checkpoint, linearNam
   for (const name of linearNames) {
     const original = checkpoint.stored(name);
     const encoded = encodeStored(original, format, options);
-    const decoded = format.decode(encoded);
-    hash.update(`${JSON.stringify([name, original.shape])}\n`).update(bytesOf(decoded));
-    errors.push({ tensor: name, weights: decoded.length, bytes: encodedBytes(encoded), ...errorOf(original, decoded) });
+    hash.update(`${JSON.stringify([name, original.shape])}\n`);
+    errors.push({ tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorOf(original, encoded, format, hash) });
     for (const { part } of format.layout) sink.write(plan.offsets.get(`${name}.${part}`)!, bytesOf(encoded.parts[part]!));
   }
   const others = checkpoint.names.filter((name) => !linear.has(name));
@@ -119,7 +119,7 @@ function planArtifact(checkpoint: Checkpoint, linearNames: readonly string[], fo
 /** Apart from its caller, so that the widened values are garbage when it has returned. */
 function encodeStored(original: EncodedTensor, format: Format, options: FormatOptions): EncodedTensor {
   const { name, shape } = original;
-  return format.encode({ name, shape, values: formatNamed(original.format).decode(original) }, options);
+  return format.encodeStored?.(original, options) ?? format.encode({ name, shape, values: formatNamed(original.format).decode(original) }, options);
 }
 
 /** Reads an artifact's header and lays its tensors out; each is read, and checked, when it is asked for. Throws what is wrong with the file. */
@@ -172,25 +172,46 @@ function readShapes(json: string, where: string): Map<string, number[]> {
   return shapes;
 }
 
-/** The original is widened piece by piece: whole, it would be the second copy in fp32. */
-function errorOf(original: EncodedTensor, decoded: Float32Array): { relativeRmsError: number; maxAbsError: number } {
-  const format = formatNamed(original.format);
-  let squares = 0;
-  let errorSquares = 0;
-  let maxAbsError = 0;
-  for (let begin = 0; begin < decoded.length; begin += COMPARED_ELEMENTS) {
-    const end = Math.min(begin + COMPARED_ELEMENTS, decoded.length);
-    const parts = Object.fromEntries(Object.entries(original.parts).map(([name, part]) => [name, part.subarray(begin, end)]));
-    const values = format.decode({ ...original, shape: [end - begin], parts });
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i]!;
-      const error = Math.abs(decoded[begin + i]! - value);
-      squares += value * value;
-      errorSquares += error * error;
-      if (error > maxAbsError) maxAbsError = error;
+/**
+ * What the encoded tensor lacks of the original, a piece at a time: whole, the values of either would be a copy in fp32. The decoded ones go into
+ * the hash.
+ */
+function errorOf(original: EncodedTensor, encoded: EncodedTensor, format: Format, hash: Hash): { relativeRmsError: number; maxAbsError: number } {
+  const table = format.tableCodes?.(encoded);
+  const compiled = table && blockEncoder();
+  const stored = compiled && storedElements(original);
+  const whole = table === undefined ? format.decode(encoded) : new Float32Array(0);
+  const elements = elementsOf(encoded.shape);
+  const place = new Float32Array(stored === undefined ? 0 : Math.min(PIECE_ELEMENTS, elements));
+  const sums = new Float64Array(3);
+  for (let begin = 0; begin < elements; begin += PIECE_ELEMENTS) {
+    const end = Math.min(begin + PIECE_ELEMENTS, elements);
+    const piece = table && { ...table, codes: table.codes.subarray(begin / 2), scales: table.scales.subarray(begin / table.blockSize, Math.ceil(end / table.blockSize)) };
+    if (piece && compiled && stored) {
+      const decoded = place.subarray(0, end - begin);
+      compiled.compare({ ...stored, elements: stored.elements.subarray(begin, end), ...piece, decoded, sums });
+      hash.update(bytesOf(decoded));
+    } else {
+      const decoded = piece === undefined ? whole.subarray(begin, end) : decodeTableCodes(piece, [end - begin]);
+      const parts = Object.fromEntries(Object.entries(original.parts).map(([name, part]) => [name, part.subarray(begin, end)]));
+      addErrors(formatNamed(original.format).decode({ ...original, shape: [end - begin], parts }), decoded, sums);
+      hash.update(bytesOf(decoded));
     }
   }
+  const [squares, errorSquares, maxAbsError] = sums as unknown as [number, number, number];
   return { relativeRmsError: squares === 0 ? 0 : Math.sqrt(errorSquares / squares), maxAbsError };
+}
+
+function addErrors(values: Float32Array, decoded: Float32Array, sums: Float64Array): void {
+  let [squares, errorSquares, maxAbsError] = sums as unknown as [number, number, number];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    const error = Math.abs(decoded[i]! - value);
+    squares += value * value;
+    errorSquares += error * error;
+    if (error > maxAbsError) maxAbsError = error;
+  }
+  sums.set([squares, errorSquares, maxAbsError]);
 }
 
 /** The bytes of an array in memory: little-endian on every platform that Node supports. */

@@ -12,6 +12,7 @@ import type { Ops } from './ops.ts';
 import type { Statistics } from './statistics.ts';
 
 export { hasNativeLibrary, noNativeLibrary, useNativeLibrary } from './engines/native-library.ts';
+export { useNativeEncoder } from './native-encoder.ts';
 export { EngineUnfit } from './selftest.ts';
 export { THREADS_VARIABLE } from './threads.ts';
 

@@ -90,6 +90,11 @@ export interface Format {
   readonly tolerance: Tolerance;
   /** Throws NotFinite naming the tensor when a value is not finite, or is not in the format. fp32 shares the tensor's memory. */
   encode(tensor: PlainTensor, options?: FormatOptions): EncodedTensor;
+  /**
+   * encode() of a checkpoint's tensor as it is stored, without widening it in memory; undefined where no compiled code for that is loaded
+   * (block-encoder.ts). Throws as encode() does.
+   */
+  encodeStored?(stored: EncodedTensor, options?: FormatOptions): EncodedTensor | undefined;
   /** How many elements each part of a tensor of this shape has: what encode() gives, so that a file can be laid out before. */
   partLengths(shape: readonly number[], options?: FormatOptions): { readonly [part: string]: number };
   /** The fp32 values that every engine computes with. Length: product of shape. Throws when parts do not fit the shape. */

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What is in the library whatever the processor. The N-API glue, the device, the threads. */
-const COMMON = ['node.c', 'device.c', 'pool.c', 'memory.c', 'weights.c', 'statistics-node.c'];
+const COMMON = ['node.c', 'device.c', 'pool.c', 'memory.c', 'weights.c', 'encode.c', 'statistics-node.c'];
 
 /** Compiled for each instruction set, and once for any processor ('plain'). The engine `fast` uses the exact ones' statistics. */
 const filesOf = (set: string): string[] => (set.startsWith('fast-') ? [`${set}.c`] : [`${set}.c`, `statistics-${set}.c`]);
@@ -92,7 +92,7 @@ const TEMPORARY = 'Make the folder for temporary files writable (TMPDIR names it
 /** Every file of kernels/c that a build reads. */
 export const NATIVE_SOURCES: readonly string[] = [
   ...COMMON, 'instruction-sets.c', ...['plain', 'avx512', 'avx2', 'neon', 'fast-amx', 'fast-avx512-bf16', 'fast-avx512', 'fast-avx2'].flatMap(filesOf),
-  'bitwidth.h', 'device.h', 'memory.h', 'pool.h', 'program.h', 'weights.h',
+  'bitwidth.h', 'device.h', 'encode.h', 'memory.h', 'pool.h', 'program.h', 'weights.h',
   'attention.inc.h', 'execute.inc.h', 'functions.inc.h', 'int8.inc.h', 'linear.inc.h', 'rows.inc.h', 'sample.inc.h', 'statistics.h', 'statistics-node.h', 'statistics.inc.h',
   'fast.inc.h', 'fast-amx.inc.h', 'fast-amx-attention.inc.h', 'fast-attention.inc.h', 'fast-avx512.inc.h', 'fast-avx512-bf16.inc.h', 'fast-bf16-linear.inc.h', 'fast-bf16-tiles.inc.h', 'fast-functions.inc.h', 'fast-linear.inc.h',
 ];

@@ -5,7 +5,7 @@
  * lies inside its file before anything of its size is allocated.
  */
 import type { ByteSource } from './byte-source.ts';
-
+import { gguf } from './weight-files/gguf.ts';
 import { safetensors } from './weight-files/safetensors.ts';
 
 export interface WeightTensor {
@@ -33,7 +33,7 @@ export interface WeightFileKind {
   config?(files: readonly ByteSource[]): Readonly<Record<string, unknown>>;
 }
 
-export const weightFileKinds: readonly WeightFileKind[] = [safetensors];
+export const weightFileKinds: readonly WeightFileKind[] = [gguf, safetensors];
 
 /** The kind of these files, which are all of one; an error that lists the kinds otherwise. */
 export function weightFileKindOf(files: readonly ByteSource[]): WeightFileKind {

@@ -8,6 +8,7 @@
 #include <time.h>
 #include "bitwidth.h"
 #include "device.h"
+#include "encode.h"
 #include "pool.h"
 #include "statistics-node.h"
 
@@ -277,6 +278,45 @@ static napi_value memory(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* encode4(values, stored, block, bounds, order, codes, absmax, threads): whether every value is finite (encode.h) */
+static napi_value encode4(napi_env env, napi_callback_info info) {
+  struct call call = arguments_of(env, info);
+  int64_t stored = integer(&call, 1), block = integer(&call, 2), threads = integer(&call, 7);
+  size_t count = 0;
+  if (napi_get_typedarray_info(env, call.argument[0], NULL, &count, NULL, NULL, NULL) != napi_ok) return fail(env, "the values are no typed array");
+  if (stored < BW_STORED_FP32 || stored > BW_STORED_BF16 || block < 32 || block > 4096 || (block & (block - 1))) return fail(env, "a block is out of range");
+  struct bw_encode4 task = { .stored = (enum bw_stored)stored, .count = count, .block = (size_t)block };
+  task.values = elements(&call, 0, stored == BW_STORED_FP32 ? napi_float32_array : napi_uint16_array, 0);
+  const float *bounds = elements(&call, 3, napi_float32_array, 15);
+  const int32_t *order = elements(&call, 4, napi_int32_array, 16);
+  task.codes = elements(&call, 5, napi_uint8_array, (count + 1) / 2);
+  task.absmax = elements(&call, 6, napi_float32_array, (count + (size_t)block - 1) / (size_t)block);
+  if (!task.values || !bounds || !order || !task.codes || !task.absmax) return fail(env, "an array is too short, or of another type");
+  memcpy(task.bounds, bounds, sizeof task.bounds);
+  memcpy(task.order, order, sizeof task.order);
+  return number(env, bw_encode4(&task, (int)threads));
+}
+
+/* compare4(values, stored, codes, scales, table, block, decoded, sums): as many values as `decoded` holds (encode.h) */
+static napi_value compare4(napi_env env, napi_callback_info info) {
+  struct call call = arguments_of(env, info);
+  int64_t stored = integer(&call, 1), block = integer(&call, 5);
+  size_t count = 0;
+  if (napi_get_typedarray_info(env, call.argument[6], NULL, &count, NULL, NULL, NULL) != napi_ok) return fail(env, "there is no room for the decoded values");
+  if (stored < BW_STORED_FP32 || stored > BW_STORED_BF16 || block < 32 || block > 4096 || (block & (block - 1))) return fail(env, "a block is out of range");
+  struct bw_compare4 task = { .stored = (enum bw_stored)stored, .count = count, .block = (size_t)block };
+  task.values = elements(&call, 0, stored == BW_STORED_FP32 ? napi_float32_array : napi_uint16_array, count);
+  task.codes = elements(&call, 2, napi_uint8_array, (count + 1) / 2);
+  task.scales = elements(&call, 3, napi_float32_array, (count + (size_t)block - 1) / (size_t)block);
+  const float *table = elements(&call, 4, napi_float32_array, 16);
+  task.decoded = elements(&call, 6, napi_float32_array, count);
+  task.sums = elements(&call, 7, napi_float64_array, 3);
+  if (!task.values || !task.codes || !task.scales || !table || !task.decoded || !task.sums) return fail(env, "an array is too short, or of another type");
+  memcpy(task.table, table, sizeof task.table);
+  bw_compare4(&task);
+  return NULL;
+}
+
 napi_value bw_init(napi_env env, napi_value exports);
 NAPI_MODULE_INIT() { return bw_init(env, exports); }
 
@@ -285,7 +325,7 @@ napi_value bw_init(napi_env env, napi_value exports) {
     { "open", open_device }, { "close", close_device }, { "instructionSets", instruction_sets }, { "fastInstructionSets", fast_instruction_sets },
     { "fp32", fp32 }, { "bits16", bits16 }, { "table4", table4 }, { "int8", int8 }, { "vector", vector }, { "rotary", rotary },
     { "cache", cache }, { "freeCache", free_cache }, { "run", run }, { "floats", floats }, { "integers", integers }, { "memory", memory },
-    { "statistics", statistics },
+    { "statistics", statistics }, { "encode4", encode4 }, { "compare4", compare4 },
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;

@@ -29,6 +29,10 @@ export interface NativeFunctions {
   floats(device: NativeHandle, line: number, rows: number, cols: number, values: Float32Array): number;
   integers(device: NativeHandle, line: number, count: number, values: Int32Array): void;
   memory(device: NativeHandle, bytes: Float64Array): void;
+  /** kernels/c/encode.h; `stored`: 0 fp32, 1 fp16, 2 bf16. 1: every value is finite. */
+  encode4(values: Float32Array | Uint16Array, stored: number, block: number, bounds: Float32Array, order: Int32Array, codes: Uint8Array, absmax: Float32Array, threads: number): number;
+  /** kernels/c/encode.h; as many values as `decoded` holds. */
+  compare4(values: Float32Array | Uint16Array, stored: number, codes: Uint8Array, scales: Float32Array, table: Float32Array, block: number, decoded: Float32Array, sums: Float64Array): void;
   /** Row statistics in that instruction set. */
   statistics(instructionSet: string): StatisticsExports;
 }

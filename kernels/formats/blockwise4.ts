@@ -5,8 +5,11 @@
  * magnitude (absmax, fp32) and, per element, the index of the table entry nearest to x / absmax. Byte i holds element 2i in
  * its high nibble and 2i + 1 in its low one.
  */
-import type { FormatOptions, TableCodes } from '../formats.ts';
-import { elementsOf } from './parts.ts';
+import { blockEncoder } from '../block-encoder.ts';
+import type { EncodedTensor, FormatOptions, TableCodes } from '../formats.ts';
+import { countNotFinite } from '../finite.ts';
+import { NotFinite } from '../ops.ts';
+import { elementsOf, storedElements } from './parts.ts';
 
 /** bitsandbytes' default, in elements. */
 export const DEFAULT_BLOCK_SIZE = 64;
@@ -94,6 +97,17 @@ export function encodeBlocks(values: Float32Array, table: CodeTable, blockSize: 
     }
   }
   return { codes, absmax };
+}
+
+/** encodeBlocks() of a stored tensor by compiled code; undefined where none is loaded. Throws NotFinite. */
+export function encodeStoredBlocks(tensor: EncodedTensor, { bounds, order }: CodeTable, blockSize: number): ReturnType<typeof encodeBlocks> | undefined {
+  const encoder = blockEncoder();
+  const stored = storedElements(tensor);
+  if (encoder === undefined || stored === undefined) return undefined;
+  const { length } = stored.elements;
+  const made = { codes: new Uint8Array(Math.ceil(length / 2)), absmax: new Float32Array(blocksOf(length, blockSize)) };
+  if (encoder.encode({ ...stored, ...made, blockSize, bounds, order: Int32Array.from(order) })) return made;
+  throw new NotFinite(tensor.name, countNotFinite(stored.elements, stored.stored));
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import type { EncodedTensor, Format, TableCodes } from '../formats.ts';
 import { NotFinite } from '../ops.ts';
-import { blockSizeFrom, blockSizeOf, blocksOf, decodeTableCodes, DEFAULT_BLOCK_SIZE, encodeBlocks, type CodeTable } from './blockwise4.ts';
+import { blockSizeFrom, blockSizeOf, blocksOf, decodeTableCodes, DEFAULT_BLOCK_SIZE, encodeBlocks, encodeStoredBlocks, type CodeTable } from './blockwise4.ts';
 import { decodeDynamic, encodeDynamic } from './dynamic-map.ts';
 import { checkedValues, elementsOf, partLength, partOf } from './parts.ts';
 
@@ -31,12 +31,12 @@ export function double4(plain: 'nf4' | 'fp4', title: string, table: CodeTable, r
     tolerance: { relative: relativeError + 0.9 / 128 + 2 / 65535, within: 'tensor', absolute: 1e-38 },
 
     encode(tensor, options) {
-      const { codes, absmax } = encodeBlocks(checkedValues(tensor), table, blockSizeFrom(options));
-      const offset = meanOf(absmax);
-      if (!Number.isFinite(offset)) throw new NotFinite(`${tensor.name}: the sum of its absmax values`, 1);
-      const nested = encodeDynamic(absmax.map((value) => value - offset), NESTED_BLOCK_SIZE);
-      const parts = { codes, absmax_codes: nested.codes, absmax_scales: nested.absmax, absmax_offset: Float32Array.of(offset) };
-      return { name: tensor.name, format: name, shape: tensor.shape, parts };
+      return nestedOf(tensor, encodeBlocks(checkedValues(tensor), table, blockSizeFrom(options)), name);
+    },
+
+    encodeStored(stored, options) {
+      const blocks = encodeStoredBlocks(stored, table, blockSizeFrom(options));
+      return blocks && nestedOf(stored, blocks, name);
     },
 
     partLengths(shape, options) {
@@ -48,6 +48,15 @@ export function double4(plain: 'nf4' | 'fp4', title: string, table: CodeTable, r
     decode: (encoded) => decodeTableCodes(partsOf(encoded, table), encoded.shape),
     tableCodes: (encoded) => partsOf(encoded, table),
   };
+}
+
+/** The tensor with its absmax values encoded in their turn. */
+function nestedOf(tensor: { readonly name: string; readonly shape: readonly number[] }, { codes, absmax }: ReturnType<typeof encodeBlocks>, format: string): EncodedTensor {
+  const offset = meanOf(absmax);
+  if (!Number.isFinite(offset)) throw new NotFinite(`${tensor.name}: the sum of its absmax values`, 1);
+  const nested = encodeDynamic(absmax.map((value) => value - offset), NESTED_BLOCK_SIZE);
+  const parts = { codes, absmax_codes: nested.codes, absmax_scales: nested.absmax, absmax_offset: Float32Array.of(offset) };
+  return { name: tensor.name, format, shape: tensor.shape, parts };
 }
 
 function partsOf(encoded: EncodedTensor, { values }: CodeTable): TableCodes {

@@ -39,6 +39,16 @@ export function partOf<T extends Part>(encoded: EncodedTensor, part: string, typ
   return found;
 }
 
+/** The numbers of a tensor in one of the types that checkpoints have; undefined for one in another format. */
+export function storedElements(encoded: EncodedTensor): { readonly elements: Float32Array | Uint16Array; readonly stored: 'fp32' | 'fp16' | 'bf16' } | undefined {
+  const length = elementsOf(encoded.shape);
+  switch (encoded.format) {
+    case 'fp32': return { stored: 'fp32', elements: partOf(encoded, 'values', Float32Array, length) };
+    case 'fp16': case 'bf16': return { stored: encoded.format, elements: partOf(encoded, 'bits', Uint16Array, length) };
+    default: return undefined;
+  }
+}
+
 /** Length of a part; 0 when there is none. */
 export function partLength(encoded: EncodedTensor, part: string): number {
   return Object.hasOwn(encoded.parts, part) ? encoded.parts[part]!.length : 0;

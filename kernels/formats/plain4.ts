@@ -1,6 +1,6 @@
 /** The 4-bit formats with one fp32 absmax per block, given their table. */
 import type { EncodedTensor, Format, TableCodes } from '../formats.ts';
-import { blockSizeFrom, blockSizeOf, blocksOf, decodeTableCodes, DEFAULT_BLOCK_SIZE, encodeBlocks, type CodeTable } from './blockwise4.ts';
+import { blockSizeFrom, blockSizeOf, blocksOf, decodeTableCodes, DEFAULT_BLOCK_SIZE, encodeBlocks, encodeStoredBlocks, type CodeTable } from './blockwise4.ts';
 import { checkedValues, elementsOf, partLength, partOf } from './parts.ts';
 
 /** The format `name`, whose largest error is `relativeError` of a block's absmax. */
@@ -21,6 +21,11 @@ export function plain4(name: 'nf4' | 'fp4', title: string, table: CodeTable, rel
     encode(tensor, options) {
       const { codes, absmax } = encodeBlocks(checkedValues(tensor), table, blockSizeFrom(options));
       return { name: tensor.name, format: name, shape: tensor.shape, parts: { codes, absmax } };
+    },
+
+    encodeStored(stored, options) {
+      const parts = encodeStoredBlocks(stored, table, blockSizeFrom(options));
+      return parts && { name: stored.name, format: name, shape: stored.shape, parts };
     },
 
     partLengths(shape, options) {

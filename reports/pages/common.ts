@@ -1,5 +1,5 @@
 /** What several pages ask of the tables in the same words. */
-import { html, link, lit } from '../html.ts';
+import { cut, html, link, lit } from '../html.ts';
 import type { Html } from '../html.ts';
 import { derived, num } from '../num.ts';
 import type { NumberOptions, Row } from '../num.ts';
@@ -9,7 +9,7 @@ import { missing } from '../page.ts';
 import type { PageInput } from '../page.ts';
 import type { Mark } from '../charts.ts';
 
-export interface ModelRow extends Row { readonly model: string; readonly title: string; readonly base_format: string; readonly is_judge: boolean; readonly parameters: number; readonly cell: string }
+export interface ModelRow extends Row { readonly model: string; readonly title: string; readonly base_format: string; readonly source_types?: string | null; readonly is_judge: boolean; readonly parameters: number; readonly cell: string }
 export interface FormatRow extends Row { readonly format: string; readonly title: string; readonly family: string; readonly position: number; readonly cell: string }
 export interface MetricRow extends Row {
   readonly quantity: string; readonly model: string; readonly format: string; readonly text: string | null;
@@ -45,6 +45,14 @@ export function mark(row: MetricRow, x: number): Mark {
 
 /** Whether two intervals, or values where there are none, are disjoint. */
 export const apart = (a: MetricRow, b: MetricRow): boolean => (a.high ?? a.value) < (b.low ?? b.value) || (b.high ?? b.value) < (a.low ?? a.value);
+
+/** Of the models whose weights were quantized before this study: what that means for all that is said of them. Empty where there are none. */
+export function quantizedBefore(all: readonly ModelRow[]): Html {
+  const found = all.filter(({ source_types: types }) => typeof types === 'string');
+  if (found.length === 0) return html``;
+  const each = found.map((m, i) => html`${i > 0 ? '; ' : ''}the file of ${modelName(m.model)} has its linear layers as ${lit(cut(m.source_types!, 200), 'name')}, ${num(m, 'models.source_bits_per_weight', { decimals: 2 })} bits a weight`);
+  return html`<p><b>Quantized before this study:</b> ${each}. The ${term('base')} of such a model is what those weights decode to, exactly: what was lost on the way to that file does not show here, and a format may do better or worse by it than by the weights as they were trained.</p>`;
+}
 
 /** A format's name with its colour, linked to its page. */
 export const formatName = (row: { readonly format: string; readonly family: string }): Html =>

@@ -9,7 +9,7 @@ import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, find, formatName, formats, gaps, mark, metrics, models, nothing } from './common.ts';
+import { OVERALL, find, formatName, formats, gaps, mark, metrics, models, nothing, quantizedBefore } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 import { worstTokens } from './worst-tokens.ts';
 
@@ -27,7 +27,7 @@ export const model: Page = {
     const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'weight_bytes', 'kl_mean', 'delta_nll', 'perplexity', 'bits_per_byte', 'top1_agreement'], OVERALL)).filter((r) => r.model === name);
     return {
       title: name, kicker, heading: html`${name} <span class="quiet">${row.title}</span>`,
-      body: html`${lead(row, rows)}${shape(row)}${await pictures(row, rows)}${await byFormat(input, row, rows)}${await byText(input, row)}${await byLayer(input, row)}${await worstTokens(input, 'model', name)}`,
+      body: html`${lead(row, rows)}${quantizedBefore([row])}${shape(row)}${await pictures(row, rows)}${await byFormat(input, row, rows)}${await byText(input, row)}${await byLayer(input, row)}${await worstTokens(input, 'model', name)}`,
     };
   },
 };

@@ -1,7 +1,8 @@
 /**
  * The grammar of the study's cell ids: where a result comes from, readable, in links and on the command line.
  *
- *   fetch:<model>                      tokenize:<model>/<text>             quantize:<model>/<format>
+ *   fetch:<model>                      fetch-gguf:<model>
+ *   tokenize:<model>/<text>            quantize:<model>/<format>
  *   score:<model>/<format>/<text>      score:<model>/<format>/<text>/T0.7/k40
  *   generate:<model>/<format>/greedy   generate:<model>/<format>/T0.7/k40/s1
  *   judge:... as generate              speed:<model>/auto                  speed-other:<model>/<engine>

@@ -19,12 +19,22 @@ export interface ModelFiles {
   readonly tokenizerConfig?: SourceFile;
 }
 
+/** One GGUF file, which says all that a model's files do (config-gguf.ts). */
+export interface GgufFiles {
+  readonly weights: readonly [SourceFile];
+  readonly config?: undefined;
+  readonly tokenizer?: undefined;
+  readonly tokenizerConfig?: undefined;
+}
+
 export interface ModelFacts {
   /** config.json's model_type: 'llama'. */
   readonly architecture: string;
   /** The checkpoint's own type, as a format: what `base` means for this model. */
   readonly baseFormat: BaseFormat;
   readonly shape: ModelShape;
+  /** The files of the kernels that read its weights: of each register of such, the entry that is used. */
+  readonly weightCode: readonly string[];
   /** For estimates of time, and to say roughly how large a model is before it is opened. */
   readonly parametersEstimate: number;
 }
@@ -99,6 +109,11 @@ export function factsOf(text: string, what: string): ModelFacts | string {
     return `${what} is not valid JSON`;
   }
   if (config === null || typeof config !== 'object' || Array.isArray(config)) return `${what} must hold a JSON object`;
+  return configFacts(config, what, ['kernels/weight-files/safetensors.ts']);
+}
+
+/** What a config says, which messages call `what`. A sentence when it cannot be used. */
+export function configFacts(config: ModelConfig, what: string, weightCode: readonly string[]): ModelFacts | string {
   const architecture = config['model_type'];
   if (typeof architecture !== 'string') return `${what} names no model_type`;
   const type = config['torch_dtype'] ?? config['dtype'];
@@ -110,7 +125,7 @@ export function factsOf(text: string, what: string): ModelFacts | string {
   } catch (error) {
     return `${what}: ${(error instanceof Error ? error.message : String(error)).replace(/^config\.json: /, '')}`;
   }
-  return { architecture, baseFormat, shape, parametersEstimate: parametersEstimate(shape) };
+  return { architecture, baseFormat, shape, weightCode, parametersEstimate: parametersEstimate(shape) };
 }
 
 /** Exact for a gated feed-forward network without biases, near enough for all others. */

@@ -13,6 +13,8 @@ export interface SourceFile {
   readonly bytes?: number;
   /** The absolute path of a file outside the project. */
   readonly at?: string;
+  /** Of a file that carries its tokenizer and is not here yet: the sha256 of the tokenizer.json that it stands for. */
+  readonly tokenizerSha256?: string;
 }
 
 /** A file whose bytes are promised by data/sources.yaml. */

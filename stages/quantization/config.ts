@@ -14,7 +14,7 @@ import { readAuthors } from './authors.ts';
 import type { Author } from './authors.ts';
 import { BENCH_FILE } from './bench-file.ts';
 import { Reader } from './config-fields.ts';
-import { fileSha256 } from './config-model.ts';
+import { tokenizerIdentity } from './config-gguf.ts';
 import { NAME, NAME_RULE, readPrompts, readSources } from './config-sources.ts';
 import { Problems, quoted, readYaml } from './config-yaml.ts';
 import type { ChoiceSet, Prompt, Sources, TextSource } from './config-sources.ts';
@@ -172,8 +172,8 @@ function readJudge(reader: Reader, value: Located | undefined, list: Located | u
   const name = reader.choice(value, 'judge', 'models of this study', candidates.map((model) => model.name));
   const judge = candidates.find((model) => model.name === name);
   if (judge === undefined) return undefined;
-  const own = fileSha256(root, judge.files.tokenizer);
-  const other = candidates.find(({ files }) => fileSha256(root, files.tokenizer) !== own);
+  const own = tokenizerIdentity(root, judge.files);
+  const other = candidates.find(({ files }) => tokenizerIdentity(root, files) !== own);
   if (other === undefined) return name;
   return reader.wrong(value.at, `${judge.name} cannot judge ${other.name}, which has another tokenizer; the models of a study share their judge's: take ${other.name} out, into a study of its own`);
 }

@@ -49,6 +49,7 @@ export function crosscheck(study: StudyConfig): (asked: Asked) => Answer {
     if (row['exact'] === false || /^speed|^kernel_rates$|^machines$/.test(table)) return { why: 'it was measured on a machine at one time; "bitwidth run --measure" takes it here' };
     if (table === 'sweep_metrics' || table === 'generations' || table === 'sampling_windows') return { why: 'it rests on this study\'s sampler and its noise, or on what a judge says of them, which others\' code does not have' };
     if (model === undefined) return { why: 'it is about no model of the study, or follows from numbers that can be asked for one by one' };
+    if (model.files.config === undefined) return { why: 'the weights of its model are in a GGUF file, which the packages that such a script rests on round as they read it' };
     const format = String(row['format']);
     if (table === 'metrics' && column === 'value') return ofMetric(asked, model, format, study);
     if (table === 'tensor_errors' && (column === 'relative_rms_error' || column === 'max_abs_error')) {

@@ -4,7 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasNativeLibrary, noNativeLibrary, openEngine, THREADS_VARIABLE, useNativeLibrary } from '../../kernels/engines.ts';
+import { hasNativeLibrary, noNativeLibrary, openEngine, THREADS_VARIABLE, useNativeEncoder, useNativeLibrary } from '../../kernels/engines.ts';
 import type { EngineInstance } from '../../kernels/index.ts';
 import { output, StageFailure } from '../dag/index.ts';
 import type { Cell, TaskCell, TaskIo } from '../dag/index.ts';
@@ -43,6 +43,17 @@ export async function studyEngine(io: TaskIo, cell: TaskCell, options: { readonl
   if (!said.has(reason)) console.error(reason);
   said.add(reason);
   return instance;
+}
+
+/**
+ * Has weights encoded by compiled code where the task brings some and the study's engine is one that would use it; what it makes are the bytes of the
+ * TypeScript encoder. Answers what a record keeps of it: undefined where that one encodes.
+ */
+export async function studyEncoder(io: TaskIo, cell: TaskCell): Promise<{ readonly engine: string; readonly build: string } | undefined> {
+  if (!['auto', 'native'].includes(process.env[ENGINE_VARIABLE] ?? 'auto')) return undefined;
+  await takeLibrary(io, cell);
+  const build = useNativeEncoder(io.cpus);
+  return build === undefined ? undefined : { engine: 'native', build };
 }
 
 /** Loads the library that the cell brings; a process has one for all its tasks. */

@@ -6,6 +6,7 @@ import { cell, file, stage } from '../dag/index.ts';
 import type { Cell, FileRef, OutputPart, OutputValue, Run, TaskCell, TaskIo } from '../dag/index.ts';
 import type { SourceFile } from './config-sources.ts';
 import type { StudyModel } from './config.ts';
+import { hubDeclaration } from './hub-cells.ts';
 import { BadInput, guarded } from './task-values.ts';
 
 export const fetchStage = stage({
@@ -21,26 +22,17 @@ export const fetchStage = stage({
 const SHARD = 'weights.';
 
 /** fetch:<model>. Output `weights` is a file, or, of a checkpoint in several, a folder. */
-export function fetchCell(model: StudyModel): Cell {
-  const { config, tokenizer, tokenizerConfig, weights } = model.files;
+export function fetchCell({ files: given, ...model }: StudyModel): Cell {
+  if (given.config === undefined) throw new Error(`${model.name} is a GGUF file, which fetch-gguf takes in`);
+  const { config, tokenizer, tokenizerConfig, weights } = given;
   const files = new Map<string, SourceFile>([
     ['config', config], ['tokenizer', tokenizer], ...(tokenizerConfig === undefined ? [] : [['tokenizerConfig', tokenizerConfig] as const]),
     ...weights.map((one) => [weights.length === 1 ? 'weights' : `${SHARD}${nameOf(one)}`, one] as const),
   ]);
-  if (model.hub !== undefined) return hubCell(model.name, model.hub, [...files.values()]);
+  if (model.hub !== undefined) return cell(fetchStage, model.name, hubDeclaration(model.hub, [...files.values()]));
   return cell(fetchStage, model.name, {
     params: { sha256: Object.fromEntries([...files].flatMap(([name, { sha256 }]) => sha256 === undefined ? [] : [[name, sha256]])) },
     inputs: Object.fromEntries([...files].map(([name, { path, at }]): [string, FileRef] => [name, file(path, at)])),
-  });
-}
-
-function hubCell(name: string, { repository, commit }: NonNullable<StudyModel['hub']>, files: readonly SourceFile[]): Cell {
-  const promised = files.map((one) => ({ name: nameOf(one), bytes: one.bytes ?? 0, sha256: one.sha256 ?? '' }));
-  return cell(fetchStage, name, {
-    params: { repository, commit, files: Object.fromEntries(promised.map(({ name: own, bytes, sha256 }) => [own, { bytes, sha256 }])) },
-    promised: promised.map(({ bytes, sha256 }) => ({ bytes, sha256 })),
-    // One task for all: so many connections at once are for all models together.
-    batch: 'hub',
   });
 }
 

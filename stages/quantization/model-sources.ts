@@ -5,7 +5,7 @@
 import { bundled } from './model-sources/bundled.ts';
 import { hub } from './model-sources/hub.ts';
 import { local } from './model-sources/local.ts';
-import type { ModelFacts, ModelFiles } from './config-model.ts';
+import type { GgufFiles, ModelFacts, ModelFiles } from './config-model.ts';
 import type { Sources } from './config-sources.ts';
 import type { Pins } from './hub/pins.ts';
 
@@ -29,7 +29,7 @@ export interface SourcedModel extends ModelFacts {
   readonly licence: string;
   /** Whether its files may be passed on. Where its source does not say so, they may not, unless study.yaml does. */
   readonly redistribute?: boolean;
-  readonly files: ModelFiles;
+  readonly files: ModelFiles | GgufFiles;
   /** Where its files are downloaded: the repository and its commit. */
   readonly hub?: { readonly repository: string; readonly commit: string };
 }

@@ -11,7 +11,10 @@ import type { Cell, Run } from '../dag/index.ts';
 import { nowhere, writeArtifactFile } from './artifact-file.ts';
 import type { StudyModel } from './config.ts';
 import { taskCheckpoint } from './loaded-model.ts';
+import { studyEncoder } from './engine.ts';
 import { aliasOf, checkpointInputs, registerEntries } from './model-cells.ts';
+import { quantizedTypes } from './source-types.ts';
+import type { SourceType } from './source-types.ts';
 import { BadInput, guarded, textParam } from './task-values.ts';
 
 export const quantizeStage = stage({
@@ -33,6 +36,8 @@ export interface QuantizeReport {
   readonly linearBytes: number;
   readonly otherWeights: number;
   readonly otherBytes: number;
+  /** Of a model whose file has linear layers quantized: what they are there. */
+  readonly source?: readonly SourceType[];
   /** Hash over every decoded linear weight: equal for aliases. */
   readonly decodedSha256: string;
   readonly tensors: readonly {
@@ -63,8 +68,11 @@ export const run: Run = async (cells, io) => {
       if (checkpoint.baseFormat !== base) {
         throw new BadInput(`config.json says that the weights are ${base}, but they are ${checkpoint.baseFormat}`, 'Correct torch_dtype in config.json.');
       }
+      const encoder = await studyEncoder(io, task);
       const architecture = architectureNamed(checkpoint.architecture);
-      const quantize = (sink: ArtifactSink): QuantizationReport => quantizeTo(sink, checkpoint, architecture.linearNames(checkpoint.config), formatNamed(name));
+      const linearNames = architecture.linearNames(checkpoint.config);
+      const source = quantizedTypes(checkpoint, linearNames);
+      const quantize = (sink: ArtifactSink): QuantizationReport => quantizeTo(sink, checkpoint, linearNames, formatNamed(name));
       // The base and its aliases are computed from the checkpoint itself; an artifact of theirs would never be read.
       const own = name !== base && alias === null;
       const file = `${io.scratch}/artifact-${name}`;
@@ -76,10 +84,11 @@ export const run: Run = async (cells, io) => {
         shape: architecture.shape(checkpoint.config),
         linearWeights: quantized.linearWeights, linearBytes: quantized.linearBytes,
         otherWeights: quantized.otherWeights, otherBytes: quantized.otherBytes,
+        ...(source === undefined ? {} : { source }),
         decodedSha256: quantized.decodedSha256,
         tensors: quantized.errors.map(({ tensor, weights, bytes, relativeRmsError, maxAbsError }) => ({ tensor, ...placeOf(tensor), weights, bytes, relativeRmsError, maxAbsError })),
       };
-      await io.commit(task.id, { artifact: own ? { file } : new Uint8Array(0), report: JSON.stringify(report) });
+      await io.commit(task.id, { artifact: own ? { file } : new Uint8Array(0), report: JSON.stringify(report) }, encoder);
     });
   }
 };

@@ -23,7 +23,7 @@ export const scoreStage = stage({
 
 /** A model, the cell that fetched it, and output `tokens` of one text under its tokenizer. */
 export interface ScoredModel {
-  readonly model: Pick<StudyModel, 'name' | 'architecture' | 'baseFormat' | 'parametersEstimate'>;
+  readonly model: Pick<StudyModel, 'name' | 'architecture' | 'weightCode' | 'baseFormat' | 'parametersEstimate'>;
   readonly fetched: Cell;
   readonly tokens: OutputRef;
 }

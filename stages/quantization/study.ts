@@ -15,6 +15,7 @@ import { compareCells } from './compare.ts';
 import type { StudyConfig, StudyModel } from './config.ts';
 import { engineTools } from './engine.ts';
 import type { Erratum } from './errata.ts';
+import { fetchGgufCell } from './fetch-gguf.ts';
 import { fetchCell } from './fetch.ts';
 import { floorCell } from './floor.ts';
 import { generateCell } from './generate.ts';
@@ -46,9 +47,12 @@ const MOST_PARAMETERS_TOGETHER = 1e8;
 /** Stages whose cells compute with an engine, and use the native library where there is one. */
 const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other']);
 
+/** Millions of parameters from which on weights are encoded by compiled code: fewer are encoded before that is compiled. */
+const LEAST_COMPILED_WORK = 50;
+
 /** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library; `errata`: numbers of earlier reports that were wrong. */
 export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = []): Study {
-  const fetched = new Map(config.models.map((model) => [model.name, fetchCell(model)]));
+  const fetched = new Map(config.models.map((model) => [model.name, takenInBy(model)]));
   const tokens = new Map(config.models.map((model) => [
     model.name, new Map(config.texts.map((text) => [text.name, tokenizeCell(model, text, of(fetched, model.name))])),
   ]));
@@ -69,7 +73,7 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
     metrics: [...metricsOf(false), ...models.map(({ floor }) => output(floor))], sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)),
     profiles: outputs(sliced), worst: outputs(worst), survival: outputs(parted), pairs: outputs(compared), errata,
   });
-  const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) ? { ...of, ...engineTools(native) } : of;
+  const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) || (of.stage.name === 'quantize' && (of.work ?? 0) >= LEAST_COMPILED_WORK) ? { ...of, ...engineTools(native) } : of;
   return {
     cells: [
       ...fetched.values(),
@@ -134,6 +138,12 @@ export function samplings({ generate, seeds }: StudyConfig): Sampling[] {
   const all = generate.temperatures.flatMap((temperature) => generate.topKs.flatMap((topK) =>
     isGreedy(temperature, topK) ? [{ temperature: 0, topK: 0, seed: 0 }] : seeds.map((seed) => ({ temperature, topK, seed }))));
   return [...new Map(all.map((sampling) => [samplingPath(sampling), sampling])).values()];
+}
+
+/** The cell that takes a model in. */
+function takenInBy(model: StudyModel): Cell {
+  const { files } = model;
+  return files.config === undefined ? fetchGgufCell(model, files) : fetchCell(model);
 }
 
 function of<T>(map: ReadonlyMap<string, T>, name: string): T {

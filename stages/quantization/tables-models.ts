@@ -4,6 +4,7 @@ import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { idPath } from './cell-ids.ts';
 import type { Erratum } from './errata.ts';
 import type { QuantizeReport } from './quantize.ts';
+import type { SourceType } from './source-types.ts';
 import { found, foundJson } from './table-rows.ts';
 import type { Row } from './table-rows.ts';
 import { BadInput, listParam, textParam } from './task-values.ts';
@@ -28,14 +29,19 @@ export async function* modelRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row
     const name = idPath(cell)[0];
     const model = models.find((candidate) => candidate.model === name);
     if (model === undefined) throw new Error(`${task.id}: params.models lacks ${name}`);
-    const { shape } = value;
+    const { shape, source } = value;
     yield {
       model: model.model, title: model.title, architecture: value.architecture, parameters: value.linearWeights + value.otherWeights,
       layers: shape.layers, hidden_size: shape.hiddenSize, heads: shape.heads, kv_heads: shape.kvHeads,
       feed_forward_size: shape.feedForwardSize, vocabulary: shape.vocabulary, context_tokens: shape.contextTokens, tied_embeddings: shape.tiedEmbeddings,
-      base_format: model.base, is_judge: model.model === judge, source: model.source, cell,
+      base_format: model.base, source_types: source === undefined ? null : source.map(({ type }) => type).join(', '), source_bits_per_weight: source === undefined ? null : bitsPerWeight(source),
+      is_judge: model.model === judge, source: model.source, cell,
     };
   }
+}
+
+function bitsPerWeight(types: readonly SourceType[]): number {
+  return 8 * types.reduce((sum, { bytes }) => sum + bytes, 0) / types.reduce((sum, { weights }) => sum + weights, 0);
 }
 
 export async function* formatRows(task: TaskCell): AsyncGenerator<Row> {

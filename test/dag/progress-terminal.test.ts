@@ -48,6 +48,20 @@ const begin = (rows: number) => {
 const DONE = { kind: 'done', records: [] } as const;
 const FULL: Failure = { code: 'not-available', sentence: 'the disk is full' };
 
+test('of a download the bar is of its bytes, with the rate and the time left', async () => {
+  const { screen, progress } = begin(40);
+  const task = { stage: cells[2]!.stage, pending: [] };
+  progress.taskProgress(task, 0, 14e9, 'bytes');
+  await redrawn();
+  progress.taskProgress(task, 7e9, 14e9, 'bytes');
+  await redrawn();
+  // Of 80 columns so much is shown; wider terminals show all of it.
+  assert.match(screen.lines[1]!, /^ {2}stage-1 +━{10}─{10} +0\/2 {2}7\.0 GB of 14 GB/);
+  progress.taskEnded(task);
+  await redrawn();
+  assert.match(screen.lines[1]!, /^ {2}stage-1 +─{20} +0\/2$/);
+});
+
 test('a line for each stage, those that are through marked, and at the end the summary alone', async () => {
   const { screen, progress } = begin(40);
   for (const one of cells.slice(0, 3)) progress.cell(one, DONE, 'cached');

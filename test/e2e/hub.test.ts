@@ -4,7 +4,10 @@ import { delimiter, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scan } from '../../provenance/scan.ts';
+import { novelGguf } from '../study/novel-gguf.ts';
+import { openZip } from '../../provenance/zip-reader.ts';
 import { StandInHub, TOKEN } from '../hub/stand-in.ts';
+import type { Sending } from '../hub/stand-in.ts';
 import { Project } from './project.ts';
 
 const NAMES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json', 'README.md'];
@@ -57,12 +60,27 @@ test('run looks it up, pins it, downloads it and computes', async ({ project, hu
   assert.not.match(audit.stdout, /not as it should be|broken/i);
 });
 
+test('the report checks out, is published and packed with its pins', async ({ project }) => {
+  assert.is((await project.run('check-site', 'reports/site')).code, 0);
+  const published = await project.run('publish', '--quick', '--to', 'published');
+  assert.is(published.code, 0, published.stdout + published.stderr);
+  const packed = await project.run('pack', '--quick', '--to', 'study.zip');
+  assert.is(packed.code, 0, packed.stdout + packed.stderr);
+  const zip = await openZip(join(project.root, 'study.zip'), { entries: 100_000, bytes: 2 ** 30 });
+  try {
+    assert.equal(Buffer.from(await zip.read('project/data/models.lock.yaml')).toString(), project.read('data/models.lock.yaml'));
+    assert.not.ok([...zip.files.keys()].some((name) => name.endsWith('.safetensors')));
+  } finally {
+    zip.close();
+  }
+});
+
 test('the token is in no record, page, log or child process, and went to the hub alone', async ({ project, hub }) => {
   assert.ok(hub.log.some(({ authorization }) => authorization === `Bearer ${TOKEN}`));
   assert.equal(hub.log.filter(({ origin, authorization }) => origin === 'files' && authorization !== undefined), []);
   const words = [TOKEN, hub.endpoint, hub.filesEndpoint, 'signature=secret'].map((needle) => ({ kind: 'a canary', needle, alone: false }));
   const findings = [];
-  for (const path of [...project.files('.bitwidth'), ...project.files('reports/site'), ...project.files('data')]) {
+  for (const path of [...project.files('.bitwidth'), ...project.files('reports/site'), ...project.files('published'), ...project.files('data'), 'study.zip']) {
     // Of chance hits of other shapes in this file's own test data nothing is said.
     findings.push(...(await scan(path, readFileSync(join(project.root, path)), words)).filter(({ kind }) => kind === 'a canary'));
   }
@@ -117,6 +135,48 @@ test('two fetches at once take each byte once', async ({ project, hub }) => {
   assert.equal([one.code, other.code], [0, 0], one.stdout + other.stdout);
   assert.is(hub.bodies('model.safetensors').filter(({ origin }) => origin === 'files').length, 1);
   assert.equal(project.files('.bitwidth/unfinished'), []);
+});
+
+test('a download that is interrupted or killed is gone on with', async ({ project, hub }) => {
+  rmSync(join(project.root, '.bitwidth'), { recursive: true });
+  const slowly = ({ response, request, bytes }: Sending): void => {
+    const from = Number(/\d+/.exec(request.headers.range ?? '')?.[0] ?? 0);
+    response.writeHead(from === 0 ? 200 : 206, { etag: '"e"', 'content-length': bytes.length - from, ...(from === 0 ? {} : { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` }) });
+    response.write(bytes.subarray(from, from + 700_000));
+  };
+  for (const [signal, code] of [['SIGINT', 130], ['SIGKILL', null]] as const) {
+    hub.faults.set('model.safetensors', slowly);
+    hub.log.length = 0;
+    const going = project.start('fetch', '--quick', '--json');
+    while (hub.bodies('model.safetensors').filter(({ origin }) => origin === 'files').length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    process.kill(going.child!.pid!, signal);
+    const { exitCode } = await going;
+    assert.is(exitCode, code, signal);
+  }
+  hub.log.length = 0;
+  hub.faults.set('model.safetensors', ({ request, response, bytes }) => {
+    const from = Number(/\d+/.exec(request.headers.range ?? '')?.[0] ?? 0);
+    response.writeHead(206, { etag: '"e"', 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` }).end(bytes.subarray(from));
+  });
+  const ended = await project.run('fetch', '--quick', '--json');
+  assert.is(ended.code, 0, ended.stdout);
+  assert.equal(hub.bodies('model.safetensors').filter(({ origin }) => origin === 'files').map(({ range }) => range), ['bytes=1400000-']);
+});
+
+test('a GGUF file of a hub is a model, too', async ({ project, hub }) => {
+  hub.faults.clear();
+  hub.add('test/gguf', { 'novel.q8_0.gguf': Buffer.from(novelGguf(true)), 'other.gguf': 'never asked for' });
+  project.edit('data/study.yaml', '{ name: novel-1m, source: "hf:test/novel@main" }', '{ name: novel-1m, source: "hf:test/gguf@main/novel.q8_0.gguf" }');
+  hub.log.length = 0;
+  const fetched = await project.run('fetch', '--quick', '--json');
+  assert.is(fetched.code, 0, fetched.stdout + fetched.stderr);
+  assert.equal(fetched.events.filter(({ event }) => event === 'ran').map(({ cell }) => cell), ['fetch-gguf:novel-1m']);
+  const asked = hub.log.length;
+  const { code, events, stderr } = await project.run('run', 'quantize', 'tokenize', '--quick', '--json');
+  assert.is(code, 0, stderr);
+  assert.ok(events.filter(({ event, cell }) => event === 'ran' && /^(?:quantize|tokenize):novel-1m/.test(String(cell))).length > 3);
+  assert.is(hub.log.length, asked);
 });
 
 test.run();

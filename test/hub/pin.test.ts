@@ -4,16 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openGgufModel } from '../../kernels/gguf-model.ts';
+import { tokenizerIdentity } from '../../stages/quantization/config-gguf.ts';
 import { Problems, readYaml } from '../../stages/quantization/config-yaml.ts';
+import { readBeginning } from '../../stages/quantization/hub/beginning.ts';
 import { HubError } from '../../stages/quantization/hub/errors.ts';
 import { pin } from '../../stages/quantization/hub/pin.ts';
 import { LOCK_FILE, pinsOf } from '../../stages/quantization/hub/pins.ts';
 import { POLICY } from '../../stages/quantization/hub/policy.ts';
 import { Secret } from '../../stages/quantization/hub/secret.ts';
 import { readHubSource } from '../../stages/quantization/hub/source.ts';
+import { hub as hubKind } from '../../stages/quantization/model-sources/hub.ts';
 import type { Pin } from '../../stages/quantization/hub/pin.ts';
 import type { HubSettings } from '../../stages/quantization/hub/settings.ts';
 import type { HubSource } from '../../stages/quantization/hub/source.ts';
+import { novelGguf } from '../study/novel-gguf.ts';
 import { gitSha1, noise, sha256, StandInHub, TOKEN } from './stand-in.ts';
 
 const CONFIG = '{\n  "model_type": "llama",\n  "note": "a, \\"b\\" – ünïcödé  "\n}\n';
@@ -79,12 +84,60 @@ test('shards are those that the index names', async (context) => {
   assert.match(await whyNot(context, 'test/less'), /^unfit: .*names m-2\.safetensors, which is not there/);
 });
 
-test('one GGUF file is pinned alone', async (context) => {
-  const bytes = noise('gguf', 4000);
-  const { commit } = context.hub.add('test/model', { 'q4.gguf': bytes, 'README.md': '' });
-  assert.equal(await pinned(context, 'test/model@main/q4.gguf'), { repository: 'test/model', revision: 'main', commit, gated: false, licence: 'apache-2.0', files: [{ name: 'q4.gguf', bytes: 4000, sha256: sha256(bytes) }] });
+test('one GGUF file is pinned alone, with what its header says', async (context) => {
+  const { hub, folder, settings } = context;
+  const bytes = Buffer.from(novelGguf(true));
+  // Larger than what is asked for first: most of it is never read.
+  const { commit } = hub.add('test/model', { 'q4.gguf': bytes, 'noise.gguf': noise('gguf', 4000), 'README.md': '' });
+  const model = openGgufModel(bytes);
+  const pins = await pinned(context, 'test/model@main/q4.gguf');
+  assert.equal(pins, {
+    repository: 'test/model', revision: 'main', commit, gated: false, licence: 'apache-2.0', files: [{ name: 'q4.gguf', bytes: bytes.length, sha256: sha256(bytes) }],
+    config: JSON.stringify(model.config, null, 1), gguf: { architecture: 'llama', tokenizer: sha256(model.tokenizerFiles().tokenizer) },
+  });
   assert.match(await whyNot(context, 'test/model@main/q8.gguf'), /^no-file: test\/model at main has no file q8\.gguf/);
+  assert.match(await whyNot(context, 'test/model@main/noise.gguf'), /^unfit: noise\.gguf of test\/model cannot be used: the file does not begin with "GGUF"/);
   assert.match(await whyNot(context, 'test/model'), /^unfit: .*name one, as in @<revision>\/q4\.gguf/);
+
+  writeFileSync(join(folder, 'data/study.yaml'), 'models: [hf:test/model/q4.gguf]\n');
+  const problems = new Problems();
+  const yaml = (await readYaml(folder, 'data/study.yaml', problems))!;
+  const written = await pinsOf(folder, yaml, 'data/study.yaml', problems, { update: false, say: () => undefined, settings });
+  const again = await pinsOf(folder, yaml, 'data/study.yaml', problems, undefined);
+  assert.equal(problems.lines(), []);
+  assert.equal(again, written);
+  const read = hubKind.read('test/model/q4.gguf', 'q4', { root: folder, home: folder, pins: again, sources: { models: new Map(), texts: new Map(), choices: new Map() } });
+  assert.ok(typeof read === 'object');
+  assert.is(hubKind.nameOf('test/model/sub/q4.gguf'), 'q4');
+  assert.is(read.architecture, 'llama');
+  assert.equal(read.weightCode, ['kernels/weight-files/gguf.ts', 'kernels/gguf/architectures/llama.ts']);
+  assert.is(tokenizerIdentity(folder, read.files), sha256(model.tokenizerFiles().tokenizer));
+});
+
+test('of a large file only the beginning is read, as far as its reader goes', async (context) => {
+  const { hub, settings, folder } = context;
+  const bytes = noise('large', 9_000_000);
+  const { commit } = hub.add('test/model', { 'q4.gguf': bytes });
+  const file = { name: 'q4.gguf', bytes: bytes.length, sha256: sha256(bytes) };
+  const read = (at: number, more: Partial<HubSettings> = {}) => readBeginning({ ...settings, ...more }, 'test/model', commit, file, (source) => Buffer.concat([source.read(0, 4), source.read(at, 10)]));
+  const expected = (at: number): Buffer => Buffer.concat([bytes.subarray(0, 4), bytes.subarray(at, at + 10)]);
+  const ranges = (): readonly (string | undefined)[] => hub.bodies().filter(({ origin }) => origin === 'files').map(({ range }) => range);
+  assert.equal(await read(100), expected(100));
+  assert.equal(await read(3_000_000), expected(3_000_000));
+  assert.equal(ranges(), ['bytes=0-1048575', 'bytes=0-1048575', 'bytes=1048576-4194303']);
+  assert.equal(await read(8_999_990), expected(8_999_990));
+  hub.faults.set('q4.gguf', ({ response }) => void response.writeHead(200, { 'content-length': bytes.length }).end(bytes));
+  assert.equal(await read(3_000_000), expected(3_000_000), 'a server without ranges');
+  hub.faults.set('q4.gguf', ({ response }) => void response.writeHead(206).end(bytes.subarray(0, 1000)));
+  assert.match(String(await read(100).catch((error: HubError) => error.told)), /ended q4\.gguf after 1000 of 9000000 bytes \(2 tries\)/);
+  hub.faults.clear();
+  const throwing = await readBeginning(settings, 'test/model', commit, file, () => { throw new RangeError('not a header'); }).catch((error: unknown) => error);
+  assert.instance(throwing, RangeError);
+  assert.match(String(await read(100, { offline: true }).catch((error: HubError) => error.told)), /not in the cache, and HF_HUB_OFFLINE is set/);
+  const snapshot = join(folder, 'cache/models--test--model/snapshots', commit);
+  mkdirSync(snapshot, { recursive: true });
+  writeFileSync(join(snapshot, 'q4.gguf'), bytes);
+  assert.equal(await read(3_000_000, { offline: true }), expected(3_000_000));
 });
 
 test('what is refused is explained, with what to do', async (context) => {

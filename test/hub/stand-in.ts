@@ -157,14 +157,15 @@ export class StandInHub {
     const times = (this.#times.get(name) ?? 0) + (request.method === 'GET' ? 1 : 0);
     this.#times.set(name, times);
     const send = (content: Buffer = bytes): void => {
-      const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      const [, first = '0', last = ''] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
+      const [from, until] = [Number(first), last === '' ? content.length : Math.min(content.length, Number(last) + 1)];
       const etag = `"${sha256(content)}"`;
       const condition = request.headers['if-range'];
-      const whole = from === 0 || (condition !== undefined && condition !== etag);
+      const whole = (from === 0 && until === content.length) || (condition !== undefined && condition !== etag);
       if (!whole && from >= content.length) return void response.writeHead(416, { 'content-range': `bytes */${content.length}` }).end();
-      const part = whole ? content : content.subarray(from);
+      const part = whole ? content : content.subarray(from, until);
       response.writeHead(whole ? 200 : 206, {
-        'content-length': part.length, etag, 'accept-ranges': 'bytes', ...(whole ? {} : { 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` }),
+        'content-length': part.length, etag, 'accept-ranges': 'bytes', ...(whole ? {} : { 'content-range': `bytes ${from}-${until - 1}/${content.length}` }),
       });
       response.end(request.method === 'HEAD' ? undefined : part);
     };

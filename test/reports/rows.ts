@@ -31,7 +31,7 @@ export function artificialRows(): { [table: string]: Rows } {
   };
   MODELS.forEach((model, i) => t['models']!.push({
     model, title: `Artificial model ${model}`, architecture: 'LlamaForCausalLM', parameters: [1_100_000, 4_200_000, 10_500_000][i]!, layers: 2 + 2 * i, hidden_size: 128 * (i + 1), heads: 4, kv_heads: 2,
-    feed_forward_size: 384 * (i + 1), vocabulary: 2048, context_tokens: 512, tied_embeddings: true, base_format: 'fp16', is_judge: i === 2, source: `bundled:${model}`, cell: `fetch:${model}`,
+    feed_forward_size: 384 * (i + 1), vocabulary: 2048, context_tokens: 512, tied_embeddings: true, base_format: 'fp16', source_types: i === 1 ? 'Q4_1, Q8_0' : null, source_bits_per_weight: i === 1 ? 5.25 : null, is_judge: i === 2, source: `bundled:${model}`, cell: `fetch:${model}`,
   }));
   FORMATS.forEach((format, position) => {
     t['formats']!.push({ format, position, title: `${format}, as a test has it`, family: FAMILY[format]!, nominal_bits_per_weight: BITS[format]!, product: format === 'int8' ? 'llm-int8' : 'weights', cell: 'tabulate:formats' });

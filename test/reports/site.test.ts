@@ -29,6 +29,11 @@ test('every page is there, and nothing failed', () => {
   assert.is([...site.files.keys()].filter((path) => path.startsWith('cells/')).length, records.length);
 });
 
+test('a model whose weights were quantized before is said to be, on the first page and on its own', () => {
+  for (const path of ['index.html', `models/${MODELS[1]}.html`]) assert.match(htmlOf(site, path), /Quantized before this study:<\/b> the file of .*Q4_1, Q8_0.*5\.25.* bits a weight/);
+  assert.not.match(htmlOf(site, `models/${MODELS[0]}.html`), /Quantized before/);
+});
+
 test('every link leads to a file and an anchor; ids are unique; links are relative', () => {
   const ids = new Map<string, Set<string>>();
   for (const [path, html] of pagesOf(site)) {

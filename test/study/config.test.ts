@@ -144,7 +144,9 @@ test('a model is a bundled one or a folder of the project', async () => {
   };
   assert.match(await whyNot('hf:org/name@main'), /:\d+:43 hf:org\/name@main was not looked up yet; "npx bitwidth fetch" does that/);
   assert.match(await whyNot('hf:org'), /hf:org is no repository of the hub; write hf:<org>\/<name>/);
-  assert.match(await whyNot('ftp:x'), /unknown source "ftp:x"; sources are bundled:<name>; local:<folder>; hf:<org>\/<name>/);
+  assert.match(await whyNot('local:models/mine.gguf'), /mine cannot be used: models\/mine\.gguf is no file/);
+  assert.match(await whyNot('local:models/mine.gguf', (folder) => { mkdirSync(join(folder, 'models'), { recursive: true }); writeFileSync(join(folder, 'models/mine.gguf'), 'GGUF and then nothing of it'); }), /models\/mine\.gguf: the version is 1684955424; 2 and 3 can be read/);
+  assert.match(await whyNot('ftp:x'), /unknown source "ftp:x"; sources are bundled:<name>; local:<folder or \.gguf file>; hf:<org>\/<name>/);
   assert.match(await whyNot('local:../elsewhere'), /must be a path inside the project/);
   assert.match(await whyNot('local:/nowhere/at/all'), /the model folder "\/nowhere\/at\/all" is not a folder; give the path/);
   assert.match(await whyNot('local:~other/x'), /must be a path inside the project/);

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { crosscheck } from '../../stages/quantization/crosscheck.ts';
 import { readStudy } from '../../stages/quantization/index.ts';
 import { notRun } from '../not-run.ts';
+import type { ModelFiles } from '../../stages/quantization/config-model.ts';
 import type { Asked } from '../../stages/quantization/crosscheck.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -34,6 +35,17 @@ test('a loss: the weights, texts and windows of the study, none of its code, wha
   assert.equal([...script.matchAll(/^(?:\s*)(?:import|from) (\w+)/gm)].map(([, name]) => name).filter((name) => !['sys', 'math', 'torch', 'safetensors', 'transformers', 'bitsandbytes'].includes(name!)), []);
   assert.match(of(metric('nll_all', 'nf4')), /^FIRST = 1 /m);
   assert.equal(JSON.parse(/^TEXTS = (.+)$/m.exec(of(metric('nll', 'nf4', { text: 'hound' })))![1]!), ['data/texts/hound.txt']);
+});
+
+test('of a model that was downloaded the script takes the same commit; of several files all', async () => {
+  const study = await readStudy(root, { quick: true });
+  const [model] = study.models;
+  const commit = 'c'.repeat(40);
+  const weights = ['a.safetensors', 'b.safetensors'].map((name) => ({ path: `hf:org/name@${commit}/${name}` }));
+  const answer = crosscheck({ ...study, models: [{ ...model!, hub: { repository: 'org/name', commit }, files: { ...model!.files, weights } as ModelFiles }] })(metric('kl_mean', 'nf4'));
+  assert.ok('script' in answer);
+  assert.match(answer.script, new RegExp(`^MODEL, FORMAT, BASE = __import__\\("huggingface_hub"\\)\\.snapshot_download\\("org/name", revision="${commit}", .*"nf4", "fp16"$`, 'm'));
+  assert.match(answer.script, /^FILES = \["a\.safetensors","b\.safetensors"\]$/m);
 });
 
 test('what cannot be computed by others\' code says why', ({ why }) => {

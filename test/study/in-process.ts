@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runTask } from '../../stages/dag/run-task.ts';
-import type { Cell, Failure, InputHandle, OutputRef, Sha256, TaskInput } from '../../stages/dag/types.ts';
+import type { Cell, Failure, InputHandle, OutputRef, Sha256, TaskInput, TreeHandle } from '../../stages/dag/types.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -27,6 +27,7 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
   const folder = mkdtempSync(join(tmpdir(), 'bitwidth-study-'));
   const byId = new Map(all.map((cell) => [cell.id, cell]));
   const handles = new Map<string, InputHandle>();
+  const trees = new Map<string, TreeHandle>();
   const failures = new Map<string, Failure>();
   const computedBy = new Map<string, { readonly [name: string]: string } | undefined>();
   const tasks: string[][] = [];
@@ -69,13 +70,15 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
       if (runnable.length === 0) continue;
       const resolve = (cell: Cell): { [name: string]: TaskInput } => Object.fromEntries(Object.entries(cell.inputs).map(([name, input]): [string, TaskInput] => {
         if (input.kind === 'file') return [name, { kind: 'object', handle: keep(`file ${input.path}`, files.get(input.path) ?? readFileSync(join(root, input.path))) }];
+        const tree = input.kind === 'output' ? trees.get(`${input.cell} ${input.output}`) : undefined;
+        if (tree !== undefined) return [name, { kind: 'tree', handle: tree }];
         if (input.kind === 'output') return [name, { kind: 'object', handle: handles.get(`${input.cell} ${input.output}`) as InputHandle }];
         if (input.kind === 'records') throw new Error('records are not made here');
         return [name, {
           kind: 'gather',
           items: input.of.map(({ cell: from, output }) => {
             const handle = handles.get(`${from} ${output}`);
-            return handle === undefined ? { cell: from, output, missing: failures.get(from) as Failure } : { cell: from, output, handle, machine: 'here' };
+            return handle === undefined ? { cell: from, output, missing: failures.get(from) as Failure } : { cell: from, output, handle, machine: 'here', ...(trees.has(`${from} ${output}`) ? { tree: trees.get(`${from} ${output}`)!.tree } : {}) };
           }),
         }];
       }));
@@ -90,6 +93,10 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
             else if ('file' in value) {
               keep(`${id} ${output}`, readFileSync(value.file));
               rmSync(value.file);
+            } else if ('tree' in value) {
+              const parts = [...value.tree].map(([path, part]): [string, InputHandle] => [path, keep(`${id} ${output}/${path}`, typeof part === 'string' ? Buffer.from(part) : part instanceof Uint8Array ? part : readFileSync('file' in part ? part.file : part.stored.path))]);
+              for (const part of value.tree.values()) if (typeof part === 'object' && 'file' in part) rmSync(part.file);
+              trees.set(`${id} ${output}`, { sha256: keep(`${id} ${output}`, Buffer.from(parts.map(([path, { sha256 }]) => `${path} ${sha256}`).join('\n'))).sha256, tree: Object.fromEntries(parts) });
             } else throw new Error(`${id} ${output} is neither bytes nor a file`);
           }
           computedBy.set(id, by);

@@ -24,9 +24,9 @@ const tokens = json({ ids, bytes: ids.map((id) => 1 + (id % 3)) });
 const artifacts = new Map(['nf4', 'int8'].map((format) => [format, artifactOf(model, format)]));
 
 const source = stage({ name: 'fetch', title: 'Fetch', determinism: 'exact', module: 'fetch.ts', outputs: ['config', 'weights', 'tokens', 'artifact'] });
-const reference = (name: string): { fetched: Cell; model: { name: string; architecture: string; baseFormat: 'fp32'; parametersEstimate: number }; tokens: ReturnType<typeof output> } => {
+const reference = (name: string): { fetched: Cell; model: { name: string; architecture: string; baseFormat: 'fp32'; parametersEstimate: number; weightCode: string[] }; tokens: ReturnType<typeof output> } => {
   const fetched = cell(source, name);
-  return { fetched, model: { name, architecture: 'llama', baseFormat: 'fp32', parametersEstimate: 1e5 }, tokens: output(fetched, 'tokens') };
+  return { fetched, model: { name, architecture: 'llama', baseFormat: 'fp32', parametersEstimate: 1e5, weightCode: [] }, tokens: output(fetched, 'tokens') };
 };
 
 function sweep(change: { temperatures?: readonly number[]; windows?: number; judge?: string; scored?: string } = {}): Cell[] {

@@ -9,6 +9,7 @@ import { readChoices } from '../../stages/quantization/choices-file.ts';
 import type { AnsweredItem } from '../../stages/quantization/choose.ts';
 import { readStudy } from '../../stages/quantization/config.ts';
 import { placed } from '../../stages/quantization/openings.ts';
+import type { ModelFiles } from '../../stages/quantization/config-model.ts';
 import type { QuantizeReport } from '../../stages/quantization/quantize.ts';
 import type { SpeedSamples } from '../../stages/quantization/speed.ts';
 import { shuffled } from '../../stages/quantization/speed.ts';
@@ -186,7 +187,7 @@ test('an opening begins as a text does, a question as the chat template puts it;
   const [own] = config.models;
   const tokenizerConfig = { path: 'tokenizer_config.json' };
   const question = { name: 'question', text: 'Who knocked?', ask: true } as const;
-  const asked = { ...config, models: [{ ...own!, files: { ...own!.files, tokenizerConfig } }], prompts: [config.prompts[0]!, question] };
+  const asked = { ...config, models: [{ ...own!, files: { ...own!.files as ModelFiles, tokenizerConfig } }], prompts: [config.prompts[0]!, question] };
   const begin = { add_bos_token: true, bos_token: '<|endoftext|>' };
   const written = async (settings: object): Promise<WrittenText[]> => {
     const { json, failures } = await runCells(study(asked).cells, ['generate:novel-1m/fp16/greedy'], { files: new Map([['tokenizer_config.json', Buffer.from(JSON.stringify(settings))]]) });

@@ -6,6 +6,9 @@ import type { HubLeave } from './pins.ts';
 /** Commands that may ask a hub; the others work with what is pinned. */
 const ASKING: ReadonlySet<string> = new Set(['run', 'fetch']);
 
+/** The stages that take models in. */
+const STAGES: ReadonlySet<string> = new Set(['fetch', 'fetch-gguf']);
+
 /** Whether the hub may be asked for what a command is about to do. */
 export function hubLeave(asked: Asked | undefined): HubLeave | undefined {
   return asked === undefined || !ASKING.has(asked.command) ? undefined : { update: asked.command === 'fetch' && asked.values['update'] === true, say: asked.say };
@@ -24,6 +27,10 @@ export async function fetchCommand(): Promise<Command> {
       ...(jobs === undefined ? {} : { jobs }), ...(memory === undefined ? {} : { memory }), ...(json === undefined ? {} : { json }),
     },
     positionals: { min: 0, max: Infinity },
-    run: (context) => machinery.run({ ...context, positionals: context.positionals.length === 0 ? ['fetch'] : context.positionals.map((name) => name.startsWith('fetch:') ? name : `fetch:${name}`) }),
+    run: (context) => {
+      const cells = context.pipeline.cells.filter(({ stage }) => STAGES.has(stage.name)).map(({ id }) => id);
+      const ofModel = (name: string): string => cells.find((id) => id.slice(id.indexOf(':') + 1) === name) ?? `fetch:${name}`;
+      return machinery.run({ ...context, positionals: context.positionals.length === 0 ? cells : context.positionals.map((name) => name.includes(':') ? name : ofModel(name)) });
+    },
   };
 }

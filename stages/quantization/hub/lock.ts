@@ -4,10 +4,10 @@ import { Reader } from '../config-fields.ts';
 import { readYaml } from '../config-yaml.ts';
 import type { Located, Problems } from '../config-yaml.ts';
 import type { PinnedFile } from './download.ts';
-import type { Pin } from './pin.ts';
+import type { GgufPin, Pin } from './pin.ts';
 import { hubSourceText, isFileName, readHubSource } from './source.ts';
 
-const KEYS = ['repository', 'revision', 'commit', 'licence', 'gated', 'files', 'config'];
+const KEYS = ['repository', 'revision', 'commit', 'licence', 'gated', 'files', 'config', 'gguf'];
 const MOST_FILE_BYTES = 4_398_046_511_104;
 const OUTDATED = 'take this entry out, and run "npx bitwidth fetch"';
 
@@ -41,10 +41,21 @@ function readPin(reader: Reader, text: string, value: Located): Pin | undefined 
   const config = map.entries.get('config')?.value;
   const fixed = { repository, revision, commit, files, gated: gated?.kind === 'scalar' && gated.value === true, ...(licence === undefined ? {} : { licence }) };
   if (config === undefined) return fixed;
+  const gguf = readGguf(reader, map.entries.get('gguf')?.value, text);
   const content = config.kind === 'scalar' && typeof config.value === 'string' ? config.value : '';
+  if (gguf !== undefined) return { ...fixed, config: content, gguf };
   // What the study reads of the model must be what the model is.
   if (createHash('sha256').update(content).digest('hex') !== files.find(({ name }) => name === 'config.json')?.sha256) return reader.wrong(config.at, `config is not the config.json that was looked up; ${OUTDATED}`);
   return { ...fixed, config: content };
+}
+
+function readGguf(reader: Reader, value: Located | undefined, text: string): GgufPin | undefined {
+  const map = value === undefined ? undefined : reader.map(value, `gguf of ${text}`, ['architecture', 'tokenizer']);
+  const [architecture, tokenizer] = ['architecture', 'tokenizer'].map((key) => reader.text(reader.required(map, key, 'gguf'), key, 64));
+  if (map === undefined || architecture === undefined || tokenizer === undefined) return undefined;
+  // It becomes part of a path.
+  if (!/^[a-z0-9][a-z0-9_-]*$/.test(architecture) || !/^[0-9a-f]{64}$/.test(tokenizer)) return reader.wrong(map.at, `gguf is not what was looked up; ${OUTDATED}`);
+  return { architecture, tokenizer };
 }
 
 function readFiles(reader: Reader, value: Located | undefined): readonly PinnedFile[] | undefined {

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ownProcessId } from '../../dag/index.ts';
 import { describe, filePath, lookUp } from './api.ts';
+import { readBeginning } from './beginning.ts';
 import type { HubFile } from './api.ts';
 import { cachedFile, cachedPath, cachedRepository } from './cache.ts';
 import type { PinnedFile } from './download.ts';
@@ -25,8 +26,17 @@ export interface Pin {
   readonly licence?: string;
   readonly gated: boolean;
   readonly files: readonly PinnedFile[];
-  /** The text of config.json; undefined of a source that names one file. */
+  /** The text of config.json; of a GGUF file, what its header says instead of one. */
   readonly config?: string;
+  /** Of a GGUF file: what else the study must know of it beforehand. */
+  readonly gguf?: GgufPin;
+}
+
+export interface GgufPin {
+  /** general.architecture. */
+  readonly architecture: string;
+  /** Of the tokenizer.json that its header stands for. */
+  readonly tokenizer: string;
 }
 
 /** Files that are not in the large-file storage are of this size at most (the hub refuses larger ones). */
@@ -51,7 +61,7 @@ export async function pin(hub: HubSettings, source: HubSource, folder: string): 
   if (file !== undefined) {
     const only = (await known.describe([file])).get(file);
     if (only === undefined) throw explain({ status: 404, headers: {}, hub: { 'x-error-code': 'EntryNotFound' } }, { repository, revision, file }, hub);
-    return { ...fixed, files: [await pinned(hub, repository, commit, only, folder)] };
+    return { ...fixed, files: [await pinned(hub, repository, commit, only, folder)], ...await ggufHeader(hub, repository, commit, only) };
   }
   const candidates = known.names ?? CANDIDATES;
   const wanted = CANDIDATES.filter((name) => candidates.includes(name));
@@ -82,6 +92,20 @@ export async function pin(hub: HubSettings, source: HubSource, folder: string): 
   const files: PinnedFile[] = [config.file];
   for (const one of [...weights, ...others]) files.push(await pinned(hub, repository, commit, one, folder));
   return { ...fixed, files, config: textOf(config.bytes, repository) };
+}
+
+/** What the header of a GGUF file says, read from the beginning of the file. */
+async function ggufHeader(hub: HubSettings, repository: string, commit: string, file: HubFile): Promise<{ readonly config: string; readonly gguf: GgufPin }> {
+  const { openGgufModel } = await import('../../../kernels/gguf-model.ts');
+  try {
+    return await readBeginning(hub, repository, commit, file, (source) => {
+      const { architecture, config, tokenizerFiles } = openGgufModel(source);
+      return { config: JSON.stringify(config, null, 1), gguf: { architecture, tokenizer: createHash('sha256').update(tokenizerFiles().tokenizer).digest('hex') } };
+    });
+  } catch (error) {
+    if (error instanceof HubError) throw error;
+    throw new HubError('unfit', `${file.name} of ${repository} cannot be used: ${(error as Error).message.replace(/^model\.gguf: /, '')}`, { hint: 'choose another file' });
+  }
 }
 
 async function atHub(hub: HubSettings, { repository, revision, file }: HubSource): Promise<Known> {

@@ -39,6 +39,7 @@ export interface HubLeave {
 
 /** Where the stage fetch finds what was read here. */
 const FOLDER = '.bitwidth/unfinished/fetch';
+const LOOK_UPS = 3;
 const COMMIT = /^[0-9a-f]{40}$/;
 const HEAD = `# What each hf: source of study.yaml was when it was looked up: "bitwidth run" and "bitwidth fetch" write this file. Keep it beside study.yaml, under
 # version control: with it every later run takes the same bytes, wherever and whenever. "bitwidth fetch --update" looks branches up again.
@@ -56,7 +57,7 @@ export async function pinsOf(root: string, study: Located, file: string, problem
     const before = known.get(text);
     if (before !== undefined && !(leave.update && !COMMIT.test(source.revision))) continue;
     try {
-      const found = await pin(leave.settings ?? hubSettings(), source, join(root, FOLDER));
+      const found = await pin(leave.settings ?? hasty(hubSettings()), source, join(root, FOLDER));
       if (before?.commit === found.commit && before.licence === found.licence) {
         leave.say(`${text} is still commit ${found.commit}`);
         continue;
@@ -72,6 +73,11 @@ export async function pinsOf(root: string, study: Located, file: string, problem
   }
   if (changed) await writeLock(root, known, problems);
   return { known, failed };
+}
+
+/** Somebody sits and waits: a look-up is given up sooner than a download. */
+function hasty(hub: HubSettings): HubSettings {
+  return { ...hub, policy: { ...hub.policy, attempts: LOOK_UPS } };
 }
 
 function sentenceOf(text: string, { commit, licence, gated, repository }: Pin, before: Pin | undefined): string {
@@ -99,9 +105,9 @@ async function writeLock(root: string, known: ReadonlyMap<string, Pin>, problems
   const path = join(root, LOCK_FILE);
   const there = existsSync(path) ? await readLock(root, LOCK_FILE, new Problems()) : new Map<string, Pin>();
   const all = [...new Map([...there, ...known])].sort(([a], [b]) => (a < b ? -1 : 1));
-  const models = Object.fromEntries(all.map(([text, { files, licence, gated, config, ...rest }]) => [text, {
+  const models = Object.fromEntries(all.map(([text, { files, licence, gated, config, gguf, ...rest }]) => [text, {
     ...rest, ...(licence === undefined ? {} : { licence }), ...(gated ? { gated } : {}),
-    files: Object.fromEntries(files.map(({ name, bytes, sha256 }) => [name, { bytes, sha256 }])), ...(config === undefined ? {} : { config }),
+    files: Object.fromEntries(files.map(({ name, bytes, sha256 }) => [name, { bytes, sha256 }])), ...(gguf === undefined ? {} : { gguf }), ...(config === undefined ? {} : { config }),
   }]));
   const temporary = `${path}.${ownProcessId()}`;
   try {

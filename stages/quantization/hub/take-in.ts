@@ -2,6 +2,7 @@
 import { constants, copyFile, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OutputPart, OutputValue, TaskCell, TaskIo } from '../../dag/index.ts';
+import { expectedFailure } from '../task-values.ts';
 import type { PinnedFile } from './download.ts';
 import { HubError } from './errors.ts';
 import { roleOf } from './files.ts';
@@ -20,8 +21,11 @@ export interface HubParams {
 const MOVED_BYTES = 1 << 20;
 let copies = 0;
 
+/** What a cell commits of its files, by their names in the repository. Throws BadInput where they are not what they should be. */
+export type OutputsOf = (parts: ReadonlyMap<string, OutputPart>) => Promise<{ readonly [name: string]: OutputValue }>;
+
 /** Never fails a cell for another's sake. */
-export async function takeIn(cells: readonly TaskCell[], io: TaskIo): Promise<void> {
+export async function takeIn(cells: readonly TaskCell[], io: TaskIo, outputsOf: OutputsOf = usual): Promise<void> {
   let obtainer: Obtainer;
   const missing = cells.flatMap((cell) => filesOf(cell).filter(({ sha256 }) => cell.present?.[sha256] === undefined));
   try {
@@ -36,7 +40,7 @@ export async function takeIn(cells: readonly TaskCell[], io: TaskIo): Promise<vo
   const left = new Set<string>();
   await Promise.all(cells.map(async (cell) => {
     try {
-      await takeOne(cell, io, async (file) => {
+      await takeOne(cell, io, outputsOf, async (file) => {
         const path = await obtainer.get(paramsOf(cell).repository, paramsOf(cell).commit, file);
         if (file.bytes >= MOVED_BYTES && uses.get(file.sha256) === 1) return { file: path };
         // It stays where it is; the store would move it away from the other models that need it.
@@ -53,11 +57,16 @@ export async function takeIn(cells: readonly TaskCell[], io: TaskIo): Promise<vo
   for (const path of left) await rm(path, { force: true });
 }
 
-async function takeOne(cell: TaskCell, io: TaskIo, get: (file: PinnedFile) => Promise<OutputPart>): Promise<void> {
+async function takeOne(cell: TaskCell, io: TaskIo, outputsOf: OutputsOf, get: (file: PinnedFile) => Promise<OutputPart>): Promise<void> {
   const parts = new Map(await Promise.all(filesOf(cell).map(async (file): Promise<[string, OutputPart]> => {
     const stored = cell.present?.[file.sha256];
     return [file.name, stored === undefined ? await get(file) : { stored }];
   })));
+  await io.commit(cell.id, await outputsOf(parts));
+}
+
+/** Of a model in the usual files: each is an output; several of weights are a folder. */
+async function usual(parts: ReadonlyMap<string, OutputPart>): Promise<{ readonly [name: string]: OutputValue }> {
   const outputs: { [name: string]: OutputValue } = { tokenizerConfig: '{}' };
   const weights = new Map<string, OutputPart>();
   for (const [name, part] of parts) {
@@ -67,11 +76,13 @@ async function takeOne(cell: TaskCell, io: TaskIo, get: (file: PinnedFile) => Pr
   }
   const [only] = weights.values();
   outputs['weights'] = weights.size === 1 && only !== undefined ? only : { tree: weights };
-  await io.commit(cell.id, outputs);
+  return outputs;
 }
 
 /** All of them may be better another time: none is remembered as the model's fault. */
 async function fail(io: TaskIo, cell: string, error: unknown): Promise<void> {
+  const expected = expectedFailure(error);
+  if (expected !== undefined) return await io.fail(cell, expected);
   if (!(error instanceof HubError)) throw error;
   await io.fail(cell, { code: 'not-available', sentence: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
 }

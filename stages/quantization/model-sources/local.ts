@@ -1,19 +1,21 @@
 /**
- * `local:<folder>`: a folder of the project (from its root), or of this machine (from / or ~). Of one elsewhere its place stands in study.yaml and nowhere
+ * `local:<folder>`, or `local:<file>.gguf`: a folder or file of the project (from its root), or of this machine (from / or ~). Of one elsewhere its place stands in study.yaml and nowhere
  * else: what is recorded is the model's name and its files' names and hashes.
  */
 import { basename, isAbsolute, join, relative } from 'node:path';
+import { ggufFacts, isGgufPath } from '../config-gguf.ts';
 import { configText, factsOf, folderFiles } from '../config-model.ts';
 import type { SourceKind } from '../model-sources.ts';
 
 export const local: SourceKind = {
   prefix: 'local:',
-  form: 'local:<folder>',
-  nameOf: (rest) => basename(rest.replace(/\/+$/, '')),
+  form: 'local:<folder or .gguf file>',
+  nameOf: (rest) => basename(rest.replace(/\/+$/, ''), '.gguf'),
   read(rest, name, { root, home }) {
     const place = placeOf(rest, root, home);
     if (place === undefined) return `local: ${JSON.stringify(rest.slice(0, 120))} must be a path inside the project, from its root and without "..", or one of this machine, from / or ~/`;
     const { folder, inside } = place;
+    if (isGgufPath(folder)) return ggufModel(name, root, folder, inside);
     const files = folderFiles(folder, inside ?? `local:${name}`, inside === undefined);
     if (typeof files === 'string') return `the model folder ${JSON.stringify(rest.slice(0, 120))} ${files}`;
     const text = configText(root, files.config);
@@ -25,6 +27,16 @@ export const local: SourceKind = {
     };
   },
 };
+
+function ggufModel(name: string, root: string, path: string, inside: string | undefined): ReturnType<SourceKind['read']> {
+  const file = inside === undefined ? { path: `local:${name}/${basename(path)}`, at: path } : { path: inside };
+  const facts = ggufFacts(root, file);
+  if (typeof facts === 'string') return `the model ${name} cannot be used: ${facts}`;
+  return {
+    source: inside === undefined ? 'local:' : `local:${inside}`, title: name,
+    origin: inside === undefined ? 'a file outside the project' : 'a file of this project', licence: 'not stated', files: { weights: [file] }, ...facts,
+  };
+}
 
 /** `inside`: the path from the project's root, of a folder in it. */
 function placeOf(rest: string, root: string, home: string): { readonly folder: string; readonly inside?: string } | undefined {
