@@ -162,12 +162,11 @@ void bw_compare4(const struct bw_compare4 *task) {
     for (size_t i = 0; i < n; i++) {
       uint8_t pair = task->codes[(from + i) >> 1];
       float decoded = scaled[i & 1 ? pair & 15 : pair >> 4];
-      double value = v[i], error = (double)decoded - value;
+      double value = v[i], error = __builtin_fabs((double)decoded - value);
       task->decoded[from + i] = decoded;
-      if (error < 0) error = -error;
       squares += value * value;
       error_squares += error * error;
-      if (error > largest) largest = error;
+      largest = error > largest ? error : largest;
     }
   }
   task->sums[0] = squares;
