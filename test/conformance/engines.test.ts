@@ -150,6 +150,11 @@ function testProperties(engine: Engine): void {
     const x = ops.embed(table);
     assert.throws(() => ops.linear(x, ops.weight(fp32.encode({ name: 'w', shape: [2, 5], values: new Float32Array(10) }), fp32)), /4 columns where 5/);
     assert.throws(() => ops.take(x, Int32Array.of(1)), /row 1/);
+    for (const [every, first, width] of [[3, 0, 1], [2, 1, 2], [4, -1, 2], [0, 0, 1], [4, 0, 0], [2, 0.5, 1]] as const) {
+      assert.throws(() => ops.columns(x, every, first, width), /4 columns cannot be cut into runs/);
+    }
+    assert.throws(() => ops.headNorm(x, ops.vector(new Float32Array(3)), 1e-6), /4 columns cannot be cut into runs of 3/);
+    for (const factor of [0, -1, 1e-50, 1e39, NaN]) assert.throws(() => ops.scale(x, factor), /it must be a number above 0/);
     const cache = ops.kvCache(1, 1, 2, 1, 4);
     const shape = { heads: 1, kvHeads: 1, headDim: 4, window: 0 };
     for (const [position, slot] of [[2, 0], [0, 1], [-1, 0]] as const) {
@@ -202,6 +207,10 @@ test('the self-test notices a wrong bit in any op', async () => {
     gelu: (ops) => ({ gelu: (x) => unchanged.gelu.call(ops, x, 'erf') }),
     add: () => ({ add: (a) => a }),
     take: () => ({ take: (x) => x }),
+    headNorm: (ops) => ({ headNorm: (x, weight, eps) => unchanged.headNorm.call(ops, x, weight, eps * 100) }),
+    mul: (ops) => ({ mul: (a, b) => unchanged.mul.call(ops, unchanged.scale.call(ops, a, 1 + 2 ** -23), b) }),
+    scale: (ops) => ({ scale: (x, factor) => unchanged.scale.call(ops, x, factor * (1 + 2 ** -22)) }),
+    columns: (ops) => ({ columns: (x, every, _first, width) => unchanged.columns.call(ops, x, every, 0, width) }),
     embed: (ops) => ({ embed: (table) => ops.add(unchanged.embed.call(ops, table), unchanged.embed.call(ops, table)) }),
   };
   for (const [op, change] of Object.entries(wrongs)) {
