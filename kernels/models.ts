@@ -4,6 +4,9 @@
  * Adding an architecture is one file in models/ and one line here; test/conformance/models.test.ts finds it by this list.
  */
 import { llama } from './models/llama.ts';
+import { mistral } from './models/mistral.ts';
+import { qwen2 } from './models/qwen2.ts';
+import { qwen3 } from './models/qwen3.ts';
 import type { Activation, KvCache, Ops, Rows, Vector, Weight } from './ops.ts';
 
 export interface ModelShape {
@@ -22,8 +25,8 @@ export interface ModelShape {
 export interface TensorSource {
   /** A matrix [outFeatures, inFeatures]; throws unless the checkpoint has it in that shape. */
   weight(name: string, outFeatures: number, inFeatures: number): Weight;
-  /** A vector, widened to fp32. */
-  vector(name: string, length: number): Vector;
+  /** A vector, widened to fp32; fl32(value + plus) where `plus` is given. */
+  vector(name: string, length: number, plus?: number): Vector;
 }
 
 /** A model in an engine's memory. */
@@ -38,6 +41,8 @@ export interface Architecture {
   readonly name: string;
   /** For people. */
   readonly title: string;
+  /** Matrices of a layer's feed-forward network: 3 where it is gated. */
+  readonly feedForwardMatrices: 2 | 3;
   /** Reads a parsed config.json. Throws ModelConfigError, naming every setting that this code does not compute as transformers does. */
   shape(config: ModelConfig): ModelShape;
   /** The linear layers that quantization replaces: all but the output head, as transformers does with bitsandbytes. In layer order. */
@@ -49,7 +54,7 @@ export interface Architecture {
 /** config.json, parsed. */
 export type ModelConfig = Readonly<Record<string, unknown>>;
 
-export const architectures: readonly Architecture[] = [llama];
+export const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3];
 
 /** What the study asks of a checkpoint's architecture. Throws as architectureNamed() and shape() do. */
 export function architectureOf(checkpoint: { readonly architecture: string; readonly config: ModelConfig }): {

@@ -123,10 +123,10 @@ function tensorSource({ checkpoint, format, artifact, engine }: SessionOptions, 
       checkShape(name, encoded.shape, [outFeatures, inFeatures]);
       return trace.name(engine.ops.weight(encoded, formatNamed(encoded.format)), name);
     },
-    vector(name, length) {
+    vector(name, length, plus) {
       const tensor = checkpoint.tensor(name);
       checkShape(name, tensor.shape, [length]);
-      return trace.name(engine.ops.vector(tensor.values), name);
+      return trace.name(engine.ops.vector(plus === undefined ? tensor.values : tensor.values.map((value) => value + plus)), name);
     },
   };
 }
