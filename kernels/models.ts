@@ -4,6 +4,7 @@
  * Adding an architecture is one file in models/ and one line here; test/conformance/models.test.ts finds it by this list.
  */
 import { falcon } from './models/falcon.ts';
+import { gptNeox } from './models/gpt-neox.ts';
 import { llama } from './models/llama.ts';
 import { mistral } from './models/mistral.ts';
 import { qwen2 } from './models/qwen2.ts';
@@ -55,7 +56,7 @@ export interface Architecture {
 /** config.json, parsed. */
 export type ModelConfig = Readonly<Record<string, unknown>>;
 
-export const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3, falcon];
+export const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3, falcon, gptNeox];
 
 /** What the study asks of a checkpoint's architecture. Throws as architectureNamed() and shape() do. */
 export function architectureOf(checkpoint: { readonly architecture: string; readonly config: ModelConfig }): {
