@@ -4,6 +4,7 @@
  * Adding an architecture is one file in models/ and one line here; test/conformance/models.test.ts finds it by this list.
  */
 import { falcon } from './models/falcon.ts';
+import { gemma3Text } from './models/gemma3-text.ts';
 import { gptNeox } from './models/gpt-neox.ts';
 import { llama } from './models/llama.ts';
 import { mistral } from './models/mistral.ts';
@@ -56,7 +57,7 @@ export interface Architecture {
 /** config.json, parsed. */
 export type ModelConfig = Readonly<Record<string, unknown>>;
 
-export const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3, falcon, gptNeox];
+export const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3, falcon, gptNeox, gemma3Text];
 
 /** What the study asks of a checkpoint's architecture. Throws as architectureNamed() and shape() do. */
 export function architectureOf(checkpoint: { readonly architecture: string; readonly config: ModelConfig }): {
