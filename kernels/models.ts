@@ -10,7 +10,8 @@ import { llama } from './models/llama.ts';
 import { mistral } from './models/mistral.ts';
 import { qwen2 } from './models/qwen2.ts';
 import { qwen3 } from './models/qwen3.ts';
-import type { Activation, KvCache, Ops, Rows, Vector, Weight } from './ops.ts';
+import type { Activation, KvCache, Ops, Rotary, Rows, Vector, Weight } from './ops.ts';
+import type { RotaryTables } from './rotary.ts';
 
 export interface ModelShape {
   readonly layers: number;
@@ -30,13 +31,15 @@ export interface TensorSource {
   weight(name: string, outFeatures: number, inFeatures: number): Weight;
   /** A vector, widened to fp32; fl32(value + plus) where `plus` is given. */
   vector(name: string, length: number, plus?: number): Vector;
+  /** A rotary table, which is in no checkpoint. */
+  rotary(tables: RotaryTables): Rotary;
 }
 
 /** A model in an engine's memory. */
 export interface Network {
   readonly shape: ModelShape;
-  /** Appends one step to the engine's program: the logits [wanted.length, vocabulary] of the wanted rows (all when absent). */
-  forward(rows: Rows, cache: KvCache, wanted?: Int32Array): Activation;
+  /** Appends one step to the program of the engine that has the model: the logits [wanted.length, vocabulary] of the wanted rows (all when absent). */
+  forward(ops: Ops, rows: Rows, cache: KvCache, wanted?: Int32Array): Activation;
 }
 
 export interface Architecture {
@@ -50,8 +53,8 @@ export interface Architecture {
   shape(config: ModelConfig): ModelShape;
   /** The linear layers that quantization replaces: all but the output head, as transformers does with bitsandbytes. In layer order. */
   linearNames(config: ModelConfig): readonly string[];
-  /** Loads the weights into the engine. `positions`: how many the rotary table must hold. */
-  load(config: ModelConfig, source: TensorSource, ops: Ops, positions: number): Network;
+  /** Takes every tensor that it computes with, once. `positions`: how many the rotary table must hold. */
+  load(config: ModelConfig, source: TensorSource, positions: number): Network;
 }
 
 /** config.json, parsed. */
@@ -67,6 +70,26 @@ export function architectureOf(checkpoint: { readonly architecture: string; read
 } {
   const architecture = architectureNamed(checkpoint.architecture);
   return { name: architecture.name, shape: architecture.shape(checkpoint.config), linearNames: architecture.linearNames(checkpoint.config) };
+}
+
+/**
+ * The tensors that a model is computed with, in the order of loading. A checkpoint may have more: masks and frequencies that older versions
+ * of transformers wrote down, a head where the embeddings are it.
+ */
+export function tensorNames(architecture: Architecture, config: ModelConfig): readonly string[] {
+  const names: string[] = [];
+  architecture.load(config, {
+    weight(name, outFeatures, inFeatures) {
+      names.push(name);
+      return { outFeatures, inFeatures, format: 'fp32' };
+    },
+    vector(name, length) {
+      names.push(name);
+      return { length };
+    },
+    rotary: ({ positions, halfDim }) => ({ positions, halfDim }),
+  }, 1);
+  return names;
 }
 
 /** The architecture of that model_type; an error that lists the known ones otherwise. */

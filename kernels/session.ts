@@ -64,7 +64,7 @@ export function openSession(options: SessionOptions): Session {
   }
   const trace = traced(engine.ops);
   const source = tensorSource(options, new Set(architecture.linearNames(checkpoint.config)), trace);
-  const network = architecture.load(checkpoint.config, source, trace.ops, positions);
+  const network = architecture.load(checkpoint.config, source, positions);
 
   let cache: KvCache | undefined;
   /** Tokens fed so far, by slot. */
@@ -73,7 +73,7 @@ export function openSession(options: SessionOptions): Session {
     if (cache === undefined) throw new Error('reset(slots, positions) must come before the first step');
     checkRows(rows, fed, cache.positions, shape.vocabulary);
     try {
-      return await take(network.forward(rows, cache, wanted));
+      return await take(network.forward(trace.ops, rows, cache, wanted));
     } catch (error) {
       if (error instanceof NotFinite) await trace.findNotFinite();
       throw error;
@@ -128,6 +128,7 @@ function tensorSource({ checkpoint, format, artifact, engine }: SessionOptions, 
       checkShape(name, tensor.shape, [length]);
       return trace.name(engine.ops.vector(plus === undefined ? tensor.values : tensor.values.map((value) => value + plus)), name);
     },
+    rotary: ({ cos, sin, positions, halfDim }) => engine.ops.rotary(cos, sin, positions, halfDim),
   };
 }
 

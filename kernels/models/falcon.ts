@@ -76,7 +76,7 @@ export const falcon: Architecture = {
     return Array.from({ length: model.layers }, (_, index) => Object.values(linears(model, index)).map(([name]) => `${name}.weight`)).flat();
   },
 
-  load(config, source, ops, positions) {
+  load(config, source, positions) {
     const model = read(config);
     const { hiddenSize, heads, kvHeads, headDim, vocabulary, normEps, norms } = model;
     const linear = ([name, outFeatures, inFeatures]: readonly [string, number, number]) => ({
@@ -100,8 +100,7 @@ export const falcon: Architecture = {
     });
     const finalNorm = norm('transformer.ln_f');
     const head = model.tiedEmbeddings ? embedding : source.weight('lm_head.weight', vocabulary, hiddenSize);
-    const tables = ropeTables(model.rope, headDim, positions);
-    const rotary = ops.rotary(tables.cos, tables.sin, tables.positions, tables.halfDim);
+    const rotary = source.rotary(ropeTables(model.rope, headDim, positions));
     const attention = { heads, kvHeads, headDim, window: 0 };
     // The fused product has, for each key's group, its queries, then the key, then the value.
     const queries = (heads / kvHeads) * headDim;
@@ -109,7 +108,7 @@ export const falcon: Architecture = {
 
     return {
       shape: shapeOf(config),
-      forward(rows, cache, wanted) {
+      forward(ops, rows, cache, wanted) {
         ops.begin(rows);
         let x = ops.embed(embedding);
         layers.forEach((layer, index) => {

@@ -80,7 +80,7 @@ export function gatedDecoder(name: string, title: string, readModel: (settings: 
       return Array.from({ length: model.layers }, (_, index) => Object.values(linears(model, index)).map(([linear]) => `${linear}.weight`)).flat();
     },
 
-    load(config, source, ops, positions) {
+    load(config, source, positions) {
       const model = read(config);
       const { hiddenSize, heads, kvHeads, headDim, vocabulary, normEps, biases, headNorms } = model;
       const linear = ([name, outFeatures, inFeatures]: readonly [string, number, number], hasBias: boolean) => ({
@@ -108,12 +108,11 @@ export function gatedDecoder(name: string, title: string, readModel: (settings: 
       });
       const finalNorm = source.vector('model.norm.weight', hiddenSize);
       const head = model.tiedEmbeddings ? embedding : source.weight('lm_head.weight', vocabulary, hiddenSize);
-      const tables = ropeTables(model.rope, headDim, positions);
-      const rotary = ops.rotary(tables.cos, tables.sin, tables.positions, tables.halfDim);
+      const rotary = source.rotary(ropeTables(model.rope, headDim, positions));
 
       return {
         shape: shapeOf(config),
-        forward(rows, cache, wanted) {
+        forward(ops, rows, cache, wanted) {
           ops.begin(rows);
           let x = ops.embed(embedding);
           layers.forEach((layer, index) => {

@@ -110,7 +110,7 @@ export const gemma3Text: Architecture = {
     return Array.from({ length: model.layers }, (_, index) => Object.values(linears(model, index)).map(([name]) => `${name}.weight`)).flat();
   },
 
-  load(config, source, ops, positions) {
+  load(config, source, positions) {
     const model = read(config);
     const { hiddenSize, heads, kvHeads, headDim, vocabulary, normEps, attentionBias, queryFactor } = model;
     const linear = ([name, outFeatures, inFeatures]: readonly [string, number, number], hasBias = false) => ({
@@ -118,10 +118,7 @@ export const gemma3Text: Architecture = {
       bias: hasBias ? source.vector(`${name}.bias`, outFeatures) : undefined,
     });
     const norm = (name: string, length = hiddenSize) => source.vector(`${name}.weight`, length, 1);
-    const rotaryOf = (rope: Rope) => {
-      const tables = ropeTables(rope, headDim, positions);
-      return ops.rotary(tables.cos, tables.sin, tables.positions, tables.halfDim);
-    };
+    const rotaryOf = (rope: Rope) => source.rotary(ropeTables(rope, headDim, positions));
     const rotaries = { whole: rotaryOf(model.ropes.whole), window: rotaryOf(model.ropes.window) };
     const embedding = source.weight('model.embed_tokens.weight', vocabulary, hiddenSize);
     const scale = embeddingScale(hiddenSize, embedding.format);
@@ -152,7 +149,7 @@ export const gemma3Text: Architecture = {
 
     return {
       shape: shapeOf(config),
-      forward(rows, cache, wanted) {
+      forward(ops, rows, cache, wanted) {
         ops.begin(rows);
         let x = ops.scale(ops.embed(embedding), scale);
         layers.forEach((layer, index) => {

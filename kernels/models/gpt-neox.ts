@@ -72,7 +72,7 @@ export const gptNeox: Architecture = {
     return Array.from({ length: model.layers }, (_, index) => Object.values(linears(model, index)).map(([name]) => `${name}.weight`)).flat();
   },
 
-  load(config, source, ops, positions) {
+  load(config, source, positions) {
     const model = read(config);
     const { hiddenSize, heads, headDim, vocabulary, normEps, attentionBias } = model;
     const linear = ([name, outFeatures, inFeatures]: readonly [string, number, number], hasBias: boolean) => ({
@@ -94,13 +94,12 @@ export const gptNeox: Architecture = {
     });
     const finalNorm = norm('gpt_neox.final_layer_norm');
     const head = model.tiedEmbeddings ? embedding : source.weight('embed_out.weight', vocabulary, hiddenSize);
-    const tables = ropeTables(model.rope, model.rotaryDim, positions);
-    const rotary = ops.rotary(tables.cos, tables.sin, tables.positions, tables.halfDim);
+    const rotary = source.rotary(ropeTables(model.rope, model.rotaryDim, positions));
     const attention = { heads, kvHeads: heads, headDim, window: 0 };
 
     return {
       shape: shapeOf(config),
-      forward(rows, cache, wanted) {
+      forward(ops, rows, cache, wanted) {
         ops.begin(rows);
         let x = ops.embed(embedding);
         layers.forEach((layer, index) => {

@@ -4,8 +4,8 @@
  */
 import { quantizeTo } from '../../kernels/artifact.ts';
 import { formatNamed } from '../../kernels/formats.ts';
-import { architectureNamed } from '../../kernels/models.ts';
-import type { ArtifactSink, ModelShape, QuantizationReport } from '../../kernels/index.ts';
+import { architectureNamed, tensorNames } from '../../kernels/models.ts';
+import type { Architecture, ArtifactSink, Checkpoint, ModelShape, QuantizationReport } from '../../kernels/index.ts';
 import { cell, stage } from '../dag/index.ts';
 import type { Cell, Run } from '../dag/index.ts';
 import { nowhere, writeArtifactFile } from './artifact-file.ts';
@@ -75,7 +75,7 @@ export const run: Run = async (cells, io) => {
         architecture: checkpoint.architecture,
         shape: architecture.shape(checkpoint.config),
         linearWeights: quantized.linearWeights, linearBytes: quantized.linearBytes,
-        otherWeights: quantized.otherWeights, otherBytes: quantized.otherBytes,
+        ...otherTensors(checkpoint, architecture, new Set(quantized.errors.map(({ tensor }) => tensor))),
         decodedSha256: quantized.decodedSha256,
         tensors: quantized.errors.map(({ tensor, weights, bytes, relativeRmsError, maxAbsError }) => ({ tensor, ...placeOf(tensor), weights, bytes, relativeRmsError, maxAbsError })),
       };
@@ -83,6 +83,15 @@ export const run: Run = async (cells, io) => {
     });
   }
 };
+
+/** What the model is computed with besides its linear layers: a checkpoint may have tensors that nothing reads. */
+function otherTensors(checkpoint: Checkpoint, architecture: Architecture, linear: ReadonlySet<string>): { otherWeights: number; otherBytes: number } {
+  const others = tensorNames(architecture, checkpoint.config).filter((name) => !linear.has(name));
+  return {
+    otherWeights: others.reduce((sum, name) => sum + checkpoint.shape(name).reduce((product, size) => product * size, 1), 0),
+    otherBytes: others.reduce((sum, name) => sum + checkpoint.storedBytes(name), 0),
+  };
+}
 
 /** 'model.layers.3.mlp.up_proj.weight' -> layer 3, kind 'up_proj'. */
 function placeOf(tensor: string): { layer: number; kind: string } {
