@@ -3,6 +3,7 @@
  *
  * Adding an architecture is one file in models/ and one line here; test/conformance/models.test.ts finds it by this list.
  */
+import type { Checkpoint } from './checkpoint.ts';
 import { falcon } from './models/falcon.ts';
 import { gemma3Text } from './models/gemma3-text.ts';
 import { gptNeox } from './models/gpt-neox.ts';
@@ -12,6 +13,7 @@ import { qwen2 } from './models/qwen2.ts';
 import { qwen3 } from './models/qwen3.ts';
 import type { Activation, KvCache, Ops, Rotary, Rows, Vector, Weight } from './ops.ts';
 import type { RotaryTables } from './rotary.ts';
+import { isTied } from './tied-head.ts';
 
 export interface ModelShape {
   readonly layers: number;
@@ -29,6 +31,8 @@ export interface ModelShape {
 export interface TensorSource {
   /** A matrix [outFeatures, inFeatures]; throws unless the checkpoint has it in that shape. */
   weight(name: string, outFeatures: number, inFeatures: number): Weight;
+  /** The output head, a matrix as the embeddings are. Where config.json ties it to them it is those, but for a checkpoint with another head (tied-head.ts). */
+  head(name: string, embeddings: { readonly name: string; readonly weight: Weight }, tied: boolean): Weight;
   /** A vector, widened to fp32; fl32(value + plus) where `plus` is given. */
   vector(name: string, length: number, plus?: number): Vector;
   /** A rotary table, which is in no checkpoint. */
@@ -73,15 +77,21 @@ export function architectureOf(checkpoint: { readonly architecture: string; read
 }
 
 /**
- * The tensors that a model is computed with, in the order of loading. A checkpoint may have more: masks and frequencies that older versions
- * of transformers wrote down, a head where the embeddings are it.
+ * The tensors that a model is computed with, in the order of loading, and whether its embeddings are its head. A checkpoint may have more: masks
+ * and frequencies that older versions of transformers wrote down, a head that is the embeddings once more.
  */
-export function tensorNames(architecture: Architecture, config: ModelConfig): readonly string[] {
+export function tensorsOf(architecture: Architecture, checkpoint: Checkpoint): { readonly names: readonly string[]; readonly tiedEmbeddings: boolean } {
   const names: string[] = [];
-  architecture.load(config, {
+  let tiedEmbeddings = false;
+  architecture.load(checkpoint.config, {
     weight(name, outFeatures, inFeatures) {
       names.push(name);
       return { outFeatures, inFeatures, format: 'fp32' };
+    },
+    head(name, embeddings, tied) {
+      tiedEmbeddings = tied && isTied(checkpoint, name, embeddings.name);
+      if (!tiedEmbeddings) names.push(name);
+      return embeddings.weight;
     },
     vector(name, length) {
       names.push(name);
@@ -89,7 +99,7 @@ export function tensorNames(architecture: Architecture, config: ModelConfig): re
     },
     rotary: ({ positions, halfDim }) => ({ positions, halfDim }),
   }, 1);
-  return names;
+  return { names, tiedEmbeddings };
 }
 
 /** The architecture of that model_type; an error that lists the known ones otherwise. */

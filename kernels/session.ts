@@ -10,6 +10,7 @@ import type { ModelShape, TensorSource } from './models.ts';
 import { NotFinite } from './ops.ts';
 import type { Activation, Draws, KvCache, MemoryUse, Rows } from './ops.ts';
 import type { Statistics } from './statistics.ts';
+import { isTied } from './tied-head.ts';
 import { traced } from './trace.ts';
 import type { Trace } from './trace.ts';
 
@@ -127,6 +128,10 @@ function tensorSource({ checkpoint, format, artifact, engine }: SessionOptions, 
       const tensor = checkpoint.tensor(name);
       checkShape(name, tensor.shape, [length]);
       return trace.name(engine.ops.vector(plus === undefined ? tensor.values : tensor.values.map((value) => value + plus)), name);
+    },
+    head(name, embeddings, tied) {
+      if (tied && isTied(checkpoint, name, embeddings.name)) return embeddings.weight;
+      return this.weight(name, embeddings.weight.outFeatures, embeddings.weight.inFeatures);
     },
     rotary: ({ cos, sin, positions, halfDim }) => engine.ops.rotary(cos, sin, positions, halfDim),
   };

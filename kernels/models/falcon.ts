@@ -99,7 +99,7 @@ export const falcon: Architecture = {
       };
     });
     const finalNorm = norm('transformer.ln_f');
-    const head = model.tiedEmbeddings ? embedding : source.weight('lm_head.weight', vocabulary, hiddenSize);
+    const head = source.head('lm_head.weight', { name: 'transformer.word_embeddings.weight', weight: embedding }, model.tiedEmbeddings);
     const rotary = source.rotary(ropeTables(model.rope, headDim, positions));
     const attention = { heads, kvHeads, headDim, window: 0 };
     // The fused product has, for each key's group, its queries, then the key, then the value.

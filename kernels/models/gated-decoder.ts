@@ -107,7 +107,7 @@ export function gatedDecoder(name: string, title: string, readModel: (settings: 
         };
       });
       const finalNorm = source.vector('model.norm.weight', hiddenSize);
-      const head = model.tiedEmbeddings ? embedding : source.weight('lm_head.weight', vocabulary, hiddenSize);
+      const head = source.head('lm_head.weight', { name: 'model.embed_tokens.weight', weight: embedding }, model.tiedEmbeddings);
       const rotary = source.rotary(ropeTables(model.rope, headDim, positions));
 
       return {

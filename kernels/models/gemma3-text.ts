@@ -145,7 +145,7 @@ export const gemma3Text: Architecture = {
       };
     });
     const finalNorm = norm('model.norm');
-    const head = model.tiedEmbeddings ? embedding : source.weight('lm_head.weight', vocabulary, hiddenSize);
+    const head = source.head('lm_head.weight', { name: 'model.embed_tokens.weight', weight: embedding }, model.tiedEmbeddings);
 
     return {
       shape: shapeOf(config),

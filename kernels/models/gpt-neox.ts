@@ -93,7 +93,7 @@ export const gptNeox: Architecture = {
       };
     });
     const finalNorm = norm('gpt_neox.final_layer_norm');
-    const head = model.tiedEmbeddings ? embedding : source.weight('embed_out.weight', vocabulary, hiddenSize);
+    const head = source.head('embed_out.weight', { name: 'gpt_neox.embed_in.weight', weight: embedding }, model.tiedEmbeddings);
     const rotary = source.rotary(ropeTables(model.rope, model.rotaryDim, positions));
     const attention = { heads, kvHeads: heads, headDim, window: 0 };
 

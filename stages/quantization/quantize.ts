@@ -4,8 +4,8 @@
  */
 import { quantizeTo } from '../../kernels/artifact.ts';
 import { formatNamed } from '../../kernels/formats.ts';
-import { architectureNamed, tensorNames } from '../../kernels/models.ts';
-import type { Architecture, ArtifactSink, Checkpoint, ModelShape, QuantizationReport } from '../../kernels/index.ts';
+import { architectureNamed, tensorsOf } from '../../kernels/models.ts';
+import type { ArtifactSink, Checkpoint, ModelShape, QuantizationReport } from '../../kernels/index.ts';
 import { cell, stage } from '../dag/index.ts';
 import type { Cell, Run } from '../dag/index.ts';
 import { nowhere, writeArtifactFile } from './artifact-file.ts';
@@ -64,6 +64,7 @@ export const run: Run = async (cells, io) => {
         throw new BadInput(`config.json says that the weights are ${base}, but they are ${checkpoint.baseFormat}`, 'Correct torch_dtype in config.json.');
       }
       const architecture = architectureNamed(checkpoint.architecture);
+      const used = tensorsOf(architecture, checkpoint);
       const quantize = (sink: ArtifactSink): QuantizationReport => quantizeTo(sink, checkpoint, architecture.linearNames(checkpoint.config), formatNamed(name));
       // The base and its aliases are computed from the checkpoint itself; an artifact of theirs would never be read.
       const own = name !== base && alias === null;
@@ -73,9 +74,9 @@ export const run: Run = async (cells, io) => {
         format: name,
         aliasOf: typeof alias === 'string' ? alias : null,
         architecture: checkpoint.architecture,
-        shape: architecture.shape(checkpoint.config),
+        shape: { ...architecture.shape(checkpoint.config), tiedEmbeddings: used.tiedEmbeddings },
         linearWeights: quantized.linearWeights, linearBytes: quantized.linearBytes,
-        ...otherTensors(checkpoint, architecture, new Set(quantized.errors.map(({ tensor }) => tensor))),
+        ...otherTensors(checkpoint, used.names, new Set(quantized.errors.map(({ tensor }) => tensor))),
         decodedSha256: quantized.decodedSha256,
         tensors: quantized.errors.map(({ tensor, weights, bytes, relativeRmsError, maxAbsError }) => ({ tensor, ...placeOf(tensor), weights, bytes, relativeRmsError, maxAbsError })),
       };
@@ -85,8 +86,8 @@ export const run: Run = async (cells, io) => {
 };
 
 /** What the model is computed with besides its linear layers: a checkpoint may have tensors that nothing reads. */
-function otherTensors(checkpoint: Checkpoint, architecture: Architecture, linear: ReadonlySet<string>): { otherWeights: number; otherBytes: number } {
-  const others = tensorNames(architecture, checkpoint.config).filter((name) => !linear.has(name));
+function otherTensors(checkpoint: Checkpoint, used: readonly string[], linear: ReadonlySet<string>): { otherWeights: number; otherBytes: number } {
+  const others = used.filter((name) => !linear.has(name));
   return {
     otherWeights: others.reduce((sum, name) => sum + checkpoint.shape(name).reduce((product, size) => product * size, 1), 0),
     otherBytes: others.reduce((sum, name) => sum + checkpoint.storedBytes(name), 0),

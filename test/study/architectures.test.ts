@@ -47,7 +47,7 @@ for (const { name, checkpoint } of goldenModels()) {
   });
 }
 
-test('what is in a checkpoint but is not computed with does not count', async () => {
+test('what is in a checkpoint but is not computed with does not count, and only that', async () => {
   const name = 'neox_parallel';
   const file = fileOf(name, 'model.safetensors');
   const extra = [
@@ -57,6 +57,16 @@ test('what is in a checkpoint but is not computed with does not count', async ()
   const [plain] = await reports(name, file, ['nf4']);
   const [more] = await reports(name, writeSafetensors([...readSafetensors(file).tensors.values(), ...extra]), ['nf4']);
   assert.equal(more, plain);
+
+  // A head that is the embeddings once more, and one that is not, which counts and is computed with.
+  const gemma = readSafetensors(fileOf('gemma3', 'model.safetensors')).tensors;
+  const embeddings = gemma.get('model.embed_tokens.weight')!;
+  const withHead = (bytes: Uint8Array) => reports('gemma3', writeSafetensors([...gemma.values(), { name: 'lm_head.weight', dtype: 'BF16', shape: embeddings.shape, bytes }]), ['nf4']);
+  const [once] = await reports('gemma3', fileOf('gemma3', 'model.safetensors'), ['nf4']);
+  assert.equal(await withHead(embeddings.bytes), [once]);
+  const [own] = await withHead(embeddings.bytes.map((byte, at) => (at === 6 ? byte ^ 1 : byte)));
+  assert.is(own!.otherWeights - once!.otherWeights, 96 * 32);
+  assert.equal([once!.shape.tiedEmbeddings, own!.shape.tiedEmbeddings], [true, false]);
 });
 
 test.run();
