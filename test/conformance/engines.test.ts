@@ -57,7 +57,7 @@ function testAgainstReference(engine: Engine): void {
 
   test(`${engine.name}: logits of every architecture as the reference`, async () => {
     for (const { name, checkpoint } of architectureModels) {
-      for (const format of ['bf16', 'nf4']) await sameLogits(name, checkpoint, format, engine, someTokens(70, 96));
+      for (const format of ['bf16', 'nf4', 'int8']) await sameLogits(name, checkpoint, format, engine, someTokens(70, 96));
     }
   });
 
