@@ -32,8 +32,6 @@ export interface QuantizationReport {
   readonly decodedSha256: string;
   readonly linearWeights: number;
   readonly linearBytes: number;
-  readonly otherWeights: number;
-  readonly otherBytes: number;
 }
 
 export interface QuantizedModel extends QuantizationReport {
@@ -77,8 +75,7 @@ export function quantizeModel(checkpoint: Checkpoint, linearNames: readonly stri
  * or too large for the format; what was written until then is no artifact.
  */
 export function quantizeTo(sink: ArtifactSink, checkpoint: Checkpoint, linearNames: readonly string[], format: Format, options: FormatOptions = {}): QuantizationReport {
-  const linear = new Set(linearNames);
-  if (linear.size !== linearNames.length) throw new Error('a linear weight is named twice');
+  if (new Set(linearNames).size !== linearNames.length) throw new Error('a linear weight is named twice');
   const plan = planArtifact(checkpoint, linearNames, format, options);
   sink.begin(plan.bytes);
   sink.write(0, plan.head);
@@ -91,15 +88,12 @@ export function quantizeTo(sink: ArtifactSink, checkpoint: Checkpoint, linearNam
     errors.push({ tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorOf(original, encoded, format, hash) });
     for (const { part } of format.layout) sink.write(plan.offsets.get(`${name}.${part}`)!, bytesOf(encoded.parts[part]!));
   }
-  const others = checkpoint.names.filter((name) => !linear.has(name));
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   return {
     errors,
     decodedSha256: hash.digest('hex'),
     linearWeights: sum(errors.map((error) => error.weights)),
     linearBytes: sum(errors.map((error) => error.bytes)),
-    otherWeights: sum(others.map((name) => elementsOf(checkpoint.shape(name)))),
-    otherBytes: sum(others.map((name) => checkpoint.storedBytes(name))),
   };
 }
 

@@ -3,8 +3,17 @@
  *
  * Adding an architecture is one file in models/ and one line here; test/conformance/models.test.ts finds it by this list.
  */
+import type { Checkpoint } from './checkpoint.ts';
+import { falcon } from './models/falcon.ts';
+import { gemma3Text } from './models/gemma3-text.ts';
+import { gptNeox } from './models/gpt-neox.ts';
 import { llama } from './models/llama.ts';
-import type { Activation, KvCache, Ops, Rows, Vector, Weight } from './ops.ts';
+import { mistral } from './models/mistral.ts';
+import { qwen2 } from './models/qwen2.ts';
+import { qwen3 } from './models/qwen3.ts';
+import type { Activation, KvCache, Ops, Rotary, Rows, Vector, Weight } from './ops.ts';
+import type { RotaryTables } from './rotary.ts';
+import { isTied } from './tied-head.ts';
 
 export interface ModelShape {
   readonly layers: number;
@@ -22,15 +31,19 @@ export interface ModelShape {
 export interface TensorSource {
   /** A matrix [outFeatures, inFeatures]; throws unless the checkpoint has it in that shape. */
   weight(name: string, outFeatures: number, inFeatures: number): Weight;
-  /** A vector, widened to fp32. */
-  vector(name: string, length: number): Vector;
+  /** The output head, a matrix as the embeddings are. Where config.json ties it to them it is those, but for a checkpoint with another head (tied-head.ts). */
+  head(name: string, embeddings: { readonly name: string; readonly weight: Weight }, tied: boolean): Weight;
+  /** A vector, widened to fp32; fl32(value + plus) where `plus` is given. */
+  vector(name: string, length: number, plus?: number): Vector;
+  /** A rotary table, which is in no checkpoint. */
+  rotary(tables: RotaryTables): Rotary;
 }
 
 /** A model in an engine's memory. */
 export interface Network {
   readonly shape: ModelShape;
-  /** Appends one step to the engine's program: the logits [wanted.length, vocabulary] of the wanted rows (all when absent). */
-  forward(rows: Rows, cache: KvCache, wanted?: Int32Array): Activation;
+  /** Appends one step to the program of the engine that has the model: the logits [wanted.length, vocabulary] of the wanted rows (all when absent). */
+  forward(ops: Ops, rows: Rows, cache: KvCache, wanted?: Int32Array): Activation;
 }
 
 export interface Architecture {
@@ -38,18 +51,20 @@ export interface Architecture {
   readonly name: string;
   /** For people. */
   readonly title: string;
+  /** Matrices of a layer's feed-forward network: 3 where it is gated. */
+  readonly feedForwardMatrices: 2 | 3;
   /** Reads a parsed config.json. Throws ModelConfigError, naming every setting that this code does not compute as transformers does. */
   shape(config: ModelConfig): ModelShape;
   /** The linear layers that quantization replaces: all but the output head, as transformers does with bitsandbytes. In layer order. */
   linearNames(config: ModelConfig): readonly string[];
-  /** Loads the weights into the engine. `positions`: how many the rotary table must hold. */
-  load(config: ModelConfig, source: TensorSource, ops: Ops, positions: number): Network;
+  /** Takes every tensor that it computes with, once. `positions`: how many the rotary table must hold. */
+  load(config: ModelConfig, source: TensorSource, positions: number): Network;
 }
 
 /** config.json, parsed. */
 export type ModelConfig = Readonly<Record<string, unknown>>;
 
-export const architectures: readonly Architecture[] = [llama];
+export const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3, falcon, gptNeox, gemma3Text];
 
 /** What the study asks of a checkpoint's architecture. Throws as architectureNamed() and shape() do. */
 export function architectureOf(checkpoint: { readonly architecture: string; readonly config: ModelConfig }): {
@@ -59,6 +74,32 @@ export function architectureOf(checkpoint: { readonly architecture: string; read
 } {
   const architecture = architectureNamed(checkpoint.architecture);
   return { name: architecture.name, shape: architecture.shape(checkpoint.config), linearNames: architecture.linearNames(checkpoint.config) };
+}
+
+/**
+ * The tensors that a model is computed with, in the order of loading, and whether its embeddings are its head. A checkpoint may have more: masks
+ * and frequencies that older versions of transformers wrote down, a head that is the embeddings once more.
+ */
+export function tensorsOf(architecture: Architecture, checkpoint: Checkpoint): { readonly names: readonly string[]; readonly tiedEmbeddings: boolean } {
+  const names: string[] = [];
+  let tiedEmbeddings = false;
+  architecture.load(checkpoint.config, {
+    weight(name, outFeatures, inFeatures) {
+      names.push(name);
+      return { outFeatures, inFeatures, format: 'fp32' };
+    },
+    head(name, embeddings, tied) {
+      tiedEmbeddings = tied && isTied(checkpoint, name, embeddings.name);
+      if (!tiedEmbeddings) names.push(name);
+      return embeddings.weight;
+    },
+    vector(name, length) {
+      names.push(name);
+      return { length };
+    },
+    rotary: ({ positions, halfDim }) => ({ positions, halfDim }),
+  }, 1);
+  return { names, tiedEmbeddings };
 }
 
 /** The architecture of that model_type; an error that lists the known ones otherwise. */

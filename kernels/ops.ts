@@ -77,6 +77,8 @@ export interface Ops {
   /** x * rsqrt(mean(x^2) + eps) * weight */
   rmsNorm(x: Activation, weight: Vector, eps: number): Activation;
   layerNorm(x: Activation, weight: Vector, bias: Vector, eps: number): Activation;
+  /** rmsNorm of every head alone: of each run of weight.length columns, which must divide x.cols. */
+  headNorm(x: Activation, weight: Vector, eps: number): Activation;
   /** x . w^T (+ bias) (+ residual), in that order of addition. llm-int8 throws NotFinite for activations beyond fp16. */
   linear(x: Activation, w: Weight, bias?: Vector, residual?: Activation): Activation;
   /** Rotary embedding, "half" layout (x[i], x[i + headDim/2]), of each row at its position; only the first 2 * halfDim of each head turn. */
@@ -87,6 +89,11 @@ export interface Ops {
   siluMul(gate: Activation, up: Activation): Activation;
   gelu(x: Activation, form: 'erf' | 'tanh'): Activation;
   add(a: Activation, b: Activation): Activation;
+  mul(a: Activation, b: Activation): Activation;
+  /** x times fl32(factor), a number above 0. */
+  scale(x: Activation, factor: number): Activation;
+  /** Of each run of `every` columns (which divides x.cols) those from `first`, `width` of them, side by side: a part of a fused matrix's product. */
+  columns(x: Activation, every: number, first: number, width: number): Activation;
   /** Keeps only these rows (indices into the step's rows, ascending; a row may be there more than once, and there may be none). */
   take(x: Activation, rows: Int32Array): Activation;
   /**
@@ -102,6 +109,20 @@ export interface Ops {
   memory(): MemoryUse;
   /** Gives everything back. */
   dispose(): void;
+}
+
+/** Throws RangeError unless columns() and headNorm() can cut rows of `cols` columns so. */
+export function checkRuns(cols: number, every: number, first = 0, width = every): void {
+  const whole = [every, first, width].every(Number.isInteger);
+  if (whole && every >= 1 && cols % every === 0 && first >= 0 && width >= 1 && first + width <= every) return;
+  throw new RangeError(`${cols} columns cannot be cut into runs of ${every} with ${width} columns from ${first} in each`);
+}
+
+/** fl32(factor); throws RangeError unless it is above 0: rows are padded with +0, which it must leave so. */
+export function scaleFactor(factor: number): number {
+  const rounded = Math.fround(factor);
+  if (rounded > 0 && Number.isFinite(rounded)) return rounded;
+  throw new RangeError(`a factor of ${factor}; it must be a number above 0`);
 }
 
 /** `into`, held to the length that read(x) needs. */

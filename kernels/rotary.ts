@@ -24,9 +24,8 @@ export interface RotaryTables {
   readonly halfDim: number;
 }
 
-/** cos and sin of fl32(position inv_freq), in float64, rounded once. `dim` is the even number of elements of a head that turn. */
-export function rotaryTables(theta: number, dim: number, positions: number): RotaryTables {
-  const frequencies = inverseFrequencies(theta, dim);
+/** The tables of these frequencies: cos and sin of fl32(position inv_freq), in float64, rounded once. */
+export function rotaryTablesOf(frequencies: Float32Array, positions: number): RotaryTables {
   const halfDim = frequencies.length;
   const cos = new Float32Array(positions * halfDim);
   const sin = new Float32Array(positions * halfDim);
@@ -38,4 +37,9 @@ export function rotaryTables(theta: number, dim: number, positions: number): Rot
     }
   }
   return { cos, sin, positions, halfDim };
+}
+
+/** `dim` is the even number of elements of a head that turn. */
+export function rotaryTables(theta: number, dim: number, positions: number): RotaryTables {
+  return rotaryTablesOf(inverseFrequencies(theta, dim), positions);
 }

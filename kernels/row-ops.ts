@@ -18,6 +18,11 @@ export function rmsNormRow(out: Float32Array, x: Float32Array, at: number, weigh
   for (let k = 0; k < length; k++) out[at + k] = fround(fround(x[at + k]! * r) * weight[k]!);
 }
 
+/** rmsNormRow() of each run of weight.length of the `cols` columns. */
+export function headNormRow(out: Float32Array, x: Float32Array, at: number, cols: number, weight: Float32Array, eps: number): void {
+  for (let head = 0; head < cols; head += weight.length) rmsNormRow(out, x, at + head, weight, eps);
+}
+
 /** out = ((x - mean) rsqrt(sum (x - mean)^2 fl(1/K) + eps)) weight + bias; both sums in dot order (the first: x . ones). */
 export function layerNormRow(out: Float32Array, x: Float32Array, at: number, weight: Float32Array, bias: Float32Array, eps: number): void {
   const length = weight.length;

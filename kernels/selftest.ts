@@ -73,7 +73,7 @@ export function testValues(seed: number, length: number, scale = 1): Float32Arra
 export function opCases(extent: 'start' | 'full'): OpCase[] {
   const full = extent === 'full';
   return [
-    ...linearCases(full), ...(full ? [...roundShapeCases(), ...blockSizeCases(), ...mixedOutlierCases(), ...randomLinearCases(), ...halfCases()] : []), ...embedCases(), ...normCases(full), ...rotateCases(), ...attentionCases(full), ...elementCases(), takeCase(), sampleCase(), ...notFiniteCases(), sharedBeginningCase(), takeTwiceCase(),
+    ...linearCases(full), ...(full ? [...roundShapeCases(), ...blockSizeCases(), ...mixedOutlierCases(), ...randomLinearCases(), ...halfCases()] : []), ...embedCases(), ...normCases(full), ...headNormCases(full), ...columnCases(), ...rotateCases(), ...attentionCases(full), ...elementCases(), takeCase(), sampleCase(), ...notFiniteCases(), sharedBeginningCase(), takeTwiceCase(),
   ];
 }
 
@@ -204,6 +204,28 @@ function normCases(full: boolean): OpCase[] {
   ]);
 }
 
+function headNormCases(full: boolean): OpCase[] {
+  // [heads, headDim]
+  const shapes = full ? [[3, 1], [2, 20], [4, 64], [1, 70], [3, 130], [2, 256]] : [[3, 20], [2, 64]];
+  return shapes.map(([heads, headDim]) => ({
+    name: `headNorm of ${heads} x ${headDim}`,
+    run: (ops) => ops.read(ops.headNorm(input(ops, 5, heads! * headDim!, testValues(6, 5 * heads! * headDim!)), ops.vector(testValues(9, headDim!)), 1e-6), 'headNorm'),
+  }));
+}
+
+/** What is taken is used, so that what lies behind a row's columns shows. */
+function columnCases(): OpCase[] {
+  // [runs, columns of a run, first, width]
+  return [[1, 100, 0, 100], [1, 100, 64, 36], [3, 30, 10, 10], [4, 64, 63, 1], [2, 130, 1, 128]].map(([runs, every, first, width]) => ({
+    name: `columns ${first} to ${first! + width!} of ${runs} x ${every}`,
+    async run(ops) {
+      const taken = ops.columns(input(ops, 5, runs! * every!, testValues(51, 5 * runs! * every!)), every!, first!, width!);
+      const used = ops.linear(taken, table(ops, 'fp32', 3, runs! * width!, testValues(52, 3 * runs! * width!)));
+      return joined([await ops.read(taken, 'columns'), await ops.read(used, 'linear')]);
+    },
+  }));
+}
+
 function rotateCases(): OpCase[] {
   // [headDim, elements that turn]
   return [[16, 16], [20, 12], [6, 6]].map(([headDim, dim]) => ({
@@ -281,6 +303,8 @@ function elementCases(): OpCase[] {
     { name: 'gelu erf', run: (ops) => ops.read(ops.gelu(two(ops)[0], 'erf'), 'gelu') },
     { name: 'gelu tanh', run: (ops) => ops.read(ops.gelu(two(ops)[0], 'tanh'), 'gelu') },
     { name: 'add', run: (ops) => ops.read(ops.add(...two(ops)), 'add') },
+    { name: 'mul', run: (ops) => ops.read(ops.mul(...two(ops)), 'mul') },
+    { name: 'scale', run: (ops) => ops.read(ops.scale(two(ops)[0], 25.3), 'scale') },
   ];
 }
 

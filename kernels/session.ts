@@ -10,6 +10,7 @@ import type { ModelShape, TensorSource } from './models.ts';
 import { NotFinite } from './ops.ts';
 import type { Activation, Draws, KvCache, MemoryUse, Rows } from './ops.ts';
 import type { Statistics } from './statistics.ts';
+import { isTied } from './tied-head.ts';
 import { traced } from './trace.ts';
 import type { Trace } from './trace.ts';
 
@@ -64,7 +65,7 @@ export function openSession(options: SessionOptions): Session {
   }
   const trace = traced(engine.ops);
   const source = tensorSource(options, new Set(architecture.linearNames(checkpoint.config)), trace);
-  const network = architecture.load(checkpoint.config, source, trace.ops, positions);
+  const network = architecture.load(checkpoint.config, source, positions);
 
   let cache: KvCache | undefined;
   /** Tokens fed so far, by slot. */
@@ -73,7 +74,7 @@ export function openSession(options: SessionOptions): Session {
     if (cache === undefined) throw new Error('reset(slots, positions) must come before the first step');
     checkRows(rows, fed, cache.positions, shape.vocabulary);
     try {
-      return await take(network.forward(rows, cache, wanted));
+      return await take(network.forward(trace.ops, rows, cache, wanted));
     } catch (error) {
       if (error instanceof NotFinite) await trace.findNotFinite();
       throw error;
@@ -123,11 +124,16 @@ function tensorSource({ checkpoint, format, artifact, engine }: SessionOptions, 
       checkShape(name, encoded.shape, [outFeatures, inFeatures]);
       return trace.name(engine.ops.weight(encoded, formatNamed(encoded.format)), name);
     },
-    vector(name, length) {
+    vector(name, length, plus) {
       const tensor = checkpoint.tensor(name);
       checkShape(name, tensor.shape, [length]);
-      return trace.name(engine.ops.vector(tensor.values), name);
+      return trace.name(engine.ops.vector(plus === undefined ? tensor.values : tensor.values.map((value) => value + plus)), name);
     },
+    head(name, embeddings, tied) {
+      if (tied && isTied(checkpoint, name, embeddings.name)) return embeddings.weight;
+      return this.weight(name, embeddings.weight.outFeatures, embeddings.weight.inFeatures);
+    },
+    rotary: ({ cos, sin, positions, halfDim }) => engine.ops.rotary(cos, sin, positions, halfDim),
   };
 }
 

@@ -7,7 +7,8 @@ import { NotFinite } from './ops.ts';
 import type { Activation, Ops } from './ops.ts';
 
 /** The ops of a step, whose result is an activation. */
-type RecordedOp = 'embed' | 'rmsNorm' | 'layerNorm' | 'linear' | 'rotate' | 'attention' | 'siluMul' | 'gelu' | 'add' | 'take';
+type RecordedOp = 'embed' | 'rmsNorm' | 'layerNorm' | 'linear' | 'rotate' | 'attention' | 'siluMul' | 'gelu' | 'add' | 'take'
+  | 'headNorm' | 'mul' | 'scale' | 'columns';
 
 export interface Trace {
   /** The engine's ops, remembering the results of the step. */
@@ -47,6 +48,7 @@ export function traced(engine: Ops): Trace {
       },
       embed: record('embed'), rmsNorm: record('rmsNorm'), layerNorm: record('layerNorm'), linear: record('linear'), rotate: record('rotate'),
       attention: record('attention'), siluMul: record('siluMul'), gelu: record('gelu'), add: record('add'), take: record('take'),
+      headNorm: record('headNorm'), mul: record('mul'), scale: record('scale'), columns: record('columns'),
       read: bind('read'), sample: bind('sample'), memory: bind('memory'), dispose: bind('dispose'),
     },
     name(held, name) {

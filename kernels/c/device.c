@@ -195,9 +195,9 @@ static void cut(struct bw_op *op, int32_t threads) {
       cost = op->rows == 0 ? 1 : 4 * (keys / op->rows) * (op->a3 / ((const struct bw_cache *)op->handle)->kv_heads) * ((const struct bw_cache *)op->handle)->head_dim;
       break;
     }
-    case BW_SILU_MUL: case BW_GELU: case BW_ADD:
+    case BW_SILU_MUL: case BW_GELU: case BW_ADD: case BW_MUL: case BW_SCALE:
       op->units = op->rows * (op->x_stride / BW_BLOCK);
-      cost = BW_BLOCK * (op->code == BW_ADD ? 2 : 30);
+      cost = BW_BLOCK * (op->code == BW_SILU_MUL || op->code == BW_GELU ? 30 : 2);
       break;
     case BW_SAMPLE:
       op->units = op->rows;
@@ -240,6 +240,14 @@ static int read_op(const struct bw_device *device, const int32_t *w, const int32
       op->handle2 = find(device, w[BW_AT_HANDLE2], VECTOR);
       if (op->handle2 == NULL || ((const struct bw_vector *)op->handle2)->length != cols) return 0;
       break;
+    case BW_HEAD_NORM:
+      op->handle = find(device, w[BW_AT_HANDLE], VECTOR);
+      if (op->handle == NULL || op->a1 < 1 || ((const struct bw_vector *)op->handle)->length != op->a1 || cols % op->a1 != 0) return 0;
+      break;
+    case BW_COLUMNS:
+      if (op->a1 < 1 || cols % op->a1 != 0 || op->a2 < 0 || op->a3 < 1 || (int64_t)op->a2 + op->a3 > op->a1) return 0;
+      op->out_cols = cols / op->a1 * op->a3;
+      break;
     case BW_LINEAR: {
       const struct bw_weight *weight = op->handle = find(device, w[BW_AT_HANDLE], WEIGHT);
       op->out_cols = w[BW_AT_A0];
@@ -266,7 +274,7 @@ static int read_op(const struct bw_device *device, const int32_t *w, const int32
     case BW_TAKE: listed = rows; x_rows = 0; break;
     case BW_SAMPLE: listed = (int64_t)rows * BW_SAMPLE_WORDS; break;
     case BW_GELU: op->a1 = w[BW_AT_A0]; break;
-    case BW_SILU_MUL: case BW_ADD: break;
+    case BW_SILU_MUL: case BW_ADD: case BW_MUL: case BW_SCALE: break;
     default: return 0;
   }
   op->x_stride = bw_stride(cols);
@@ -294,7 +302,7 @@ static int read_op(const struct bw_device *device, const int32_t *w, const int32
     if (w[BW_AT_X] < 0 || w[BW_AT_X] + x_lines > lines) return 0;
     op->x = base + (size_t)w[BW_AT_X] * 16;
   }
-  const int needs_y = code == BW_SILU_MUL || code == BW_ADD || code == BW_REMEMBER;
+  const int needs_y = code == BW_SILU_MUL || code == BW_ADD || code == BW_MUL || code == BW_REMEMBER;
   if (w[BW_AT_Y] >= 0) {
     if (w[BW_AT_Y] + y_lines > lines) return 0;
     op->y = base + (size_t)w[BW_AT_Y] * 16;

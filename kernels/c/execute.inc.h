@@ -5,6 +5,7 @@ static size_t scratch_bytes(const struct bw_op *op) {
     case BW_LINEAR: return ((const struct bw_weight *)op->handle)->family == BW_INT8 ? int8_scratch_bytes(op) : linear_scratch_bytes(op);
     case BW_ATTEND: return attend_scratch_bytes(op);
     case BW_RMS_NORM: case BW_LAYER_NORM: return (size_t)op->x_stride * 8;
+    case BW_HEAD_NORM: return (size_t)bw_stride(op->a1) * 8;
     default: return 0;
   }
 }
@@ -26,5 +27,9 @@ static void execute(const struct bw_op *op, int32_t index, int32_t row_from, int
     case BW_ADD: add(op, from, to); break;
     case BW_TAKE: take(op, from, to); break;
     case BW_SAMPLE: sample(op, from, to); break;
+    case BW_HEAD_NORM: scratch->packed_program = 0; head_norm(op, from, to, (float *)scratch->memory); break;
+    case BW_MUL: mul(op, from, to); break;
+    case BW_SCALE: scale(op, from, to); break;
+    case BW_COLUMNS: columns(op, from, to); break;
   }
 }

@@ -37,6 +37,26 @@ static void rms_norm(const struct bw_op *op, int32_t from, int32_t to, float *pa
   }
 }
 
+/* RMSNorm of each run of a1 columns alone. A run need not begin at a vector's place, so it is computed in a padded copy, after the packed one. */
+static void head_norm(const struct bw_op *op, int32_t from, int32_t to, float *packed) {
+  const float *weight = ((const struct bw_vector *)op->handle)->values;
+  int32_t width = op->a1, padded = bw_stride(width), blocks = padded / BW_BLOCK;
+  float *head = packed + padded;
+  for (int32_t row = from; row < to; row++) {
+    const float *x = op->x + (size_t)row * op->x_stride;
+    float *out = op->out + (size_t)row * op->out_stride;
+    for (int32_t at = 0; at < op->cols; at += width) {
+      __builtin_memcpy(head, x + at, (size_t)width * 4);
+      clear_tail(head, width);
+      pack_row(head, blocks, packed);
+      vf r = vf_set(bw_rsqrt(packed_dot(packed, packed, blocks) * op->f0 + op->f1));
+      for (int32_t k = 0; k < padded; k += VW) vf_store(head + k, vf_mul(vf_mul(vf_load(head + k), r), vf_load(weight + k)));
+      __builtin_memcpy(out + at, head, (size_t)width * 4);
+    }
+    clear_tail(out, op->cols);
+  }
+}
+
 static void layer_norm(const struct bw_op *op, int32_t from, int32_t to, float *packed) {
   const float *weight = ((const struct bw_vector *)op->handle)->values, *bias = ((const struct bw_vector *)op->handle2)->values;
   int32_t blocks = op->x_stride / BW_BLOCK;
@@ -91,7 +111,17 @@ static void take(const struct bw_op *op, int32_t from, int32_t to) {
   }
 }
 
-/* Units are blocks of 64 elements, whatever their row. Padding is +0 before and after: silu(0) 0, gelu(0) and 0 + 0 are. */
+/* Of each run of a1 columns those from a2, a3 of them. */
+static void columns(const struct bw_op *op, int32_t from, int32_t to) {
+  for (int32_t row = from; row < to; row++) {
+    const float *x = op->x + (size_t)row * op->x_stride + op->a2;
+    float *out = op->out + (size_t)row * op->out_stride;
+    for (int32_t at = 0; at < op->out_cols; at += op->a3, x += op->a1) __builtin_memcpy(out + at, x, (size_t)op->a3 * 4);
+    clear_tail(out, op->out_cols);
+  }
+}
+
+/* Units are blocks of 64 elements, whatever their row. Padding is +0 before and after: silu(0) 0, gelu(0), 0 + 0, 0 0 and 0 times a positive factor are. */
 static void silu_mul(const struct bw_op *op, int32_t from, int32_t to) {
   for (size_t k = (size_t)from * BW_BLOCK; k < (size_t)to * BW_BLOCK; k += VW) {
     vf x = vf_load(op->x + k);
@@ -108,6 +138,15 @@ static void gelu(const struct bw_op *op, int32_t from, int32_t to) {
 
 static void add(const struct bw_op *op, int32_t from, int32_t to) {
   for (size_t k = (size_t)from * BW_BLOCK; k < (size_t)to * BW_BLOCK; k += VW) vf_store(op->out + k, vf_add(vf_load(op->x + k), vf_load(op->y + k)));
+}
+
+static void mul(const struct bw_op *op, int32_t from, int32_t to) {
+  for (size_t k = (size_t)from * BW_BLOCK; k < (size_t)to * BW_BLOCK; k += VW) vf_store(op->out + k, vf_mul(vf_load(op->x + k), vf_load(op->y + k)));
+}
+
+static void scale(const struct bw_op *op, int32_t from, int32_t to) {
+  vf factor = vf_set(op->f0);
+  for (size_t k = (size_t)from * BW_BLOCK; k < (size_t)to * BW_BLOCK; k += VW) vf_store(op->out + k, vf_mul(vf_load(op->x + k), factor));
 }
 
 static int64_t count_not_finite(const float *x, int32_t rows, int32_t cols, int32_t stride) {

@@ -39,6 +39,14 @@ export const OPCODE = {
    * A row with a logit that is not finite gives -1 - (how many).
    */
   sample: 12,
+  /** As rmsNorm, of each run of A1 columns alone; vector HANDLE has A1 elements, F0 is 1 / A1. */
+  headNorm: 13,
+  /** out = X Y */
+  mul: 14,
+  /** out = X F0 */
+  scale: 15,
+  /** out = of each run of A1 columns those from A2, A3 of them. */
+  columns: 16,
 } as const;
 
 /** Places of an op's words. */

@@ -8,7 +8,7 @@
  */
 import { DOT_BLOCK } from '../arithmetic.ts';
 import type { EncodedTensor, Format } from '../formats.ts';
-import { NotFinite, placeFor } from '../ops.ts';
+import { checkRuns, NotFinite, placeFor, scaleFactor } from '../ops.ts';
 import type { Activation, AttentionShape, Draws, KvCache, MemoryUse, Ops, Rotary, Rows, Vector, Weight } from '../ops.ts';
 import type { Device } from './device.ts';
 import { familyOf } from './families.ts';
@@ -122,6 +122,15 @@ export class RecordedOps implements Ops {
     return this.#made(x.rows, x.cols);
   }
 
+  headNorm(x: Activation, weight: Vector, eps: number): Activation {
+    checkRuns(x.cols, weight.length);
+    const at = this.#op(OPCODE.headNorm, this.#valid(x, x.cols), -1, x.rows, x.cols, handleOf(weight));
+    this.#words[at + AT.a1] = weight.length;
+    this.#words[at + AT.f0] = bitsOf(1 / weight.length);
+    this.#words[at + AT.f1] = bitsOf(eps);
+    return this.#made(x.rows, x.cols);
+  }
+
   linear(x: Activation, w: Weight, bias?: Vector, residual?: Activation): Activation {
     const { inFeatures, outFeatures } = w;
     const added = residual ? this.#valid(residual, outFeatures) : -1;
@@ -189,6 +198,26 @@ export class RecordedOps implements Ops {
 
   add(a: Activation, b: Activation): Activation {
     return this.#pair(OPCODE.add, a, b);
+  }
+
+  mul(a: Activation, b: Activation): Activation {
+    return this.#pair(OPCODE.mul, a, b);
+  }
+
+  scale(x: Activation, factor: number): Activation {
+    const rounded = scaleFactor(factor);
+    const at = this.#op(OPCODE.scale, this.#valid(x, x.cols), -1, x.rows, x.cols);
+    this.#words[at + AT.f0] = bitsOf(rounded);
+    return this.#made(x.rows, x.cols);
+  }
+
+  columns(x: Activation, every: number, first: number, width: number): Activation {
+    checkRuns(x.cols, every, first, width);
+    const at = this.#op(OPCODE.columns, this.#valid(x, x.cols), -1, x.rows, x.cols);
+    this.#words[at + AT.a1] = every;
+    this.#words[at + AT.a2] = first;
+    this.#words[at + AT.a3] = width;
+    return this.#made(x.rows, (x.cols / every) * width);
   }
 
   take(x: Activation, rows: Int32Array): Activation {

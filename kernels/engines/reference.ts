@@ -10,10 +10,10 @@ import { int8Parts } from '../formats/int8.ts';
 import { geluErf, geluTanh, silu } from '../functions.ts';
 import { int8Output, quantizeRow } from '../int8-rows.ts';
 import type { Int8Weights, QuantizedRow } from '../int8-rows.ts';
-import { NotFinite, placeFor } from '../ops.ts';
+import { checkRuns, NotFinite, placeFor, scaleFactor } from '../ops.ts';
 import type { Activation, AttentionShape, Draws, KvCache, MemoryUse, Ops, Rotary, Rows, Vector, Weight } from '../ops.ts';
 import { sampleToken } from '../sampler.ts';
-import { attendRow, layerNormRow, rmsNormRow, rotateHead } from '../row-ops.ts';
+import { attendRow, headNormRow, layerNormRow, rmsNormRow, rotateHead } from '../row-ops.ts';
 import { referenceStatistics } from '../statistics/reference.ts';
 
 const { fround } = Math;
@@ -104,6 +104,14 @@ export class ReferenceOps implements Ops {
     return out;
   }
 
+  headNorm(x: Activation, weight: Vector, eps: number): Activation {
+    checkRuns(x.cols, weight.length);
+    const input = this.#valid(x, x.cols);
+    const out = this.#make(x.rows, x.cols);
+    for (let row = 0; row < x.rows; row++) headNormRow(out.values, input, row * x.cols, x.cols, (weight as Numbers).values, eps);
+    return out;
+  }
+
   linear(x: Activation, w: Weight, bias?: Vector, residual?: Activation): Activation {
     const matrix = w as Matrix;
     const { inFeatures, outFeatures } = matrix;
@@ -184,6 +192,26 @@ export class ReferenceOps implements Ops {
     const left = this.#valid(a, b.cols);
     const right = this.#valid(b, a.cols);
     return this.#each(a, (i) => left[i]! + right[i]!);
+  }
+
+  mul(a: Activation, b: Activation): Activation {
+    const left = this.#valid(a, b.cols);
+    const right = this.#valid(b, a.cols);
+    return this.#each(a, (i) => left[i]! * right[i]!);
+  }
+
+  scale(x: Activation, factor: number): Activation {
+    const input = this.#valid(x, x.cols);
+    const rounded = scaleFactor(factor);
+    return this.#each(x, (i) => input[i]! * rounded);
+  }
+
+  columns(x: Activation, every: number, first: number, width: number): Activation {
+    checkRuns(x.cols, every, first, width);
+    const input = this.#valid(x, x.cols);
+    const out = this.#make(x.rows, (x.cols / every) * width);
+    for (let from = first, to = 0; to < out.values.length; from += every, to += width) out.values.set(input.subarray(from, from + width), to);
+    return out;
   }
 
   take(x: Activation, rows: Int32Array): Activation {

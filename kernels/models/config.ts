@@ -28,6 +28,29 @@ export class Settings {
     return 1;
   }
 
+  /** Whether the setting is null, which for some is another thing than absent. */
+  isNull(name: string): boolean {
+    return this.#config[name] === null;
+  }
+
+  /** A whole number from 0. */
+  wholeNumber(name: string, fallback: number): number {
+    const value = this.#config[name] ?? fallback;
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+    this.problem(`${name} is ${shown(value)}; it must be a whole number from 0`);
+    return 0;
+  }
+
+  /** The setting layer_types, one of `allowed` for each layer; undefined when absent. */
+  layerTypes(layers: number, allowed: readonly string[]): readonly string[] | undefined {
+    const value = this.#config['layer_types'] ?? undefined;
+    if (value === undefined) return undefined;
+    const types: readonly unknown[] = Array.isArray(value) ? value : [];
+    if (types.length === layers && types.every((type) => allowed.includes(type as string))) return types as readonly string[];
+    this.problem(`layer_types is ${shown(value)}; it must be a list of ${layers}, one for each layer: ${allowed.join(' or ')}`);
+    return undefined;
+  }
+
   /** A finite number above 0. */
   positive(name: string, value: unknown): number {
     if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
@@ -64,9 +87,24 @@ export class Settings {
     this.#problems.push(text);
   }
 
+  /** A setting that changes what is computed in a way that this code does not: absent, null, or one of `harmless`. */
+  unset(name: string, harmless: readonly unknown[] = []): void {
+    const value = this.raw(name);
+    if (value !== undefined && !harmless.includes(value)) this.problem(`${name} is ${shown(value)}; supported: ${[...harmless.map(shown), 'null'].join(', ')}`);
+  }
+
   done(): void {
     if (this.#problems.length > 0) throw new ModelConfigError(this.#problems);
   }
+}
+
+/** Reads a config with `read`; throws ModelConfigError with all that it found wrong, and with what no architecture computes. */
+export function readSettings<T>(config: ModelConfig, read: (settings: Settings) => T): T {
+  const settings = new Settings(config);
+  if (settings.raw('quantization_config') !== undefined) settings.problem('quantization_config says that the weights are quantized; supported: weights of F32, F16 or BF16');
+  const model = read(settings);
+  settings.done();
+  return model;
 }
 
 function shown(value: unknown): string {

@@ -120,17 +120,20 @@ export function configFacts(config: ModelConfig, what: string, weightCode: reado
   const baseFormat = typeof type === 'string' && Object.hasOwn(TYPES, type) ? TYPES[type] : undefined;
   if (baseFormat === undefined) return `${what} must name the checkpoint's type in torch_dtype; types are ${Object.keys(TYPES).join(', ')}`;
   let shape: ModelShape;
+  let feedForwardMatrices: number;
   try {
-    shape = architectureNamed(architecture).shape(config);
+    const named = architectureNamed(architecture);
+    shape = named.shape(config);
+    feedForwardMatrices = named.feedForwardMatrices;
   } catch (error) {
     return `${what}: ${(error instanceof Error ? error.message : String(error)).replace(/^config\.json: /, '')}`;
   }
-  return { architecture, baseFormat, shape, weightCode, parametersEstimate: parametersEstimate(shape) };
+  return { architecture, baseFormat, shape, weightCode, parametersEstimate: parametersEstimate(shape, feedForwardMatrices) };
 }
 
-/** Exact for a gated feed-forward network without biases, near enough for all others. */
-function parametersEstimate({ layers, hiddenSize, heads, kvHeads, headDim, feedForwardSize, vocabulary, tiedEmbeddings }: ModelShape): number {
+/** Exact for two norms a layer and no biases, near enough for all others. */
+function parametersEstimate({ layers, hiddenSize, heads, kvHeads, headDim, feedForwardSize, vocabulary, tiedEmbeddings }: ModelShape, feedForwardMatrices: number): number {
   const attention = 2 * hiddenSize * headDim * (heads + kvHeads);
-  const feedForward = 3 * hiddenSize * feedForwardSize;
+  const feedForward = feedForwardMatrices * hiddenSize * feedForwardSize;
   return layers * (attention + feedForward + 2 * hiddenSize) + hiddenSize + vocabulary * hiddenSize * (tiedEmbeddings ? 1 : 2);
 }

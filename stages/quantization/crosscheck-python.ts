@@ -6,10 +6,11 @@ import torch
 from safetensors.torch import load_file
 torch.set_grad_enabled(False)`;
 
-/** Which tensors are quantized: every linear layer but the output head. */
+/** Which tensors are quantized: every linear layer but the output head. The others are those that are computed with: not what older versions of transformers wrote down besides. */
 export const WEIGHTS = `checkpoint = {name: w for file in FILES for name, w in load_file(f"{MODEL}/{file}").items()}
 linear = {name: w for name, w in checkpoint.items() if w.ndim == 2 and "embed" not in name and "lm_head" not in name}
-other = {name: w for name, w in checkpoint.items() if name not in linear}
+unread = lambda name: name.endswith(("rotary_emb.inv_freq", "attention.bias", "attention.masked_bias")) or (TIED and name == "lm_head.weight" and any("embed" in other and torch.equal(e, checkpoint[name]) for other, e in checkpoint.items()))
+other = {name: w for name, w in checkpoint.items() if name not in linear and not unread(name)}
 TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}`;
 
 /** encode(w): what is stored, as tensors; decode(w): the weight as it is multiplied, in fp32. */

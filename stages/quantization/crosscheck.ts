@@ -75,13 +75,13 @@ function ofMetric(asked: Asked, model: StudyModel, format: string, study: StudyC
   return { script: script(asked, format === 'int8' ? INT8_AGREEMENT : agreement, head(model, format), LOAD, WEIGHTS, QUANTIZE, settings, WINDOWS, ...(format === 'int8' ? [INT8_LINEAR] : []), FIDELITY, MEASURES, `found = measures[${python(measure)}]`) };
 }
 
-function head({ files, baseFormat, hub }: StudyModel, format: string): string {
+function head({ files, baseFormat, hub, shape }: StudyModel, format: string): string {
   const [folderOf, nameOf] = [(path: string): string => path.replace(/\/[^/]*$/, ''), (path: string): string => path.slice(path.lastIndexOf('/') + 1)];
   const [first] = files.weights;
   const folder = hub === undefined ? python(folderOf(first?.at ?? first?.path ?? ''))
     : `__import__("huggingface_hub").snapshot_download(${python(hub.repository)}, revision=${python(hub.commit)}, allow_patterns=["*.json", "*.safetensors", "*.model"])`;
   const kind = FOUR_BIT.has(format) ? `quant_type=${python(format.slice(0, 3))}, double=${format.endsWith('-dq') ? 'True' : 'False'}` : '';
-  return [`MODEL, FORMAT, BASE = ${folder}, ${python(format)}, ${python(baseFormat)}`, `FILES = ${python(files.weights.map(({ path }) => nameOf(path)))}`, ...(kind === '' ? [] : [`FOUR_BIT = dict(${kind})`])].join('\n');
+  return [`MODEL, FORMAT, BASE = ${folder}, ${python(format)}, ${python(baseFormat)}`, `FILES = ${python(files.weights.map(({ path }) => nameOf(path)))}`, `TIED = ${shape.tiedEmbeddings ? 'True' : 'False'}`, ...(kind === '' ? [] : [`FOUR_BIT = dict(${kind})`])].join('\n');
 }
 
 function script(asked: Asked, { absolute, relative, why }: Agreement, ...parts: readonly string[]): string {

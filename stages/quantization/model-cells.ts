@@ -11,7 +11,7 @@ export function checkpointInputs(fetched: Cell): { readonly config: InputRef; re
 /** Files that count into the code of a cell that computes with a model in some formats: entries of the kernels' registers. */
 export function registerEntries(model: Pick<StudyModel, 'architecture' | 'baseFormat' | 'weightCode'>, formats: readonly string[]): string[] {
   const files = [...new Set([model.baseFormat, ...formats])].map((format) => `kernels/formats/${format}.ts`);
-  return [`kernels/models/${model.architecture}.ts`, ...model.weightCode, ...files];
+  return [`kernels/models/${model.architecture.replaceAll('_', '-')}.ts`, ...model.weightCode, ...files];
 }
 
 /**

@@ -4,8 +4,8 @@
  */
 import { quantizeTo } from '../../kernels/artifact.ts';
 import { formatNamed } from '../../kernels/formats.ts';
-import { architectureNamed } from '../../kernels/models.ts';
-import type { ArtifactSink, ModelShape, QuantizationReport } from '../../kernels/index.ts';
+import { architectureNamed, tensorsOf } from '../../kernels/models.ts';
+import type { ArtifactSink, Checkpoint, ModelShape, QuantizationReport } from '../../kernels/index.ts';
 import { cell, stage } from '../dag/index.ts';
 import type { Cell, Run } from '../dag/index.ts';
 import { nowhere, writeArtifactFile } from './artifact-file.ts';
@@ -70,6 +70,7 @@ export const run: Run = async (cells, io) => {
       }
       const encoder = await studyEncoder(io, task);
       const architecture = architectureNamed(checkpoint.architecture);
+      const used = tensorsOf(architecture, checkpoint);
       const linearNames = architecture.linearNames(checkpoint.config);
       const source = quantizedTypes(checkpoint, linearNames);
       const quantize = (sink: ArtifactSink): QuantizationReport => quantizeTo(sink, checkpoint, linearNames, formatNamed(name));
@@ -81,9 +82,9 @@ export const run: Run = async (cells, io) => {
         format: name,
         aliasOf: typeof alias === 'string' ? alias : null,
         architecture: checkpoint.architecture,
-        shape: architecture.shape(checkpoint.config),
+        shape: { ...architecture.shape(checkpoint.config), tiedEmbeddings: used.tiedEmbeddings },
         linearWeights: quantized.linearWeights, linearBytes: quantized.linearBytes,
-        otherWeights: quantized.otherWeights, otherBytes: quantized.otherBytes,
+        ...otherTensors(checkpoint, used.names, new Set(linearNames)),
         ...(source === undefined ? {} : { source }),
         decodedSha256: quantized.decodedSha256,
         tensors: quantized.errors.map(({ tensor, weights, bytes, relativeRmsError, maxAbsError }) => ({ tensor, ...placeOf(tensor), weights, bytes, relativeRmsError, maxAbsError })),
@@ -92,6 +93,15 @@ export const run: Run = async (cells, io) => {
     });
   }
 };
+
+/** What the model is computed with besides its linear layers: a checkpoint may have tensors that nothing reads. */
+function otherTensors(checkpoint: Checkpoint, used: readonly string[], linear: ReadonlySet<string>): { otherWeights: number; otherBytes: number } {
+  const others = used.filter((name) => !linear.has(name));
+  return {
+    otherWeights: others.reduce((sum, name) => sum + checkpoint.shape(name).reduce((product, size) => product * size, 1), 0),
+    otherBytes: others.reduce((sum, name) => sum + checkpoint.storedBytes(name), 0),
+  };
+}
 
 /** 'model.layers.3.mlp.up_proj.weight' -> layer 3, kind 'up_proj'. */
 function placeOf(tensor: string): { layer: number; kind: string } {

@@ -12,8 +12,11 @@ import { native, openNative } from '../../kernels/engines/native.ts';
 import { firstDifference, opCases, selfTest } from '../../kernels/selftest.ts';
 import { referenceStatistics } from '../../kernels/statistics/reference.ts';
 import { nativeForTests } from '../kernels/native-library.ts';
-import { bundledCheckpoint, sessionOf, someTokens, tinyCheckpoint } from '../kernels/test-models.ts';
+import { bundledCheckpoint, goldenModels, sessionOf, someTokens, tinyCheckpoint } from '../kernels/test-models.ts';
 import { notRun } from '../not-run.ts';
+
+/** Of every architecture and its variants. */
+const architectureModels = goldenModels();
 
 const NO_MEMORY = { weights: 0, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 };
 
@@ -52,6 +55,12 @@ function testAgainstReference(engine: Engine): void {
     });
   }
 
+  test(`${engine.name}: logits of every architecture as the reference`, async () => {
+    for (const { name, checkpoint } of architectureModels) {
+      for (const format of ['bf16', 'nf4', 'int8']) await sameLogits(name, checkpoint, format, engine, someTokens(70, 96));
+    }
+  });
+
   test(`${engine.name}: logits of a bundled model as the reference`, async () => {
     for (const format of ['fp16', 'int8']) await sameLogits('novel-1m', bundledCheckpoint('novel-1m'), format, engine, someTokens(130, 2048));
   });
@@ -75,40 +84,49 @@ async function logitsOf(session: Session, tokens: Int32Array): Promise<Float32Ar
 function testRowsAlone(engine: Engine): void {
   for (const { name: format } of formats) {
     test(`${engine.name} ${format}: one step, token by token, and mixed with others give the same bits`, async () => {
-      const session = sessionOf(tinyCheckpoint('llama'), format, await engine.open());
-      const { vocabulary } = session.shape;
-      const texts = [someTokens(67, vocabulary, 1), someTokens(9, vocabulary, 2), someTokens(34, vocabulary, 3)];
-      const whole: Float32Array[] = [];
-      for (const text of texts) whole.push(await scoreWindow(session, text));
-
-      session.reset(1, 67);
-      for (const [position, token] of texts[0]!.entries()) {
-        const logits = await session.step({ slot: Int32Array.of(0), position: Int32Array.of(position), token: Int32Array.of(token) });
-        same(whole[0]!.subarray(position * vocabulary, (position + 1) * vocabulary), logits, `position ${position}`);
-      }
-
-      // All three at once, in slots of another order and in pieces of uneven size; only every second row's logits are asked for.
-      const slotOf = [2, 0, 1];
-      session.reset(3, 67);
-      const left = texts.map((text) => ({ text, fed: 0 }));
-      for (let piece = 1; left.some(({ text, fed }) => fed < text.length); piece += 3) {
-        const rows = left.flatMap((sequence, which) => {
-          const from = sequence.fed;
-          sequence.fed = Math.min(sequence.text.length, from + piece + which);
-          return Array.from(sequence.text.subarray(from, sequence.fed), (token, i) => ({ which, position: from + i, token }));
-        });
-        const wanted = Int32Array.from(rows.keys()).filter((row) => row % 2 === 0);
-        const logits = await session.step({
-          slot: Int32Array.from(rows, ({ which }) => slotOf[which]!), position: Int32Array.from(rows, ({ position }) => position), token: Int32Array.from(rows, ({ token }) => token),
-        }, wanted);
-        wanted.forEach((row, index) => {
-          const { which, position } = rows[row]!;
-          same(whole[which]!.subarray(position * vocabulary, (position + 1) * vocabulary), logits.subarray(index * vocabulary, (index + 1) * vocabulary), `text ${which} position ${position}`);
-        });
-      }
-      session.dispose();
+      await rowsAlone(sessionOf(tinyCheckpoint('llama'), format, await engine.open()));
     });
   }
+  for (const { name, checkpoint } of architectureModels) {
+    test(`${engine.name} ${name}: one step, token by token, and mixed with others give the same bits`, async () => {
+      await rowsAlone(sessionOf(checkpoint, checkpoint.baseFormat, await engine.open()));
+    });
+  }
+}
+
+/** Closes the session. */
+async function rowsAlone(session: Session): Promise<void> {
+  const { vocabulary } = session.shape;
+  const texts = [someTokens(67, vocabulary, 1), someTokens(9, vocabulary, 2), someTokens(34, vocabulary, 3)];
+  const whole: Float32Array[] = [];
+  for (const text of texts) whole.push(await scoreWindow(session, text));
+
+  session.reset(1, 67);
+  for (const [position, token] of texts[0]!.entries()) {
+    const logits = await session.step({ slot: Int32Array.of(0), position: Int32Array.of(position), token: Int32Array.of(token) });
+    same(whole[0]!.subarray(position * vocabulary, (position + 1) * vocabulary), logits, `position ${position}`);
+  }
+
+  // All three at once, in slots of another order and in pieces of uneven size; only every second row's logits are asked for.
+  const slotOf = [2, 0, 1];
+  session.reset(3, 67);
+  const left = texts.map((text) => ({ text, fed: 0 }));
+  for (let piece = 1; left.some(({ text, fed }) => fed < text.length); piece += 3) {
+    const rows = left.flatMap((sequence, which) => {
+      const from = sequence.fed;
+      sequence.fed = Math.min(sequence.text.length, from + piece + which);
+      return Array.from(sequence.text.subarray(from, sequence.fed), (token, i) => ({ which, position: from + i, token }));
+    });
+    const wanted = Int32Array.from(rows.keys()).filter((row) => row % 2 === 0);
+    const logits = await session.step({
+      slot: Int32Array.from(rows, ({ which }) => slotOf[which]!), position: Int32Array.from(rows, ({ position }) => position), token: Int32Array.from(rows, ({ token }) => token),
+    }, wanted);
+    wanted.forEach((row, index) => {
+      const { which, position } = rows[row]!;
+      same(whole[which]!.subarray(position * vocabulary, (position + 1) * vocabulary), logits.subarray(index * vocabulary, (index + 1) * vocabulary), `text ${which} position ${position}`);
+    });
+  }
+  session.dispose();
 }
 
 function testProperties(engine: Engine): void {
@@ -150,6 +168,11 @@ function testProperties(engine: Engine): void {
     const x = ops.embed(table);
     assert.throws(() => ops.linear(x, ops.weight(fp32.encode({ name: 'w', shape: [2, 5], values: new Float32Array(10) }), fp32)), /4 columns where 5/);
     assert.throws(() => ops.take(x, Int32Array.of(1)), /row 1/);
+    for (const [every, first, width] of [[3, 0, 1], [2, 1, 2], [4, -1, 2], [0, 0, 1], [4, 0, 0], [2, 0.5, 1]] as const) {
+      assert.throws(() => ops.columns(x, every, first, width), /4 columns cannot be cut into runs/);
+    }
+    assert.throws(() => ops.headNorm(x, ops.vector(new Float32Array(3)), 1e-6), /4 columns cannot be cut into runs of 3/);
+    for (const factor of [0, -1, 1e-50, 1e39, NaN]) assert.throws(() => ops.scale(x, factor), /it must be a number above 0/);
     const cache = ops.kvCache(1, 1, 2, 1, 4);
     const shape = { heads: 1, kvHeads: 1, headDim: 4, window: 0 };
     for (const [position, slot] of [[2, 0], [0, 1], [-1, 0]] as const) {
@@ -202,6 +225,10 @@ test('the self-test notices a wrong bit in any op', async () => {
     gelu: (ops) => ({ gelu: (x) => unchanged.gelu.call(ops, x, 'erf') }),
     add: () => ({ add: (a) => a }),
     take: () => ({ take: (x) => x }),
+    headNorm: (ops) => ({ headNorm: (x, weight, eps) => unchanged.headNorm.call(ops, x, weight, eps * 100) }),
+    mul: (ops) => ({ mul: (a, b) => unchanged.mul.call(ops, unchanged.scale.call(ops, a, 1 + 2 ** -23), b) }),
+    scale: (ops) => ({ scale: (x, factor) => unchanged.scale.call(ops, x, factor * (1 + 2 ** -22)) }),
+    columns: (ops) => ({ columns: (x, every, _first, width) => unchanged.columns.call(ops, x, every, 0, width) }),
     embed: (ops) => ({ embed: (table) => ops.add(unchanged.embed.call(ops, table), unchanged.embed.call(ops, table)) }),
   };
   for (const [op, change] of Object.entries(wrongs)) {

@@ -13,7 +13,7 @@ import { NativeDevice } from '../../kernels/engines/native-device.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
 import { EngineUnfit } from '../../kernels/selftest.ts';
-import { bundledCheckpoint, sessionOf, someTokens, tinyCheckpoint } from '../kernels/test-models.ts';
+import { bundledCheckpoint, goldenModels, sessionOf, someTokens, tinyCheckpoint } from '../kernels/test-models.ts';
 import { nativeForTests } from '../kernels/native-library.ts';
 import { notHere, notRun } from '../not-run.ts';
 
@@ -52,6 +52,16 @@ else {
         }
       });
     }
+
+    test(`${set}: logits of every architecture`, async () => {
+      for (const { name, checkpoint } of goldenModels()) {
+        const tokens = someTokens(70, 96);
+        const expected = await logitsOf(sessionOf(checkpoint, 'bf16'), tokens);
+        const session = sessionOf(checkpoint, 'bf16', await openFast({ instructionSet: set, threads: 2 }));
+        within(expected, await scoreWindow(session, tokens), LOGITS[kindOf('bf16')] * largest(expected), name);
+        session.dispose();
+      }
+    });
 
     test(`${set}: distributions of a text`, async () => {
       for (const format of ['fp16', 'int8', 'nf4']) {

@@ -1,6 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ropeFrequencies, type Rope } from '../../kernels/models/rope.ts';
 import { inverseFrequencies, rotaryTables } from '../../kernels/rotary.ts';
+import { transformersTensors } from './test-models.ts';
 
 function bits(values: ArrayLike<number>): string[] {
   return Array.from(new Uint32Array(Float32Array.from(values).buffer), (word) => word.toString(16).padStart(8, '0'));
@@ -17,6 +19,23 @@ test('inverse frequencies in the fp32 steps of transformers', () => {
   assert.equal(bits(inverseFrequencies(10000, 32)), THETA_10000_DIM_64.filter((_, i) => i % 2 === 0));
   assert.equal(bits(inverseFrequencies(10000, 16)), THETA_10000_DIM_64.filter((_, i) => i % 4 === 0));
   assert.equal(bits(inverseFrequencies(100000, 16)), '3f800000 3e72d423 3d6655c2 3c5a7bf2 3b4f3e38 3a44948c 393a7753 3830df52'.split(' '));
+});
+
+test('scaled frequencies have the bits of transformers', () => {
+  const llama3 = (factor: number): Rope => ({ theta: 500000, scaling: { type: 'llama3', factor, lowFactor: 1, highFactor: 4, trainedTokens: 8192 } });
+  const ropes: { readonly [name: string]: Rope } = {
+    'llama-3.1': llama3(8), 'llama-3.2': llama3(32),
+    'gemma-3-4b': { theta: 1000000, scaling: { type: 'linear', factor: 8 } },
+    thirds: { theta: 10000, scaling: { type: 'linear', factor: 3 } },
+  };
+  // Where torch's own power is not the nearest fp32 number (mpmath: 0.514 and 0.519 ulp away), and ours is.
+  const beside: { readonly [name: string]: readonly number[] } = { 'gemma-3-4b': [74], thirds: [20] };
+  const golden = transformersTensors();
+  for (const [name, rope] of Object.entries(ropes)) {
+    const expected = bits(golden.get(`frequencies.${name}`)!);
+    const actual = bits(ropeFrequencies(rope, 2 * expected.length));
+    assert.equal([...actual.keys()].filter((i) => actual[i] !== expected[i]), beside[name] ?? [], name);
+  }
 });
 
 test('rounding once would differ in 10 of 32', () => {

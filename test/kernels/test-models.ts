@@ -1,16 +1,44 @@
 /** Opening the models that tests use: the tiny random ones of the fixtures and the bundled ones. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { architectureOf, elementsOfStored, formatNamed, openCheckpoint, openSession, quantizeModel, readArtifact, readSafetensors } from '../../kernels/index.ts';
 import type { Checkpoint, EngineInstance, Ops, Session } from '../../kernels/index.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
 import { referenceStatistics } from '../../kernels/statistics/reference.ts';
 
 const fixtures = new URL('../fixtures/bitsandbytes/', import.meta.url);
+const transformers = new URL('../fixtures/transformers/', import.meta.url);
 const bundled = new URL('../../data/models/', import.meta.url);
 
 /** A random model with golden logits: 'llama', 'llama_tied', ... */
 export function tinyCheckpoint(name: string): Checkpoint {
   return checkpointIn(new URL(`models/${name}/`, fixtures));
+}
+
+/** A model of each architecture and of its variants, with what transformers computes for it. */
+export interface GoldenModel {
+  readonly name: string;
+  readonly checkpoint: Checkpoint;
+  readonly prompt: Int32Array;
+  readonly logits: Float32Array;
+  /** 32 tokens after the prompt. */
+  readonly greedy: Int32Array;
+}
+
+/** The models of test/fixtures/transformers (make.py). */
+export function goldenModels(): GoldenModel[] {
+  const golden = transformersTensors();
+  return readdirSync(new URL('models/', transformers)).map((name) => ({
+    name, checkpoint: checkpointIn(new URL(`models/${name}/`, transformers)), prompt: golden.get('prompt') as Int32Array,
+    logits: golden.get(`${name}.logits`) as Float32Array, greedy: golden.get(`${name}.greedy`) as Int32Array,
+  }));
+}
+
+export function goldenModel(name: string): GoldenModel {
+  return goldenModels().find((model) => model.name === name)!;
+}
+
+export function transformersTensors(): Map<string, Float32Array | Int32Array> {
+  return tensorsIn(new URL('logits.safetensors', transformers));
 }
 
 /** 'novel-1m', ... */
@@ -40,7 +68,11 @@ export function sessionOf(checkpoint: Checkpoint, format: string, engine: Engine
 
 /** Tensors of a fixture file as typed arrays. */
 export function fixtureTensors(file: string): Map<string, Float32Array | Int32Array> {
-  const { tensors } = readSafetensors(readFileSync(new URL(file, fixtures)), file);
+  return tensorsIn(new URL(file, fixtures));
+}
+
+function tensorsIn(file: URL): Map<string, Float32Array | Int32Array> {
+  const { tensors } = readSafetensors(readFileSync(file), file.pathname);
   return new Map([...tensors].map(([name, tensor]) => [name, elementsOfStored(tensor) as Float32Array | Int32Array]));
 }
 

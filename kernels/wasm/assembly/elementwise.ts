@@ -5,6 +5,26 @@ export function add(a: usize, b: usize, bytes: usize, out: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) v128.store(out + i, f32x4.add(v128.load(a + i), v128.load(b + i)));
 }
 
+export function mul(a: usize, b: usize, bytes: usize, out: usize): void {
+  for (let i: usize = 0; i < bytes; i += 16) v128.store(out + i, f32x4.mul(v128.load(a + i), v128.load(b + i)));
+}
+
+export function scale(x: usize, factor: f32, bytes: usize, out: usize): void {
+  const each: v128 = f32x4.splat(factor);
+  for (let i: usize = 0; i < bytes; i += 16) v128.store(out + i, f32x4.mul(v128.load(x + i), each));
+}
+
+/** Of each run of `every` of a row's columns those from `first`, `width` of them. The strides are of padded rows; `runs`: in a row. */
+export function pickColumns(x: usize, rows: i32, strideBytes: usize, runs: i32, every: i32, first: i32, width: i32, outStrideBytes: usize, out: usize): void {
+  const bytes: usize = <usize>width << 2;
+  const used: usize = <usize>runs * bytes;
+  for (let r = 0; r < rows; r++, x += strideBytes, out += outStrideBytes) {
+    let from: usize = x + (<usize>first << 2);
+    for (let at: usize = 0; at < used; at += bytes, from += <usize>every << 2) memory.copy(out + at, from, bytes);
+    memory.fill(out + used, 0, outStrideBytes - used);
+  }
+}
+
 /** (gate sigmoid(gate)) up */
 export function siluMul(gate: usize, up: usize, bytes: usize, out: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {

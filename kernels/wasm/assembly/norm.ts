@@ -13,6 +13,21 @@ export function rmsNorm(x: usize, rows: i32, blocks: i32, weight: usize, recipro
   }
 }
 
+/** rmsNorm of each run of `width` columns alone, in a padded copy, `head`, for a run need not begin at a vector's place. */
+export function headNorm(x: usize, rows: i32, columns: usize, strideBytes: usize, width: usize, weight: usize, head: usize, reciprocal: f32, eps: f32, out: usize): void {
+  const blocks = <i32>((width + 63) >> 6);
+  const bytes: usize = width << 2;
+  for (let row = 0; row < rows; row++, x += strideBytes, out += strideBytes) {
+    for (let at: usize = 0; at < columns << 2; at += bytes) {
+      memory.copy(head, x + at, bytes);
+      memory.fill(head + bytes, 0, (<usize>blocks << 8) - bytes);
+      rmsNorm(head, 1, blocks, weight, reciprocal, eps, head);
+      memory.copy(out + at, head, bytes);
+    }
+    memory.fill(out + (columns << 2), 0, strideBytes - (columns << 2));
+  }
+}
+
 /** ((x - mean) r) w + b. `ones`: a row of scratch. */
 export function layerNorm(
   x: usize, rows: i32, columns: usize, blocks: i32, weight: usize, bias: usize, ones: usize, reciprocal: f32, eps: f32, out: usize,

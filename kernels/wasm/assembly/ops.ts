@@ -4,16 +4,16 @@
  * An op may have work that comes first (`prepare`): a product's rows are packed, or quantized for int8, where all its units find them.
  */
 import { attend, attendScratchBytes, remember } from './attention';
-import { add, clearTails, gelu, rotate, siluMul } from './elementwise';
+import { add, clearTails, gelu, mul, pickColumns, rotate, scale, siluMul } from './elementwise';
 import { int8Linear, int8ScratchBytes, quantizedBytes, quantizeRow } from './int8';
 import { packRows, rowBytes, unpackOutput } from './layout';
 import { linear } from './linear';
-import { layerNorm, rmsNorm } from './norm';
+import { headNorm, layerNorm, rmsNorm } from './norm';
 import { sample, sampleScratchBytes } from './sample';
 import { blocksOf, INT8, kindOf, panelOf, panelsOf } from './weights';
 import {
-  ADD, argument, ATTEND, blocksIn, codeOf, colsOf, EMBED, f0Of, f1Of, GELU, handle2Of, handleOf, LAYER_NORM, LINE_SHIFT, LINEAR, outOf, REMEMBER, RMS_NORM,
-  ROTATE, rowsOf, SAMPLE, SAMPLE_BYTES, SILU_MUL, strideOf, TAKE, xOf, yOf,
+  ADD, argument, ATTEND, blocksIn, codeOf, colsOf, COLUMNS, EMBED, f0Of, f1Of, GELU, handle2Of, handleOf, HEAD_NORM, LAYER_NORM, LINE_SHIFT, LINEAR, MUL, outOf,
+  REMEMBER, RMS_NORM, ROTATE, rowsOf, SAMPLE, SAMPLE_BYTES, SCALE, SILU_MUL, strideOf, TAKE, xOf, yOf,
 } from './words';
 
 // A cache as the host describes it.
@@ -85,6 +85,7 @@ export function scratchBytes(op: usize): usize {
   }
   if (code == EMBED) return strideOf(colsOf(op)) << 2;
   if (code == LAYER_NORM) return strideOf(colsOf(op));
+  if (code == HEAD_NORM) return strideOf(argument(op, 1));
   if (code == SAMPLE) return sampleScratchBytes(colsOf(op));
   if (code != ATTEND) return 0;
   const cache = handleOf(op);
@@ -164,6 +165,24 @@ export function compute(op: usize, from: i32, to: i32, prepared: usize, lists: u
     }
     case ADD: {
       add(x + skipped, y + skipped, bytes, out + skipped);
+      break;
+    }
+    case HEAD_NORM: {
+      headNorm(x + skipped, count, <usize>columns, stride, <usize>argument(op, 1), handle, scratch, f0Of(op), f1Of(op), out + skipped);
+      break;
+    }
+    case MUL: {
+      mul(x + skipped, y + skipped, bytes, out + skipped);
+      break;
+    }
+    case SCALE: {
+      scale(x + skipped, f0Of(op), bytes, out + skipped);
+      break;
+    }
+    case COLUMNS: {
+      const every = argument(op, 1), width = argument(op, 3);
+      const runs = columns / every, outStride = strideOf(runs * width);
+      pickColumns(x + skipped, count, stride, runs, every, argument(op, 2), width, outStride, out + <usize>from * outStride);
       break;
     }
     case TAKE: {

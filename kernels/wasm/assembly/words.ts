@@ -15,6 +15,10 @@ export const GELU: i32 = 9;
 export const ADD: i32 = 10;
 export const TAKE: i32 = 11;
 export const SAMPLE: i32 = 12;
+export const HEAD_NORM: i32 = 13;
+export const MUL: i32 = 14;
+export const SCALE: i32 = 15;
+export const COLUMNS: i32 = 16;
 
 // @ts-ignore: decorator
 @inline

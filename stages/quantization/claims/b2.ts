@@ -17,8 +17,10 @@ ORDER BY model, format`,
   needs: [],
   decide: (evidence) => ({
     verdict: 'not testable here',
-    sentence: 'The claim speaks of the llama2 and falcon families; the study has no models of them.',
-    wouldChange: 'Models of both families in data/study.yaml.',
+    sentence: evidence.models.some(({ architecture }) => architecture === 'falcon')
+      ? 'The claim speaks of the llama2 and falcon families. The study has models of Falcon; of those of Llama architecture config.json does not say which are Llama 2, so nothing is decided by family.'
+      : 'The claim speaks of the llama2 and falcon families; the study has no models of them.',
+    wouldChange: 'Models of both families in data/study.yaml, and a test that is told which belong to which.',
     scope: evidence.scope(),
     effects: [],
   }),
