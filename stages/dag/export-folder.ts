@@ -3,7 +3,8 @@
  * remembered with its stat: a run with nothing to do costs one stat a file, an edited or deleted file is restored, and a file of
  * ours that does not belong there any more is removed. What somebody else put there stays.
  */
-import { lstatSync, mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { loadCache, saveCache } from './cache-file.ts';
 import { representative } from './decide.ts';
@@ -12,6 +13,9 @@ import { taggedSha256 } from './sha256.ts';
 import type { Outcome } from './decide.ts';
 import type { Store } from './store.ts';
 import type { FolderExport, InputHandle, OutputRecord } from './types.ts';
+
+/** As many as Node's threads for the file system. */
+const FILES_AT_ONCE = 4;
 
 export interface ExportResult { readonly to: string; readonly files: number; readonly written: number; readonly removed: number }
 
@@ -36,15 +40,13 @@ export async function exportFolder(root: string, { to, from }: FolderExport, sto
     if (lstatSync(join(folder, path), { throwIfNoEntry: false }) !== undefined) removed++;
     removeWithEmptyFolders(folder, path);
   }
-  let written = 0;
+  const written = await writeAll(folder, wanted, store, (path, target, handle) => {
+    const known = lastFiles.get(path);
+    return known === undefined || known !== identityOf(target, handle.sha256);
+  });
   // With their number: of a memory that lost lines nothing is believed.
   const memo = new Map([['state', `${state} ${wanted.size}`]]);
-  for (const [path, handle] of wanted) {
-    const target = join(folder, path);
-    const known = lastFiles.get(path);
-    if ((known === undefined || known !== identityOf(target, handle.sha256)) && await write(target, handle, store)) written++;
-    memo.set(`file ${path}`, identityOf(target, handle.sha256) ?? '');
-  }
+  for (const [path, handle] of wanted) memo.set(`file ${path}`, identityOf(join(folder, path), handle.sha256) ?? '');
   saveCache(memoPath, memo);
   return { to, files: wanted.size, written, removed };
 }
@@ -52,16 +54,28 @@ export async function exportFolder(root: string, { to, from }: FolderExport, sto
 /** Writes a folder's files once, and remembers nothing. Throws DamagedObject, and the file system's error. */
 export async function copyFolder(folder: string, { to, from }: FolderExport, store: Store, outcomeOf: (cell: string) => Outcome): Promise<{ readonly files: number; readonly written: number }> {
   const files = filesOf(to, outputsOf(from, store, outcomeOf), store);
-  let written = 0;
-  for (const [path, handle] of files) if (await write(join(folder, path), handle, store)) written++;
-  return { files: files.size, written };
+  return { files: files.size, written: await writeAll(folder, files, store, () => true) };
 }
 
-/** Writes one file, unless it has these bytes already. */
-async function write(target: string, handle: InputHandle, store: Store): Promise<boolean> {
-  if (await holds(target, handle)) return false;
-  writeWhole(target, await store.read(handle));
-  return true;
+/**
+ * Writes the files that are `due` and do not have their bytes already; how many those were. Several at once: of thousands of small files nearly all
+ * the time is the file system's. When one fails, those begun are finished and its error is thrown.
+ */
+async function writeAll(folder: string, files: ReadonlyMap<string, InputHandle>, store: Store, due: (path: string, target: string, handle: InputHandle) => boolean): Promise<number> {
+  const left = files.entries();
+  let written = 0;
+  let failed = false;
+  const writers = Array.from({ length: FILES_AT_ONCE }, async (_, writer) => {
+    for (const [path, handle] of left) {
+      const target = join(folder, path);
+      if (failed) return;
+      if (!due(path, target, handle) || await holds(target, handle)) continue;
+      await writeWhole(target, await store.read(handle), writer);
+      written++;
+    }
+  }).map((writer) => writer.catch((error: unknown) => { failed = true; throw error; }));
+  for (const end of await Promise.allSettled(writers)) if (end.status === 'rejected') throw end.reason;
+  return written;
 }
 
 interface NamedOutput { readonly name: string; readonly record: OutputRecord }
@@ -104,12 +118,12 @@ async function holds(path: string, { sha256, bytes }: InputHandle): Promise<bool
   return stat?.isFile() === true && stat.size === bytes && (await hashFile(path)).sha256 === sha256;
 }
 
-function writeWhole(target: string, bytes: Uint8Array): void {
-  const temporary = join(dirname(target), `.new-${process.pid}`);
+async function writeWhole(target: string, bytes: Uint8Array, writer: number): Promise<void> {
+  const temporary = join(dirname(target), `.new-${process.pid}-${writer}`);
   mkdirSync(dirname(target), { recursive: true });
   try {
-    writeFileSync(temporary, bytes, { mode: 0o644 });
-    renameSync(temporary, target);
+    await writeFile(temporary, bytes, { mode: 0o644 });
+    await rename(temporary, target);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;

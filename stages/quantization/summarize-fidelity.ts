@@ -81,7 +81,7 @@ const DELTA_P = [['delta_p_p01', 0.01], ['delta_p_p05', 0.05], ['delta_p_median'
 function percentiles(list: MetricList, place: RowPlace, unit: string, ascending: Float64Array, cluster: Int32Array, clusters: number, stated: readonly (readonly [name: string, level: number])[]): void {
   if (ascending.length === 0) return stated.forEach(([quantity]) => list.omit(quantity, 'there is nothing to average over'));
   const levels = stated.map(([, level]) => level);
-  const again = clusters < LEAST_CLUSTERS_FOR_INTERVAL ? [] : resamples(clusters).slice(0, PERCENTILE_RESAMPLES).map((times) => weightedQuantiles(ascending, cluster, times, levels));
+  const again = clusters < LEAST_CLUSTERS_FOR_INTERVAL ? [] : resamples(clusters).slice(0, PERCENTILE_RESAMPLES).map(weightedQuantiles(ascending, cluster, levels));
   stated.forEach(([quantity, level], i) => {
     list.add(place, quantity, unit, sortedQuantile(ascending, level), { n: ascending.length, clusters }, percentileInterval(again.map((quantiles) => quantiles[i]!), INTERVAL_LEVEL));
   });

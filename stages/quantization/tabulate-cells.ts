@@ -15,7 +15,6 @@ export const tabulateStage = stage({
   determinism: 'exact',
   module: 'stages/quantization/tabulate.ts',
   outputs: ['rows'],
-  where: 'in-process',
 });
 
 /** Outputs that are rows already, and what the study was told. */

@@ -189,7 +189,7 @@ test('a model is a bundled one or a folder of the project', async () => {
 });
 
 test('what is written out is among what is scored', async () => {
-  const changed = original.replace('temperatures: [0, 0.3, 0.7, 1.0]', 'temperatures: [0, 0.35]').replace('  top_k: [0]\n\n# Speed', '  top_k: [20]\n\n# Speed');
+  const changed = original.replace('temperatures: [0, 0.5, 1.0]', 'temperatures: [0, 0.35]').replace('  top_k: [0]\n\n# Speed', '  top_k: [20]\n\n# Speed');
   const sentences = (await refused(changed)).map((line) => line.replace(/^data\/study\.yaml:\d+:\d+ /, ''));
   assert.equal(sentences, [
     '0.35 of generate.temperatures is not among temperatures, which are 0, 0.1, 0.3, 0.5, 0.7, 0.8, 1, 1.3; add it there, or take it out here',

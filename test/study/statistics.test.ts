@@ -123,8 +123,20 @@ test('Holm by hand', () => {
 test('quantiles are observed values (Hyndman and Fan, definition 1)', () => {
   const values = Array.from({ length: 10 }, (_, i) => i + 1);
   assert.equal([0, 0.1, 0.11, 0.5, 0.9, 0.99, 1].map((p) => sortedQuantile(values, p)), [1, 1, 2, 5, 9, 10, 10]);
-  assert.equal(weightedQuantiles([1, 2, 3, 4], [0, 1, 0, 1], [1, 1], [0.25, 0.5, 0.75, 1]), [1, 2, 3, 4]);
-  assert.equal(weightedQuantiles([1, 2, 3, 4], [0, 1, 0, 1], [0, 2], [0.25, 0.5, 0.75, 1]), [2, 2, 4, 4]);
+  const weighted = weightedQuantiles([1, 2, 3, 4], [0, 1, 0, 1], [0.25, 0.5, 0.75, 1]);
+  assert.equal(weighted([1, 1]), [1, 2, 3, 4]);
+  assert.equal(weighted([0, 2]), [2, 2, 4, 4]);
+});
+
+test('quantiles of clusters that count several times are those of the values written out as often', () => {
+  const ascending = Float64Array.from(skewed(7, 2000)).sort();
+  const cluster = Array.from(ascending, (_, i) => (i * i + 3 * i) % 31);
+  const shares = [0, 0.01, 0.05, 0.5, 0.501, 0.95, 0.999, 1];
+  const weighted = weightedQuantiles(ascending, cluster, shares);
+  for (const times of [Array.from({ length: 31 }, (_, c) => c % 4), Array.from({ length: 31 }, (_, c) => (c === 30 ? 0 : c === 7 ? 9 : 1))]) {
+    const writtenOut = Array.from(ascending).flatMap((value, i) => Array.from({ length: times[cluster[i]!]! }, () => value));
+    assert.equal(weighted(times), shares.map((share) => sortedQuantile(writtenOut, share)));
+  }
 });
 
 test('the median and its interval from order statistics', () => {

@@ -12,17 +12,23 @@ export interface Observed {
 
 /** S(0) .. S(limit): S(t) is the share without an event in their first t steps. `times[i]`: how often case i counts. */
 export function survival(observed: readonly Observed[], limit: number, times: ArrayLike<number> = new Uint8Array(observed.length).fill(1)): Float64Array {
+  // Of each step: those whose event comes at it, and those that are watched no longer.
+  const events = new Float64Array(limit);
+  const censored = new Float64Array(limit);
+  let atRisk = 0;
+  for (let i = 0; i < observed.length; i++) {
+    const { time, event } = observed[i]!;
+    atRisk += times[i]!;
+    const ends = event ? events : censored;
+    if (time < limit) ends[time] = ends[time]! + times[i]!;
+  }
   const curve = new Float64Array(limit + 1);
   let share = 1;
   curve[0] = 1;
   for (let step = 0; step < limit; step++) {
-    let atRisk = 0;
-    let events = 0;
-    observed.forEach(({ time, event }, i) => {
-      if (time > step || (time === step && event)) atRisk += times[i]!;
-      if (time === step && event) events += times[i]!;
-    });
-    if (atRisk > 0) share *= 1 - events / atRisk;
+    atRisk -= censored[step]!;
+    if (atRisk > 0) share *= 1 - events[step]! / atRisk;
+    atRisk -= events[step]!;
     curve[step + 1] = share;
   }
   return curve;
