@@ -37,10 +37,11 @@ export function siteRecords(site: SiteFolder): SiteRecords {
 type Report = (what: string, expected?: string, found?: string) => void;
 
 function checkCell(cell: PublishedCell, cells: ReadonlyMap<string, PublishedCell>, closures: ReadonlyMap<string, { readonly [file: string]: string }>, fault: Report): void {
-  const { record, params } = cell;
+  const { record, others = [], params } = cell;
   if (record === undefined) return;
   const { fields } = record;
   const key = keyOf(fields);
+  for (const other of others) if (keyOf(other.fields) !== key || other.key !== key) fault(`key of ${cell.cell}, measured by ${other.machine}`, key, other.key);
   if (key !== record.key) fault(`key of ${cell.cell}`, key, record.key);
   if (cell.waiver === undefined && canonicalJson(fields.params) !== canonicalJson(params)) fault(`parameters of ${cell.cell}`, canonicalJson(params), canonicalJson(fields.params));
   const files = closures.get(fields.code);
@@ -49,21 +50,25 @@ function checkCell(cell: PublishedCell, cells: ReadonlyMap<string, PublishedCell
   for (const [name, from] of Object.entries(cell.inputs)) {
     for (const origin of from) {
       if (origin.cell === undefined || origin.output === undefined) continue;
-      const producer = cells.get(origin.cell);
-      const written = producer?.record?.outputs[origin.output]?.sha256;
+      const written = recordOf(origin, cells)?.outputs[origin.output]?.sha256;
       if (written !== origin.sha256) fault(`input ${name} of ${cell.cell}`, `${written ?? 'nothing'} (output ${origin.output} of ${origin.cell})`, origin.sha256 ?? 'nothing');
     }
     if (cell.waiver !== undefined || from.some(({ sha256 }) => sha256 === undefined)) continue; // of cells that failed, and of records, only the hash over all is known
     const recorded = fields.inputs[name];
-    if (!hashesOf(from, cells).includes(recorded ?? '')) fault(`input ${name} of ${cell.cell}`, from.length === 1 ? from[0]!.sha256 : `the hash of its ${from.length} parts`, recorded ?? 'nothing');
+    if (!hashesOf(from).includes(recorded ?? '')) fault(`input ${name} of ${cell.cell}`, from.length === 1 ? from[0]!.sha256 : `the hash of its ${from.length} parts`, recorded ?? 'nothing');
   }
 }
 
+type OriginOf = PublishedCell['inputs'][string][number];
+
+/** The record that an input comes from: of a measured cell that of the machine it names. */
+function recordOf({ cell = '', machine }: OriginOf, cells: ReadonlyMap<string, PublishedCell>): PublishedCell['record'] {
+  const { record, others = [] } = cells.get(cell) ?? {};
+  return machine === undefined || record?.machine === machine ? record : others.find((other) => other.machine === machine);
+}
+
 /** What the key may hold for an input: the content of the one that it reads, or a hash over its parts. */
-function hashesOf(from: PublishedCell['inputs'][string], cells: ReadonlyMap<string, PublishedCell>): readonly string[] {
-  const part = ({ cell, output, sha256 }: PublishedCell['inputs'][string][number]): { name: string; content: string } => {
-    const producer = cells.get(cell ?? '');
-    return { name: `${cell}#${output}${producer?.determinism === 'measured' ? `@${producer.record?.machine}` : ''}`, content: sha256! };
-  };
+function hashesOf(from: readonly OriginOf[]): readonly string[] {
+  const part = ({ cell, output, machine, sha256 }: OriginOf): { name: string; content: string } => ({ name: `${cell}#${output}${machine === undefined ? '' : `@${machine}`}`, content: sha256! });
   return [...(from.length === 1 ? [from[0]!.sha256!] : []), partsHash(from.map(part))];
 }

@@ -137,14 +137,15 @@ function leftOut(item: CellProvenance, context: Context): Html {
 }
 
 /** What belongs to this run and not to the result: marked, because it differs where the study is computed again. */
-function thisRun({ record, reasons }: CellProvenance, context: Context): Html {
+function thisRun({ record, others = [], reasons }: CellProvenance, context: Context): Html {
   if (!record && reasons.length === 0) return html``;
   return html`<section class="measured"><h2 id="run">This run</h2>
 <p class="note">When, where and why it was computed: another run has other values here.</p>
 <dl class="facts-list">${record ? html`<dt>finished</dt><dd>${literal(utcMinute(record.finishedAt))}</dd>
 <dt>time</dt><dd>${own(record.durationMs, 'ms')}, its share of the task that computed it</dd>
 <dt>machine</dt><dd>${machine(record.machine, context)}</dd>
-${record.computedBy ? html`<dt>computed by</dt><dd>${sorted(record.computedBy).map(([name, value], i) => html`${i > 0 ? ', ' : ''}${name} ${literal(value)}`)}</dd>` : ''}` : ''}
+${others.map((other) => html`<dt>also measured by</dt><dd>${machine(other.machine, context)}; ${literal(utcMinute(other.finishedAt))}</dd>
+`)}${record.computedBy ? html`<dt>computed by</dt><dd>${sorted(record.computedBy).map(([name, value], i) => html`${i > 0 ? ', ' : ''}${name} ${literal(value)}`)}</dd>` : ''}` : ''}
 ${reasons.length > 0 ? html`<dt>why it ran</dt><dd>${reasons.map((r) => html`${r.field}${r.before === undefined && r.after === undefined ? '' : html`: ${literal(r.before ?? 'nothing')} → ${literal(r.after ?? 'nothing')}`}<br>`)}</dd>` : ''}</dl></section>`;
 }
 
@@ -217,8 +218,8 @@ ${lines.slice(0, MOST_LINKS).map((line) => html`<tr><th scope="row">${literal(li
 `)}</tbody></table></div>${more(lines.length - MOST_LINKS, 'inputs')}`;
 }
 
-function origin(from: { readonly cell?: string; readonly output?: string; readonly file?: string }, context: Context): Html {
-  if (from.cell !== undefined) return html`${context.known.has(from.cell) ? link(cellPath(from.cell), from.cell) : from.cell}${from.output ? html`, output ${from.output}` : ''}`;
+function origin(from: CellProvenance['inputs'][string][number], context: Context): Html {
+  if (from.cell !== undefined) return html`${context.known.has(from.cell) ? link(cellPath(from.cell), from.cell) : from.cell}${from.output ? html`, output ${from.output}` : ''}${from.machine === undefined ? '' : html`, measured by ${literal(from.machine)}`}`;
   if (from.file === undefined) return html`<span class="missing">unknown</span>`;
   const source = context.sources.get(from.file);
   return html`<code>${from.file}</code>${source ? html`: ${literal(source['title'])}, from ${literal(source['origin'])}, licence ${literal(source['licence'])}` : ''}`;

@@ -11,7 +11,7 @@ export const RECORDS_FILE = 'data/records.ndjson.gz';
 /** A line of it. */
 export type RecordLine =
   | { readonly is: 'closure'; readonly hash: string; readonly files: CellProvenance['code'] }
-  | ({ readonly is: 'cell' } & Pick<CellProvenance, 'cell' | 'stage' | 'determinism' | 'params' | 'inputs' | 'failure'> & { readonly waiver?: string; readonly record?: PublishedRecord });
+  | ({ readonly is: 'cell' } & Pick<CellProvenance, 'cell' | 'stage' | 'determinism' | 'params' | 'inputs' | 'failure'> & { readonly waiver?: string; readonly record?: PublishedRecord; readonly others?: readonly PublishedRecord[] });
 
 /** A record without what is of use only beside its store. */
 export type PublishedRecord = Pick<NonNullable<CellProvenance['record']>, 'key' | 'fields' | 'outputs' | 'computedBy' | 'durationMs' | 'finishedAt' | 'machine' | 'run'>;
@@ -29,9 +29,10 @@ export function recordLines(items: readonly CellProvenance[]): readonly RecordLi
   const closures = new Map(items.flatMap(({ record, code }) => record === undefined ? [] : [[record.fields.code, code] as const]));
   return [
     ...[...closures].sort(([a], [b]) => (a < b ? -1 : 1)).map(([hash, files]): RecordLine => ({ is: 'closure', hash, files })),
-    ...items.map(({ cell, stage, determinism, params, inputs, record, failure, waiver }): RecordLine => ({
+    ...items.map(({ cell, stage, determinism, params, inputs, record, others, failure, waiver }): RecordLine => ({
       is: 'cell', cell, stage, determinism, params, inputs,
       ...(record?.status === 'done' ? { record: published(record) } : {}),
+      ...(others === undefined ? {} : { others: others.map(published) }),
       ...(failure === undefined ? {} : { failure }),
       ...(waiver === undefined ? {} : { waiver: `${waiver.because} (${waiver.id})` }),
     })),

@@ -71,6 +71,7 @@ export function provenance(cell: Cell, ground: Ground, outcomeOf: OutcomeOf): Ce
   return {
     cell: cell.id, stage: cell.stage.name, determinism: cell.stage.determinism, params: cell.params,
     ...(record === undefined ? {} : { record }),
+    ...(outcome.kind === 'done' && outcome.records.length > 1 ? { others: outcome.records.filter((other) => other !== record) } : {}),
     ...(outcome.kind === 'failed' ? { failure: outcome.failure } : outcome.waiver === undefined ? {} : { waiver: outcome.waiver }),
     inputs: Object.fromEntries(Object.entries(cell.inputs).map(([name, input]) => [name, origins(input, ground, outcomeOf)])),
     code,
@@ -89,7 +90,11 @@ function origins(input: InputRef, ground: Ground, outcomeOf: OutcomeOf): CellPro
       return [handle === undefined ? { file: input.path } : { file: input.path, sha256: handle.sha256 }];
     }
     case 'output': return [origin(input.cell, input.output)];
-    case 'gather': return input.of.map(({ cell, output }) => origin(cell, output));
+    case 'gather': return input.of.flatMap(({ cell, output }) => {
+      const outcome = outcomeOf(cell);
+      if (outcome.kind === 'failed' || ground.cell(cell).stage.determinism !== 'measured') return [origin(cell, output)];
+      return outcome.records.map((record) => ({ cell, output, machine: record.machine, sha256: record.outputs[output]!.sha256 }));
+    });
     case 'records': return input.of.map((cell) => ({ cell }));
   }
 }

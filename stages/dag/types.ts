@@ -322,12 +322,14 @@ export interface CellProvenance {
   readonly determinism: Determinism;
   readonly params: { readonly [name: string]: Json };
   readonly record?: CellRecord;
+  /** Of a measured cell: the newest records of other machines, which count beside it wherever all are gathered. */
+  readonly others?: readonly CellRecord[];
   /** Where the cell has no result: why. */
   readonly failure?: Failure;
   /** The record is from before a change that a person judged harmless. */
   readonly waiver?: Waiver;
-  /** Input name -> what it is and where it comes from, for links. */
-  readonly inputs: { readonly [name: string]: readonly { readonly cell?: string; readonly output?: string; readonly file?: string; readonly sha256?: string }[] };
+  /** Input name -> what it is and where it comes from, for links. Of a measured output that is gathered: once for each machine. */
+  readonly inputs: { readonly [name: string]: readonly { readonly cell?: string; readonly output?: string; readonly machine?: string; readonly file?: string; readonly sha256?: string }[] };
   /** File -> hash of its normalised code, package -> version: the closure behind fields.code. */
   readonly code: { readonly [file: string]: string };
   readonly reasons: readonly Reason[];

@@ -51,7 +51,9 @@ export const run = async (cells, io) => {
   'table.ts': `export const run = async (cells, io) => {
   for (const cell of cells) {
     const rows = (cell.params.rows ?? []).map((row) => ({ ...row, cell: row.cell ?? cell.id }));
-    for (const item of cell.inputs.from?.items ?? []) rows.push(...JSON.parse(new TextDecoder().decode(await io.read(item.handle))));
+    const machines = new Map();
+    for (const item of cell.inputs.from?.items ?? []) machines.set(item.cell, item);
+    for (const item of machines.values()) rows.push(...JSON.parse(new TextDecoder().decode(await io.read(item.handle))));
     await io.commit(cell.id, { rows: rows.map((row) => JSON.stringify(row) + '\\n').join('') });
   }
 };\n`,
