@@ -4,9 +4,9 @@
  * bundle that is built once for each state of the sources, because compiling TypeScript at every start costs more than a run that
  * finds nothing to do.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 20) fail(`bitwidth needs Node 20 or newer; this is ${process.version}`);
@@ -18,8 +18,16 @@ process.stdout.on('error', (error) => {
   if (error.code !== 'EIO') throw error;
 });
 
+/** The package that this command is part of. */
+const own = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+
+if (process.argv[2] === 'init') {
+  const { init } = await import('./init.mjs');
+  process.exit(await init(process.cwd(), own, process.argv.slice(3)));
+}
+
 const root = projectRoot(process.cwd());
-if (root === undefined) fail('there is no pipeline.ts with a package.json beside it in this folder or in one above it; run bitwidth inside a project');
+if (root === undefined) fail('there is no pipeline.ts with a package.json beside it in this folder or in one above it; run bitwidth inside a project, or make one here: npx bitwidth init');
 
 if (process.argv[2] === '--version') {
   process.stdout.write(`${JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version ?? 'unknown'}\n`);
@@ -28,7 +36,8 @@ if (process.argv[2] === '--version') {
 
 const { currentBuild } = await import('./build.mjs');
 try {
-  const folder = await currentBuild(root);
+  // A project that is made with this package has of most modules none of its own.
+  const folder = await currentBuild(root, realpathSync(root) === own ? undefined : own);
   const { default: main } = await import(pathToFileURL(join(folder, 'pipeline.js')).href);
   process.exitCode = await main(process.argv.slice(2));
   // Interrupted: whatever a stage in this process still does is not waited for.

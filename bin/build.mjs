@@ -5,63 +5,72 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isBuiltin } from 'node:module';
 import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { join, posix, relative, sep } from 'node:path';
 
-/** Folders whose every module may be named by a stage; pipeline.ts itself stands beside them. */
+/** Folders whose every module may be named by a stage; pipeline.ts itself stands beside them, and the package's face. */
 const SOURCE_FOLDERS = ['kernels', 'provenance', 'reports', 'stages'];
+const FACE = 'bitwidth.ts';
 /** Counts into the hash: raised when the way a build is made changes. */
-const BUILD_FORMAT = 2;
+const BUILD_FORMAT = 3;
 /** A file changed more recently than this may change again within one tick of its time stamp: its stat proves nothing yet. */
 const UNSETTLED_MS = 2000;
 
-/** Answers the folder of the build of the current sources, making it when there is none. Throws ConfigurationError when they do not compile. */
-export async function currentBuild(root) {
+/**
+ * Answers the folder of the build of the current sources, making it when there is none. `base`: the folder whose sources stand in for those that
+ * the project does not have, where it is made with an installed package. Throws ConfigurationError when they do not compile.
+ */
+export async function currentBuild(root, base) {
   const builds = join(root, '.bitwidth', 'build');
   const memoPath = join(builds, 'current.json');
   const memo = readJson(memoPath);
-  const sources = sourceFiles(root);
+  const sources = sourceFiles(root, base);
   // Modules outside the source folders that the last build was made of, too.
-  const paths = [...new Set([...sources, ...(Array.isArray(memo?.outside) ? memo.outside : [])])];
-  const stamp = stampOf(root, paths);
+  const known = new Map([...outsideFiles(root, Array.isArray(memo?.outside) ? memo.outside : []), ...sources]);
+  const stamp = stampOf(known);
   if (memo !== undefined && stamp.settled && memo.stamp === stamp.text && existsSync(join(builds, memo.build, 'pipeline.js'))) return join(builds, memo.build);
 
-  let name = contentHash(root, paths);
-  let outside = paths.slice(sources.length);
+  let name = contentHash(known);
+  let outside = [...known.keys()].filter((path) => !sources.has(path));
   if (existsSync(join(builds, name, 'pipeline.js'))) {
     try { utimesSync(join(builds, name), new Date(), new Date()); } catch { /* a read-only disk: nothing is pruned there either */ }
   } else {
     makeFolder(root, builds);
-    ({ name, outside } = await build(root, sources, builds));
+    ({ name, outside } = await build(root, base, sources, builds));
     prune(builds, name);
   }
-  const now = stampOf(root, [...sources, ...outside]);
+  const now = stampOf(new Map([...outsideFiles(root, outside), ...sources]));
   if (now.settled || outside.length > 0) writeAtomically(memoPath, JSON.stringify({ stamp: now.settled ? now.text : '', build: name, outside }));
   return join(builds, name);
 }
 
-/** Paths from the root, sorted: pipeline.ts, the lock file and every TypeScript module of the source folders. */
-function sourceFiles(root) {
-  const found = ['pipeline.ts'];
-  if (existsSync(join(root, 'package-lock.json'))) found.push('package-lock.json');
-  const walk = (folder) => {
+/** Path from the root -> where the file lies: pipeline.ts, the lock file and every TypeScript module of the source folders, of the base where the project has none. */
+function sourceFiles(root, base) {
+  const found = new Map();
+  const walk = (place, folder) => {
     let entries;
-    try { entries = readdirSync(join(root, folder), { withFileTypes: true }); } catch { return; }
+    try { entries = readdirSync(join(place, folder), { withFileTypes: true }); } catch { return; }
     for (const entry of entries) {
       const path = `${folder}/${entry.name}`;
-      if (entry.isDirectory()) { if (entry.name !== 'node_modules') walk(path); }
-      else if (/\.ts$/.test(entry.name) && !/\.(d|test)\.ts$/.test(entry.name)) found.push(path);
+      if (entry.isDirectory()) { if (entry.name !== 'node_modules') walk(place, path); }
+      else if (/\.ts$/.test(entry.name) && !/\.(d|test)\.ts$/.test(entry.name) && !found.has(path)) found.set(path, join(place, path));
     }
   };
-  for (const folder of SOURCE_FOLDERS) walk(folder);
-  return found.sort();
+  for (const place of base === undefined ? [root] : [root, base]) {
+    for (const folder of SOURCE_FOLDERS) walk(place, folder);
+    if (existsSync(join(place, FACE))) found.set(FACE, join(place, FACE));
+  }
+  for (const path of ['pipeline.ts', 'package-lock.json']) if (path === 'pipeline.ts' || existsSync(join(root, path))) found.set(path, join(root, path));
+  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function stampOf(root, paths) {
+const outsideFiles = (root, paths) => paths.map((path) => [path, join(root, path)]);
+
+function stampOf(files) {
   const hash = createHash('sha256').update(`stamp ${BUILD_FORMAT}\n`);
   const now = Date.now();
   let settled = true;
-  for (const path of paths) {
-    const s = statSync(join(root, path), { bigint: true, throwIfNoEntry: false });
+  for (const [path, file] of files) {
+    const s = statSync(file, { bigint: true, throwIfNoEntry: false });
     if (s === undefined) { hash.update(`${path} missing\n`); continue; }
     if (Math.abs(now - Number(s.mtimeMs)) < UNSETTLED_MS || Math.abs(now - Number(s.ctimeMs)) < UNSETTLED_MS) settled = false;
     hash.update(`${path} ${s.dev} ${s.ino} ${s.size} ${s.mtimeNs} ${s.ctimeNs}\n`);
@@ -69,18 +78,18 @@ function stampOf(root, paths) {
   return { text: hash.digest('hex'), settled };
 }
 
-function contentHash(root, paths) {
+function contentHash(files) {
   const hash = createHash('sha256').update(`build ${BUILD_FORMAT} ${process.versions.node.split('.')[0]}\n`);
-  for (const path of paths) {
+  for (const [path, file] of files) {
     let bytes;
-    try { bytes = readFileSync(join(root, path)); } catch { bytes = Buffer.from('missing'); }
+    try { bytes = readFileSync(file); } catch { bytes = Buffer.from('missing'); }
     hash.update(`${path} ${bytes.length}\n`).update(bytes);
   }
   return hash.digest('hex').slice(0, 24);
 }
 
 /** Builds and answers the name, which is known only now: a hash of all sources, also of those that only the bundler finds. */
-async function build(root, sources, builds) {
+async function build(root, base, sources, builds) {
   let esbuild;
   try {
     esbuild = await import('esbuild');
@@ -89,19 +98,20 @@ async function build(root, sources, builds) {
   }
   const unfinished = join(builds, `unfinished.${process.pid}.${randomBytes(4).toString('hex')}`);
   try {
-    const before = contentHash(root, sources);
+    const before = contentHash(sources);
     const { metafile } = await esbuild.build({
-      absWorkingDir: root, entryPoints: ['pipeline.ts', ...sources.filter((path) => isEntry(root, path))], outbase: root, outdir: unfinished,
+      absWorkingDir: root, entryPoints: [...sources].filter(([path, file]) => isEntry(path, file)).map(([path, file]) => ({ in: file, out: path.replace(/\.ts$/, '') })), outdir: unfinished,
       bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20', chunkNames: 'chunks/[name]-[hash]',
       sourcemap: 'linked', sourcesContent: false, charset: 'utf8', legalComments: 'none', logLevel: 'silent', metafile: true,
-      define: { 'import.meta.url': '__sourceUrl' }, plugins: [sourceUrl(root), packages()],
+      define: { 'import.meta.url': '__sourceUrl' }, plugins: [...(base === undefined ? [] : [standIn(root, base, sources)]), sourceUrl(root, base), packages(base)],
     });
     // Somebody is editing: what was bundled is neither the old nor the new state.
-    if (contentHash(root, sources) !== before) return await build(root, sourceFiles(root), builds);
+    if (contentHash(sources) !== before) return await build(root, base, sourceFiles(root, base), builds);
     for (const path of Object.keys(metafile.outputs)) sync(join(root, path));
-    const known = new Set(sources);
-    const outside = Object.keys(metafile.inputs).filter((path) => !known.has(path) && !path.startsWith('..') && !path.includes('node_modules/') && !path.startsWith('builtin:')).sort();
-    const name = contentHash(root, [...sources, ...outside]);
+    // Whatever the project's own package.json says of its modules.
+    writeFileSync(join(unfinished, 'package.json'), '{ "type": "module" }\n');
+    const outside = Object.keys(metafile.inputs).filter((path) => !sources.has(path) && !path.startsWith('..') && !path.includes('node_modules/') && !path.startsWith('builtin:')).sort();
+    const name = contentHash(new Map([...outsideFiles(root, outside), ...sources]));
     try {
       renameSync(unfinished, join(builds, name));
     } catch (error) {
@@ -117,23 +127,44 @@ async function build(root, sources, builds) {
   }
 }
 
-/** A module that a stage may name exports `run`; the worker's own entry is started by path. */
-function isEntry(root, path) {
-  if (path === 'stages/dag/executors/worker-main.ts') return true;
-  return path.endsWith('.ts') && path !== 'pipeline.ts' && /^export\s[^;]*?\brun\b/m.test(readFileSync(join(root, path), 'utf8'));
+/** A module that a stage may name exports `run`; the pipeline and the worker's own entry are started by path. */
+function isEntry(path, file) {
+  if (path === 'pipeline.ts' || path === 'stages/dag/executors/worker-main.ts') return true;
+  return path.endsWith('.ts') && /^export\s[^;]*?\brun\b/m.test(readFileSync(file, 'utf8'));
+}
+
+/** Whether a module is one of ours: of the project, or of the package that it is made with. */
+const isOwn = (file, base) => (base !== undefined && file.startsWith(base + sep) ? !file.slice(base.length).includes(`${sep}node_modules${sep}`) : !file.includes(`${sep}node_modules${sep}`));
+
+/** In a project that is made with the package its modules import the package's by name, and the package's import whatever of the project stands in their place. */
+function standIn(root, base, sources) {
+  const { name, exports } = readJson(join(base, 'package.json'));
+  const faces = new Map(Object.entries(exports).map(([path, file]) => [posix.join(name, path), posix.normalize(file)]));
+  const placeOf = (file) => relative(file.startsWith(base + sep) ? base : root, file).split(sep).join('/');
+  return {
+    name: 'stand-in',
+    setup(build) {
+      build.onResolve({ filter: /^[^#:]/ }, ({ path, importer, kind }) => {
+        if (kind === 'entry-point' || !isOwn(importer, base)) return undefined;
+        const target = /^\.\.?\//.test(path) ? posix.join(posix.dirname(placeOf(importer)), path) : faces.get(path);
+        const file = target === undefined ? undefined : sources.get(target);
+        return file === undefined ? undefined : { path: file };
+      });
+    },
+  };
 }
 
 /**
  * In a bundle `import.meta.url` is the bundle's; a module that looks for its assets beside itself needs its source's. The root is
  * taken from where the bundle lies when it runs, so no absolute path is written into it.
  */
-function sourceUrl(root) {
+function sourceUrl(root, base) {
   return {
     name: 'source-url',
     setup(build) {
       build.onLoad({ filter: /\.ts$/ }, (args) => {
         const contents = readFileSync(args.path, 'utf8');
-        if (!contents.includes('import.meta.url') || args.path.includes(`${sep}node_modules${sep}`)) return undefined;
+        if (!contents.includes('import.meta.url') || !isOwn(args.path, base)) return undefined;
         const path = relative(root, args.path).split(sep).join('/');
         // Not spelled import.meta.url: that would be replaced as well. On the first line, so that line numbers stay.
         const declaration = `const __sourceUrl = (({ url }) => url.slice(0, url.lastIndexOf('/.bitwidth/build/') + 1) + ${JSON.stringify(encodeURI(path))})(import.meta);`;
@@ -147,14 +178,14 @@ function sourceUrl(root) {
 const BUNDLED = new Set(['execa']);
 
 /** All other packages are left to Node. */
-function packages() {
+function packages(base) {
   return {
     name: 'packages',
     setup(build) {
       build.onResolve({ filter: /^[^./#]/ }, ({ path, importer, kind }) => {
         if (kind === 'entry-point') return undefined;
         if (isBuiltin(path)) return kind === 'require-call' ? { path, namespace: 'builtin' } : { path, external: true };
-        return BUNDLED.has(path) || importer.includes(`${sep}node_modules${sep}`) ? undefined : { path, external: true };
+        return BUNDLED.has(path) || !isOwn(importer, base) ? undefined : { path, external: true };
       });
       // There is no require() in a module.
       build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({ contents: `export * from ${JSON.stringify(path)};` }));

@@ -12,6 +12,7 @@ import { fp4dq } from './formats/fp4-dq.ts';
 import { int8 } from './formats/int8.ts';
 import { nf4 } from './formats/nf4.ts';
 import { nf4dq } from './formats/nf4-dq.ts';
+import { ownFormats } from './formats/own.ts';
 
 /** A tensor as the checkpoint has it, widened losslessly to fp32. Row-major. */
 export interface PlainTensor {
@@ -104,7 +105,7 @@ export interface Format {
 }
 
 /** Every format, families together. */
-export const formats: readonly Format[] = [fp32, fp16, bf16, int8, nf4, nf4dq, fp4, fp4dq];
+export const formats: readonly Format[] = [fp32, fp16, bf16, int8, nf4, nf4dq, fp4, fp4dq, ...ownFormats];
 
 /** The format of that name; an error that lists the allowed names otherwise. */
 export function formatNamed(name: string): Format {

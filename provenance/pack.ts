@@ -1,14 +1,13 @@
 /** Makes a pack (pack-format.ts) of results. */
 import { lstatSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { ConfigurationError, byteSize } from '../stages/dag/index.ts';
+import { ConfigurationError, byteSize, located } from '../stages/dag/index.ts';
 import { BULK } from '../reports/tables.ts';
 import { PACK_FORMAT, hashOf } from './pack-format.ts';
 import { quotes, wordsInARow } from './quotation.ts';
 import { scan } from './scan.ts';
 import { rowsOf, tablesOf } from './tables.ts';
 import { writeZip } from './zip-writer.ts';
-import type { OutputRecord, ResultCell, Results, Sha256 } from '../stages/dag/index.ts';
+import type { OutputRecord, Pipeline, ResultCell, Results, Sha256 } from '../stages/dag/index.ts';
 import type { PrivateWord } from './private-words.ts';
 import type { PackManifest, PackedCell, PackedFile, PackedRole } from './pack-format.ts';
 
@@ -19,8 +18,7 @@ const PROJECT_FILES = ['pipeline.ts', 'package.json', 'package-lock.json', 'tsco
 const MOST_FILE_BYTES = 256 * 2 ** 20;
 
 export interface PackOptions {
-  /** Absolute path of the project. */
-  readonly root: string;
+  readonly project: Pick<Pipeline, 'root' | 'base'>;
   readonly pipeline: string;
   /** Flags of the project's own. */
   readonly flags: readonly string[];
@@ -55,7 +53,7 @@ export interface PackFor {
 }
 
 /** A pack of a project's results, without what is private or may not be passed on. Throws ConfigurationError for a private word, and as writePack() does. */
-export async function packFor(to: string, results: Results, { root, name }: { readonly root: string; readonly name: string }, { words, site, flags = [] }: PackFor): Promise<PackManifest> {
+export async function packFor(to: string, results: Results, pipeline: Pick<Pipeline, 'root' | 'base' | 'name'>, { words, site, flags = [] }: PackFor): Promise<PackManifest> {
   const inspect = async (path: string, bytes: Uint8Array): Promise<void> => {
     const [found] = await scan(path, bytes, words);
     if (found !== undefined) throw new ConfigurationError(`pack: ${found.where}, byte ${found.offset}: ${found.kind}: ${found.shown}; nothing was written. Take it out of what the study reads, run it again, and pack`);
@@ -65,10 +63,10 @@ export async function packFor(to: string, results: Results, { root, name }: { re
     if (kept.has(path)) return 'it may not be passed on (redistribute: no)';
     if (!DATA_OF_STUDY.test(path)) return undefined;
     const text = Buffer.from(bytes).toString('utf8');
-    const quoted = [...kept].find((one) => quotes(text, wordsOfFile(join(root, one))));
+    const quoted = [...kept].find((one) => quotes(text, wordsOfFile(located(pipeline, one))));
     return quoted === undefined ? undefined : `it quotes ${quoted}, which may not be passed on (redistribute: no)`;
   };
-  return writePack(to, results, { inspect, refusal, root, pipeline: name, flags, site });
+  return writePack(to, results, { inspect, refusal, project: pipeline, pipeline: pipeline.name, flags, site });
 }
 
 /** What a person writes of a study, openings of texts among it. */
@@ -153,7 +151,7 @@ class Contents {
   }
 
   #projectFile(path: string, role: 'input' | 'code', isSame: (bytes: Uint8Array) => boolean): void {
-    const file = join(this.#options.root, path);
+    const file = located(this.#options.project, path);
     const stat = lstatSync(file, { throwIfNoEntry: false });
     if (stat?.isFile() !== true) {
       if (!PROJECT_FILES.includes(path)) this.left.push({ what: path, why: 'it is not in the project any more' });

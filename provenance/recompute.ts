@@ -7,7 +7,11 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, 
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { located } from '../stages/dag/index.ts';
+import type { Pipeline } from '../stages/dag/index.ts';
 import type { Pack } from './pack-reader.ts';
+
+const PROGRAM = 'bin/bitwidth.mjs';
 
 /** Of a project's folder what is no part of its code, or must not be shared. */
 const NOT_COPIED = new Set(['.bitwidth', '.git', '.ci', 'node_modules', 'site', 'test']);
@@ -26,8 +30,9 @@ export interface Recomputation {
   remove(): void;
 }
 
-/** `root`: the installed project. Throws the file system's error. */
-export async function recomputation(pack: Pack, root: string): Promise<Recomputation> {
+/** `project`: the installed one. Throws the file system's error. */
+export async function recomputation(pack: Pack, project: Pick<Pipeline, 'root' | 'base'>): Promise<Recomputation> {
+  const { root } = project;
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'bitwidth-reproduce-')));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
@@ -47,7 +52,7 @@ export async function recomputation(pack: Pack, root: string): Promise<Recomputa
       mkdirSync(dirname(join(folder, name)), { recursive: true });
       writeFileSync(join(folder, name), await pack.read(path));
     }
-    return { root: folder, refused, remove, run: (args, options) => runCommand(folder, args, options) };
+    return { root: folder, refused, remove, run: (args, options) => runCommand(located({ ...project, root: folder }, PROGRAM), folder, args, options) };
   } catch (error) {
     remove();
     throw error;
@@ -64,10 +69,10 @@ function modulesOf(root: string): string | undefined {
 /** The first signal lets what runs finish, a second one, after a while, does not. */
 const GRACE_MS = 20_000;
 
-function runCommand(root: string, args: readonly string[], { signal, onEvent }: Parameters<Recomputation['run']>[1]): Promise<number> {
+function runCommand(program: string, root: string, args: readonly string[], { signal, onEvent }: Parameters<Recomputation['run']>[1]): Promise<number> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return resolve(130);
-    const child = spawn(process.execPath, [join(root, 'bin/bitwidth.mjs'), ...args], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [program, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
     let timer: NodeJS.Timeout | undefined;
     const stop = (): void => {
       child.kill('SIGINT');

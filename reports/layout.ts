@@ -1,6 +1,7 @@
 /** The frame of every page: head, navigation, foot. */
 import { escapeText, html, late, link, pageState, trusted } from './html.ts';
 import type { Content, Html } from './html.ts';
+import { ownLinks } from './own-links.ts';
 import { legend, markOf } from './verdicts.ts';
 import type { Verdicts } from './verdicts.ts';
 
@@ -23,6 +24,7 @@ const NAVIGATION: readonly (readonly [path: string, title: string])[] = [
 ];
 const FOOTER: readonly (readonly [path: string, title: string])[] = [
   ['data.html', 'Data'], ['dag.html', 'This run'], ['cost.html', 'Machines and cost'], ['failures.html', 'Failed and missing'], ['errata.html', 'Errata'], ['glossary.html', 'Glossary'],
+  ...ownLinks,
 ];
 
 /**

@@ -17,6 +17,7 @@ import { method } from './pages/method.ts';
 import { model } from './pages/model.ts';
 import { models } from './pages/models.ts';
 import { overview } from './pages/overview.ts';
+import { ownPages } from './pages/own.ts';
 import { quality } from './pages/quality.ts';
 import { samples } from './pages/samples.ts';
 import { sensitivity } from './pages/sensitivity.ts';
@@ -24,5 +25,5 @@ import { speed } from './pages/speed.ts';
 import { table } from './pages/table.ts';
 
 export const pages: readonly Page[] = [
-  overview, quality, sensitivity, speed, kernels, samples, claims, formats, format, models, model, compares, compare, method, dag, cost, data, table, failures, errata, erratum, glossary,
+  overview, quality, sensitivity, speed, kernels, samples, claims, formats, format, models, model, compares, compare, method, dag, cost, data, table, failures, errata, erratum, glossary, ...ownPages,
 ];

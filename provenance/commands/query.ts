@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigurationError, EXIT, count, openResults, plainText } from '../../stages/dag/index.ts';
+import { ConfigurationError, EXIT, count, located, openResults, plainText } from '../../stages/dag/index.ts';
 import { openWarehouse } from '../../reports/warehouse.ts';
 import { csvLine } from '../csv.ts';
 import { tablesOf } from '../tables.ts';
@@ -27,7 +27,7 @@ const query: Command = {
   async run({ pipeline, values, positionals: [sql = '', run], print }) {
     if (values['json'] === true && values['csv'] === true) throw new ConfigurationError('query: --json and --csv at once; choose one');
     if (sql.trim() === '') throw new ConfigurationError('query: the question is empty; give a SELECT');
-    const schemaFile = join(pipeline.root, SCHEMA_FILE);
+    const schemaFile = located(pipeline, SCHEMA_FILE);
     if (!existsSync(schemaFile)) throw new ConfigurationError(`query: this project has no ${SCHEMA_FILE}, which says what its tables are`);
     const results = await openResults(pipeline, run);
     try {

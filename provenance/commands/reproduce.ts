@@ -33,7 +33,7 @@ async function ofPack({ pipeline, values, positionals: [file], print }: CommandC
   const startedMs = performance.now();
   let project: Recomputation | undefined;
   try {
-    project = await recomputation(pack, pipeline.root);
+    project = await recomputation(pack, pipeline);
     print(`${count(pack.cells.length, 'cell')}, ${count(pack.files.length, 'file')}, every one as it is listed. Computing with the code that is installed here${budgetMs === undefined ? '' : `, for at most ${duration(budgetMs)}`}.`);
     if (project.refused.length > 0) print(`  ${count(project.refused.length, 'file')} that cells read and that ${project.refused.length === 1 ? 'is' : 'are'} no data (${project.refused[0]}${project.refused.length > 1 ? ', ...' : ''}) ${project.refused.length === 1 ? 'is' : 'are'} taken from here.`);
     await computed(pack, project, budgetMs, values['jobs'], print);

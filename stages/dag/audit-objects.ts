@@ -1,25 +1,24 @@
 /** Hashes what results stand on, each object and each file of the project once, however many results cite it. */
-import { join } from 'node:path';
 import { DamagedObject } from './errors.ts';
 import { hashFile } from './facts.ts';
+import { located } from './located.ts';
 import type { FileFact } from './facts.ts';
 import type { Store } from './store.ts';
-import type { FileRef, OutputRecord } from './types.ts';
+import type { FileRef, OutputRecord, Pipeline } from './types.ts';
 
 /** A fault of an output: in it, or in one of a tree's files. */
 export interface ObjectFault { readonly file?: string; readonly expected: string; readonly found: string }
 
 export class HashedObjects {
   readonly #store: Store;
-  readonly #root: string;
+  readonly #project: Pick<Pipeline, 'root' | 'base'>;
   readonly #faults = new Map<string, ObjectFault | undefined>();
   readonly #files = new Map<string, FileFact | undefined>();
   #bytes = 0;
 
-  /** `root`: absolute path of the project. */
-  constructor(store: Store, root: string) {
+  constructor(store: Store, project: Pick<Pipeline, 'root' | 'base'>) {
     this.#store = store;
-    this.#root = root;
+    this.#project = project;
   }
 
   get objects(): number {
@@ -51,7 +50,7 @@ export class HashedObjects {
   /** Hash and size of a file that is an input; undefined where it cannot be read. */
   async file({ path, at }: Pick<FileRef, 'path' | 'at'>): Promise<FileFact | undefined> {
     if (!this.#files.has(path)) {
-      const fact = await hashFile(at ?? join(this.#root, path)).catch((error: NodeJS.ErrnoException) => {
+      const fact = await hashFile(at ?? located(this.#project, path)).catch((error: NodeJS.ErrnoException) => {
         if (typeof error.code === 'string') return undefined;
         throw error;
       });

@@ -62,7 +62,7 @@ export class Audit {
     this.#past = past;
     this.#declared = new Map(ground.pipeline.cells.map((cell) => [cell.id, cell]));
     this.#runs = new Map(ground.store.runs().map((run) => [run.run, run]));
-    this.hashed = new HashedObjects(ground.store, ground.pipeline.root);
+    this.hashed = new HashedObjects(ground.store, ground.pipeline);
   }
 
   async cell(result: ResultCell): Promise<CellAudit> {

@@ -14,7 +14,8 @@ import { CodeIdentityError } from './errors.ts';
 import type { FileFacts } from './facts.ts';
 import { NORMALISER_VERSION, SourceFault, normaliseModule } from './normalise.ts';
 import type { ModuleForm } from './normalise.ts';
-import { lockedVersion } from './package-lock.ts';
+import { located } from './located.ts';
+import { exportsOf, lockedVersion } from './package-lock.ts';
 import { sha256, taggedSha256 } from './sha256.ts';
 import type { CodeBoundary, Sha256 } from './types.ts';
 
@@ -30,6 +31,8 @@ export interface CodeIdentity {
 export interface CodeIdentityOptions {
   /** Absolute path of the project. */
   readonly root: string;
+  /** Absolute path of the package whose files stand in for those that the project does not have (Pipeline.base). */
+  readonly base?: string;
   readonly boundaries: { readonly [path: string]: CodeBoundary };
   readonly facts: FileFacts;
   /** Folder for what is remembered across runs: the store's cache/. */
@@ -58,11 +61,14 @@ export class CodeIdentities {
   readonly #identities = new Map<string, Promise<CodeIdentity>>();
   readonly #closures = new Map<string, Promise<Files>>();
   readonly #nodes = new Map<string, Promise<Node>>();
+  /** By which names the project's modules import the base's, and where these are: they count file by file, as the project's own do. */
+  readonly #own: ReadonlyMap<string, string>;
 
   constructor(options: CodeIdentityOptions) {
     this.#options = options;
     this.#cachePath = `${options.cacheFolder}/code-${NORMALISER_VERSION}.ndjson`;
     this.#remembered = loadCache(this.#cachePath);
+    this.#own = options.base === undefined ? new Map() : exportsOf(options.base);
   }
 
   /**
@@ -186,6 +192,8 @@ export class CodeIdentities {
       if (found === undefined) throw new CodeIdentityError(`${from} imports ${JSON.stringify(specifier)}, which is no file; imports name a file with its extension`);
       return { kind: 'file', path: found };
     }
+    const own = this.#own.get(specifier);
+    if (own !== undefined) return { kind: 'file', path: own };
     const name = /^(@[^/]+\/[^/]+|[^@#/:.][^/:]*)(?:\/|$)/.exec(specifier)?.[1];
     if (name === undefined) throw new CodeIdentityError(`${from} imports ${JSON.stringify(specifier)}; allowed are relative files, packages and node: modules`);
     const version = lockedVersion(name, posix.dirname(this.#absolute(from)), this.#options.root);
@@ -210,7 +218,7 @@ export class CodeIdentities {
   }
 
   #absolute(path: string): string {
-    return posix.join(this.#options.root, path);
+    return located(this.#options, path);
   }
 
   #isFile(path: string): boolean {

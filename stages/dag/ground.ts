@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CodeIdentities } from './code-identity.ts';
 import { ConfigurationError } from './declare.ts';
 import { CodeIdentityError, StoreTooNew, StoreUnwritable } from './errors.ts';
+import { located } from './located.ts';
 import { openStore } from './open-store.ts';
 import { cellsById, DEFAULT_STORE } from './pipeline.ts';
 import type { CodeIdentity } from './code-identity.ts';
@@ -67,14 +68,14 @@ export async function announceUse(store: Store): Promise<StoreUnwritable | undef
 export async function readGround(pipeline: Pipeline, store: Store, cells: readonly Cell[]): Promise<Ground> {
   const files = new Map<string, InputHandle | undefined>();
   const code = new Map<string, CodeIdentity>();
-  const identities = new CodeIdentities({ root: pipeline.root, boundaries: pipeline.boundaries, facts: store.facts, cacheFolder: join(store.folder, 'cache') });
+  const identities = new CodeIdentities({ root: pipeline.root, ...(pipeline.base === undefined ? {} : { base: pipeline.base }), boundaries: pipeline.boundaries, facts: store.facts, cacheFolder: join(store.folder, 'cache') });
   try {
     for (const cell of cells) {
       const name = codeName(cell);
       if (!code.has(name)) code.set(name, await identities.of(cell.stage.module, cell.uses ?? []));
       for (const input of Object.values(cell.inputs)) {
         if (input.kind !== 'file' || files.has(input.path)) continue;
-        files.set(input.path, await readFile(input.at ?? join(pipeline.root, input.path), store));
+        files.set(input.path, await readFile(input.at ?? located(pipeline, input.path), store));
       }
     }
   } catch (error) {

@@ -15,6 +15,7 @@ export { EXIT } from './command.ts';
 export type { Command, CommandContext, CommandOption } from './command.ts';
 export { DamagedObject } from './errors.ts';
 export { keyOf, partsHash } from './key.ts';
+export { located } from './located.ts';
 export { describeMachine } from './machine.ts';
 export { ownProcessId, processState } from './process-id.ts';
 export { withheld, withhold } from './withheld.ts';

@@ -8,10 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** The bundle's own URL. Not spelled import.meta.url: the bundler makes that the source's. */
 const OWN_URL = (({ url }: ImportMeta) => url)(import.meta);
-const BUILD = /\/\.bitwidth\/build\/([^/]+)\//.exec(OWN_URL)?.[1];
-
-/** The folder that this machinery's sources stand in, `stages/dag` from its own root. In a bundle, too, this is the source's. */
-const OWN_ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const BUILD = /^(.*\/\.bitwidth\/build\/[^/]+)\//.exec(OWN_URL)?.[1];
 
 const urls = new Map<string, string>();
 
@@ -25,8 +22,8 @@ export function moduleUrl(root: string, path: string): string {
 
 function findUrl(root: string, path: string): string {
   if (BUILD !== undefined) {
-    const built = join(root, '.bitwidth', 'build', BUILD, path.replace(/\.ts$/, '.js'));
-    if (existsSync(built)) return pathToFileURL(built).href;
+    const built = `${BUILD}/${encodeURI(path.replace(/\.ts$/, '.js'))}`;
+    if (existsSync(fileURLToPath(built))) return built;
   }
   return pathToFileURL(join(root, path)).href;
 }
@@ -34,7 +31,7 @@ function findUrl(root: string, path: string): string {
 /** Path of the program that worker processes run. */
 export function workerProgram(): string {
   if (BUILD === undefined) return fileURLToPath(new URL('./executors/worker-main.ts', import.meta.url));
-  const folder = join(OWN_ROOT, '.bitwidth', 'build', BUILD);
+  const folder = fileURLToPath(BUILD);
   // What is in use is touched, so that a run of many days keeps its build.
   try { utimesSync(folder, new Date(), new Date()); } catch { /* a read-only disk: nothing is pruned there either */ }
   return join(folder, 'stages/dag/executors/worker-main.js');

@@ -1,4 +1,4 @@
-/** Versions of packages as locked, without loading them. */
+/** What package.json and package-lock.json say of packages, without loading them. */
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 
@@ -13,9 +13,11 @@ const locks = new Map<string, { readonly text: string; readonly packages: { read
 export function lockedVersion(name: string, folder: string, root: string): string | undefined {
   for (let at = folder; ; at = posix.dirname(at)) {
     const packages = packagesOf(`${at}/package-lock.json`);
-    const entry = packages?.[`node_modules/${name}`];
-    const version = entry?.link === true && entry.resolved !== undefined ? packages?.[entry.resolved]?.version : entry?.version;
-    if (version !== undefined) return version;
+    for (const place of placesOf(name, posix.relative(at, folder))) {
+      const entry = packages?.[place];
+      const version = entry?.link === true && entry.resolved !== undefined ? packages?.[entry.resolved]?.version : entry?.version;
+      if (version !== undefined) return version;
+    }
     if (packages !== undefined || at === root || at === posix.dirname(at)) break;
   }
   for (let at = folder; ; at = posix.dirname(at)) {
@@ -23,6 +25,19 @@ export function lockedVersion(name: string, folder: string, root: string): strin
     if (typeof version === 'string') return version;
     if (at === posix.dirname(at)) return undefined;
   }
+}
+
+/** Where a module in a folder, given from the lock, finds a package: in the nearest node_modules above it. */
+function placesOf(name: string, folder: string): string[] {
+  const places: string[] = [];
+  for (let at = folder; at !== '' && at !== '.'; at = posix.dirname(at)) if (posix.basename(at) !== 'node_modules') places.push(`${at}/node_modules/${name}`);
+  return [...places, `node_modules/${name}`];
+}
+
+/** Name by which others import a module of a package -> the module's path from the package's folder (`exports`, one file a name). */
+export function exportsOf(folder: string): ReadonlyMap<string, string> {
+  const { name, exports } = (parse(read(`${folder}/package.json`)) ?? {}) as { readonly name?: string; readonly exports?: { readonly [path: string]: unknown } };
+  return new Map(Object.entries(exports ?? {}).flatMap(([path, file]) => typeof file === 'string' && name !== undefined ? [[posix.join(name, path), posix.normalize(file)] as const] : []));
 }
 
 function packagesOf(path: string): { readonly [path: string]: LockEntry } | undefined {

@@ -16,8 +16,9 @@ export const DEFAULT_STORE = '.bitwidth';
  * output but of a cell whose own outputs are all unstable, tools of optional stages, no cycle, safe paths. Throws ConfigurationError naming the cell and the field.
  */
 export function pipeline(declaration: PipelineDeclaration): Pipeline {
-  const { name, root, store, cells, boundaries = {}, exports = [] } = declaration;
+  const { name, root, base, store, cells, boundaries = {}, exports = [] } = declaration;
   if (!isAbsolute(root)) throw new ConfigurationError(`pipeline "${name}": root must be an absolute path`);
+  if (base !== undefined && !isAbsolute(base)) throw new ConfigurationError(`pipeline "${name}": base must be an absolute path`);
   const badStore = store === undefined ? undefined : unsafePath(store);
   if (badStore !== undefined) throw new ConfigurationError(`pipeline "${name}": store "${store}" ${badStore}; give a path from the project's root`);
 

@@ -160,6 +160,11 @@ export interface Pipeline {
   readonly name: string;
   /** Absolute path of the project. */
   readonly root: string;
+  /**
+   * Absolute path of the folder whose files stand in for those that the project does not have: the package that it is made with. All paths from
+   * the root are looked up in both, the project first; what is written goes to the project.
+   */
+  readonly base?: string;
   /** Store folder from the root. Default '.bitwidth'. */
   readonly store?: string;
   readonly cells: readonly Cell[];

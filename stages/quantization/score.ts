@@ -20,9 +20,20 @@ import { scoresOf } from './score-result.ts';
 import { Sessions } from './score-sessions.ts';
 import { BadInput, numberParam, textParam } from './task-values.ts';
 
-/** Logits of a chunk stay below this per format, unless LEAST_CHUNK_ROWS of a large vocabulary need more. */
-const CHUNK_BYTES = 1 << 20;
+/**
+ * Rows that a chunk should have: with fewer the unpacking of 4-bit weights, once a chunk, takes as long as the products (a quarter of the time of
+ * a model with 135 M parameters, with 16 rows). More of a small vocabulary, as long as their logits stay in a cache; fewer of one so large that
+ * the logits of a dozen formats would fill memory, but never so few that the products wait for the weights.
+ */
+const CHUNK_ROWS = 64;
+const CACHED_BYTES = 1 << 20;
+const MOST_BYTES = 1 << 24;
 const LEAST_CHUNK_ROWS = 16;
+
+function chunkRowsOf(vocabulary: number): number {
+  const rowBytes = 4 * vocabulary;
+  return Math.max(LEAST_CHUNK_ROWS, Math.floor(CACHED_BYTES / rowBytes), Math.min(CHUNK_ROWS, Math.floor(MOST_BYTES / rowBytes)));
+}
 
 export const run: Run = async (cells, io) => {
   const open = new OpenCells(cells, io);
@@ -89,7 +100,7 @@ async function scoreText(tasks: readonly ScoreTask[], open: OpenCells, io: TaskI
   if (first === undefined) return;
   const { windows, windowTokens, positions } = first.text;
   const places: LogitPlaces = new Map();
-  const chunkRows = Math.max(LEAST_CHUNK_ROWS, Math.floor(CHUNK_BYTES / (4 * first.base.shape.vocabulary)));
+  const chunkRows = chunkRowsOf(first.base.shape.vocabulary);
   for (let window = 0; window < windows; window++) {
     io.signal.throwIfAborted();
     for (const session of new Set(tasks.flatMap(({ base, judge, lanes }) => [base, ...(judge ? [judge] : []), ...lanes.map((lane) => lane.session)]))) session.reset(1, windowTokens);

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { studyPipeline } from '../../pipeline.ts';
+import { studyPipeline } from '../../bitwidth.ts';
 import { CodeIdentities } from '../../stages/dag/code-identity.ts';
 import { FileFacts } from '../../stages/dag/facts.ts';
 import { pipeline } from '../../stages/dag/index.ts';
@@ -45,7 +45,7 @@ const GATHERING = ['claims', 'tabulate'];
 const SUMMARIZING = ['summarize', 'slices', 'worst-tokens', 'parting', 'compare'];
 
 test('the pipeline is sound: ids are unique, references exist, nothing goes in circles', async () => {
-  const { cells: all, exports } = await studyPipeline({ quick: false });
+  const { cells: all, exports } = await studyPipeline(root, { quick: false });
   assert.ok(all.length > cells.length);
   assert.is(exports.length, 1);
   pipeline({ name: 'study', root, cells });
@@ -122,7 +122,7 @@ test('there is a table for each of data/schema.sql', () => {
 });
 
 test('a result depends on its format, architecture and arithmetic version, and not on its neighbours', async () => {
-  const { boundaries } = await studyPipeline({ quick: true });
+  const { boundaries } = await studyPipeline(root, { quick: true });
   const cacheFolder = mkdtempSync(join(tmpdir(), 'bitwidth-code-'));
   try {
     const codes = new CodeIdentities({ root, boundaries, facts: new FileFacts(join(cacheFolder, 'facts')), cacheFolder });

@@ -1,0 +1,7 @@
+/**
+ * Pages of a project that is made with this package, which has none: a project's own file of this path stands in for it (docs/own-study.md).
+ * Each is a file beside it, named as the page is, as the package's are.
+ */
+import type { Page } from '../page.ts';
+
+export const ownPages: readonly Page[] = [];
