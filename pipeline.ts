@@ -79,5 +79,8 @@ const publishing = publishingEntries(async ({ quick }) => { const { authors } = 
 /** The one command that is about the network. */
 const fetch = { summary: 'Look up and download what the study names of the Hugging Face hub', load: async () => ({ default: await (await import('./stages/quantization/hub/command.ts')).fetchCommand() }) };
 
+/** Figures of other programs: shown, never decided on. */
+const importing = { summary: 'Bring in figures of other programs, claimed and not derived', load: () => import('./stages/quantization/import-command.ts') };
+
 export default (argv: readonly string[]): Promise<number> =>
-  commandLine(async ({ quick }, asked) => studyPipeline({ quick: quick === true }, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
+  commandLine(async ({ quick }, asked) => studyPipeline({ quick: quick === true }, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch, import: importing }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
