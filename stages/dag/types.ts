@@ -225,6 +225,8 @@ export interface OpenObject {
   readonly bytes: number;
   /** So many bytes from `offset`, not to be written to. Throws DamagedObject where they are not those that were hashed. */
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;
+  /** What read() gave is not looked at any more: its memory may be what the next read gives. */
+  reuse?(bytes: Uint8Array): void;
   /** Gives file and memory back. Reading afterwards opens the file again, or throws. */
   close(): void;
 }
