@@ -15,6 +15,7 @@ import { compareCells } from './compare.ts';
 import type { StudyConfig, StudyModel } from './config.ts';
 import { engineTools } from './engine.ts';
 import type { Erratum } from './errata.ts';
+import { expectedMemory } from './expected-memory.ts';
 import { fetchGgufCell } from './fetch-gguf.ts';
 import { fetchCell } from './fetch.ts';
 import { floorCell } from './floor.ts';
@@ -76,6 +77,7 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
     profiles: outputs(sliced), worst: outputs(worst), survival: outputs(parted), pairs: outputs(compared), errata,
   });
   const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) || (of.stage.name === 'quantize' && (of.work ?? 0) >= LEAST_COMPILED_WORK) ? { ...of, ...engineTools(native) } : of;
+  const memory = expectedMemory(config);
   return {
     cells: [
       ...fetched.values(),
@@ -89,7 +91,7 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
       ...bench,
       ...imported,
       ...tabulated,
-    ].map(equipped),
+    ].map(equipped).map((of) => { const memoryBytes = memory(of); return memoryBytes === undefined ? of : { ...of, memoryBytes }; }),
     tables,
     formats,
   };
