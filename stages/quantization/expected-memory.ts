@@ -15,13 +15,13 @@ import type { StudyConfig, StudyModel } from './config.ts';
 /** Node, the study's code and the compiled library, and what lies about before the garbage collector runs. */
 const PROCESS_BYTES = 320e6;
 /** Of one that ran nothing before: timings are taken in such. */
-const FRESH_BYTES = 180e6;
+const FRESH_BYTES = 250e6;
 /** A file up to this size is held whole while a model is opened (stages/dag, open-object.ts). */
 const WHOLE_FILE_BYTES = 64 << 20;
 /** Logits of a step of judging and of the floor stay below this; of scoring, each format's. */
 const LOGITS_BYTES = 32 << 20;
-/** Sequences that are written at once, and rows of a step of judging: what bounds an engine's workspace. */
-const SEQUENCES = 64, ROWS = 8192;
+/** Sequences that are written at once, tokens of a prompt, and rows of a step of judging: what bounds an engine's workspace. */
+const SEQUENCES = 64, PROMPT_TOKENS = 64, ROWS = 8192;
 /** Engines that compute with fp32 copies of all weights. */
 const WIDENING: ReadonlySet<string> = new Set(['reference', 'wasm']);
 const BASE_BYTES = { fp32: 4, fp16: 2, bf16: 2 } as const;
@@ -35,8 +35,9 @@ export function expectedMemory(config: StudyConfig): (cell: Cell) => number | un
   const formatsOf = (model: StudyModel): string[] => [...new Set([model.baseFormat, ...config.formats])].filter((format) => aliasOf(model, format) === undefined);
   const sessions = (model: StudyModel, formats: readonly string[], engine: string, fed: Fed): number => formats.reduce((sum, format) => sum + sessionBytes(model, format, engine, fed), 0);
   const newTokens = config.maxNewTokens.at(-1) ?? 0;
-  // Prompts are a line or two.
-  const written = newTokens + 64;
+  const written = newTokens + PROMPT_TOKENS;
+  const settings = config.generate.temperatures.length * config.generate.topKs.length * config.seeds.length;
+  const sequences = Math.min(SEQUENCES, config.prompts.length * settings);
   const scoring = (model: StudyModel): number => {
     const rows = Math.max(16, Math.floor((1 << 20) / (4 * model.shape.vocabulary)));
     return sessions(model, formatsOf(model), config.engine, { slots: 1, positions: config.windowTokens, rows });
@@ -49,7 +50,7 @@ export function expectedMemory(config: StudyConfig): (cell: Cell) => number | un
       // Small models go through a text together (study.ts): their batch is the text's name alone.
       return fileBytes(model) + (batch?.includes('/') === true ? scoring(model) + judging : together);
     },
-    generate: (model, { id }) => fileBytes(model) + sessionBytes(model, idPath(id)[1] ?? model.baseFormat, config.engine, { slots: SEQUENCES, positions: written, rows: SEQUENCES * 32 }),
+    generate: (model, { id }) => fileBytes(model) + sessionBytes(model, idPath(id)[1] ?? model.baseFormat, config.engine, { slots: sequences, positions: written, rows: config.prompts.length * PROMPT_TOKENS }),
     judge: (model) => ratingBytes(judge ?? model, config, written * config.prompts.length),
     choose: (model) => ratingBytes(model, config, ROWS),
     floor: (model) => fileBytes(model) + LOGITS_BYTES + sessions(model, [model.baseFormat], config.engine, FLOOR_ROWS) + sessions(model, [model.baseFormat], 'fast', FLOOR_ROWS),

@@ -157,11 +157,14 @@ test('cost: results, time and bytes of the records, stage by stage, and the mach
   const total = done.reduce((sum, r) => sum + r.record!.durationMs, 0);
   assert.ok(leadOf(site, 'cost.html').startsWith(`${done.length.toLocaleString('en')} results took ${(total / 60_000).toFixed(1)} min of work and `), leadOf(site, 'cost.html'));
   assert.match(leadOf(site, 'cost.html'), /on one machine\.$/);
+  assert.match(words(markup(site, 'cost.html')), /More than was expected: quantize\..*score\s*450 MB\s*500 MB\s*90 %\s*score:.*quantize\s*300 MB\s*200 MB\s*150 %\s*quantize:/);
   const two = await buildSite({ rows, records: records.map((r, i) => (r.record && i % 2 === 0 ? { ...r, record: { ...r.record, machine: 'm-other' } } : r)), stages: PAGES });
   assert.match(leadOf(two, 'cost.html'), /on 2 machines\.$/);
   assert.match(words(markup(two, 'cost.html')), /m-other.*it timed nothing/);
   const none = await buildSite({ rows, records: records.filter((r) => !r.record), stages: PAGES });
   assert.is(leadOf(none, 'cost.html'), 'There are no records of this run.');
+  const quiet = await buildSite({ rows, records: records.map((r) => { if (r.record === undefined) return r; const { memory: _, ...record } = r.record; return { ...r, record }; }), stages: PAGES });
+  assert.not.match(markup(quiet, 'cost.html'), /id="memory"/, 'nothing is told of what nobody measured');
 });
 
 test('errata: that there are none, or which numbers were wrong and what stands in their place', async () => {

@@ -212,6 +212,7 @@ export function artificialRecords(rows: { readonly [table: string]: Rows }): Cel
     const record: CellRecord = {
       cell, key: hash(cell), fields: { stage: stageOf(cell), params, inputs: {}, code: hash('code'), facts: {} }, status: 'done', outputs: { rows: { sha256: hash(`${cell} out`), bytes: 1234 + i } },
       computedBy: { engine: 'wasm', build: 'abc123def456' }, durationMs: 12.5 + i, finishedAt: '2026-01-02T03:04:05+00:00', machine: 'm-1a2b3c', run: 'r1',
+      ...(stageOf(cell) === 'score' ? { memory: { peakBytes: 450e6 + i, expectedBytes: 500e6 } } : stageOf(cell) === 'quantize' ? { memory: { peakBytes: 300e6, expectedBytes: 200e6 } } : {}),
     };
     const from = stageOf(cell) === 'summarize' ? ids.find((id) => id.startsWith(`score:${model}/`)) : undefined;
     return { cell, stage: stageOf(cell), determinism, params, record, inputs: { source: [from ? { cell: from, output: 'scores', sha256: hash(from) } : { file: 'data/sources.yaml', sha256: hash('file') }] }, code: { 'stages/quantization/score.ts': hash('score'), 'package yaml': '2.9.1' }, reasons: [{ field: 'params.temperature', before: '0.7', after: '0.8' }] };
