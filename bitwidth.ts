@@ -83,6 +83,9 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
 /** The one command that is about the network. */
 const fetch = { summary: 'Look up and download what the study names of the Hugging Face hub', load: async () => ({ default: await (await import('./stages/quantization/hub/command.ts')).fetchCommand() }) };
 
+/** Figures of other programs: shown, never decided on. */
+const importing = { summary: 'Bring in figures of other programs, claimed and not derived', load: () => import('./stages/quantization/import-command.ts') };
+
 /**
  * The command line of a project: what its pipeline.ts exports as default.
  *
@@ -97,7 +100,7 @@ export function bitwidth(pipelineUrl: string, additions: Additions = {}): (argv:
   const crosscheck = crosscheckEntry(async ({ quick }) => (await import('./stages/quantization/crosscheck.ts')).crosscheck(await readStudy(root, { quick: quick === true })));
   // Who made it is told where it leaves.
   const publishing = publishingEntries(async ({ quick }) => { const { authors } = await readStudy(root, { quick: quick === true }); return authors.length > 0 ? authors : citedAuthors(root); });
-  return (argv) => commandLine(async ({ quick }, asked) => studyPipeline(root, { quick: quick === true }, additions, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
+  return (argv) => commandLine(async ({ quick }, asked) => studyPipeline(root, { quick: quick === true }, additions, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch, import: importing }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
 }
 
 export { cell, file, gather, output, records, stage } from './stages/dag/index.ts';

@@ -328,6 +328,22 @@ CREATE TABLE kernel_rates (             -- npm run bench: what an engine or a pe
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 
+CREATE TABLE claimed (                  -- a figure of another program, claimed and not derived: no verdict rests on it; empty where none was imported
+  file VARCHAR NOT NULL,                -- name of its file in data/claimed, where what is known of it ends
+  metric VARCHAR NOT NULL,              -- what was measured, as table metrics calls it
+  model VARCHAR NOT NULL,               -- name of the model
+  format VARCHAR NOT NULL,              -- name of the format, of the study or another
+  program VARCHAR NOT NULL,             -- the program that gave it
+  version VARCHAR NOT NULL,             -- the version of that program
+  conditions VARCHAR,                   -- what else it depends on: text, context, batch; null: not told
+  machine VARCHAR,                      -- the machine, in words; null: not told
+  value DOUBLE NOT NULL,                -- the figure, as the file has it
+  unit VARCHAR NOT NULL,                -- of the value
+  date VARCHAR NOT NULL,                -- when it was measured or published: YYYY-MM-DD
+  source VARCHAR NOT NULL,              -- an address or a citation
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
 CREATE TABLE machines (                 -- a machine that measured
   machine VARCHAR PRIMARY KEY,          -- its label, which tells nothing of its owner
   cpu VARCHAR NOT NULL,                 -- the processor

@@ -2,34 +2,30 @@
  * A quantized model as one safetensors file: each linear weight's parts under `<tensor>.<part>`; format and shapes in the
  * metadata. Embeddings, norms and the output head are not in it: they stay in the checkpoint, in its own type.
  */
-import { createHash, type Hash } from 'node:crypto';
-import { blockEncoder } from './block-encoder.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { countNotFinite } from './finite.ts';
 import { encodedBytes, formatNamed, type EncodedTensor, type Format, type FormatOptions, type Part } from './formats.ts';
-import { decodeTableCodes, DEFAULT_BLOCK_SIZE } from './formats/blockwise4.ts';
-import { elementsOf, storedElements } from './formats/parts.ts';
+import { DEFAULT_BLOCK_SIZE } from './formats/blockwise4.ts';
+import { elementsOf } from './formats/parts.ts';
 import { NotFinite } from './ops.ts';
 import { parseStrictJson } from './strict-json.ts';
 import { elementsOfStored, planSafetensors, readSafetensors, type Dtype, type SafetensorsPlan, type StoredTensor } from './safetensors.ts';
+import { errorsOf, type WeightErrors } from './weight-errors.ts';
 
-/** What quantizing cost one tensor. Errors are float64 sums in index order, against the checkpoint's values. */
-export interface TensorError {
+/** What quantizing cost one tensor, against the checkpoint's values. */
+export interface TensorError extends WeightErrors {
   readonly tensor: string;
   readonly weights: number;
   /** Bytes of all its parts. */
   readonly bytes: number;
-  /** rms(decoded - original) / rms(original); 0 for a tensor of zeros. */
-  readonly relativeRmsError: number;
-  readonly maxAbsError: number;
 }
 
 export interface QuantizationReport {
   /** One per linear weight, in the order of `linearNames`. */
   readonly errors: readonly TensorError[];
-  /** Over the kind of product and every decoded fp32 value: formats of equal hash compute the same. */
-  readonly decodedSha256: string;
+  /** Every decoded weight has the bits of the checkpoint's, and products are taken with them: the format computes what the base computes. */
+  readonly lossless: boolean;
   readonly linearWeights: number;
   readonly linearBytes: number;
 }
@@ -56,9 +52,6 @@ const VERSION = '1';
 
 const FLOAT_TYPES: Partial<Record<Dtype, 'fp32' | 'fp16' | 'bf16'>> = { F32: 'fp32', F16: 'fp16', BF16: 'bf16' };
 
-/** Elements that are decoded, hashed and compared with the checkpoint's at a time: whole blocks of any size. */
-const PIECE_ELEMENTS = 1 << 16;
-
 /** quantizeTo() into memory. */
 export function quantizeModel(checkpoint: Checkpoint, linearNames: readonly string[], format: Format, options: FormatOptions = {}): QuantizedModel {
   let file = new Uint8Array(0);
@@ -79,19 +72,18 @@ export function quantizeTo(sink: ArtifactSink, checkpoint: Checkpoint, linearNam
   const plan = planArtifact(checkpoint, linearNames, format, options);
   sink.begin(plan.bytes);
   sink.write(0, plan.head);
-  const hash = createHash('sha256').update(`${format.product}\n`);
   const errors: TensorError[] = [];
   for (const name of linearNames) {
     const original = checkpoint.stored(name);
     const encoded = encodeStored(original, format, options);
-    hash.update(`${JSON.stringify([name, original.shape])}\n`);
-    errors.push({ tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorOf(original, encoded, format, hash) });
+    errors.push({ tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorsOf(original, encoded, format) });
     for (const { part } of format.layout) sink.write(plan.offsets.get(`${name}.${part}`)!, bytesOf(encoded.parts[part]!));
+    checkpoint.release(original);
   }
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   return {
     errors,
-    decodedSha256: hash.digest('hex'),
+    lossless: format.product === 'weights' && errors.every(({ lossless }) => lossless),
     linearWeights: sum(errors.map((error) => error.weights)),
     linearBytes: sum(errors.map((error) => error.bytes)),
   };
@@ -164,48 +156,6 @@ function readShapes(json: string, where: string): Map<string, number[]> {
     shapes.set(name, shape as number[]);
   }
   return shapes;
-}
-
-/**
- * What the encoded tensor lacks of the original, a piece at a time: whole, the values of either would be a copy in fp32. The decoded ones go into
- * the hash.
- */
-function errorOf(original: EncodedTensor, encoded: EncodedTensor, format: Format, hash: Hash): { relativeRmsError: number; maxAbsError: number } {
-  const table = format.tableCodes?.(encoded);
-  const compiled = table && blockEncoder();
-  const stored = compiled && storedElements(original);
-  const whole = table === undefined ? format.decode(encoded) : new Float32Array(0);
-  const elements = elementsOf(encoded.shape);
-  const place = new Float32Array(stored === undefined ? 0 : Math.min(PIECE_ELEMENTS, elements));
-  const sums = new Float64Array(3);
-  for (let begin = 0; begin < elements; begin += PIECE_ELEMENTS) {
-    const end = Math.min(begin + PIECE_ELEMENTS, elements);
-    const piece = table && { ...table, codes: table.codes.subarray(begin / 2), scales: table.scales.subarray(begin / table.blockSize, Math.ceil(end / table.blockSize)) };
-    if (piece && compiled && stored) {
-      const decoded = place.subarray(0, end - begin);
-      compiled.compare({ ...stored, elements: stored.elements.subarray(begin, end), ...piece, decoded, sums });
-      hash.update(bytesOf(decoded));
-    } else {
-      const decoded = piece === undefined ? whole.subarray(begin, end) : decodeTableCodes(piece, [end - begin]);
-      const parts = Object.fromEntries(Object.entries(original.parts).map(([name, part]) => [name, part.subarray(begin, end)]));
-      addErrors(formatNamed(original.format).decode({ ...original, shape: [end - begin], parts }), decoded, sums);
-      hash.update(bytesOf(decoded));
-    }
-  }
-  const [squares, errorSquares, maxAbsError] = sums as unknown as [number, number, number];
-  return { relativeRmsError: squares === 0 ? 0 : Math.sqrt(errorSquares / squares), maxAbsError };
-}
-
-function addErrors(values: Float32Array, decoded: Float32Array, sums: Float64Array): void {
-  let [squares, errorSquares, maxAbsError] = sums as unknown as [number, number, number];
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    const error = Math.abs(decoded[i]! - value);
-    squares += value * value;
-    errorSquares += error * error;
-    if (error > maxAbsError) maxAbsError = error;
-  }
-  sums.set([squares, errorSquares, maxAbsError]);
 }
 
 /** The bytes of an array in memory: little-endian on every platform that Node supports. */

@@ -34,6 +34,8 @@ export interface Checkpoint {
   tensor(name: string): PlainTensor;
   /** The tensor in the checkpoint's own type, sharing the file's memory where alignment allows. Throws as tensor() does. */
   stored(name: string): EncodedTensor;
+  /** What stored() gave is not looked at any more, nor what shares its memory: the next tensor may be read to where it was. */
+  release(stored: EncodedTensor): void;
   /** Bytes that stored() gives. */
   storedBytes(name: string): number;
   /** What the tensor is stored as in its file, in that file's words ('BF16', 'Q4_1'), and the bytes that it takes there. */
@@ -87,6 +89,9 @@ export function openCheckpoint(files: CheckpointFiles): Checkpoint {
       return { name, shape: encoded.shape, values: formatNamed(encoded.format).decode(encoded) };
     },
     stored,
+    release({ parts }) {
+      for (const part of Object.values(parts)) for (const file of weights) file.reuse?.(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+    },
     storedBytes(name) {
       const { shape, format, storedBytes } = find(name);
       return format === undefined ? storedBytes : weightsOf(shape) * BYTES_OF[format];

@@ -13,6 +13,7 @@ import { int8 } from './formats/int8.ts';
 import { nf4 } from './formats/nf4.ts';
 import { nf4dq } from './formats/nf4-dq.ts';
 import { ownFormats } from './formats/own.ts';
+import type { CodesToCompare } from './weight-encoder.ts';
 
 /** A tensor as the checkpoint has it, widened losslessly to fp32. Row-major. */
 export interface PlainTensor {
@@ -93,7 +94,7 @@ export interface Format {
   encode(tensor: PlainTensor, options?: FormatOptions): EncodedTensor;
   /**
    * encode() of a checkpoint's tensor as it is stored, without widening it in memory; undefined where no compiled code for that is loaded
-   * (block-encoder.ts). Throws as encode() does.
+   * (weight-encoder.ts), or where encode() says better what is wrong. May share the tensor's memory.
    */
   encodeStored?(stored: EncodedTensor, options?: FormatOptions): EncodedTensor | undefined;
   /** How many elements each part of a tensor of this shape has: what encode() gives, so that a file can be laid out before. */
@@ -102,6 +103,8 @@ export interface Format {
   decode(encoded: EncodedTensor): Float32Array;
   /** The tensor as codes of a table, where it is one: what decode() would give, not yet multiplied. */
   tableCodes?(encoded: EncodedTensor): TableCodes;
+  /** The tensor as compiled code compares it; of codes of a table and of plain numbers that follows from the above. */
+  rowCodes?(encoded: EncodedTensor): Extract<CodesToCompare, { readonly kind: 'rows8' }>;
 }
 
 /** Every format, families together. */

@@ -1,11 +1,13 @@
-/** The native library's encoder of 4-bit blocks, after it has shown in this process that it gives the bits of the TypeScript one. */
-import { useBlockEncoder, type BlockEncoder } from './block-encoder.ts';
+/** The native library's encoder of weights, after it has shown in this process that it gives the bits of the TypeScript one. */
 import { nativeLibrary } from './engines/native-library.ts';
-import { formatNamed, type Part } from './formats.ts';
+import { formatNamed, formats, type Part } from './formats.ts';
 import { toBf16, toFp16 } from './half.ts';
 import { EngineUnfit } from './selftest.ts';
+import { useWeightEncoder, type WeightEncoder } from './weight-encoder.ts';
+import { addErrors, codesOf, newSums } from './weight-errors.ts';
 
 const STORED = { fp32: 0, fp16: 1, bf16: 2 } as const;
+const NONE = new Float32Array(0);
 
 let tested = false;
 
@@ -16,56 +18,53 @@ let tested = false;
 export function useNativeEncoder(threads: number): string | undefined {
   const library = nativeLibrary();
   if (typeof library === 'string') return undefined;
-  const { encode4, compare4 } = library.functions;
-  const encoder: BlockEncoder = {
+  const { encode4, encode8, convert, compare } = library.functions;
+  const encoder: WeightEncoder = {
     encode: ({ elements, stored, blockSize, bounds, order, codes, absmax }) => encode4(elements, STORED[stored], blockSize, bounds, order, codes, absmax, threads) === 1,
-    compare: ({ elements, stored, codes, scales, table, blockSize, decoded, sums }) => compare4(elements, STORED[stored], codes, scales, table, blockSize, decoded, sums),
+    encodeRows: ({ elements, stored, columns, codes, scales }) => encode8(elements, STORED[stored], columns, codes, scales, threads) === 1,
+    convert: ({ elements, stored }, type, to) => convert(elements, STORED[stored], STORED[type], to, threads) === 1,
+    allFinite: ({ elements, stored }) => convert(elements, STORED[stored], STORED[stored], null, threads) === 1,
+    compare({ elements, stored }, encoded, sums) {
+      switch (encoded.kind) {
+        case 'table4': return compare(elements, STORED[stored], 0, encoded.codes, encoded.scales, encoded.blockSize, encoded.table, 0, sums, threads);
+        case 'rows8': return compare(elements, STORED[stored], 1, encoded.codes, encoded.scales, Math.max(1, encoded.columns), NONE, 0, sums, threads);
+        case 'plain': return compare(elements, STORED[stored], 2, encoded.elements, NONE, 1, NONE, STORED[encoded.stored], sums, threads);
+      }
+    },
   };
   if (!tested) selfTest(encoder);
   tested = true;
-  useBlockEncoder(encoder);
+  useWeightEncoder(encoder);
   return `native-${library.sha256}`;
 }
 
-/** Every type, both tables, whole and ragged blocks, zeros, denormals, ties and the largest numbers. */
-function selfTest(encoder: BlockEncoder): void {
-  const values = Float32Array.from({ length: 64 * 40 + 37 }, (_, i) => {
+/** Every format and type, rows, whole and ragged blocks, zeros, denormals, ties and the largest numbers. */
+function selfTest(encoder: WeightEncoder): void {
+  const columns = 71;
+  const values = Float32Array.from({ length: columns * 37 }, (_, i) => {
     const bell = ((i * 7919) % 4001 - 2000) / 2000;
     return i < 64 ? 0 : i < 128 ? (i - 96) / 0x100_0000 : i < 192 ? (i % 2 === 0 ? 60000 : -1) * bell : bell * bell * bell / (1 << 8 - i % 9);
   });
-  for (const name of ['nf4', 'fp4']) {
-    const format = formatNamed(name);
-    for (const [stored, part, elements] of [['fp32', 'values', values], ['fp16', 'bits', toFp16(values)], ['bf16', 'bits', toBf16(values)]] as const) {
-      const tensor = { name: 'self-test', format: stored, shape: [values.length], parts: { [part]: elements } };
-      const plain = formatNamed(stored).decode(tensor);
+  for (const [stored, part, elements] of [['fp32', 'values', values], ['fp16', 'bits', toFp16(values)], ['bf16', 'bits', toBf16(values)]] as const) {
+    const tensor = { name: 'self-test', format: stored, shape: [37, columns], parts: { [part]: elements } };
+    const plain = formatNamed(stored).decode(tensor);
+    for (const format of formats) {
       const expected = format.encode({ ...tensor, values: plain });
-      useBlockEncoder(encoder);
-      const found = format.encodeStored!(tensor);
-      useBlockEncoder(undefined);
-      for (const what of Object.keys(expected.parts)) demand(sameBytes(expected.parts[what]!, found?.parts[what]), `encoding ${name} from ${stored} gives other ${what}`);
+      useWeightEncoder(encoder);
+      const found = format.encodeStored?.(tensor);
+      useWeightEncoder(undefined);
+      for (const what of Object.keys(expected.parts)) demand(sameBytes(expected.parts[what]!, found?.parts[what]), `encoding ${format.name} from ${stored} gives other ${what}`);
 
-      const [decoded, sums] = [new Float32Array(values.length), new Float64Array(3)];
-      encoder.compare({ elements, stored, ...format.tableCodes!(expected), decoded, sums });
-      const wanted = format.decode(expected);
-      demand(sameBytes(wanted, decoded), `decoding ${name} gives other values`);
-      demand(sameBytes(errorSums(plain, wanted), sums), `the errors of ${name} from ${stored} are others`);
+      const [sums, wanted] = [newSums(), newSums()];
+      encoder.compare({ elements, stored }, codesOf(expected, format)!, sums);
+      addErrors(plain, format.decode(expected), wanted);
+      demand(sameBytes(wanted, sums), `the errors of ${format.name} from ${stored} are others`);
     }
   }
 }
 
 function demand(right: boolean, otherwise: string): void {
   if (!right) throw new EngineUnfit('native', otherwise);
-}
-
-function errorSums(values: Float32Array, decoded: Float32Array): Float64Array {
-  const sums = new Float64Array(3);
-  values.forEach((value, i) => {
-    const error = Math.abs(decoded[i]! - value);
-    sums[0]! += value * value;
-    sums[1]! += error * error;
-    sums[2] = Math.max(sums[2]!, error);
-  });
-  return sums;
 }
 
 type Elements = Part | Float64Array;

@@ -3,7 +3,7 @@ import { count, timeText } from '../stages/dag/index.ts';
 import { constantsOf } from '../reports/cell-facts.ts';
 import { rerunsOf } from './chain.ts';
 import { numberText } from './number-text.ts';
-import { KEYS } from '../reports/tables.ts';
+import { CLAIMED, KEYS } from '../reports/tables.ts';
 import type { AuditFinding, ResultCell, Results } from '../stages/dag/index.ts';
 import type { Chain } from './chain.ts';
 import type { Entry } from './ledger.ts';
@@ -26,6 +26,7 @@ export function numberLines(number: StoredNumber, audit: NumberAudit, all: boole
     `  value ${value}${unit === undefined ? '' : ` ${unit}`}, ${low === undefined ? 'no interval' : `interval ${low} to ${high}`}${n}`,
     `  row ${audit.rowNumber} of ${audit.rows}, written by ${audit.tableCell}; ${audit.inOutput === undefined ? `made by it from what ${number.cell} wrote` : `as the output ${audit.inOutput} of ${number.cell} says`}`,
     `  ${audit.sql}`,
+    ...(table === CLAIMED ? [`  claimed, not derived: ${String(row['program'])} ${String(row['version'])} gave it (${String(row['source'])}, ${String(row['date'])}); what is known of it ends at data/claimed/${String(row['file'])}.csv`] : []),
     ...shortened(places, all).map(([place, times]) => `  ${place}${times > 1 ? ` (${times} times)` : ''}`),
     ...more(places.length, all, 'place'),
   ];

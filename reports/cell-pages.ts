@@ -11,7 +11,7 @@ import type { Omitted } from './cell-facts.ts';
 import { cellPath, formatNumber, formattedText, numberId } from './num.ts';
 import type { Row } from './num.ts';
 import { failureAnchor } from './page.ts';
-import { BULK, KEYS, erratumPath } from './tables.ts';
+import { BULK, CLAIMED, KEYS, erratumPath } from './tables.ts';
 import { readTables, text } from './task-tables.ts';
 import { utcMinute } from './time.ts';
 import { openWarehouse } from './warehouse.ts';
@@ -101,7 +101,7 @@ async function gatherContext(schema: string, ndjson: ReadonlyMap<string, Uint8Ar
 
 function body(item: CellProvenance, context: Context, accepted: ReadonlySet<string>): Html {
   const { record } = item;
-  return html`${lead(item)}${waiver(item, accepted)}
+  return html`${lead(item)}${claimed(item.cell, context)}${waiver(item, accepted)}
 <h2>Compute it again</h2>
 <pre>npx bitwidth run ${shellWord(item.cell)}</pre>
 <p class="note">In a clone of the project after <code>npm ci</code>; what it needs is computed first. A result that is there already is kept.</p>
@@ -143,7 +143,8 @@ function thisRun({ record, others = [], reasons }: CellProvenance, context: Cont
 <p class="note">When, where and why it was computed: another run has other values here.</p>
 <dl class="facts-list">${record ? html`<dt>finished</dt><dd>${literal(utcMinute(record.finishedAt))}</dd>
 <dt>time</dt><dd>${own(record.durationMs, 'ms')}, its share of the task that computed it</dd>
-<dt>machine</dt><dd>${machine(record.machine, context)}</dd>
+${record.memory ? html`<dt>memory</dt><dd>${own(record.memory.peakBytes, 'bytes')} held at its height by the process, ${record.memory.expectedBytes === undefined ? 'with nothing said beforehand' : html`${own(record.memory.expectedBytes, 'bytes')} expected`}</dd>
+` : ''}<dt>machine</dt><dd>${machine(record.machine, context)}</dd>
 ${others.map((other) => html`<dt>also measured by</dt><dd>${machine(other.machine, context)}; ${literal(utcMinute(other.finishedAt))}</dd>
 `)}${record.computedBy ? html`<dt>computed by</dt><dd>${sorted(record.computedBy).map(([name, value], i) => html`${i > 0 ? ', ' : ''}${name} ${literal(value)}`)}</dd>` : ''}` : ''}
 ${reasons.length > 0 ? html`<dt>why it ran</dt><dd>${reasons.map((r) => html`${r.field}${r.before === undefined && r.after === undefined ? '' : html`: ${literal(r.before ?? 'nothing')} → ${literal(r.after ?? 'nothing')}`}<br>`)}</dd>` : ''}</dl></section>`;
@@ -162,6 +163,16 @@ ${failure?.hint ? html`<p>What to do: ${failure.hint}</p>` : ''}`;
   const kind = item.determinism === 'measured' ? 'Measured on one machine; another machine gives other numbers.'
     : item.determinism === 'fetched' ? 'Fetched from outside and held to its sha256.' : 'Exact: the same inputs and code give the same bytes on every machine.';
   return html`<p class="lead">${kind}</p>`;
+}
+
+/** That its numbers were given by other programs, and where what is known of them ends. */
+function claimed(cell: string, { rows }: Context): Html {
+  const own = rows.get(CLAIMED)?.get(cell) ?? [];
+  if (own.length === 0) return html``;
+  const [file] = own.map((row) => String(row['file']));
+  return html`
+<section class="waiver"><h2 id="claimed-not-derived">Claimed, not derived</h2>
+<p>Other programs gave these numbers: ${[...new Set(own.map((row) => `${String(row['program'])} ${String(row['version'])}`))].slice(0, MOST_LINKS).map((program, i) => html`${i > 0 ? ', ' : ''}${literal(program)}`)}. What this study knows of them ends at the file <code>data/claimed/${literal(file)}.csv</code>, whose lines say their sources: the cell only read it. Nothing else is computed from them, and no verdict rests on them.</p></section>`;
 }
 
 /** That a result stands although something changed, or rests on one that does. */

@@ -17,6 +17,8 @@ export interface PageState {
   readonly accepted: { readonly cells: ReadonlySet<string>; shown: boolean };
   /** Ids of numbers of which an erratum speaks, and whether the page shows one. */
   readonly errata: { readonly numbers: ReadonlySet<string>; shown: boolean };
+  /** Whether the page shows a number that another program gave. */
+  readonly claimed: { shown: boolean };
   /** What stands beside a number of a cell for what others found; undefined: nobody has computed anything again. */
   readonly marks: { readonly of: (cell: string) => string; shown: boolean } | undefined;
   /** Element ids given so far: the first occurrence of a number carries its id. */
@@ -33,7 +35,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** @param root '' or '../': how the page reaches the site's root. @param accepted cells whose numbers stand under a waiver. @param mark a cell's mark. @param errata ids of numbers that were wrong once. */
 export function pageState(root: string, accepted: ReadonlySet<string> = NONE, mark?: (cell: string) => string, errata: ReadonlySet<string> = NONE): PageState {
-  return { root, accepted: { cells: accepted, shown: false }, errata: { numbers: errata, shown: false }, marks: mark === undefined ? undefined : { of: mark, shown: false }, ids: new Set(), terms: new Set(), derived: new Map(), tables: { count: 0 } };
+  return { root, accepted: { cells: accepted, shown: false }, errata: { numbers: errata, shown: false }, claimed: { shown: false }, marks: mark === undefined ? undefined : { of: mark, shown: false }, ids: new Set(), terms: new Set(), derived: new Map(), tables: { count: 0 } };
 }
 
 type Part = string | ((page: PageState) => string);

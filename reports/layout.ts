@@ -74,6 +74,7 @@ ${NAVIGATION.map(entry)}</nav>
 `.render(page);
   const foot = html`${page.accepted.shown ? html`<p class="note">† Computed, it or what it is computed from, before a change of the code or of an input that a person judged harmless: the page of its cell says who, when and why.</p>
 ` : ''}${page.errata.shown ? html`<p class="note">‡ A number that was published under this name turned out to be wrong: ${link('errata.html', 'errata')} say what was, and what stands in its place.</p>
+` : ''}${page.claimed.shown ? html`<p class="note">¶ Claimed, not derived: another program gave this number, and a file of the project says so. Nothing else on this site rests on it, no verdict either: ${link('tables/claimed.html', 'all of them')}.</p>
 ` : ''}${page.marks?.shown === true ? legend() : ''}
 </main>
 ${content.alone ? '' : html`<footer class="foot"><nav aria-label="About this report">${FOOTER.map((item, i) => html`${i > 0 ? ' · ' : ''}${link(item[0], item[1])}`)}</nav>

@@ -8,7 +8,7 @@
  */
 import { Html, cut, escapeText, html, late } from './html.ts';
 import type { Content } from './html.ts';
-import { BULK, KEYS, PACKED } from './tables.ts';
+import { BULK, CLAIMED, KEYS, PACKED } from './tables.ts';
 
 /** A row as the warehouse gives it: plain values by column name. */
 export type Row = { readonly [column: string]: unknown };
@@ -177,8 +177,10 @@ export function numberLink(bound: Bound, inner: string): Html {
     page.accepted.shown ||= waived;
     const wrong = page.errata.numbers.has(bound.id);
     page.errata.shown ||= wrong;
+    const claimed = table === CLAIMED;
+    page.claimed.shown ||= claimed;
     if (page.marks !== undefined) page.marks.shown = true;
-    return `<a class="num${page.marks === undefined ? '' : ` again-${page.marks.of(bound.cell)}`}"${first ? ` id="${escapeText(bound.id)}"` : ''} href="${escapeText(`${page.root}${cellPath(bound.cell)}#${anchor}`)}"${tip === '' ? '' : ` data-tip="${escapeText(tip)}"`}>${inner}${waived ? '<sup title="stands under a waiver">†</sup>' : ''}${wrong ? '<sup title="an erratum speaks of it">‡</sup>' : ''}</a>`;
+    return `<a class="num${page.marks === undefined ? '' : ` again-${page.marks.of(bound.cell)}`}"${first ? ` id="${escapeText(bound.id)}"` : ''} href="${escapeText(`${page.root}${cellPath(bound.cell)}#${anchor}`)}"${tip === '' ? '' : ` data-tip="${escapeText(tip)}"`}>${inner}${waived ? '<sup title="stands under a waiver">†</sup>' : ''}${wrong ? '<sup title="an erratum speaks of it">‡</sup>' : ''}${claimed ? '<sup title="claimed, not derived">¶</sup>' : ''}</a>`;
   });
 }
 

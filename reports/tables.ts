@@ -31,6 +31,7 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
   speed_samples: ['model', 'format', 'engine', 'machine', 'phase', 'pair', 'block'],
   speed_runs: ['model', 'engine', 'machine'],
   kernel_rates: ['suite', 'who', 'format', 'shape', 'phase', 'batch', 'threads'],
+  claimed: ['file', 'metric', 'model', 'format', 'program', 'version', 'conditions', 'machine'],
   machines: ['machine'],
   claims: ['claim', 'version'],
   claim_effects: ['claim', 'part', 'model', 'format'],
@@ -40,6 +41,9 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
 
 /** Tables with a row per token or per window: their cells' pages say how many rows there are, and do not list them. */
 export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'speed_samples', 'kernel_rates', 'generations', 'choices', 'survival', 'worst_tokens', 'tensor_errors']);
+
+/** The table of figures that other programs gave. Whatever is printed of it is marked, and nothing is derived from it. */
+export const CLAIMED = 'claimed';
 
 /** Tables whose CSV is compressed: a row for each scored token is tens of megabytes. */
 export const PACKED: ReadonlySet<string> = new Set(['token_scores']);

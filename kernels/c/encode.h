@@ -1,6 +1,6 @@
 /*
- * Encoding of 4-bit blocks (kernels/formats/blockwise4.ts, encodeBlocks), from fp32 values or from the bits of a 16-bit type, whose values are
- * never written down. The bits of that function, whatever the number of threads.
+ * Encoding of weights (kernels/formats/) from fp32 values or from the bits of a 16-bit type, whose values are never written down, and
+ * comparing what was made with them (kernels/artifact.ts). The bits of those functions, whatever the number of threads.
  */
 #ifndef BW_ENCODE_H
 #define BW_ENCODE_H
@@ -21,22 +21,49 @@ struct bw_encode4 {
   float *absmax;
 };
 
-/* Answers 0 where a value is not finite: what was written is then undefined. */
-int bw_encode4(const struct bw_encode4 *task, int threads);
-struct bw_compare4 {
+struct bw_encode8 {
   const void *values;
   enum bw_stored stored;
-  size_t count, block;
-  const uint8_t *codes;
-  const float *scales;
-  float table[16];
-  /* The decoded values. */
-  float *decoded;
-  /* Sums of squares of the values and of the errors, added to in the order of the values, and the largest error. */
-  double *sums;
+  size_t rows, columns;
+  int8_t *codes;
+  /* One to a row. */
+  float *scales;
 };
 
-/* Decodes whole blocks (the last may be ragged), and adds up what they lack of the values (kernels/artifact.ts, errorOf). */
-void bw_compare4(const struct bw_compare4 *task);
+struct bw_convert {
+  const void *values;
+  enum bw_stored stored;
+  size_t count;
+  /* NULL: the values are only looked at. */
+  void *to;
+  enum bw_stored type;
+};
+
+/* Each answers 0 where a value is not finite, or is none in the type that it is rounded to: what was written is then undefined. */
+int bw_encode4(const struct bw_encode4 *task, int threads);
+int bw_encode8(const struct bw_encode8 *task, int threads);
+int bw_convert(const struct bw_convert *task, int threads);
+
+struct bw_compare {
+  const void *values;
+  enum bw_stored stored;
+  size_t count;
+  /* BW_CODES_TABLE4: pairs of codes, a scale to `block` elements, `table`. BW_CODES_ROWS8: signed codes, a scale to `block` elements, a row. BW_CODES_PLAIN: numbers of `type`. */
+  enum { BW_CODES_TABLE4, BW_CODES_ROWS8, BW_CODES_PLAIN } kind;
+  const void *codes;
+  const float *scales;
+  size_t block;
+  float table[16];
+  enum bw_stored type;
+  /* Room for 4 numbers of each piece (bw_compare_pieces). */
+  double *pieces;
+};
+
+/*
+ * Adds to `sums` the squares of the values and of the errors, takes along the largest error, and sets the last to 1 where a decoded value has other bits
+ * than the one that it stands for. Sums are taken within each piece in 16 lanes, then over lanes, then over pieces, in order.
+ */
+void bw_compare(const struct bw_compare *task, double sums[4], int threads);
+size_t bw_compare_pieces(size_t count);
 
 #endif

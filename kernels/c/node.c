@@ -4,6 +4,7 @@
  */
 #define NAPI_VERSION 8
 #include <node_api.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "bitwidth.h"
@@ -18,7 +19,7 @@ static napi_value fail(napi_env env, const char *message) {
 }
 
 /* Arguments of the running call. Missing ones are undefined. */
-enum { MOST_ARGUMENTS = 8 };
+enum { MOST_ARGUMENTS = 10 };
 struct call { napi_env env; napi_value argument[MOST_ARGUMENTS]; };
 
 static struct call arguments_of(napi_env env, napi_callback_info info) {
@@ -297,23 +298,61 @@ static napi_value encode4(napi_env env, napi_callback_info info) {
   return number(env, bw_encode4(&task, (int)threads));
 }
 
-/* compare4(values, stored, codes, scales, table, block, decoded, sums): as many values as `decoded` holds (encode.h) */
-static napi_value compare4(napi_env env, napi_callback_info info) {
+/* encode8(values, stored, columns, codes, scales, threads): whether every value is finite, as fp16 too (encode.h) */
+static napi_value encode8(napi_env env, napi_callback_info info) {
   struct call call = arguments_of(env, info);
-  int64_t stored = integer(&call, 1), block = integer(&call, 5);
+  int64_t stored = integer(&call, 1), columns = integer(&call, 2), threads = integer(&call, 5);
   size_t count = 0;
-  if (napi_get_typedarray_info(env, call.argument[6], NULL, &count, NULL, NULL, NULL) != napi_ok) return fail(env, "there is no room for the decoded values");
-  if (stored < BW_STORED_FP32 || stored > BW_STORED_BF16 || block < 32 || block > 4096 || (block & (block - 1))) return fail(env, "a block is out of range");
-  struct bw_compare4 task = { .stored = (enum bw_stored)stored, .count = count, .block = (size_t)block };
-  task.values = elements(&call, 0, stored == BW_STORED_FP32 ? napi_float32_array : napi_uint16_array, count);
-  task.codes = elements(&call, 2, napi_uint8_array, (count + 1) / 2);
-  task.scales = elements(&call, 3, napi_float32_array, (count + (size_t)block - 1) / (size_t)block);
-  const float *table = elements(&call, 4, napi_float32_array, 16);
-  task.decoded = elements(&call, 6, napi_float32_array, count);
-  task.sums = elements(&call, 7, napi_float64_array, 3);
-  if (!task.values || !task.codes || !task.scales || !table || !task.decoded || !task.sums) return fail(env, "an array is too short, or of another type");
-  memcpy(task.table, table, sizeof task.table);
-  bw_compare4(&task);
+  if (napi_get_typedarray_info(env, call.argument[0], NULL, &count, NULL, NULL, NULL) != napi_ok) return fail(env, "the values are no typed array");
+  if (stored < BW_STORED_FP32 || stored > BW_STORED_BF16 || columns < 1 || count % (size_t)columns != 0) return fail(env, "a row is out of range");
+  struct bw_encode8 task = { .stored = (enum bw_stored)stored, .rows = count / (size_t)columns, .columns = (size_t)columns };
+  task.values = elements(&call, 0, stored == BW_STORED_FP32 ? napi_float32_array : napi_uint16_array, 0);
+  task.codes = elements(&call, 3, napi_int8_array, count);
+  task.scales = elements(&call, 4, napi_float32_array, task.rows);
+  if (!task.values || !task.codes || !task.scales) return fail(env, "an array is too short, or of another type");
+  return number(env, bw_encode8(&task, (int)threads));
+}
+
+/* convert(values, stored, type, to, threads): whether every value is finite, in that type too; `to` null: only that (encode.h) */
+static napi_value convert(napi_env env, napi_callback_info info) {
+  struct call call = arguments_of(env, info);
+  int64_t stored = integer(&call, 1), type = integer(&call, 2), threads = integer(&call, 4);
+  size_t count = 0;
+  if (napi_get_typedarray_info(env, call.argument[0], NULL, &count, NULL, NULL, NULL) != napi_ok) return fail(env, "the values are no typed array");
+  if (stored < BW_STORED_FP32 || stored > BW_STORED_BF16 || type < BW_STORED_FP32 || type > BW_STORED_BF16) return fail(env, "a type is out of range");
+  struct bw_convert task = { .stored = (enum bw_stored)stored, .count = count, .type = (enum bw_stored)type };
+  task.values = elements(&call, 0, stored == BW_STORED_FP32 ? napi_float32_array : napi_uint16_array, 0);
+  napi_valuetype kind = napi_undefined;
+  napi_typeof(env, call.argument[3], &kind);
+  if (kind != napi_null) {
+    task.to = elements(&call, 3, type == BW_STORED_FP32 ? napi_float32_array : napi_uint16_array, count);
+    if (!task.to) return fail(env, "there is no room for the numbers");
+  }
+  if (!task.values) return fail(env, "the values are of another type");
+  return number(env, bw_convert(&task, (int)threads));
+}
+
+/* compare(values, stored, kind, codes, scales, block, table, type, sums, threads): encode.h; of plain numbers scales and table are empty */
+static napi_value compare(napi_env env, napi_callback_info info) {
+  struct call call = arguments_of(env, info);
+  int64_t stored = integer(&call, 1), kind = integer(&call, 2), block = integer(&call, 5), type = integer(&call, 7), threads = integer(&call, 9);
+  size_t count = 0;
+  if (napi_get_typedarray_info(env, call.argument[0], NULL, &count, NULL, NULL, NULL) != napi_ok) return fail(env, "the values are no typed array");
+  if (stored < BW_STORED_FP32 || stored > BW_STORED_BF16 || type < BW_STORED_FP32 || type > BW_STORED_BF16 || kind < BW_CODES_TABLE4 || kind > BW_CODES_PLAIN || block < 1) return fail(env, "a kind is out of range");
+  if (kind == BW_CODES_TABLE4 && (block < 32 || block > 4096 || (block & (block - 1)))) return fail(env, "a block is out of range");
+  struct bw_compare task = { .stored = (enum bw_stored)stored, .count = count, .kind = kind, .block = (size_t)block, .type = (enum bw_stored)type };
+  task.values = elements(&call, 0, stored == BW_STORED_FP32 ? napi_float32_array : napi_uint16_array, 0);
+  napi_typedarray_type codes = kind == BW_CODES_TABLE4 ? napi_uint8_array : kind == BW_CODES_ROWS8 ? napi_int8_array : type == BW_STORED_FP32 ? napi_float32_array : napi_uint16_array;
+  task.codes = elements(&call, 3, codes, kind == BW_CODES_TABLE4 ? (count + 1) / 2 : count);
+  task.scales = elements(&call, 4, napi_float32_array, kind == BW_CODES_PLAIN ? 0 : (count + (size_t)block - 1) / (size_t)block);
+  const float *table = elements(&call, 6, napi_float32_array, kind == BW_CODES_TABLE4 ? 16 : 0);
+  double *sums = elements(&call, 8, napi_float64_array, 4);
+  if (!task.values || !task.codes || (kind != BW_CODES_PLAIN && !task.scales) || (kind == BW_CODES_TABLE4 && !table) || !sums) return fail(env, "an array is too short, or of another type");
+  if (kind == BW_CODES_TABLE4) memcpy(task.table, table, sizeof task.table);
+  task.pieces = malloc((bw_compare_pieces(count) + 1) * 4 * sizeof *task.pieces);
+  if (task.pieces == NULL) return fail(env, "there is no memory for the sums");
+  bw_compare(&task, sums, (int)threads);
+  free(task.pieces);
   return NULL;
 }
 
@@ -325,7 +364,7 @@ napi_value bw_init(napi_env env, napi_value exports) {
     { "open", open_device }, { "close", close_device }, { "instructionSets", instruction_sets }, { "fastInstructionSets", fast_instruction_sets },
     { "fp32", fp32 }, { "bits16", bits16 }, { "table4", table4 }, { "int8", int8 }, { "vector", vector }, { "rotary", rotary },
     { "cache", cache }, { "freeCache", free_cache }, { "run", run }, { "floats", floats }, { "integers", integers }, { "memory", memory },
-    { "statistics", statistics }, { "encode4", encode4 }, { "compare4", compare4 },
+    { "statistics", statistics }, { "encode4", encode4 }, { "encode8", encode8 }, { "convert", convert }, { "compare", compare },
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;

@@ -31,8 +31,11 @@ export interface NativeFunctions {
   memory(device: NativeHandle, bytes: Float64Array): void;
   /** kernels/c/encode.h; `stored`: 0 fp32, 1 fp16, 2 bf16. 1: every value is finite. */
   encode4(values: Float32Array | Uint16Array, stored: number, block: number, bounds: Float32Array, order: Int32Array, codes: Uint8Array, absmax: Float32Array, threads: number): number;
-  /** kernels/c/encode.h; as many values as `decoded` holds. */
-  compare4(values: Float32Array | Uint16Array, stored: number, codes: Uint8Array, scales: Float32Array, table: Float32Array, block: number, decoded: Float32Array, sums: Float64Array): void;
+  encode8(values: Float32Array | Uint16Array, stored: number, columns: number, codes: Int8Array, scales: Float32Array, threads: number): number;
+  /** `to` null: only whether every value is finite. */
+  convert(values: Float32Array | Uint16Array, stored: number, type: number, to: Float32Array | Uint16Array | null, threads: number): number;
+  /** `kind`: 0 codes of a table, 1 rows of 8-bit codes, 2 plain numbers of `type`, whose scales and table are empty. */
+  compare(values: Float32Array | Uint16Array, stored: number, kind: number, codes: Uint8Array | Int8Array | Float32Array | Uint16Array, scales: Float32Array, block: number, table: Float32Array, type: number, sums: Float64Array, threads: number): void;
   /** Row statistics in that instruction set. */
   statistics(instructionSet: string): StatisticsExports;
 }

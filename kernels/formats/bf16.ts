@@ -1,7 +1,7 @@
 /** bf16: the upper half of an fp32, rounded to nearest even. Part `bits`: 16 bits per weight, row-major. */
 import type { Format } from '../formats.ts';
 import { fromBf16, toBf16 } from '../half.ts';
-import { checkedValues, elementsOf, finiteBits, partOf } from './parts.ts';
+import { checkedValues, convertStored, elementsOf, finiteBits, partOf } from './parts.ts';
 
 export const bf16: Format = {
   name: 'bf16',
@@ -17,6 +17,8 @@ export const bf16: Format = {
     const bits = finiteBits(tensor.name, 'bf16', toBf16(checkedValues(tensor)));
     return { name: tensor.name, format: 'bf16', shape: tensor.shape, parts: { bits } };
   },
+
+  encodeStored: (stored) => convertStored(stored, 'bf16'),
 
   partLengths: (shape) => ({ bits: elementsOf(shape) }),
 

@@ -5,10 +5,10 @@
  * magnitude (absmax, fp32) and, per element, the index of the table entry nearest to x / absmax. Byte i holds element 2i in
  * its high nibble and 2i + 1 in its low one.
  */
-import { blockEncoder } from '../block-encoder.ts';
 import type { EncodedTensor, FormatOptions, TableCodes } from '../formats.ts';
 import { countNotFinite } from '../finite.ts';
 import { NotFinite } from '../ops.ts';
+import { weightEncoder } from '../weight-encoder.ts';
 import { elementsOf, storedElements } from './parts.ts';
 
 /** bitsandbytes' default, in elements. */
@@ -101,7 +101,7 @@ export function encodeBlocks(values: Float32Array, table: CodeTable, blockSize: 
 
 /** encodeBlocks() of a stored tensor by compiled code; undefined where none is loaded. Throws NotFinite. */
 export function encodeStoredBlocks(tensor: EncodedTensor, { bounds, order }: CodeTable, blockSize: number): ReturnType<typeof encodeBlocks> | undefined {
-  const encoder = blockEncoder();
+  const encoder = weightEncoder();
   const stored = storedElements(tensor);
   if (encoder === undefined || stored === undefined) return undefined;
   const { length } = stored.elements;

@@ -1,7 +1,7 @@
 /** fp16: rounded to IEEE binary16. Part `bits`: 16 bits per weight, row-major. */
 import type { Format } from '../formats.ts';
 import { fromFp16, toFp16 } from '../half.ts';
-import { checkedValues, elementsOf, finiteBits, partOf } from './parts.ts';
+import { checkedValues, convertStored, elementsOf, finiteBits, partOf } from './parts.ts';
 
 export const fp16: Format = {
   name: 'fp16',
@@ -17,6 +17,8 @@ export const fp16: Format = {
     const bits = finiteBits(tensor.name, 'fp16', toFp16(checkedValues(tensor)));
     return { name: tensor.name, format: 'fp16', shape: tensor.shape, parts: { bits } };
   },
+
+  encodeStored: (stored) => convertStored(stored, 'fp16'),
 
   partLengths: (shape) => ({ bits: elementsOf(shape) }),
 

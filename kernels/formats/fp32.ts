@@ -1,6 +1,6 @@
 /** fp32: the values as they are. Part `values`: one little-endian IEEE binary32 per weight, row-major. */
 import type { Format } from '../formats.ts';
-import { checkedValues, elementsOf, partOf } from './parts.ts';
+import { checkedValues, convertStored, elementsOf, partOf } from './parts.ts';
 
 export const fp32: Format = {
   name: 'fp32',
@@ -15,6 +15,8 @@ export const fp32: Format = {
     const values = checkedValues(tensor);
     return { name: tensor.name, format: 'fp32', shape: tensor.shape, parts: { values } };
   },
+
+  encodeStored: (stored) => convertStored(stored, 'fp32'),
 
   partLengths: (shape) => ({ values: elementsOf(shape) }),
 

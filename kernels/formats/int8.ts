@@ -4,7 +4,8 @@
  */
 import type { EncodedTensor, Format } from '../formats.ts';
 import { toFp16, fromFp16 } from '../half.ts';
-import { checkedValues, elementsOf, finiteBits, partOf } from './parts.ts';
+import { weightEncoder } from '../weight-encoder.ts';
+import { checkedValues, elementsOf, finiteBits, partOf, storedElements } from './parts.ts';
 
 /** 1/127 as bitsandbytes spells it, in fp32. */
 const ONE_127TH = Math.fround(7.874015718698502e-3);
@@ -34,6 +35,16 @@ export const int8: Format = {
     return { name: tensor.name, format: 'int8', shape: tensor.shape, parts: { codes, scales } };
   },
 
+  encodeStored(tensor) {
+    const [encoder, stored] = [weightEncoder(), storedElements(tensor)];
+    const { rows, columns } = rowsAndColumns(tensor.shape);
+    if (encoder === undefined || stored === undefined || rows === 0) return undefined;
+    const made = { codes: new Int8Array(stored.elements.length), scales: new Float32Array(rows) };
+    if (encoder.encodeRows({ ...stored, ...made, columns })) return { name: tensor.name, format: 'int8', shape: tensor.shape, parts: made };
+    // A value that is not finite, or is not as fp16: encode() counts them.
+    return undefined;
+  },
+
   partLengths: (shape) => ({ codes: elementsOf(shape), scales: rowsAndColumns(shape).rows }),
 
   decode(encoded) {
@@ -46,6 +57,8 @@ export const int8: Format = {
     }
     return values;
   },
+
+  rowCodes: (encoded) => ({ kind: 'rows8', ...int8Parts(encoded), columns: rowsAndColumns(encoded.shape).columns }),
 };
 
 /** The parts of a tensor in int8, checked against its shape: codes [rows, columns] and one scale per row. */

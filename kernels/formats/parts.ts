@@ -5,6 +5,7 @@
 import { countNotFinite } from '../finite.ts';
 import type { EncodedTensor, Part, PlainTensor } from '../formats.ts';
 import { NotFinite } from '../ops.ts';
+import { weightEncoder, type StoredElements, type StoredType } from '../weight-encoder.ts';
 
 /** Elements of a shape. */
 export function elementsOf(shape: readonly number[]): number {
@@ -40,13 +41,23 @@ export function partOf<T extends Part>(encoded: EncodedTensor, part: string, typ
 }
 
 /** The numbers of a tensor in one of the types that checkpoints have; undefined for one in another format. */
-export function storedElements(encoded: EncodedTensor): { readonly elements: Float32Array | Uint16Array; readonly stored: 'fp32' | 'fp16' | 'bf16' } | undefined {
+export function storedElements(encoded: EncodedTensor): StoredElements | undefined {
   const length = elementsOf(encoded.shape);
   switch (encoded.format) {
     case 'fp32': return { stored: 'fp32', elements: partOf(encoded, 'values', Float32Array, length) };
     case 'fp16': case 'bf16': return { stored: encoded.format, elements: partOf(encoded, 'bits', Uint16Array, length) };
     default: return undefined;
   }
+}
+
+/** encodeStored() of the types that checkpoints have. One in that type already is shared. */
+export function convertStored(tensor: EncodedTensor, type: StoredType): EncodedTensor | undefined {
+  const [encoder, from] = [weightEncoder(), storedElements(tensor)];
+  if (encoder === undefined || from === undefined) return undefined;
+  const own = from.stored === type;
+  const to = own ? from.elements : new (type === 'fp32' ? Float32Array : Uint16Array)(from.elements.length);
+  const finite = own ? encoder.allFinite(from) : encoder.convert(from, type, to);
+  return finite ? { name: tensor.name, format: type, shape: tensor.shape, parts: { [type === 'fp32' ? 'values' : 'bits']: to } } : undefined;
 }
 
 /** Length of a part; 0 when there is none. */

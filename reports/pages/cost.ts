@@ -38,7 +38,7 @@ ${costs('class', classes, total)}
 <p class="note">Exact results are the same on every machine, measured ones belong to theirs, fetched ones came from outside and were held to their hash.</p>
 <h2 id="largest">The largest results</h2>
 ${table({ rows: largest, columns: [{ head: 'cell', cell: (c) => link(cellPath(c.name), c.name) }, { head: 'bytes', end: true, cell: (c) => bytes(`cell.${c.name}`, c.bytes) }] })}
-<h2 id="machines">Machines</h2>
+${memoryTable(done)}<h2 id="machines">Machines</h2>
 ${machineTable(by, machines)}
 <p class="note">Energy and processor time were not measured. Another machine computes the exact results alike, and in another time.</p>`,
     };
@@ -83,6 +83,32 @@ async function pictures(stages: readonly Cost[], total: Cost): Promise<Html> {
     ],
     data: costs('stage', stages, total),
   });
+}
+
+interface Held { readonly stage: string; readonly peak: CellProvenance; readonly closest: CellProvenance }
+
+/** What tasks held in memory, beside what their cells had said they would. Of each stage the largest, and the one that came nearest to what was expected or went furthest beyond. */
+function memoryTable(done: readonly CellProvenance[]): Html {
+  const told = done.filter(({ record }) => record?.memory?.expectedBytes !== undefined);
+  if (told.length === 0) return html``;
+  const part = (r: CellProvenance): number => r.record!.memory!.peakBytes / r.record!.memory!.expectedBytes!;
+  const most = (own: readonly CellProvenance[], of: (r: CellProvenance) => number): CellProvenance => own.reduce((a, b) => (of(b) > of(a) ? b : a));
+  const rows = [...new Set(told.map(({ stage }) => stage))].map((stage): Held => {
+    const own = told.filter((r) => r.stage === stage);
+    return { stage, peak: most(own, (r) => r.record!.memory!.peakBytes), closest: most(own, part) };
+  }).sort((a, b) => b.peak.record!.memory!.peakBytes - a.peak.record!.memory!.peakBytes || (a.stage < b.stage ? -1 : 1));
+  const exceeded = rows.filter(({ closest }) => part(closest) > 1);
+  const held = (id: string, n: number, what: string): Html => derived(`time.memory.${idOf(id)}`, n, html`${what}`, { as: 'bytes' });
+  return html`<h2 id="memory">Memory</h2>
+<p>${exceeded.length === 0 ? 'No stage held more than was expected of it.' : html`More than was expected: ${list(exceeded.map(({ stage }) => lit(stage, 'name')))}.`} What is expected follows from the model’s shape, the formats, the engine and what is fed at once, and is what <code>bitwidth plan</code> tells. Measured is the process that a task ran in, from the task’s start: what earlier tasks left there counts too. Several cells of one task share it.</p>
+${table({ rows, columns: [
+    { head: 'stage', cell: (r) => lit(r.stage, 'name') },
+    { head: 'most held', end: true, cell: (r) => held(`peak.${r.stage}`, r.peak.record!.memory!.peakBytes, 'the largest among the cells’ records.') },
+    { head: 'expected there', end: true, cell: (r) => held(`expected.${r.stage}`, r.peak.record!.memory!.expectedBytes!, 'what that cell’s record says was expected.') },
+    { head: 'held of what was expected, at most', end: true, cell: (r) => derived(`time.memory.part.${idOf(r.stage)}`, part(r.closest), html`the largest ratio among the cells’ records.`, { as: 'percent', decimals: 0 }) },
+    { head: 'in', cell: (r) => link(cellPath(r.closest.cell), r.closest.cell) },
+  ] })}
+`;
 }
 
 /** What computed something, and what the tables say of it: only machines that timed something are described there. */

@@ -9,6 +9,7 @@ import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
+import { claimedFigures } from './claimed-figures.ts';
 import { OVERALL, find, formatName, formats, gaps, mark, metrics, models, nothing, quantizedBefore } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 import { worstTokens } from './worst-tokens.ts';
@@ -17,7 +18,7 @@ export const model: Page = {
   name: 'model',
   path: ({ model }) => `models/${String(model)}.html`,
   per: 'model',
-  tables: ['models', 'formats', 'metrics', 'artifacts', 'tensor_errors', 'worst_tokens'],
+  tables: ['models', 'formats', 'metrics', 'artifacts', 'tensor_errors', 'worst_tokens', 'claimed'],
   async write(input) {
     const name = String(input.params['model']);
     const all = await models(input);
@@ -27,7 +28,7 @@ export const model: Page = {
     const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'weight_bytes', 'kl_mean', 'delta_nll', 'perplexity', 'bits_per_byte', 'top1_agreement'], OVERALL)).filter((r) => r.model === name);
     return {
       title: name, kicker, heading: html`${name} <span class="quiet">${row.title}</span>`,
-      body: html`${lead(row, rows)}${quantizedBefore([row])}${shape(row)}${await pictures(row, rows)}${await byFormat(input, row, rows)}${await byText(input, row)}${await byLayer(input, row)}${await worstTokens(input, 'model', name)}`,
+      body: html`${lead(row, rows)}${quantizedBefore([row])}${shape(row)}${await pictures(row, rows)}${await byFormat(input, row, rows)}${await byText(input, row)}${await byLayer(input, row)}${await worstTokens(input, 'model', name)}${await claimedFigures(input, 'all', name)}`,
     };
   },
 };

@@ -8,6 +8,7 @@ import type { NumberOptions, Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
 import type { TableColumn } from '../table.ts';
+import { claimedFigures } from './claimed-figures.ts';
 import { OVERALL, find, formatName, formats, gaps, intervalNote, mark, metrics, modelName, models, nothing } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 import { isPoint, pareto } from './pareto.ts';
@@ -22,10 +23,13 @@ const PERCENTILES = ['kl_median', 'kl_p90', 'kl_p95', 'kl_p99', 'kl_p999', 'kl_m
 const QUANTITIES = ['perplexity', 'delta_nll', 'bits_per_byte', 'kl_mean', ...PERCENTILES, 'top1_agreement', 'right_to_wrong', 'wrong_to_right', 'bits_per_weight_model',
   'delta_p_mean', 'delta_p_rms', 'delta_p_p01', 'delta_p_p05', 'delta_p_median', 'delta_p_p95', 'delta_p_p99', 'entropy_shift', 'calibration_gap', 'calibration_shift'];
 
+/** Those of other programs that are about quality. */
+const CLAIMED_HERE = ['perplexity', 'nll', 'delta_nll', 'bits_per_byte', 'kl_mean', 'top1_agreement', 'accuracy'];
+
 export const quality: Page = {
   name: 'quality',
   path: () => 'quality.html',
-  tables: ['models', 'formats', 'metrics', 'artifacts', 'pairs', 'profiles', 'choice_sets'],
+  tables: ['models', 'formats', 'metrics', 'artifacts', 'pairs', 'profiles', 'choice_sets', 'claimed'],
   async write(input) {
     const rows = await metrics(input, QUANTITIES, OVERALL);
     const all = await models(input);
@@ -47,6 +51,7 @@ ${await calibration(input, all, rows)}
 ${await answers(input, all)}
 <h2 id="numbers">Every quality number</h2>
 ${await everything(input, all, rows)}
+${await claimedFigures(input, CLAIMED_HERE)}
 <p class="note">Not measured: KL divergence on texts that the base itself writes, and how far the few likeliest tokens overlap beyond the first.</p>
 <p class="note">Intervals are ${lit('95 %', 'definition')} ${term('bootstrap', 'bootstrap intervals')} over ${term('window', 'windows')} and speak for texts of this kind, not for other models or training seeds. Formats here round weights only; activations stay in fp32, except int8's products. Figures elsewhere often include rounded activations and cannot be compared with these.</p>`,
     };

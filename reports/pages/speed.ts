@@ -8,6 +8,7 @@ import type { Row } from '../num.ts';
 import type { FailedCell, Page, PageInput } from '../page.ts';
 import { failureAnchor } from '../page.ts';
 import { table } from '../table.ts';
+import { claimedFigures } from './claimed-figures.ts';
 import { find, formatName, formats, gaps, metrics, modelName, models, nothing, plural } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 import { latency } from './speed-latency.ts';
@@ -24,6 +25,8 @@ const WHERE: { readonly [level: string]: string } = { L2: 'in L2', L3: 'in L3', 
 
 const TIMED = ['decode_tokens_per_second', 'prefill_tokens_per_second', 'decode_ratio_to_base', 'prefill_ratio_to_base', 'decode_aa_ratio', 'prefill_aa_ratio', 'time_to_first_token', 'decode_latency_p50', 'decode_latency_p95', 'decode_latency_p99'];
 const RUNS = 'speed_runs';
+/** Those of other programs that are about speed and memory. */
+const CLAIMED_HERE = ['decode_tokens_per_second', 'prefill_tokens_per_second', 'time_to_first_token', 'decode_latency_p50', 'decode_latency_p95', 'held_bytes', 'peak_memory_bytes', 'weight_bytes', 'bits_per_weight_linear', 'bits_per_weight_model'];
 
 interface Sample extends Row { readonly model: string; readonly format: string; readonly family: string; readonly engine: string; readonly machine: string; readonly phase: string; readonly value: number; readonly median: number }
 interface Run extends Row {
@@ -39,7 +42,7 @@ interface Shared { readonly all: readonly ModelRow[]; readonly listed: readonly 
 export const speed: Page = {
   name: 'speed',
   path: () => 'speed.html',
-  tables: ['models', 'formats', 'metrics', 'speed_samples', RUNS, 'machines', 'artifacts'],
+  tables: ['models', 'formats', 'metrics', 'speed_samples', RUNS, 'machines', 'artifacts', 'claimed'],
   async write(input) {
     const shared: Shared = { all: await models(input), listed: await formats(input), gap: await gaps(input) };
     const samples = await input.query<Sample>(`SELECT s.*, coalesce(f.family, 'other') AS family, 1000 * tokens / duration_ms AS value,
@@ -59,6 +62,7 @@ ${notRun(input.failed)}
 ${timed.length === 0 ? nothing('speed') : await Promise.all(timed.map((one) => section(one, shared)))}
 <h2 id="memory">Memory</h2>
 ${await memory(input, shared.all, shared.listed, shared.gap, rows, engines)}
+${await claimedFigures(input, CLAIMED_HERE)}
 ${await machinesOf(input, runs)}`,
     };
   },

@@ -6,8 +6,15 @@ import type { CellRecord } from './types.ts';
 /** Commits that come this close to each other share the time since the last ones: a stage may end many cells in one step. */
 const SAME_STEP_MS = 25;
 
+/** What a task gave for a cell, and what its process had held by then. */
+export interface Made {
+  readonly outputs: { readonly [name: string]: OutputContent };
+  readonly computedBy: CellRecord['computedBy'];
+  readonly peakBytes: number | undefined;
+}
+
 /** Commits one cell; resolves when it is on the disk. */
-export type WriteCommit = (pending: Pending, outputs: { readonly [name: string]: OutputContent }, computedBy: CellRecord['computedBy'], durationMs: number) => Promise<void>;
+export type WriteCommit = (pending: Pending, made: Made, durationMs: number) => Promise<void>;
 
 /** The commits of one task, with its time divided among them. */
 export class Commits {
@@ -23,9 +30,9 @@ export class Commits {
   }
 
   /** Resolves when the cell is committed. */
-  add(pending: Pending, outputs: { readonly [name: string]: OutputContent }, computedBy: CellRecord['computedBy']): Promise<void> {
+  add(pending: Pending, made: Made): Promise<void> {
     const written = new Promise<void>((resolve, reject) => {
-      this.#step.push(() => { this.#write(pending, outputs, computedBy, this.#stepMs).then(resolve, reject); });
+      this.#step.push(() => { this.#write(pending, made, this.#stepMs).then(resolve, reject); });
     });
     this.#underway.push(written);
     this.#timer ??= setTimeout(() => this.#endStep(), SAME_STEP_MS);

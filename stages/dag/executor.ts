@@ -54,8 +54,8 @@ function shareOf({ resources: { cpus = 1 } = {} }: Stage, jobs: number): number 
 
 /** What a task tells while it runs. A cell is told of once: committed or failed. */
 export interface TaskEvents {
-  /** Resolves when the caller has taken the bytes over (not when they are on the disk). */
-  committed(cell: string, outputs: { readonly [name: string]: OutputContent }, computedBy: { readonly [name: string]: string } | undefined): Promise<void>;
+  /** Resolves when the caller has taken the bytes over (not when they are on the disk). `peakBytes`: what its own process had held at its height by then. */
+  committed(cell: string, outputs: { readonly [name: string]: OutputContent }, computedBy: { readonly [name: string]: string } | undefined, peakBytes?: number): Promise<void>;
   failed(cell: string, failure: Failure): void;
   progress(done: number, total: number, unit: string): void;
 }

@@ -35,24 +35,37 @@ export const PIECE_BYTES = 1 << 22;
 /** Hands an object's bytes on a piece at a time, all of PIECE_BYTES but the last; after it is known whether they were its own. Throws DamagedObject as readObject() does. */
 export async function readInPieces(handle: InputHandle, take: (piece: Uint8Array) => Promise<void> | void): Promise<void> {
   const file = await open(handle.path, 'r').catch(error => { throw unreadable(handle, error); });
+  let ahead: Promise<Uint8Array> | undefined;
   try {
     refuseShort(handle, (await file.stat()).size);
     const hash = createHash('sha256');
-    const buffer = new Uint8Array(Math.min(PIECE_BYTES, handle.bytes));
-    for (let done = 0; done < handle.bytes;) {
-      const piece = buffer.subarray(0, Math.min(buffer.length, handle.bytes - done));
+    const size = Math.min(PIECE_BYTES, handle.bytes);
+    const read = async (buffer: Uint8Array, done: number): Promise<Uint8Array> => {
+      const piece = buffer.subarray(0, Math.min(size, handle.bytes - done));
       for (let filled = 0; filled < piece.length;) {
         const { bytesRead } = await file.read(piece, filled, piece.length - filled, handle.offset + done + filled).catch(error => { throw unreadable(handle, error); });
         if (bytesRead === 0) refuseShort(handle, handle.offset + done + filled);
         filled += bytesRead;
       }
+      return piece;
+    };
+    // One piece is read while the one before is hashed.
+    let [buffer, other] = [new Uint8Array(size), new Uint8Array(handle.bytes > size ? size : 0)];
+    ahead = read(buffer, 0);
+    for (let done = 0; done < handle.bytes;) {
+      const piece = (await ahead)!;
+      done += piece.length;
+      [buffer, other] = [other, buffer];
+      ahead = done < handle.bytes ? read(buffer, done) : undefined;
+      // Its failure is told when its turn comes; until then it is none that nobody saw.
+      ahead?.catch(() => undefined);
       hash.update(piece);
       await take(piece);
-      done += piece.length;
     }
     const actual = hash.digest('hex');
     if (actual !== handle.sha256) throw new DamagedObject(handle.sha256, `its bytes hash to ${actual.slice(0, 12)}`);
   } finally {
+    await ahead?.catch(() => undefined);
     await file.close();
   }
 }

@@ -44,6 +44,9 @@ class FileObject implements OpenObject {
   readonly bytes: number;
   readonly #handle: InputHandle;
   readonly #checksums: Uint32Array;
+  /** Memory that ranges were read into, and of it what is free again: pages that were touched before cost nothing. */
+  readonly #own = new WeakSet<ArrayBuffer>();
+  #spare: ArrayBuffer | undefined;
   #file: number | undefined;
 
   constructor(handle: InputHandle, checksums: Uint32Array) {
@@ -56,7 +59,7 @@ class FileObject implements OpenObject {
     checkRange(this.bytes, offset, length);
     const begin = Math.floor(offset / CHUNK_BYTES) * CHUNK_BYTES;
     const end = Math.min(Math.ceil((offset + length) / CHUNK_BYTES) * CHUNK_BYTES, this.bytes);
-    const bytes = new Uint8Array(end - begin);
+    const bytes = this.#room(end - begin);
     try {
       this.#fill(bytes, begin);
     } catch (error) {
@@ -68,6 +71,17 @@ class FileObject implements OpenObject {
       }
     }
     return bytes.subarray(offset - begin, offset - begin + length);
+  }
+
+  reuse({ buffer }: Uint8Array): void {
+    if (buffer instanceof ArrayBuffer && this.#own.has(buffer) && buffer.byteLength > (this.#spare?.byteLength ?? 0)) this.#spare = buffer;
+  }
+
+  #room(length: number): Uint8Array<ArrayBuffer> {
+    let memory = this.#spare;
+    if (memory === undefined || memory.byteLength < length) this.#own.add(memory = new ArrayBuffer(length));
+    else this.#spare = undefined;
+    return new Uint8Array(memory, 0, length);
   }
 
   #fill(bytes: Uint8Array, begin: number): void {
@@ -83,6 +97,7 @@ class FileObject implements OpenObject {
   close(): void {
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
+    this.#spare = undefined;
   }
 }
 

@@ -61,15 +61,15 @@ export class ReadyQueue {
   }
 
   /**
-   * The next task that may start beside `active` others: the first of a stage that `fits`. Exclusive ones wait until nothing else is
+   * The next task that may start beside `active` others: the first that `fits`; where one does not, none of its stage is taken before it. Exclusive ones wait until nothing else is
    * ready, runs or is being committed.
    */
-  take(active: number, fits: (stage: Stage) => boolean = () => true): ReadyTask | undefined {
+  take(active: number, fits: (task: ReadyTask) => boolean = () => true): ReadyTask | undefined {
     const refused = new Set<Stage>();
     for (let i = this.#shared.length - 1; i >= 0 && refused.size < this.#stages.size; i--) {
       const { task } = this.#shared[i]!;
       if (refused.has(task.stage)) continue;
-      if (!fits(task.stage)) {
+      if (!fits(task)) {
         refused.add(task.stage);
         continue;
       }

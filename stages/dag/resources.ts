@@ -3,7 +3,7 @@
  * is starts when nothing else runs: what a stage declares is an estimate, and less of everything may do.
  */
 import { totalmem } from 'node:os';
-import type { Stage } from './types.ts';
+import type { Cell, Stage } from './types.ts';
 
 export interface Resources {
   /** Tasks at once. A stage that uses n processors takes n of them. */
@@ -22,6 +22,14 @@ export function machineMemoryBytes(): number {
   return Math.floor(total * MEMORY_SHARE);
 }
 
+/** What a task of these cells is expected to hold. */
+export function memoryNeed({ resources }: Stage, cells: readonly Cell[]): number {
+  return cells.reduce((most, { memoryBytes }) => Math.max(most, memoryBytes ?? resources?.memoryBytes ?? 0), 0);
+}
+
+/** A task, as far as this is concerned. */
+export interface Needs { readonly stage: Stage; readonly memoryBytes: number }
+
 export class ResourcePool {
   readonly #all: Resources;
   #tasks = 0;
@@ -33,22 +41,22 @@ export class ResourcePool {
     this.#all = all;
   }
 
-  /** Whether a task of this stage may start beside those that have what they took. */
-  fits({ resources = {} }: Stage): boolean {
+  /** Whether a task may start beside those that have what they took. */
+  fits({ stage: { resources = {} }, memoryBytes }: Needs): boolean {
     if (this.#tasks === 0) return true;
-    const { cpus = 1, memoryBytes = 0, gpus = 0 } = resources;
+    const { cpus = 1, gpus = 0 } = resources;
     return this.#jobs + cpus <= this.#all.jobs && this.#memoryBytes + memoryBytes <= this.#all.memoryBytes && this.#gpus + gpus <= this.#all.gpus;
   }
 
-  take(stage: Stage): void {
-    this.#change(stage, 1);
+  take(needs: Needs): void {
+    this.#change(needs, 1);
   }
 
-  give(stage: Stage): void {
-    this.#change(stage, -1);
+  give(needs: Needs): void {
+    this.#change(needs, -1);
   }
 
-  #change({ resources: { cpus = 1, memoryBytes = 0, gpus = 0 } = {} }: Stage, sign: 1 | -1): void {
+  #change({ stage: { resources: { cpus = 1, gpus = 0 } = {} }, memoryBytes }: Needs, sign: 1 | -1): void {
     this.#tasks += sign;
     this.#jobs += sign * cpus;
     this.#memoryBytes += sign * memoryBytes;

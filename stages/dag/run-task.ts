@@ -97,6 +97,7 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
             throw seen(error);
           }
         },
+        reuse: (bytes) => object.reuse?.(bytes),
         close: () => object.close(),
       };
     },

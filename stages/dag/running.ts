@@ -5,12 +5,12 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Commits } from './commits.ts';
+import { Commits, type Made } from './commits.ts';
 import { recordsOf } from './decide.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors, taskOf } from './executor.ts';
 import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
-import { ResourcePool } from './resources.ts';
+import { memoryNeed, ResourcePool } from './resources.ts';
 import { taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
 import { timestamp } from './timestamp.ts';
@@ -22,9 +22,9 @@ import type { FollowUp } from './follow-up.ts';
 import type { Ground } from './ground.ts';
 import type { Progress } from './progress.ts';
 import type { Pending, ReadyTask } from './queue.ts';
-import type { Resources } from './resources.ts';
+import type { Needs, Resources } from './resources.ts';
 import type { OutputContent } from './store.ts';
-import type { CellRecord, Failure, Sha256, Stage, TaskCell } from './types.ts';
+import type { Cell, CellRecord, Failure, Sha256, TaskCell } from './types.ts';
 
 /** What the pass is told. */
 export interface RunnerEvents {
@@ -87,14 +87,15 @@ export class TaskRunner {
   start(task: ReadyTask, untilSettled: boolean, changed: () => void): void {
     this.running++;
     this.active++;
-    this.#pool.take(task.stage);
+    const needs = needsOf(task);
+    this.#pool.take(needs);
     this.exclusive = task.stage.exclusive === true;
     let occupies = true;
     const free = (): void => {
       if (!occupies) return;
       occupies = false;
       this.running--;
-      this.#pool.give(task.stage);
+      this.#pool.give(needs);
       this.exclusive = false;
       changed();
     };
@@ -105,8 +106,8 @@ export class TaskRunner {
     });
   }
 
-  /** Whether a task of this stage may start now. */
-  readonly fits = (stage: Stage): boolean => this.#pool.fits(stage);
+  /** Whether a task may start now. */
+  readonly fits = (task: ReadyTask): boolean => this.#pool.fits(needsOf(task));
 
   stop(): void {
     this.#stopped = true;
@@ -196,17 +197,17 @@ export class TaskRunner {
     const id = `${stage.name}-${++this.#count}`;
     const left = new Map(task.pending.map((pending) => [pending.cell.id, pending]));
     const again: Pending[] = [];
-    const commits = new Commits((pending, outputs, computedBy, durationMs) => this.#commit(pending, outputs, computedBy, durationMs));
+    const commits = new Commits((pending, made, durationMs) => this.#commit(pending, made, durationMs));
     const executor = await this.#executors.of(stage, undefined);
     const running = executor.start(taskOf(pipeline, stage, { id, cells, scratch, jobs: this.#jobs, unfinished: join(store.folder, 'unfinished', stage.name) }), {
-      committed: async (cell, outputs, computedBy) => {
+      committed: async (cell, outputs, computedBy, peakBytes) => {
         const pending = left.get(cell);
         if (pending === undefined) return;
         left.delete(cell);
         const bytes = sizeOf(outputs);
         this.#bytesUnderway += bytes;
         // What goes wrong is heard by commits.finish().
-        const written = commits.add(pending, outputs, computedBy).catch(() => undefined).finally(() => { this.#bytesUnderway -= bytes; });
+        const written = commits.add(pending, { outputs, computedBy, peakBytes }).catch(() => undefined).finally(() => { this.#bytesUnderway -= bytes; });
         if (this.#bytesUnderway > MAX_BYTES_UNDERWAY) await written;
       },
       failed: (cell, failure) => {
@@ -277,13 +278,13 @@ export class TaskRunner {
     }
   }
 
-  async #commit(pending: Pending, outputs: { readonly [name: string]: OutputContent }, computedBy: CellRecord['computedBy'], durationMs: number): Promise<void> {
+  async #commit(pending: Pending, { outputs, computedBy, peakBytes }: Made, durationMs: number): Promise<void> {
     const { store } = this.#ground;
     const { cell, key, fields } = pending;
     const earlier = cell.stage.determinism === 'exact' ? store.done(key) : undefined;
     const last = store.newestOfCell(cell.id);
     try {
-      const record = await store.commit({ cell: cell.id, key, fields, status: 'done', ...(computedBy === undefined ? {} : { computedBy }), durationMs: rounded(durationMs), finishedAt: timestamp() }, outputs);
+      const record = await store.commit({ cell: cell.id, key, fields, status: 'done', ...(computedBy === undefined ? {} : { computedBy }), durationMs: rounded(durationMs), ...memoryOf(cell, peakBytes), finishedAt: timestamp() }, outputs);
       if (earlier !== undefined) this.#warnOfDifference(pending, earlier, record);
       const records = cell.stage.determinism === 'measured' ? store.donePerMachine(key) : [record];
       this.#events.settled(pending, { kind: 'done', records }, cell.stage.outputs.some((name) => last?.outputs[name]?.sha256 !== record.outputs[name]?.sha256));
@@ -316,6 +317,12 @@ export class TaskRunner {
     const different = cell.stage.outputs.filter((name) => !unstable.includes(name) && earlier.outputs[name]?.sha256 !== record.outputs[name]?.sha256);
     if (different.length > 0) this.#progress.warn(`${cell.id} is declared exact, but gave other bytes than before with the same key: ${different.join(', ')}`);
   }
+}
+
+const needsOf = ({ stage, pending }: ReadyTask): Needs => ({ stage, memoryBytes: memoryNeed(stage, pending.map(({ cell }) => cell)) });
+
+function memoryOf({ memoryBytes }: Cell, peakBytes: number | undefined): Pick<CellRecord, 'memory'> {
+  return peakBytes === undefined ? {} : { memory: { peakBytes, ...(memoryBytes === undefined ? {} : { expectedBytes: memoryBytes }) } };
 }
 
 function unwritableFailure({ message, hint }: StoreUnwritable): Failure {

@@ -68,7 +68,7 @@ export interface Agreed {
 export interface StageResources {
   /** Processors that a task keeps busy; it takes as many of the run's jobs. Default 1. */
   readonly cpus?: number;
-  /** Memory at its height. Default 0: not worth counting. */
+  /** Memory at its height, where a cell does not say. Default 0: not worth counting. */
   readonly memoryBytes?: number;
   /** Default 0. */
   readonly gpus?: number;
@@ -115,6 +115,11 @@ export interface Cell {
   readonly promised?: readonly PromisedObject[];
   /** Relative amount of work, in one measure for all stages: for what goes first, and the estimate of time left. Default 1. */
   readonly work?: number;
+  /**
+   * Memory that the process of its task is expected to hold at its height, all counted: an estimate, no part of the key. Of cells in one task the
+   * largest counts. Tasks start beside each other where their memory suffices; what was held is in the record, beside it.
+   */
+  readonly memoryBytes?: number;
 }
 
 export interface PromisedObject { readonly sha256: string; readonly bytes: number }
@@ -230,6 +235,8 @@ export interface OpenObject {
   readonly bytes: number;
   /** So many bytes from `offset`, not to be written to. Throws DamagedObject where they are not those that were hashed. */
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;
+  /** What read() gave is not looked at any more: its memory may be what the next read gives. */
+  reuse?(bytes: Uint8Array): void;
   /** Gives file and memory back. Reading afterwards opens the file again, or throws. */
   close(): void;
 }
@@ -311,6 +318,8 @@ export interface CellRecord {
   readonly computedBy?: { readonly [name: string]: string };
   /** Wall time of the task divided among its cells; ms. */
   readonly durationMs: number;
+  /** Of the process that computed it, from the task's start until this cell was committed (peak-memory.ts); where the system tells. */
+  readonly memory?: { readonly peakBytes: number; /** What the cell said beforehand. */ readonly expectedBytes?: number };
   /** ISO 8601 with +00:00. */
   readonly finishedAt: string;
   /** The machine's label (a salted hash or a chosen name) and its description without anything personal. */

@@ -21,6 +21,8 @@ import type { ChoiceSet, Prompt, Sources, TextSource } from './config-sources.ts
 import type { Located, LocatedMap } from './config-yaml.ts';
 import { pinsOf } from './hub/pins.ts';
 import type { HubLeave, Pins } from './hub/pins.ts';
+import { IMPORT_FOLDER, IMPORT_NAME_RULE } from './import-file.ts';
+import { importedNames } from './import.ts';
 import { sourceKindOf, sourceKinds } from './model-sources.ts';
 import type { SourcedModel } from './model-sources.ts';
 import { placed } from './openings.ts';
@@ -57,6 +59,8 @@ export interface StudyConfig {
   readonly engine: string;
   /** Whether data/bench.json is there: what `npm run bench` measured. */
   readonly bench: boolean;
+  /** Names of the files of other programs' figures, in data/claimed. */
+  readonly imported: readonly string[];
 }
 
 /** Where the files of the study are, from the project's root. */
@@ -103,11 +107,13 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
   if (options.quick === true && top !== undefined && quickBlock === undefined) {
     reader.wrong(top.at, 'the study has no quick: block, which says what --quick computes instead; add it, or leave --quick out');
   }
+  const imported = importedNames(root);
+  for (const name of imported.unusable) problems.add(`${IMPORT_FOLDER}/${name}`, { line: 1, column: 1 }, `the name of this file cannot be used; ${IMPORT_NAME_RULE}: rename it`);
   if (problems.found.length > 0) throw new ConfigurationError(problems.lines().join('\n'));
   const chosen = options.quick === true ? quick : whole;
   if (chosen === undefined) throw new ConfigurationError(`${STUDY_FILE}: holds no study`);
   try {
-    return { ...chosen, authors, prompts: placed(chosen.prompts, [...sources.texts.values()], root) };
+    return { ...chosen, authors, imported: imported.names, prompts: placed(chosen.prompts, [...sources.texts.values()], root) };
   } catch (error) {
     throw new ConfigurationError(`${PROMPTS_FILE}: ${(error as Error).message}`);
   }
@@ -115,7 +121,7 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
 
 interface Known { readonly root: string; readonly sources: Sources; readonly pins: Pins; readonly prompts: ReadonlyMap<string, Prompt> }
 
-function readSettings(reader: Reader, top: LocatedMap, known: Known): Omit<StudyConfig, 'authors'> | undefined {
+function readSettings(reader: Reader, top: LocatedMap, known: Known): Omit<StudyConfig, 'authors' | 'imported'> | undefined {
   const { sources } = known;
   const need = (key: string): Located | undefined => reader.required(top, key, 'the study');
   const names = <T>(key: string, noun: string, from: ReadonlyMap<string, T>): T[] | undefined => {

@@ -46,6 +46,7 @@ export function crosscheck(study: StudyConfig): (asked: Asked) => Answer {
   return (asked) => {
     const { table, column, row } = asked;
     const model = study.models.find(({ name }) => name === row['model']);
+    if (table === 'claimed') return { why: `it is claimed, not derived: ${String(row['program'])} gave it, and the file ${String(row['file'])}.csv says so` };
     if (row['exact'] === false || /^speed|^kernel_rates$|^machines$/.test(table)) return { why: 'it was measured on a machine at one time; "bitwidth run --measure" takes it here' };
     if (table === 'sweep_metrics' || table === 'generations' || table === 'sampling_windows') return { why: 'it rests on this study\'s sampler and its noise, or on what a judge says of them, which others\' code does not have' };
     if (model === undefined) return { why: 'it is about no model of the study, or follows from numbers that can be asked for one by one' };

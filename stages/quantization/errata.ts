@@ -1,5 +1,6 @@
 /** data/errata.yaml: published numbers that turned out to be wrong. */
 import { ConfigurationError } from '../dag/index.ts';
+import { isDay } from './calendar.ts';
 import { Reader } from './config-fields.ts';
 import { Problems, readYaml } from './config-yaml.ts';
 import type { Located } from './config-yaml.ts';
@@ -44,9 +45,4 @@ export async function readErrata(root: string): Promise<readonly Erratum[]> {
   }, ({ number, date }) => `${number} of ${date}`);
   if (problems.found.length > 0) throw new ConfigurationError(problems.lines().join('\n'));
   return entries ?? [];
-}
-
-function isDay(text: string): boolean {
-  const time = Date.parse(`${text}T00:00:00Z`);
-  return /^\d{4}-\d\d-\d\d$/.test(text) && Number.isFinite(time) && new Date(time).toISOString().startsWith(text);
 }

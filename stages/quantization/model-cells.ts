@@ -16,7 +16,7 @@ export function registerEntries(model: Pick<StudyModel, 'architecture' | 'baseFo
 
 /**
  * The format whose weights these are, known without computing: fp32 of a 16-bit checkpoint widens without loss. Undefined for
- * all others. The stage `quantize` holds it against the decoded weights.
+ * all others. The stage `quantize` holds it against the decoded weights, which must then be the base's.
  */
 export function aliasOf(model: Pick<StudyModel, 'baseFormat'>, format: string): string | undefined {
   return format === 'fp32' && model.baseFormat !== 'fp32' ? model.baseFormat : undefined;

@@ -38,8 +38,8 @@ export interface QuantizeReport {
   readonly otherBytes: number;
   /** Of a model whose file has linear layers quantized: what they are there. */
   readonly source?: readonly SourceType[];
-  /** Hash over every decoded linear weight: equal for aliases. */
-  readonly decodedSha256: string;
+  /** Every decoded linear weight is the checkpoint's, bit for bit: what an alias of the base claims. */
+  readonly lossless: boolean;
   readonly tensors: readonly {
     readonly tensor: string;
     /** -1 where the tensor belongs to no layer. */
@@ -86,7 +86,7 @@ export const run: Run = async (cells, io) => {
         linearWeights: quantized.linearWeights, linearBytes: quantized.linearBytes,
         ...otherTensors(checkpoint, used.names, new Set(linearNames)),
         ...(source === undefined ? {} : { source }),
-        decodedSha256: quantized.decodedSha256,
+        lossless: quantized.lossless,
         tensors: quantized.errors.map(({ tensor, weights, bytes, relativeRmsError, maxAbsError }) => ({ tensor, ...placeOf(tensor), weights, bytes, relativeRmsError, maxAbsError })),
       };
       await io.commit(task.id, { artifact: own ? { file } : new Uint8Array(0), report: JSON.stringify(report) }, encoder);

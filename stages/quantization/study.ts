@@ -15,11 +15,13 @@ import { compareCells } from './compare.ts';
 import type { StudyConfig, StudyModel } from './config.ts';
 import { engineTools } from './engine.ts';
 import type { Erratum } from './errata.ts';
+import { expectedMemory } from './expected-memory.ts';
 import { fetchGgufCell } from './fetch-gguf.ts';
 import { fetchCell } from './fetch.ts';
 import { floorCell } from './floor.ts';
 import { generateCell } from './generate.ts';
 import { unquoted } from './generate-unquoted.ts';
+import { importCell } from './import.ts';
 import { judgeCell } from './judge.ts';
 import { aliasOf, studyFormats } from './model-cells.ts';
 import type { ModelCells } from './model-cells.ts';
@@ -67,13 +69,15 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
   const compared = models.flatMap((own) => compareCells(own, formats));
   const claimed = claimCells(models, formats);
   const bench = config.bench ? [benchCell()] : [];
+  const imported = config.imported.map(importCell);
   const metricsOf = (sweep: boolean): OutputRef[] => summarized.filter(({ params }) => ('temperature' in params) === sweep).map((cell) => output(cell, 'metrics'));
   const outputs = (cells: readonly Cell[]): OutputRef[] => cells.map((cell) => output(cell));
   const { cells: tabulated, tables } = tabulateCells(config, models, {
-    metrics: [...metricsOf(false), ...models.map(({ floor }) => output(floor))], sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)),
+    metrics: [...metricsOf(false), ...models.map(({ floor }) => output(floor))], sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)), imported: imported.map((cell) => output(cell)),
     profiles: outputs(sliced), worst: outputs(worst), survival: outputs(parted), pairs: outputs(compared), errata,
   });
   const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) || (of.stage.name === 'quantize' && (of.work ?? 0) >= LEAST_COMPILED_WORK) ? { ...of, ...engineTools(native) } : of;
+  const memory = expectedMemory(config);
   return {
     cells: [
       ...fetched.values(),
@@ -85,8 +89,9 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
       ...compared,
       ...claimed,
       ...bench,
+      ...imported,
       ...tabulated,
-    ].map(equipped),
+    ].map(equipped).map((of) => { const memoryBytes = memory(of); return memoryBytes === undefined ? of : { ...of, memoryBytes }; }),
     tables,
     formats,
   };

@@ -30,6 +30,7 @@ export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => Asyn
   ['speed_samples', speedRows],
   ['speed_runs', speedRunRows],
   ['kernel_rates', kernelRateRows],
+  ['claimed', finishedRows],
   ['machines', machineRows],
   ['claims', claimRows],
   ['claim_effects', claimEffectRows],

@@ -20,7 +20,7 @@ export const tabulateStage = stage({
 /** Outputs that are rows already, and what the study was told. */
 export interface TabulatedResults {
   readonly metrics: readonly OutputRef[]; readonly sweepMetrics: readonly OutputRef[]; readonly profiles: readonly OutputRef[]; readonly pairs: readonly OutputRef[]; readonly survival: readonly OutputRef[];
-  readonly worst: readonly OutputRef[]; readonly claims: readonly OutputRef[]; readonly bench: readonly OutputRef[]; readonly errata: readonly Erratum[];
+  readonly worst: readonly OutputRef[]; readonly claims: readonly OutputRef[]; readonly bench: readonly OutputRef[]; readonly imported: readonly OutputRef[]; readonly errata: readonly Erratum[];
 }
 
 /** tabulate:<table>, for every table. */
@@ -73,6 +73,7 @@ export function tabulateCells(config: StudyConfig, models: readonly ModelCells[]
     table('speed_samples', timed),
     table('speed_runs', timed, { bases, own: models.map((m) => m.timed.id) }),
     table('kernel_rates', results.bench),
+    table('claimed', results.imported),
     table('machines', timed),
     table('claims', results.claims),
     table('claim_effects', results.claims),

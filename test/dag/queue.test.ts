@@ -62,7 +62,7 @@ test('a stage that does not fit is passed over, and comes once it fits', () => {
   const queue = new ReadyQueue(1);
   const task = (of: Stage, name: string, work: number): ReadyTask => ({ stage: of, pending: [pending(of, name, work)] });
   for (const one of [task(large, 'a', 9), task(large, 'b', 8), task(small, 'c', 1), task(small, 'd', 2), task(alone, 'e', 5)]) queue.push(one);
-  const taken = (active: number, fits: (of: Stage) => boolean) => queue.take(active, fits)?.pending[0]!.cell.id;
+  const taken = (active: number, fits: (of: Stage) => boolean) => queue.take(active, ({ stage: of }) => fits(of))?.pending[0]!.cell.id;
   assert.is(taken(1, (of) => of !== large), 'small:d');
   assert.is(taken(1, (of) => of !== large), 'small:c');
   assert.is(taken(0, (of) => of !== large), undefined, 'an exclusive one waits for what does not fit yet');

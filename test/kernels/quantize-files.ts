@@ -12,11 +12,11 @@ const maxRss = (): number => process.resourceUsage().maxRSS * 1024;
 const checkpoint = openCheckpoint({ config: readFileSync(config), weights: shards.map(fileSource) });
 const file = openSync(to, 'w');
 const before = maxRss();
-const { decodedSha256, linearWeights } = quantizeTo({
+const { errors, linearWeights } = quantizeTo({
   begin: (bytes) => ftruncateSync(file, bytes),
   write: (offset, bytes) => { writeSync(file, bytes, 0, bytes.length, offset); },
 }, checkpoint, architectureOf(checkpoint).linearNames, formatNamed(format));
 closeSync(file);
 const during = maxRss() - before;
 const sha256 = createHash('sha256').update(readFileSync(to)).digest('hex');
-console.log(JSON.stringify({ decodedSha256, linearWeights, sha256, during }));
+console.log(JSON.stringify({ errors, linearWeights, sha256, during }));

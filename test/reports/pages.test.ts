@@ -126,6 +126,21 @@ test('compare: what changed between the inputs of two formats is told from the r
   assert.not.match(section, /half\.ts/, 'what is the same is no change');
 });
 
+test('figures of other programs stand under a heading of their own, each marked, and on no page that decides', async () => {
+  const quality = markup(site, 'quality.html'), section = quality.slice(quality.indexOf('<section id="claimed">'));
+  assert.match(words(section), /Claimed, not derived: figures of other programs.*perplexity\s*12\.3\s*¶\s*perplexity\s*other\.cpp b4321/);
+  assert.match(section, /cells\/import~others\.html#claimed\.value\.others\.perplexity\./);
+  assert.match(section, /&lt;script&gt;alert\(1\)&lt;\/script&gt; &quot;test&quot;/);
+  assert.match(words(section), /¶ Claimed, not derived: another program gave this number.*no verdict either/);
+  assert.match(words(markup(site, 'speed.html')), /61\.2¶/);
+  assert.not.match(words(markup(site, 'speed.html')), /8\.5.*¶.*Other CPU/, 'of a model that the study does not have');
+  assert.match(words(markup(site, `models/${LARGE}.html`)), /Q4_K_M\s*top1_agreement\s*91\.2 %\s*¶/);
+  assert.match(words(markup(site, 'tables/claimed.html')), /llama-7b.*Other CPU/);
+  for (const path of ['index.html', 'claims.html', 'sensitivity.html', 'method.html']) assert.not.match(markup(site, path), /¶|claimed\.value/, path);
+  const none = await buildSite({ rows: { ...rows, claimed: [] }, records, stages: PAGES });
+  for (const path of ['quality.html', 'speed.html', `models/${LARGE}.html`]) assert.not.match(markup(none, path), /¶|id="claimed"/, path);
+});
+
 test('data: each table has a page with what its columns hold and its rows, sortable; of a large one the first', async () => {
   const html = markup(site, 'tables/pairs.html');
   assert.match(leadOf(site, 'tables/pairs.html'), /^[\d,]+ rows of 13 columns, written by tabulate:pairs\. One row is two formats of a model compared/);
@@ -142,11 +157,14 @@ test('cost: results, time and bytes of the records, stage by stage, and the mach
   const total = done.reduce((sum, r) => sum + r.record!.durationMs, 0);
   assert.ok(leadOf(site, 'cost.html').startsWith(`${done.length.toLocaleString('en')} results took ${(total / 60_000).toFixed(1)} min of work and `), leadOf(site, 'cost.html'));
   assert.match(leadOf(site, 'cost.html'), /on one machine\.$/);
+  assert.match(words(markup(site, 'cost.html')), /More than was expected: quantize\..*score\s*450 MB\s*500 MB\s*90 %\s*score:.*quantize\s*300 MB\s*200 MB\s*150 %\s*quantize:/);
   const two = await buildSite({ rows, records: records.map((r, i) => (r.record && i % 2 === 0 ? { ...r, record: { ...r.record, machine: 'm-other' } } : r)), stages: PAGES });
   assert.match(leadOf(two, 'cost.html'), /on 2 machines\.$/);
   assert.match(words(markup(two, 'cost.html')), /m-other.*it timed nothing/);
   const none = await buildSite({ rows, records: records.filter((r) => !r.record), stages: PAGES });
   assert.is(leadOf(none, 'cost.html'), 'There are no records of this run.');
+  const quiet = await buildSite({ rows, records: records.map((r) => { if (r.record === undefined) return r; const { memory: _, ...record } = r.record; return { ...r, record }; }), stages: PAGES });
+  assert.not.match(markup(quiet, 'cost.html'), /id="memory"/, 'nothing is told of what nobody measured');
 });
 
 test('errata: that there are none, or which numbers were wrong and what stands in their place', async () => {

@@ -27,7 +27,7 @@ export function artificialRows(): { [table: string]: Rows } {
   const next = sequence();
   const t: { [table: string]: Rows } = {
     models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], sweep_metrics: [], profiles: [], pairs: [], generations: [], choice_sets: [], choices: [], survival: [], worst_tokens: [],
-    speed_samples: [], speed_runs: [], kernel_rates: [], machines: [], claims: [], claim_effects: [], sources: [], errata: [],
+    speed_samples: [], speed_runs: [], kernel_rates: [], claimed: [], machines: [], claims: [], claim_effects: [], sources: [], errata: [],
   };
   MODELS.forEach((model, i) => t['models']!.push({
     model, title: `Artificial model ${model}`, architecture: 'LlamaForCausalLM', parameters: [1_100_000, 4_200_000, 10_500_000][i]!, layers: 2 + 2 * i, hidden_size: 128 * (i + 1), heads: 4, kv_heads: 2,
@@ -43,6 +43,9 @@ export function artificialRows(): { [table: string]: Rows } {
   });
   t['choice_sets']!.push({ set: 'cloze', title: 'Which word ends the sentence', origin: 'made from the texts', licence: 'public domain', bytes: 1000, cell: 'tabulate:choice_sets' });
   TEXTS.forEach((text, i) => t['texts']!.push({ text, title: `Text ${text}`, author: 'Nobody', year: 1900 + i, bytes: 50_000 + i, cell: 'tabulate:texts' }));
+  // Of a model and a format of the study, and of others.
+  [['perplexity', MODELS[2]!, 'nf4', 12.34, 'perplexity', null, '<script>alert(1)</script> "test", 512 tokens'], ['top1_agreement', MODELS[2]!, 'Q4_K_M', 0.912, 'share', null, null], ['decode_tokens_per_second', MODELS[0]!, 'nf4', 61.2, 'tokens/s', 'Test CPU, 2 threads', null], ['decode_tokens_per_second', 'llama-7b', 'nf4', 8.5, 'tokens/s', 'Other CPU', null]]
+    .forEach(([metric, model, format, value, unit, machine, conditions]) => t['claimed']!.push({ file: 'others', metric: metric!, model: model!, format: format!, program: 'other.cpp', version: 'b4321', conditions: conditions!, machine: machine!, value: value!, unit: unit!, date: '2026-01-02', source: 'https://example.org/?a=1&b="2"', cell: 'import:others' }));
   t['machines']!.push({ machine: 'm-1a2b3c', cpu: 'Test CPU', cores: 2, memory_bytes: 8e9, os: 'Linux 6', node: 'v20', cell: `speed:${MODELS[0]}/auto` });
   t['sources']!.push({ path: 'data/texts/garden.txt', title: 'Text garden', origin: 'https://example.org/?a=1&b=2', sha256: 'ab'.repeat(32), bytes: 50_000, licence: 'public domain', redistribute: true, cell: 'tabulate:sources' });
 
@@ -209,6 +212,7 @@ export function artificialRecords(rows: { readonly [table: string]: Rows }): Cel
     const record: CellRecord = {
       cell, key: hash(cell), fields: { stage: stageOf(cell), params, inputs: {}, code: hash('code'), facts: {} }, status: 'done', outputs: { rows: { sha256: hash(`${cell} out`), bytes: 1234 + i } },
       computedBy: { engine: 'wasm', build: 'abc123def456' }, durationMs: 12.5 + i, finishedAt: '2026-01-02T03:04:05+00:00', machine: 'm-1a2b3c', run: 'r1',
+      ...(stageOf(cell) === 'score' ? { memory: { peakBytes: 450e6 + i, expectedBytes: 500e6 } } : stageOf(cell) === 'quantize' ? { memory: { peakBytes: 300e6, expectedBytes: 200e6 } } : {}),
     };
     const from = stageOf(cell) === 'summarize' ? ids.find((id) => id.startsWith(`score:${model}/`)) : undefined;
     return { cell, stage: stageOf(cell), determinism, params, record, inputs: { source: [from ? { cell: from, output: 'scores', sha256: hash(from) } : { file: 'data/sources.yaml', sha256: hash('file') }] }, code: { 'stages/quantization/score.ts': hash('score'), 'package yaml': '2.9.1' }, reasons: [{ field: 'params.temperature', before: '0.7', after: '0.8' }] };

@@ -25,7 +25,7 @@ const config = await readStudy(root);
 const { cells, tables, formats } = study(config);
 
 /** What identifies a cell but for the bytes of its inputs. */
-const declared = ({ stage, id, ...rest }: Cell): string => JSON.stringify([stage.name, id, rest]);
+const declared = ({ stage, id, memoryBytes: _, ...rest }: Cell): string => JSON.stringify([stage.name, id, rest]);
 const stagesOf = (some: Iterable<Cell>): string[] => [...new Set([...some].map((cell) => cell.stage.name))].sort();
 
 /** Cells that a changed study has and this one has not (by id), and those of the same id that are declared otherwise. */

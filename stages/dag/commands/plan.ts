@@ -3,9 +3,11 @@ import { byCause, mainCause } from '../causes.ts';
 import { EXIT } from '../command.ts';
 import { byteEstimates, durationEstimates } from '../estimates.ts';
 import { openStoreOf, readGround } from '../ground.ts';
+import { expectedLines } from '../memory-lines.ts';
 import { jobsFrom } from '../number-options.ts';
 import { preview } from '../preview.ts';
 import { reasonText } from '../reasons.ts';
+import { machineMemoryBytes, memoryNeed } from '../resources.ts';
 import { select } from '../selection.ts';
 import { byteSize, count, duration, grouped } from '../words.ts';
 import type { CauseGroup, Todo } from '../causes.ts';
@@ -15,7 +17,7 @@ import type { Cell } from '../types.ts';
 
 const plan: Command = {
   usage: 'bitwidth plan [target ...]',
-  details: 'Shows by cause what a run would compute. Time and bytes are those of the last time, or by the amount of work; nothing runs.',
+  details: 'Shows by cause what a run would compute. Time and bytes are those of the last time, or by the amount of work; memory is\nwhat a task is expected to hold at its height, of the stages that say; nothing runs.',
   options: {
     cells: { type: 'boolean', summary: 'List every cell with its reasons' },
     jobs: { type: 'string', short: 'j', value: 'n', summary: 'For a run with so many jobs (default: one for each core)' },
@@ -54,7 +56,7 @@ export default plan;
 
 function asJson({ cell, forecast, ms, bytes }: Todo): string {
   const causes = forecast.kind === 'follows' ? { follows: forecast.producers } : { reasons: forecast.reasons.map(reasonText) };
-  return JSON.stringify({ cell: cell.id, ...causes, ...(ms === undefined ? {} : { durationMs: Math.round(ms) }), ...(bytes === undefined ? {} : { bytes: Math.round(bytes) }) });
+  return JSON.stringify({ cell: cell.id, ...causes, ...(ms === undefined ? {} : { durationMs: Math.round(ms) }), ...(bytes === undefined ? {} : { bytes: Math.round(bytes) }), ...(memoryNeed(cell.stage, [cell]) === 0 ? {} : { memoryBytes: memoryNeed(cell.stage, [cell]) }) });
 }
 
 function asLine({ cell, forecast, ms, bytes }: Todo): string {
@@ -72,6 +74,7 @@ function summary(todo: readonly Todo[], cells: readonly Cell[], forecasts: Reado
     `A run would compute ${grouped(todo.length)} of ${count(all, 'cell')}, ${costOf(todo, jobs)}: ${mainCause(groups)}`,
     ...groups.map(groupLine),
     ...fetchLine(todo),
+    ...expectedLines(todo.map(({ cell }) => cell), machineMemoryBytes()),
     ...(groups.some(({ following }) => following > 0) ? ['Cells that follow others are left out where those come out as before.'] : []),
     '"plan --cells" lists every cell.',
   ];

@@ -3,6 +3,7 @@ import { atWorkLines } from '../at-work.ts';
 import { EXIT } from '../command.ts';
 import { openStoreOf, readGround } from '../ground.ts';
 import { failureLines, lackingLine } from '../failure-lines.ts';
+import { exceededLines, stageMemory } from '../memory-lines.ts';
 import { recentLines } from '../past-runs.ts';
 import { preview } from '../preview.ts';
 import { revocationOf, revocationText } from '../revoked.ts';
@@ -55,7 +56,7 @@ const status: Command = {
       else if (values['json'] === true) print(JSON.stringify(Object.fromEntries(stages)));
       else {
         const recent = recentLines(store, leases.map(({ holder }) => holder));
-        const sections = [[...table(stages), ...atWorkLines(leases, forecasts, store.machine), ...failureLines(failures), ...lacking, ...revocationLines(touched), ...waiverLines(forecasts), ...damage(store)], recent];
+        const sections = [[...table(stages), ...atWorkLines(leases, forecasts, store.machine), ...failureLines(failures), ...lacking, ...revocationLines(touched), ...waiverLines(forecasts), ...memoryLines(cells, forecasts), ...damage(store)], recent];
         for (const [i, lines] of sections.filter((section) => section.length > 0).entries()) for (const line of i > 0 ? ['', ...lines] : lines) print(line);
       }
       return EXIT.done;
@@ -113,6 +114,14 @@ function waiverLines(forecasts: ReadonlyMap<string, Forecast>): readonly string[
     else of.cells++;
   }
   return Array.from(cells.values(), ({ waiver, cells: n }) => `${count(n, 'cell')} ${n === 1 ? 'counts' : 'count'} as up to date after ${waiver.causes.join(', ')}: ${waiverText(waiver)}; "accept --withdraw ${waiver.id}" takes that back`);
+}
+
+/** Of the results that count: the stages that held more than they had said. */
+function memoryLines(cells: readonly Cell[], forecasts: ReadonlyMap<string, Forecast>): readonly string[] {
+  return exceededLines(stageMemory(cells.flatMap(({ id, stage }) => {
+    const forecast = forecasts.get(id)!;
+    return forecast.kind === 'done' ? forecast.records.map((record) => ({ stage: stage.name, record })) : [];
+  })));
 }
 
 /** A run that goes on right now may have an unfinished line, which is no damage. */

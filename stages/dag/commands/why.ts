@@ -3,6 +3,7 @@ import { EXIT } from '../command.ts';
 import { representative } from '../decide.ts';
 import { openStoreOf, readGround } from '../ground.ts';
 import { runNamed } from '../kept.ts';
+import { memoryText } from '../memory-lines.ts';
 import { helpersOf } from '../pipeline.ts';
 import { preview } from '../preview.ts';
 import { reasonText } from '../reasons.ts';
@@ -81,6 +82,8 @@ function recordLines(word: 'last' | 'then', record: CellRecord, reasons: readonl
   const what = record.status === 'done' ? 'computed' : `failed (${record.failure?.code ?? 'unknown'})`;
   const when = withTimes ? ` ${timeText(record.finishedAt)}, ${duration(record.durationMs)}, on ${record.machine}` : '';
   const lines = [`  ${word} ${what}${when}${reasons === undefined ? '' : ', because:'}`, ...(reasons ?? []).map((reason) => `    ${reasonText(reason)}`)];
+  const memory = withTimes ? memoryText(record) : undefined;
+  if (memory !== undefined) lines.push(`  ${memory}`);
   if (record.failure !== undefined) lines.push(`  it failed with: ${record.failure.sentence}`);
   return lines;
 }

@@ -1,5 +1,6 @@
 /** The program of a worker process: runs the tasks that its parent sends, one after another, and ends with its parent. */
 import { Heartbeat } from '../heartbeat.ts';
+import { PeakMemory } from '../peak-memory.ts';
 import { runTask } from '../run-task.ts';
 import { killOwnGroup } from './process-group.ts';
 import { forSending } from './transfer.ts';
@@ -15,6 +16,7 @@ const heartbeat = new Heartbeat('try { process.kill(-process.pid, "SIGKILL"); } 
 let stop = new AbortController();
 const waiting = new Map<number, () => void>();
 let sent = 0;
+const memory = new PeakMemory();
 
 process.on('message', (message: ToWorker) => {
   if (message.kind === 'task') void work(message);
@@ -28,13 +30,15 @@ process.on('message', (message: ToWorker) => {
 async function work({ task }: Extract<ToWorker, { kind: 'task' }>): Promise<void> {
   stop = new AbortController();
   await heartbeat.ready;
+  memory.begin();
   const end = await runTask(task, {
     started: () => send({ kind: 'started' }),
     async committed(cell, outputs, computedBy) {
       const commit = sent++;
       const content = Object.fromEntries(Object.entries(outputs).map(([name, value], i) => [name, forSending(value, `${task.scratch}/out`, `${commit}-${i}`)]));
       const taken = new Promise<void>((resolve) => { waiting.set(commit, resolve); });
-      send({ kind: 'committed', commit, cell, outputs: content, ...(computedBy === undefined ? {} : { computedBy }) });
+      const peakBytes = memory.bytes();
+      send({ kind: 'committed', commit, cell, outputs: content, ...(computedBy === undefined ? {} : { computedBy }), ...(peakBytes === undefined ? {} : { peakBytes }) });
       await taken;
     },
     failed: (cell, failure) => send({ kind: 'failed', cell, failure }),

@@ -80,7 +80,7 @@ function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () =>
           if (task.timeoutMs !== undefined) unlimited = endAfter(task.timeoutMs);
           break;
         case 'committed':
-          void events.committed(message.cell, message.outputs, message.computedBy).then(() => worker.send({ kind: 'taken', commit: message.commit }));
+          void events.committed(message.cell, message.outputs, message.computedBy, message.peakBytes).then(() => worker.send({ kind: 'taken', commit: message.commit }));
           break;
         case 'failed': events.failed(message.cell, message.failure); break;
         case 'progress': events.progress(message.done, message.total, message.unit); break;

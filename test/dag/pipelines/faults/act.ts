@@ -43,6 +43,7 @@ export const run: Run = async (cells, io) => {
         appendFileSync(`${root}/spans.log`, `-${cell.id}\n`);
         await commit();
         break;
+      case 'hold': await io.commit(cell.id, { out: String(new Uint8Array(Number(cell.params['bytes'])).fill(1).length) }); break;
       case 'cpus': appendFileSync(`${root}/cpus.log`, `${io.cpus}\n`); await commit(); break;
       default: throw new Error(`unknown act ${String(cell.params['act'])}`);
     }
