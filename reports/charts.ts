@@ -253,6 +253,9 @@ export async function rooflinePanel(title: string, marks: readonly Mark[], bandw
   }) };
 }
 
+/** Of so many columns each, each second, fifth, ... is named, so that names keep apart. */
+const everyOf = (columns: number): number => [1, 2, 5, 10, 20, 50].find((every) => columns / every <= 10) ?? Math.ceil(columns / 10);
+
 /** A table of shades: one square per (column, row), stronger is more of the panel's own values. Values stand in the data table. */
 export async function heatPanel(title: string, squares: readonly { readonly column: string; readonly row: string; readonly value: number }[], colour: string): Promise<Panel> {
   const { Plot, svg } = await plotter();
@@ -261,7 +264,7 @@ export async function heatPanel(title: string, squares: readonly { readonly colu
   const low = Math.min(...values), range = Math.max(...values) - low || 1;
   return { title, svg: svg(`${title}: a stronger colour is a larger error`, {
     width: WIDTH, height: 40 + 17 * rows.length, marginTop: 4, marginBottom: 36, marginLeft: leftOf(rows), marginRight: 4,
-    x: { domain: columns, label: 'layer', labelArrow: 'none', labelAnchor: 'center', tickSize: 0, padding: 0.06 },
+    x: { domain: columns, ticks: columns.filter((_, i) => i % everyOf(columns.length) === 0), label: 'layer', labelArrow: 'none', labelAnchor: 'center', tickSize: 0, padding: 0.06 },
     y: { domain: rows, label: null, tickSize: 0, padding: 0.06 },
     opacity: { type: 'identity' },
     // From pale to full, never to nothing: the smallest is still a value.

@@ -27,7 +27,7 @@ export const model: Page = {
     if (!row) return { title: name, kicker, body: nothing(`the model ${name}`) };
     const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'weight_bytes', 'kl_mean', 'delta_nll', 'perplexity', 'bits_per_byte', 'top1_agreement'], OVERALL)).filter((r) => r.model === name);
     return {
-      title: name, kicker, heading: html`${name} <span class="quiet">${row.title}</span>`,
+      title: name, kicker, heading: row.title === name ? html`${name}` : html`${name} <span class="quiet">${row.title}</span>`,
       body: html`${lead(row, rows)}${quantizedBefore([row])}${shape(row)}${await pictures(row, rows)}${await byFormat(input, row, rows)}${await byText(input, row)}${await byLayer(input, row)}${await worstTokens(input, 'model', name)}${await claimedFigures(input, 'all', name)}`,
     };
   },
