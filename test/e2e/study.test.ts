@@ -150,7 +150,7 @@ test('a comment, a reformat, an edit of the machinery, a new page: no cell of th
   // CONTRIBUTING, "Add a page": a file and a line.
   const glossary = project.read('reports/pages/glossary.ts'), register = project.read('reports/pages.ts');
   project.write('reports/pages/another.ts', glossary.replace('export const glossary', 'export const another').replace("name: 'glossary'", "name: 'another'").replace("'glossary.html'", "'another.html'"));
-  project.write('reports/pages.ts', register.replace('export const pages', "import { another } from './pages/another.ts';\n\nexport const pages").replace(' glossary,\n', ' glossary, another,\n'));
+  project.write('reports/pages.ts', register.replace('export const pages', "import { another } from './pages/another.ts';\n\nexport const pages").replace(' glossary,', ' glossary, another,'));
   const it = check(await quick());
   assert.equal(studyCells(it), []);
   assert.ok(existsSync(join(site, 'another.html')));
