@@ -23,13 +23,12 @@ fn padded(cols: i32) -> u32 { return (u32(cols) + 63u) & ~63u; }
 const ACROSS = 32768u;
 fn groupOf(group: vec3u) -> u32 { return group.x + group.y * ACROSS; }
 
-/** Sums 16 lanes as a tree: a[i] += a[i + h] for h = 8, 4, 2, 1. */
-fn fold(lanes: array<f32, 16>) -> f32 {
-  var a = lanes;
-  for (var h = 8u; h >= 1u; h >>= 1u) {
-    for (var i = 0u; i < h; i++) { a[i] = add(a[i], a[i + h]); }
-  }
-  return a[0];
+fn add4(a: vec4f, b: vec4f) -> vec4f { return vec4f(add(a.x, b.x), add(a.y, b.y), add(a.z, b.z), add(a.w, b.w)); }
+
+/** Sums 16 lanes as a tree: a[i] += a[i + h] for h = 8, 4, 2, 1. Four lanes in each vector. */
+fn fold(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> f32 {
+  let four = add4(add4(a, c), add4(b, d));
+  return add(add(four.x, four.z), add(four.y, four.w));
 }
 
 /** x < 0, also for an adapter that takes denormal numbers for zero. */

@@ -7,8 +7,10 @@
 var<workgroup> largest: array<f32, 64>;
 var<workgroup> partial: array<f32, 16>;
 
+fn four(at: u32) -> vec4f { return vec4f(partial[at], partial[at + 1u], partial[at + 2u], partial[at + 3u]); }
+
 fn dot(q: u32, k: u32, length: u32) -> f32 {
-  var lanes: array<f32, 16>;
+  var lanes: array<vec4f, 4>;
   for (var lane = 0u; lane < 16u; lane++) {
     var acc = 0.0;
     for (var block = 0u; block < length; block += 64u) {
@@ -22,9 +24,9 @@ fn dot(q: u32, k: u32, length: u32) -> f32 {
       }
       acc = add(acc, t);
     }
-    lanes[lane] = acc;
+    lanes[lane >> 2u][lane & 3u] = acc;
   }
-  return fold(lanes);
+  return fold(lanes[0], lanes[1], lanes[2], lanes[3]);
 }
 
 @compute @workgroup_size(64)
@@ -60,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     partial[thread] = acc;
   }
   workgroupBarrier();
-  let r = rcp(fold(partial));
+  let r = rcp(fold(four(0u), four(4u), four(8u), four(12u)));
   let out = line(op.out) + row * padded(op.cols);
   for (var d = thread; d < headDim; d += 64u) {
     var total = 0.0;

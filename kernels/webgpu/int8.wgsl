@@ -9,6 +9,8 @@
 var<workgroup> sums: array<i32, 64>;
 var<workgroup> partial: array<f32, 64>;
 
+fn four(at: u32) -> vec4f { return vec4f(partial[at], partial[at + 1u], partial[at + 2u], partial[at + 3u]); }
+
 const ONE_127TH = 7.874015718698502e-3;
 
 fn code(word: u32, n: u32) -> i32 { return bitcast<i32>(word << (24u - 8u * n)) >> 24u; }
@@ -54,16 +56,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   if (column < u32(op.a0)) {
     if (output >= u32(op.e3)) { return; }
     var total = 0;
-    var lanes: array<f32, 16>;
-    for (var i = 0u; i < 16u; i++) {
-      total += sums[sub * 16u + i];
-      lanes[i] = partial[sub * 16u + i];
-    }
+    let own = sub * 16u;
+    for (var i = 0u; i < 16u; i++) { total += sums[own + i]; }
     // In two exact parts, so that the sum rounds to the nearest: a conversion may round either way.
     let whole = f32(total & ~0xffff) + f32(total & 0xffff);
     y = mul(mul(whole, mul(bitcast<f32>(prepared[row]), scale)), 6.200124e-5);
     if (op.handle2 >= 0) { y = add(y, bias[column]); }
-    if (outliers > 0u) { y = add(y, fold(lanes)); }
+    if (outliers > 0u) { y = add(y, fold(four(own), four(own + 4u), four(own + 8u), four(own + 12u))); }
     if (op.y >= 0) { y = add(y, workspace[line(op.y) + group.y * outStride + column]); }
   }
   workspace[line(op.out) + group.y * outStride + column] = y;

@@ -5,6 +5,8 @@
 
 var<workgroup> partial: array<array<f32, 64>, ROWS>;
 
+fn four(row: u32, at: u32) -> vec4f { return vec4f(partial[row][at], partial[row][at + 1u], partial[row][at + 2u], partial[row][at + 3u]); }
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let lane = thread & 15u;
@@ -39,9 +41,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   var sum = 0.0;
   if (column < u32(op.a0)) {
     if (output >= u32(op.e1)) { return; }
-    var lanes: array<f32, 16>;
-    for (var i = 0u; i < 16u; i++) { lanes[i] = partial[lane][sub * 16u + i]; }
-    sum = fold(lanes);
+    let own = sub * 16u;
+    sum = fold(four(lane, own), four(lane, own + 4u), four(lane, own + 8u), four(lane, own + 12u));
     if (op.handle2 >= 0) { sum = add(sum, bias[column]); }
     if (op.y >= 0) { sum = add(sum, workspace[line(op.y) + row * outStride + column]); }
   }

@@ -6,6 +6,8 @@ const LAYER = 3;
 const HEADS = 13;
 var<workgroup> partial: array<f32, 16>;
 
+fn four(at: u32) -> vec4f { return vec4f(partial[at], partial[at + 1u], partial[at + 2u], partial[at + 3u]); }
+
 /** sum of the products of (x - shift) with itself, or with 1, in the order of the dot product; every thread gets it. */
 fn summed(x: u32, length: u32, thread: u32, squares: bool, shift: f32) -> f32 {
   workgroupBarrier();
@@ -27,7 +29,7 @@ fn summed(x: u32, length: u32, thread: u32, squares: bool, shift: f32) -> f32 {
     partial[thread] = acc;
   }
   workgroupBarrier();
-  return fold(partial);
+  return fold(four(0u), four(4u), four(8u), four(12u));
 }
 
 @compute @workgroup_size(64)
