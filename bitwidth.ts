@@ -74,8 +74,9 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     variation: async (computedBy) => (await import('./stages/quantization/other-engine.ts')).otherEngine(computedBy),
     doctor: async () => {
       const { compilerChecks, engineChecks, hubChecks } = await import('./stages/quantization/doctor.ts');
+      const { gpuChecks } = await import('./stages/quantization/doctor-gpu.ts');
       // In this order: the engines are asked with the library loaded.
-      return [await compilerChecks(), await engineChecks(), hubChecks()];
+      return [await compilerChecks(), await gpuChecks(), await engineChecks(), hubChecks()];
     },
   });
 }

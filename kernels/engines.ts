@@ -8,12 +8,14 @@ import { reference } from './engines/reference.ts';
 import { native } from './engines/native.ts';
 import { fast } from './engines/fast.ts';
 import { wasm } from './engines/wasm.ts';
+import { webgpu } from './engines/webgpu.ts';
 import type { Ops } from './ops.ts';
 import type { Statistics } from './statistics.ts';
 
 export { hasNativeLibrary, noNativeLibrary, useNativeLibrary } from './engines/native-library.ts';
 export { useNativeEncoder } from './native-encoder.ts';
 export { EngineUnfit } from './selftest.ts';
+export { gpuAdapters } from './webgpu/adapter.ts';
 export { THREADS_VARIABLE } from './threads.ts';
 
 export interface EngineInstance {
@@ -40,7 +42,7 @@ export interface Engine {
   open(): Promise<EngineInstance>;
 }
 
-export const engines: readonly Engine[] = [reference, wasm, native, fast];
+export const engines: readonly Engine[] = [reference, wasm, native, fast, webgpu];
 
 export interface OpenedEngine {
   readonly instance: EngineInstance;

@@ -3,6 +3,9 @@ import type { MemoryUse } from '../ops.ts';
 import type { Family } from './families.ts';
 import type { Program, Refusal } from './program.ts';
 
+/** A value, or a promise of one. */
+export type Soon<T> = T | Promise<T>;
+
 export interface Device {
   // ---- what it holds, under handles; each counts into memory() ----
   weight(weight: Family): number;
@@ -12,12 +15,13 @@ export interface Device {
   kvCache(layers: number, slots: number, positions: number, kvHeads: number, headDim: number): number;
   freeCache(handle: number): void;
 
+  // ---- what takes time; a device that others run (a GPU) answers later ----
   /** Runs all ops. The first refusal in program order, if any; the results of that op are +0 then. */
-  run(program: Program): Refusal | undefined;
+  run(program: Program): Soon<Refusal | undefined>;
   /** Copies an activation out of the workspace into `into`, [rows * cols]; answers how many of its values are infinities or NaNs. */
-  floats(line: number, rows: number, cols: number, into: Float32Array<ArrayBuffer>): number;
+  floats(line: number, rows: number, cols: number, into: Float32Array<ArrayBuffer>): Soon<number>;
   /** Copies the tokens of a `sample` op out. */
-  integers(line: number, count: number): Int32Array<ArrayBuffer>;
+  integers(line: number, count: number): Soon<Int32Array<ArrayBuffer>>;
 
   memory(): MemoryUse;
   dispose(): void;

@@ -45,6 +45,11 @@ export class Placement {
     return this.#results[id]!.line;
   }
 
+  /** Lines of that result. */
+  linesOf(id: number): number {
+    return this.#results[id]!.lines;
+  }
+
   /**
    * The words of the first `ops` ops with results named by their lines. The result of op `wanted` is in its place at the end;
    * with `keepAll` all are.

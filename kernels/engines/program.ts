@@ -78,6 +78,8 @@ export interface Program {
   readonly listLength: number;
   /** Lines of workspace that it needs. */
   readonly lines: number;
+  /** Where what will be read lies: a device from which reading costs a round trip sends it along. */
+  readonly result: { readonly line: number; readonly lines: number };
 }
 
 /** An op that could not be computed: activations of an int8 product beyond fp16, so many in the first such row. */

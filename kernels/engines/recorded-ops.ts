@@ -229,7 +229,10 @@ export class RecordedOps implements Ops {
 
   async read(x: Activation, what: string, into = new Float32Array(x.rows * x.cols)): Promise<Float32Array<ArrayBuffer>> {
     const values = placeFor(x, into);
-    const notFinite = this.#live.floats(this.#run(this.#valid(x, x.cols), what), x.rows, x.cols, values);
+    const id = this.#valid(x, x.cols);
+    const refusal = this.#run(id);
+    if (refusal instanceof Promise) this.#refusal = await refusal;
+    const notFinite = await this.#live.floats(this.#result(id, what), x.rows, x.cols, values);
     if (notFinite > 0) throw new NotFinite(what, notFinite);
     return values;
   }
@@ -247,7 +250,10 @@ export class RecordedOps implements Ops {
     const at = this.#op(OPCODE.sample, from, -1, logits.rows, logits.cols);
     this.#words[at + AT.a0] = this.#list(list);
     this.#placement.make(this.#ops - 1, Math.ceil((logits.rows * 4) / LINE_BYTES));
-    const tokens = this.#live.integers(this.#run(this.#ops - 1, what), logits.rows);
+    const id = this.#ops - 1;
+    const refusal = this.#run(id);
+    if (refusal instanceof Promise) this.#refusal = await refusal;
+    const tokens = await this.#live.integers(this.#result(id, what), logits.rows);
     const bad = tokens.reduce((count, token) => (token < 0 ? count - 1 - token : count), 0);
     if (bad > 0) throw new NotFinite(what, bad);
     return tokens;
@@ -308,16 +314,20 @@ export class RecordedOps implements Ops {
     return this.#made(a.rows, a.cols);
   }
 
-  /** Runs what was not run yet, so that the result of op `id` can be read; its line. */
-  #run(id: number, what: string): number {
-    if (this.#ran > id && this.#placement.has(id)) return this.#result(id, what);
+  /** Runs what was not run yet, so that the result of op `id` can be read. A device that answers later: a promise of its refusal. */
+  #run(id: number): Promise<Refusal | undefined> | undefined {
+    if (this.#ran > id && this.#placement.has(id)) return undefined;
     // Something of an earlier run of this step is asked for: now everything stays.
     const { words, lines } = this.#placement.place(this.#words, this.#ops, id, this.#ran > 0);
-    this.#refusal = this.#live.run({ words, ops: this.#ops, lists: this.#lists, listLength: this.#listLength, lines });
+    const result = { line: this.#placement.lineOf(id), lines: this.#placement.linesOf(id) };
+    const answer = this.#live.run({ words, ops: this.#ops, lists: this.#lists, listLength: this.#listLength, lines, result });
     this.#ran = this.#ops;
-    return this.#result(id, what);
+    if (answer instanceof Promise) return answer;
+    this.#refusal = answer;
+    return undefined;
   }
 
+  /** The line of a result that is there. */
   #result(id: number, what: string): number {
     if (this.#refusal !== undefined && this.#refusal.op <= id) throw new NotFinite(`${what}: int8: a row of activations rounded to fp16`, this.#refusal.count);
     return this.#placement.lineOf(id);

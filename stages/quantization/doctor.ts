@@ -59,11 +59,12 @@ export function hubChecks(env?: Parameters<typeof hubSettings>[0]): DoctorSectio
 }
 
 async function engineCheck(engine: Engine): Promise<DoctorItem> {
-  const { name, canonical } = engine;
+  const { name } = engine;
   try {
     const missing = await engine.unavailable();
     if (missing !== undefined) return { name, state: 'missing', what: missing };
-    const { build, ops } = await engine.open();
+    // What an engine is may be known only once it is open: a GPU's is.
+    const { build, ops, canonical } = await engine.open();
     ops.dispose();
     return { name, state: 'ok', what: canonical ? `its self-test passes: the reference's bits (${build})` : `for speed only: not the reference's bits (${build})` };
   } catch (error) {

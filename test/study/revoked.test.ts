@@ -53,7 +53,7 @@ test('another canonical engine, the fastest that can run here', async () => {
 });
 
 test('doctor: each engine by its state, and what auto takes', async () => {
-  const { section, items } = await engineChecks([engine('a', { rank: 1 }), engine('b', { rank: 2, unavailable: missing }), engine('c', { rank: 3, open: wrong }), engine('fast', { rank: 4, canonical: false })]);
+  const { section, items } = await engineChecks([engine('a', { rank: 1 }), engine('b', { rank: 2, unavailable: missing }), engine('c', { rank: 3, open: wrong }), engine('fast', { rank: 4, canonical: false, open: async () => ({ ...await reference.open(), canonical: false }) })]);
   assert.is(section, 'engines');
   assert.equal(items.map(({ name, state }) => `${name} ${state}`), ['a ok', 'b missing', 'c broken', 'fast ok', 'auto ok']);
   assert.is(items[1]!.what, 'there is no compiler');

@@ -3,6 +3,7 @@
  * a device whose results were compared with the reference's while they were recorded.
  */
 import type { Device } from '../../../kernels/engines/device.ts';
+import type { NativeDevice } from '../../../kernels/engines/native-device.ts';
 import type { Family } from '../../../kernels/engines/families.ts';
 import { WORDS } from '../../../kernels/engines/program.ts';
 import type { Program, Refusal } from '../../../kernels/engines/program.ts';
@@ -33,11 +34,11 @@ export class Recording {
 
 /** Hands everything on to another device and records it. */
 export class RecordingDevice implements Device {
-  readonly #device: Device;
+  readonly #device: NativeDevice;
   readonly #log: Recording;
 
   /** `name` tells replay.c's messages which computation it was. */
-  constructor(device: Device, log: Recording, name: string) {
+  constructor(device: NativeDevice, log: Recording, name: string) {
     this.#device = device;
     this.#log = log;
     log.integers(TAG.open);

@@ -1,0 +1,99 @@
+/**
+ * The WebGPU engine: the kernels of kernels/webgpu on whatever adapter there is. WGSL lets an adapter round, fuse and flush as it likes, so agreement with the reference is
+ * a measured fact: the self-test tries the roundings of pipelines.ts one after the other; the engine is canonical with the first that gives the reference's bits in every case,
+ * and says what it is where none does. Never chosen by `auto`.
+ */
+import type { Engine, EngineInstance } from '../engines.ts';
+import { EngineUnfit, opCases, selfTest } from '../selftest.ts';
+import { bestAdapter, gpuSource, NO_ADAPTER, openGpu } from '../webgpu/adapter.ts';
+import type { OpenedGpu } from '../webgpu/adapter.ts';
+import { gpuContext } from '../webgpu/context.ts';
+import type { GpuContext } from '../webgpu/context.ts';
+import { WebGpuDevice } from '../webgpu/device.ts';
+import { kernelSources } from '../webgpu/sources.ts';
+import { ROUNDINGS } from '../webgpu/pipelines.ts';
+import type { KernelSources, Rounding } from '../webgpu/pipelines.ts';
+import { FUSED_FP32, toleranceTest } from './fast-selftest.ts';
+import { RecordedOps } from './recorded-ops.ts';
+import { wasmStatisticsTested } from './wasm.ts';
+
+/** Forces one way of writing products and sums: for tests, and for telling what an adapter does. */
+export const ROUNDING_VARIABLE = 'BITWIDTH_WEBGPU_ROUNDING';
+
+interface Judged {
+  readonly context: GpuContext;
+  readonly build: string;
+  /** Undefined: the reference's bits. */
+  readonly differs: string | undefined;
+}
+
+/** The device of this process, judged; opened anew after a loss. */
+let judged: Promise<Judged> | undefined;
+
+async function judge(): Promise<Judged> {
+  const gpu = await openGpu();
+  if (typeof gpu === 'string') throw new Error(`the engine webgpu is not available here: ${gpu}`);
+  const sources = await kernelSources();
+  const forced = process.env[ROUNDING_VARIABLE] || undefined;
+  const tried = ROUNDINGS.filter((rounding) => forced === undefined || rounding === forced);
+  if (tried.length === 0) throw new Error(`${ROUNDING_VARIABLE} is ${JSON.stringify(forced)}; allowed are ${ROUNDINGS.join(', ')}`);
+  const attempts: { readonly context: GpuContext; readonly differs: string }[] = [];
+  for (const rounding of tried) {
+    const context = gpuContext(gpu.device, sources, rounding);
+    const differs = await disagreement(context);
+    if (differs === undefined) return { context, build: await buildOf(gpu, sources, rounding), differs };
+    attempts.push({ context, differs });
+  }
+  // An adapter that has the reference's bits in no way is held to a bound, in the quickest that keeps products apart.
+  const { context, differs } = attempts.find(({ context }) => context.rounding === 'guarded') ?? attempts[0]!;
+  await toleranceTest(`webgpu (${gpu.words})`, FUSED_FP32, () => new RecordedOps(new WebGpuDevice(context)));
+  return { context, build: await buildOf(gpu, sources, context.rounding), differs };
+}
+
+/** Of denormal numbers, by one kernel. */
+const TELLING: ReadonlySet<string> = new Set(['mul', 'scale']);
+
+/** The first case whose bits are not the reference's, in words. */
+async function disagreement(context: GpuContext): Promise<string | undefined> {
+  try {
+    // Those that tell adapters apart come first: each kernel takes a compiler some tenths of a second.
+    const cases = opCases('start').sort((a, b) => Number(TELLING.has(b.name)) - Number(TELLING.has(a.name)));
+    await selfTest('webgpu', () => new RecordedOps(new WebGpuDevice(context)), cases);
+    return undefined;
+  } catch (error) {
+    if (error instanceof EngineUnfit && context.loss() === undefined) return error.message.replace(/^.*on this machine: /, '');
+    throw error;
+  }
+}
+
+async function buildOf({ words }: OpenedGpu, sources: KernelSources, rounding: Rounding): Promise<string> {
+  const text = new TextEncoder().encode(JSON.stringify(Object.entries(sources).sort(([a], [b]) => (a < b ? -1 : 1))));
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', text));
+  const sha256 = Array.from(digest.subarray(0, 6), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return `webgpu-${sha256}-${rounding} (${words})`;
+}
+
+/** As the engine's open(). `mostBytes`: of one buffer of weights, where it shall be less than what the adapter allows. */
+export async function openWebGpu(mostBytes?: number): Promise<EngineInstance & { readonly context: GpuContext }> {
+  if (judged !== undefined && (await judged.catch(() => undefined))?.context.loss() !== undefined) judged = undefined;
+  judged ??= judge();
+  const { context, build, differs } = await judged;
+  return {
+    name: 'webgpu', canonical: differs === undefined, build, ops: new RecordedOps(new WebGpuDevice(context, mostBytes)), statistics: await wasmStatisticsTested(), context,
+    ...(differs === undefined ? {} : { computes: `fp32 within ${FUSED_FP32.roundoff} of the sum of magnitudes, not the reference's bits: ${differs}` }),
+  };
+}
+
+export const webgpu: Engine = {
+  name: 'webgpu',
+  title: 'WebGPU kernels, exact where the adapter agrees with the reference',
+  rank: 0,
+  // What an adapter gives is known only after its self-test, and a CPU that plays a GPU is slower than any other engine.
+  canonical: false,
+  async unavailable() {
+    const source = await gpuSource();
+    if (typeof source === 'string') return source;
+    return (await bestAdapter(source.gpu)) === undefined ? NO_ADAPTER : undefined;
+  },
+  open: () => openWebGpu(),
+};

@@ -1,0 +1,94 @@
+/**
+ * Where a GPU comes from: the browser's own WebGPU, or in Node the package `webgpu` (Dawn), which the user installs (it has 130 MB, so the project does not bring it).
+ * Nothing here computes.
+ */
+
+/** Not spelled out where it is loaded: it may be absent, and what is not there cannot count into the identity of code. Its version is part of the engine's build. */
+const PACKAGE = 'webgpu';
+
+const INSTALL_HINT = 'npm install --no-save webgpu installs it (130 MB)';
+
+/** What gives adapters, and what it is called. */
+export interface GpuSource { readonly gpu: Gpu; readonly name: string }
+
+export interface OpenedGpu {
+  readonly device: GpuDevice;
+  readonly info: GpuAdapterInfo;
+  /** 'dawn 0.6.2, google swiftshader, SwiftShader driver 5.0.0' */
+  readonly words: string;
+}
+
+/** Kept, because devices die with what made them. */
+let source: Promise<GpuSource | string> | undefined;
+
+/** What gives adapters here, or why there is none. */
+export function gpuSource(): Promise<GpuSource | string> {
+  return (source ??= findSource());
+}
+
+async function findSource(): Promise<GpuSource | string> {
+  const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: Gpu } };
+  if (navigator?.gpu !== undefined) return { gpu: navigator.gpu, name: 'browser' };
+  if (typeof process === 'undefined') return 'this browser has no WebGPU';
+  const { createRequire } = await import('node:module');
+  const require = createRequire(import.meta.url);
+  let version: string;
+  try {
+    ({ version } = require(`${PACKAGE}/package.json`) as { readonly version: string });
+  } catch {
+    return `the package ${PACKAGE} is not installed; ${INSTALL_HINT}`;
+  }
+  const platform = `${process.platform}-${process.platform === 'darwin' ? 'universal' : process.arch}`;
+  try {
+    const { create } = require(`${PACKAGE}/dist/${platform}/dawn.node`) as { create(options: readonly string[]): Gpu };
+    return { gpu: create([]), name: `dawn ${version}` };
+  } catch (error) {
+    return `the package ${PACKAGE} ${version} cannot be loaded on ${platform}: ${(error as Error).message.split('\n')[0]}`;
+  }
+}
+
+/** The adapter that the engine takes: a GPU where there is one. Undefined where there is none. */
+export async function bestAdapter(gpu: Gpu): Promise<GpuAdapter | undefined> {
+  return (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
+}
+
+export interface FoundAdapters {
+  /** 'dawn 0.6.2' */
+  readonly name: string;
+  /** `fallback`: a processor that plays a GPU. */
+  readonly adapters: readonly { readonly words: string; readonly fallback: boolean }[];
+}
+
+/** The distinct adapters that WebGPU shows, or why it cannot be asked. It lists none, but may be asked for one of each kind. */
+export async function gpuAdapters(): Promise<FoundAdapters | string> {
+  const from = await gpuSource();
+  if (typeof from === 'string') return from;
+  const { gpu, name } = from;
+  const found = new Map<string, boolean>();
+  for (const options of [{ powerPreference: 'high-performance' }, { powerPreference: 'low-power' }, { forceFallbackAdapter: true }]) {
+    const adapter = await gpu.requestAdapter(options);
+    if (adapter !== null) found.set(adapterWords(adapter.info), adapter.info.isFallbackAdapter === true);
+  }
+  return { name, adapters: [...found].map(([words, fallback]) => ({ words, fallback })) };
+}
+
+function adapterWords({ vendor, architecture, device, description }: GpuAdapterInfo): string {
+  return [[vendor, architecture].filter(Boolean).join(' '), description || device].filter(Boolean).join(', ');
+}
+
+/** A device with the adapter's own limits, or why there is none. */
+export async function openGpu(): Promise<OpenedGpu | string> {
+  const from = await gpuSource();
+  if (typeof from === 'string') return from;
+  const adapter = await bestAdapter(from.gpu);
+  if (adapter === undefined) return NO_ADAPTER;
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  try {
+    const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
+    return { device, info: adapter.info, words: [from.name, adapterWords(adapter.info)].join(', ') };
+  } catch (error) {
+    return `the adapter ${adapterWords(adapter.info)} gives no device: ${(error as Error).message.split('\n')[0]}`;
+  }
+}
+
+export const NO_ADAPTER = 'no adapter: WebGPU finds no GPU and no driver for one; "npx bitwidth doctor" shows the loader and the drivers that it looks for';

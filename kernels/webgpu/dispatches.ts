@@ -1,0 +1,159 @@
+/** What a recorded op is on a GPU: one dispatch or more, each of a kernel over so many workgroups, with a few words of its own. */
+import { DOT_BLOCK } from '../arithmetic.ts';
+import { AT, OPCODE, WORDS } from '../engines/program.ts';
+import type { Program } from '../engines/program.ts';
+import type { Held } from './memory.ts';
+import { MANY_ROWS } from './pipelines.ts';
+import type { GpuWeight } from './weights.ts';
+
+/** Keys and values of one layer. */
+export interface CacheLayer { readonly keys: Held; readonly values: Held }
+export interface GpuCache { readonly layers: readonly CacheLayer[]; readonly positions: number; readonly kvHeads: number; readonly headDim: number }
+
+/** What handles name, and memory that ops share for the length of one dispatch. */
+export interface Holdings {
+  readonly weights: ReadonlyMap<number, GpuWeight>;
+  readonly vectors: ReadonlyMap<number, Held>;
+  readonly tables: ReadonlyMap<number, { readonly cos: Held; readonly sin: Held }>;
+  readonly caches: ReadonlyMap<number, GpuCache>;
+  /** Stands for what an op has not. */
+  readonly none: Held;
+}
+
+/** Buffers that are made as large as a program needs them. */
+export type Shared = 'scores' | 'prepared' | 'refused';
+
+export interface Dispatch {
+  readonly kernel: string;
+  /** Of the program. */
+  readonly op: number;
+  readonly groups: readonly [number, number, number];
+  /** From binding 3. */
+  readonly buffers: readonly (Held | Shared)[];
+  /** Words after those of the op: e0 to e3. */
+  readonly extra: readonly number[];
+}
+
+export interface Plan {
+  readonly dispatches: readonly Dispatch[];
+  /** Bytes that the shared buffers need. */
+  readonly bytes: { readonly [name in Shared]: number };
+  /** The int8 products and where their rows begin in `refused`, which has one word before them. */
+  readonly products: readonly { readonly op: number; readonly at: number; readonly rows: number }[];
+}
+
+/** Workgroups in a row of them: ACROSS in arithmetic.wgsl. */
+const ACROSS = 32768;
+const MOST_ROWS = 65535;
+/** Scores of attention are kept for as many rows as fit, at least one. */
+const SCORE_BYTES = 64 << 20;
+const OUTPUTS = 4;
+const THREADS = 64;
+
+/** The dispatches of a program, in order. */
+export function planOf(program: Program, holdings: Holdings): Plan {
+  const { words, ops, lists } = program;
+  const dispatches: Dispatch[] = [];
+  const bytes = { scores: 0, prepared: 0, refused: 4 };
+  const products: { op: number; at: number; rows: number }[] = [];
+
+  for (let op = 0; op < ops; op++) {
+    const word = (name: keyof typeof AT): number => words[op * WORDS + AT[name]]!;
+    const code = word('code');
+    const rows = word('rows');
+    const cols = word('cols');
+    if (rows === 0) continue;
+    if (rows > MOST_ROWS) throw new RangeError(`a step of ${rows} rows on a GPU; at most ${MOST_ROWS} are allowed`);
+    const stride = paddedColumns(cols);
+    const add = (kernel: string, groups: readonly [number, number, number], buffers: readonly (Held | Shared)[] = [], extra: readonly number[] = []): void => {
+      dispatches.push({ kernel, op, groups, buffers, extra });
+    };
+    const vector = (handle: number): Held => holdings.vectors.get(handle) ?? holdings.none;
+    switch (code) {
+      case OPCODE.embed: {
+        const { kind, pieces, scaleShift } = holdings.weights.get(word('handle'))!;
+        for (const { first, rows: own, data, scales } of pieces) add(`embed ${kind}`, flat(rows * (stride / 4)), [data, scales], [first, own, scaleShift]);
+        break;
+      }
+      case OPCODE.rmsNorm: add('norm', [rows, 1, 1], [vector(word('handle')), holdings.none]); break;
+      case OPCODE.layerNorm: add('norm', [rows, 1, 1], [vector(word('handle')), vector(word('handle2'))]); break;
+      case OPCODE.headNorm: add('norm', [rows, cols / word('a1'), 1], [vector(word('handle')), holdings.none]); break;
+      case OPCODE.linear: {
+        const { kind, outFeatures, pieces, scaleShift } = holdings.weights.get(word('handle'))!;
+        const bias = vector(word('handle2'));
+        const outputsOf = (first: number, own: number): number => (first + own === outFeatures ? paddedColumns(outFeatures) - first : own);
+        if (kind === 'int8') {
+          const outliersAt = 16 + stride / 4;
+          const rowWords = outliersAt + cols;
+          bytes.prepared = Math.max(bytes.prepared, rows * rowWords * 4);
+          const at = bytes.refused / 4;
+          products.push({ op, at, rows });
+          bytes.refused += rows * 4;
+          add('quantize', [rows, 1, 1], ['prepared', 'refused'], [rowWords, outliersAt, at]);
+          for (const { first, rows: own, data, scales } of pieces) {
+            const [x, z] = across(Math.ceil(outputsOf(first, own) / OUTPUTS));
+            add('int8', [x, rows, z], [data, scales, bias, 'prepared'], [rowWords, outliersAt, first, own]);
+          }
+          break;
+        }
+        const tile = rows === 1 ? 1 : MANY_ROWS;
+        for (const { first, rows: own, data, scales } of pieces) {
+          const [x, z] = across(Math.ceil(outputsOf(first, own) / OUTPUTS));
+          add(`linear ${kind} ${tile}`, [x, Math.ceil(rows / tile), z], [data, scales, bias], [first, own, scaleShift]);
+        }
+        break;
+      }
+      case OPCODE.rotate: {
+        const { cos, sin } = holdings.tables.get(word('handle'))!;
+        add('rotate', flat(rows * stride), [cos, sin]);
+        break;
+      }
+      case OPCODE.remember: {
+        const { layers, positions } = holdings.caches.get(word('handle'))!;
+        const { keys, values } = layers[word('a2')]!;
+        add('remember', flat(rows * cols), [keys, values], [positions]);
+        break;
+      }
+      case OPCODE.attend: {
+        const { layers, positions, kvHeads } = holdings.caches.get(word('handle'))!;
+        const { keys, values } = layers[word('a2')]!;
+        const heads = word('a3');
+        const at = word('a1');
+        let kept = 0;
+        for (let row = 0; row < rows; row++) kept = Math.max(kept, lists[at + row]! + 1);
+        const rowBytes = heads * kept * 4;
+        const atOnce = Math.min(rows, Math.max(1, Math.floor(SCORE_BYTES / rowBytes)));
+        bytes.scores = Math.max(bytes.scores, atOnce * rowBytes);
+        for (let first = 0; first < rows; first += atOnce) {
+          add('attend', [heads, Math.min(atOnce, rows - first), 1], [keys, values, 'scores'], [positions, kvHeads, first, kept]);
+        }
+        break;
+      }
+      case OPCODE.siluMul: case OPCODE.gelu: case OPCODE.add: case OPCODE.mul: case OPCODE.scale: add('elementwise', flat(rows * stride)); break;
+      case OPCODE.take: add('rows', flat(rows * stride), [], [cols]); break;
+      case OPCODE.columns: {
+        const out = (cols / word('a1')) * word('a3');
+        add('rows', flat(rows * paddedColumns(out)), [], [out]);
+        break;
+      }
+      case OPCODE.sample: add('sample', [rows, 1, 1]); break;
+      default: throw new Error(`op ${code} is unknown to the GPU engine`);
+    }
+  }
+  return { dispatches, bytes, products };
+}
+
+/** So many threads, one for each element. */
+function flat(threads: number): [number, number, number] {
+  const [x, y] = across(Math.ceil(threads / THREADS));
+  return [x, y, 1];
+}
+
+function across(groups: number): [number, number] {
+  return [Math.min(groups, ACROSS), Math.ceil(groups / ACROSS)];
+}
+
+/** Elements of a padded row. */
+export function paddedColumns(cols: number): number {
+  return Math.ceil(cols / DOT_BLOCK) * DOT_BLOCK;
+}

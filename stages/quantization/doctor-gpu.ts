@@ -1,0 +1,57 @@
+/** What `doctor` shows of GPUs: the package that reaches them, what a Vulkan program needs on Linux (a loader, drivers named in files), and the adapters that WebGPU shows. */
+import { existsSync, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { gpuAdapters } from '../../kernels/engines.ts';
+import type { DoctorItem, DoctorSection } from '../dag/index.ts';
+
+const LOADER = 'libvulkan.so.1';
+/** As the loader reads them: either names files, in place of the folders. */
+const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
+
+type Environment = { readonly [name: string]: string | undefined };
+
+export async function gpuChecks(env: Environment = process.env, platform: string = process.platform): Promise<DoctorSection> {
+  const items: DoctorItem[] = platform === 'linux' ? [loaderCheck(env), ...driverChecks(env)] : [];
+  const found = await gpuAdapters();
+  if (typeof found === 'string') return { section: 'GPUs', items: [{ name: 'package', state: 'missing', what: found, hint: 'only the engine webgpu needs it' }, ...items] };
+  const adapters: DoctorItem[] = found.adapters.map(({ words, fallback }) => ({
+    name: 'adapter', state: 'ok', what: fallback ? `${words}: this computer's processor plays a GPU; for checks, not for speed` : words,
+  }));
+  if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: 'the engine webgpu needs a GPU and its driver' });
+  return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters] };
+}
+
+function loaderCheck(env: Environment): DoctorItem {
+  const folders = [...(env['LD_LIBRARY_PATH'] ?? '').split(':').filter(Boolean), ...systemFolders()];
+  const at = folders.map((folder) => join(folder, LOADER)).find((path) => existsSync(path));
+  if (at !== undefined) return { name: 'Vulkan loader', state: 'ok', what: at };
+  return { name: 'Vulkan loader', state: 'missing', what: `there is no ${LOADER}`, hint: "Debian's package libvulkan1 brings it" };
+}
+
+/** Where libraries lie: /usr/lib/<processor>-linux-gnu on Debian, /usr/lib64 elsewhere. */
+function systemFolders(): string[] {
+  const usual = ['/usr/local/lib', '/usr/lib', '/usr/lib64', '/lib', '/lib64'];
+  return [...usual, ...usual.slice(0, 2).flatMap((folder) => listed(folder).filter((name) => name.endsWith('-linux-gnu')).map((name) => join(folder, name)))];
+}
+
+function driverChecks(env: Environment): DoctorItem[] {
+  const variable = DRIVER_VARIABLES.find((name) => env[name]);
+  if (variable !== undefined) {
+    return env[variable]!.split(':').filter(Boolean).map((path): DoctorItem => (existsSync(path)
+      ? { name: 'Vulkan driver', state: 'ok', what: `${path}, which ${variable} names` }
+      : { name: 'Vulkan driver', state: 'broken', what: `${variable} names ${path}, which is not there`, hint: 'the loader looks for no other driver then' }));
+  }
+  const folders = ['/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/usr/share/vulkan/icd.d', join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local/share'), 'vulkan/icd.d')];
+  const files = folders.flatMap((folder) => listed(folder).filter((name) => name.endsWith('.json')).map((name) => join(folder, name)));
+  if (files.length > 0) return files.map((path) => ({ name: 'Vulkan driver', state: 'ok', what: path }));
+  return [{ name: 'Vulkan driver', state: 'missing', what: `no driver is named in ${folders.slice(0, 3).join(', ')}`, hint: "the GPU's driver brings such a file; VK_DRIVER_FILES names one elsewhere" }];
+}
+
+function listed(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}

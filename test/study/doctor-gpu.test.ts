@@ -1,0 +1,40 @@
+/** What doctor says of GPUs: loader and drivers by the variables and files that there are, and whatever the package finds here. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gpuChecks } from '../../stages/quantization/doctor-gpu.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'bitwidth-gpus-'));
+test.after(() => rmSync(home, { recursive: true, force: true }));
+
+const named = async (env: Record<string, string>, name: string) => (await gpuChecks(env, 'linux')).items.filter((item) => item.name === name);
+
+test('a loader is found where libraries are looked for', async () => {
+  mkdirSync(join(home, 'lib'));
+  writeFileSync(join(home, 'lib/libvulkan.so.1'), '');
+  assert.equal(await named({ LD_LIBRARY_PATH: join(home, 'lib') }, 'Vulkan loader'), [{ name: 'Vulkan loader', state: 'ok', what: join(home, 'lib/libvulkan.so.1') }]);
+});
+
+test('drivers: those that a variable names, else those of the folders', async () => {
+  const there = join(home, 'driver.json');
+  writeFileSync(there, '{}');
+  const items = await named({ VK_DRIVER_FILES: `${there}:${home}/gone.json`, VK_ICD_FILENAMES: 'not read' }, 'Vulkan driver');
+  assert.equal(items.map(({ state }) => state), ['ok', 'broken']);
+  assert.match(items[1]!.what, /VK_DRIVER_FILES names .*gone\.json, which is not there/);
+  mkdirSync(join(home, 'vulkan/icd.d'), { recursive: true });
+  writeFileSync(join(home, 'vulkan/icd.d/own.json'), '{}');
+  assert.ok((await named({ XDG_DATA_HOME: home }, 'Vulkan driver')).some(({ what }) => what.endsWith('own.json')));
+});
+
+test('elsewhere there is no Vulkan to look for, and the package is told of or its adapters', async () => {
+  const { section, items } = await gpuChecks({}, 'darwin');
+  assert.is(section, 'GPUs');
+  assert.not.ok(items.some(({ name }) => name.startsWith('Vulkan')));
+  assert.is(items[0]!.name, 'package');
+  if (items[0]!.state === 'missing') assert.match(items[0]!.what, /is not installed; npm install --no-save webgpu installs it/);
+  else assert.is(items[1]!.name, 'adapter');
+});
+
+test.run();
