@@ -16,7 +16,7 @@ import { gpuContext } from '../../kernels/webgpu/context.ts';
 import { WebGpuDevice } from '../../kernels/webgpu/device.ts';
 import { KERNEL_FILES } from '../../kernels/webgpu/pipelines.ts';
 import { kernelSources } from '../../kernels/webgpu/sources.ts';
-import { bundledCheckpoint, sessionOf, someTokens } from '../kernels/test-models.ts';
+import { bundledCheckpoint, goldenModels, sessionOf, someTokens } from '../kernels/test-models.ts';
 import { notRun } from '../not-run.ts';
 
 test('every file of a kernel is among the sources', async () => {
@@ -91,6 +91,20 @@ else {
       assert.ok(apart <= largest * (format === 'int8' ? 0.06 : 2e-5), `${apart} apart, of ${largest}`);
     });
   }
+
+  test('webgpu: logits of every architecture', async () => {
+    if (!canonical) return notRun('every architecture on webgpu', `this adapter has not the reference's bits: ${computes}`);
+    for (const { name, checkpoint } of goldenModels()) {
+      const tokens = someTokens(20, 96);
+      const [expected, actual] = await Promise.all([undefined, openWebGpu()].map(async (engine) => {
+        const session = sessionOf(checkpoint, 'nf4', await engine);
+        const logits = await scoreWindow(session, tokens);
+        session.dispose();
+        return logits;
+      }));
+      assert.is(firstDifference(expected!, actual!), undefined, name);
+    }
+  });
 
   test('webgpu: a wrong kernel is noticed', async () => {
     const sources = await kernelSources();
