@@ -1,7 +1,7 @@
 /**
  * The WebGPU engine: the kernels of kernels/webgpu on whatever adapter there is. WGSL lets an adapter round, fuse and flush as it likes, so agreement with the reference is
- * a measured fact: the self-test tries the roundings of pipelines.ts one after the other; the engine is canonical with the first that gives the reference's bits in every case,
- * and says what it is where none does. Never chosen by `auto`.
+ * a measured fact: the self-test tries the roundings of pipelines.ts one after the other, takes the first that gives the reference's bits in every case, and says where none does.
+ * Agreement on some cases of one adapter and driver is no promise of a language that allows otherwise: it is shown, and no exact result comes from this engine.
  */
 import type { Engine, EngineInstance } from '../engines.ts';
 import { EngineUnfit, opCases, selfTest } from '../selftest.ts';
@@ -73,20 +73,20 @@ async function buildOf({ words }: OpenedGpu, sources: KernelSources, rounding: R
   return `webgpu-${sha256}-${rounding} (${words})`;
 }
 
-/** As the engine's open(). `mostBytes`: of one buffer of weights, where it shall be less than what the adapter allows. */
-export async function openWebGpu(mostBytes?: number): Promise<EngineInstance & { readonly context: GpuContext }> {
+/** As the engine's open(). `agrees`: it had the reference's bits in every case of the self-test. `mostBytes`: of one buffer of weights, where it shall be less than what the adapter allows. */
+export async function openWebGpu(mostBytes?: number): Promise<EngineInstance & { readonly context: GpuContext; readonly agrees: boolean }> {
   if (judged !== undefined && (await judged.catch(() => undefined))?.context.loss() !== undefined) judged = undefined;
   judged ??= judge();
   const { context, build, differs } = await judged;
   return {
-    name: 'webgpu', canonical: differs === undefined, build, ops: new RecordedOps(new WebGpuDevice(context, mostBytes)), statistics: await wasmStatisticsTested(), context,
-    ...(differs === undefined ? {} : { computes: `fp32 within ${FUSED_FP32.roundoff} of the sum of magnitudes, not the reference's bits: ${differs}` }),
+    name: 'webgpu', canonical: false, agrees: differs === undefined, build, ops: new RecordedOps(new WebGpuDevice(context, mostBytes)), statistics: await wasmStatisticsTested(), context,
+    computes: differs === undefined ? 'fp32, the reference\'s bits in every case of its self-test on this adapter' : `fp32 within ${FUSED_FP32.roundoff} of the sum of magnitudes, not the reference's bits: ${differs}`,
   };
 }
 
 export const webgpu: Engine = {
   name: 'webgpu',
-  title: 'WebGPU kernels, exact where the adapter agrees with the reference',
+  title: 'WebGPU kernels; whether an adapter gives the reference\'s bits is shown',
   rank: 0,
   // What an adapter gives is known only after its self-test, and a CPU that plays a GPU is slower than any other engine.
   canonical: false,

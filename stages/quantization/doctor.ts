@@ -63,10 +63,10 @@ async function engineCheck(engine: Engine): Promise<DoctorItem> {
   try {
     const missing = await engine.unavailable();
     if (missing !== undefined) return { name, state: 'missing', what: missing };
-    // What an engine is may be known only once it is open: a GPU's is.
-    const { build, ops, canonical } = await engine.open();
+    // What an engine computes may be known only once it is open: a GPU's is.
+    const { build, ops, canonical, computes } = await engine.open();
     ops.dispose();
-    return { name, state: 'ok', what: canonical ? `its self-test passes: the reference's bits (${build})` : `for speed only: not the reference's bits (${build})` };
+    return { name, state: 'ok', what: canonical ? `its self-test passes: the reference's bits (${build})` : `for speed only: ${computes ?? 'not the reference\'s bits'} (${build})` };
   } catch (error) {
     return { name, state: 'broken', what: sentenceOf(error), hint: 'another engine takes its place; please report this with the processor above' };
   }

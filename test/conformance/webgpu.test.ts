@@ -31,12 +31,12 @@ test('auto never takes it', async () => {
 const missing = await webgpu.unavailable();
 if (missing !== undefined) notRun('engine webgpu', missing);
 else {
-  const { canonical, build, computes, ops, context } = await openWebGpu();
+  const { agrees, build, computes, ops, context } = await openWebGpu();
   ops.dispose();
   const fresh = (mostBytes?: number): Ops => new RecordedOps(new WebGpuDevice(context, mostBytes));
 
-  test(`webgpu: every op and format as it says of itself: ${canonical ? 'the reference\'s bits' : computes} (${build})`, async () => {
-    if (canonical) await selfTest('webgpu', () => fresh(), opCases('full'));
+  test(`webgpu: every op and format as it says of itself: ${computes} (${build})`, async () => {
+    if (agrees) await selfTest('webgpu', () => fresh(), opCases('full'));
     else await toleranceTest('webgpu', FUSED_FP32, () => fresh(), 'full');
   });
 
@@ -81,7 +81,7 @@ else {
       };
       const expected = await run();
       const actual = await run(await openWebGpu());
-      if (canonical) {
+      if (agrees) {
         assert.is(firstDifference(expected.logits, actual.logits), undefined);
         assert.equal(actual.tokens, expected.tokens);
         return;
@@ -93,7 +93,7 @@ else {
   }
 
   test('webgpu: logits of every architecture', async () => {
-    if (!canonical) return notRun('every architecture on webgpu', `this adapter has not the reference's bits: ${computes}`);
+    if (!agrees) return notRun('every architecture on webgpu', `this adapter has not the reference's bits: ${computes}`);
     for (const { name, checkpoint } of goldenModels()) {
       const tokens = someTokens(20, 96);
       const [expected, actual] = await Promise.all([undefined, openWebGpu()].map(async (engine) => {
@@ -137,7 +137,8 @@ else {
     await own.read(sum, 'sum').then(() => assert.unreachable(), (error) => assert.match(error.message, /^the GPU was lost \(destroyed/));
     own.dispose();
     const next = await openWebGpu();
-    assert.is(next.canonical, canonical);
+    assert.is(next.agrees, agrees);
+    assert.is(next.canonical, false, 'no exact result comes from it');
     next.ops.dispose();
   });
 }
