@@ -6,6 +6,7 @@
 import type { Architecture, ModelConfig, ModelShape } from '../models.ts';
 import { readGelu } from './activations.ts';
 import { readSettings } from './config.ts';
+import { takeLinear, weightNames, type Linear } from './linears.ts';
 import { readRope, ropeTables, type Rope } from './rope.ts';
 
 interface Falcon extends ModelShape {
@@ -55,7 +56,7 @@ function shapeOf(config: ModelConfig): ModelShape {
 }
 
 /** The linear layers of layer `index`: tensor name without '.weight', [outFeatures, inFeatures]. */
-function linears({ hiddenSize, heads, kvHeads, headDim, feedForwardSize }: Falcon, index: number): Record<'qkv' | 'dense' | 'up' | 'down', readonly [string, number, number]> {
+function linears({ hiddenSize, heads, kvHeads, headDim, feedForwardSize }: Falcon, index: number): Record<'qkv' | 'dense' | 'up' | 'down', Linear> {
   const at = `transformer.h.${index}`;
   return {
     qkv: [`${at}.self_attention.query_key_value`, (heads + 2 * kvHeads) * headDim, hiddenSize],
@@ -73,16 +74,13 @@ export const falcon: Architecture = {
 
   linearNames(config) {
     const model = read(config);
-    return Array.from({ length: model.layers }, (_, index) => Object.values(linears(model, index)).map(([name]) => `${name}.weight`)).flat();
+    return weightNames(model.layers, (index) => linears(model, index));
   },
 
   load(config, source, positions) {
     const model = read(config);
     const { hiddenSize, heads, kvHeads, headDim, vocabulary, normEps, norms } = model;
-    const linear = ([name, outFeatures, inFeatures]: readonly [string, number, number]) => ({
-      weight: source.weight(`${name}.weight`, outFeatures, inFeatures),
-      bias: model.bias ? source.vector(`${name}.bias`, outFeatures) : undefined,
-    });
+    const linear = (one: Linear) => takeLinear(source, one, model.bias);
     const norm = (name: string) => ({ weight: source.vector(`${name}.weight`, hiddenSize), bias: source.vector(`${name}.bias`, hiddenSize) });
     const embedding = source.weight('transformer.word_embeddings.weight', vocabulary, hiddenSize);
     const layers = Array.from({ length: model.layers }, (_, index) => {

@@ -6,6 +6,7 @@
 import type { Architecture, ModelConfig, ModelShape } from '../models.ts';
 import type { Settings } from './config.ts';
 import { readSettings } from './config.ts';
+import { takeLinear, weightNames, type Linear } from './linears.ts';
 import { readRope, ropeTables, type Rope } from './rope.ts';
 
 export interface GatedDecoder extends ModelShape {
@@ -47,7 +48,7 @@ export function readGated(settings: Settings, { kvHeads: kvDefault, headDim: hea
 }
 
 /** The linear layers of layer `index`: tensor name without '.weight', [outFeatures, inFeatures]. */
-function linears(model: GatedDecoder, index: number): Record<'q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down', readonly [name: string, outFeatures: number, inFeatures: number]> {
+function linears(model: GatedDecoder, index: number): Record<'q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down', Linear> {
   const { hiddenSize, feedForwardSize, heads, kvHeads, headDim } = model;
   const attention = `model.layers.${index}.self_attn`;
   const mlp = `model.layers.${index}.mlp`;
@@ -77,16 +78,13 @@ export function gatedDecoder(name: string, title: string, readModel: (settings: 
 
     linearNames(config) {
       const model = read(config);
-      return Array.from({ length: model.layers }, (_, index) => Object.values(linears(model, index)).map(([linear]) => `${linear}.weight`)).flat();
+      return weightNames(model.layers, (index) => linears(model, index));
     },
 
     load(config, source, positions) {
       const model = read(config);
       const { hiddenSize, heads, kvHeads, headDim, vocabulary, normEps, biases, headNorms } = model;
-      const linear = ([name, outFeatures, inFeatures]: readonly [string, number, number], hasBias: boolean) => ({
-        weight: source.weight(`${name}.weight`, outFeatures, inFeatures),
-        bias: hasBias ? source.vector(`${name}.bias`, outFeatures) : undefined,
-      });
+      const linear = (one: Linear, hasBias: boolean) => takeLinear(source, one, hasBias);
       const embedding = source.weight('model.embed_tokens.weight', vocabulary, hiddenSize);
       const layers = Array.from({ length: model.layers }, (_, index) => {
         const parts = linears(model, index);

@@ -7,6 +7,7 @@ import { fromBf16, roundToFp16, toBf16 } from '../half.ts';
 import type { Architecture, ModelConfig, ModelShape } from '../models.ts';
 import { readGelu } from './activations.ts';
 import { readSettings, type Settings } from './config.ts';
+import { takeLinear, weightNames, type Linear } from './linears.ts';
 import { ropeOf, ropeTables, type Rope, type RopeParameters } from './rope.ts';
 import { readAlternatingWindows } from './windows.ts';
 
@@ -80,7 +81,7 @@ function shapeOf(config: ModelConfig): ModelShape {
 }
 
 /** The linear layers of layer `index`: tensor name without '.weight', [outFeatures, inFeatures]. */
-function linears({ hiddenSize, heads, kvHeads, headDim, feedForwardSize }: Gemma3, index: number): Record<'q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down', readonly [string, number, number]> {
+function linears({ hiddenSize, heads, kvHeads, headDim, feedForwardSize }: Gemma3, index: number): Record<'q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down', Linear> {
   const at = `model.layers.${index}`;
   return {
     q: [`${at}.self_attn.q_proj`, heads * headDim, hiddenSize],
@@ -107,16 +108,13 @@ export const gemma3Text: Architecture = {
 
   linearNames(config) {
     const model = read(config);
-    return Array.from({ length: model.layers }, (_, index) => Object.values(linears(model, index)).map(([name]) => `${name}.weight`)).flat();
+    return weightNames(model.layers, (index) => linears(model, index));
   },
 
   load(config, source, positions) {
     const model = read(config);
     const { hiddenSize, heads, kvHeads, headDim, vocabulary, normEps, attentionBias, queryFactor } = model;
-    const linear = ([name, outFeatures, inFeatures]: readonly [string, number, number], hasBias = false) => ({
-      weight: source.weight(`${name}.weight`, outFeatures, inFeatures),
-      bias: hasBias ? source.vector(`${name}.bias`, outFeatures) : undefined,
-    });
+    const linear = (one: Linear, hasBias = false) => takeLinear(source, one, hasBias);
     const norm = (name: string, length = hiddenSize) => source.vector(`${name}.weight`, length, 1);
     const rotaryOf = (rope: Rope) => source.rotary(ropeTables(rope, headDim, positions));
     const rotaries = { whole: rotaryOf(model.ropes.whole), window: rotaryOf(model.ropes.window) };

@@ -6,6 +6,7 @@
 import type { Architecture, ModelConfig, ModelShape } from '../models.ts';
 import { readGelu } from './activations.ts';
 import { readSettings } from './config.ts';
+import { takeLinear, weightNames, type Linear } from './linears.ts';
 import { ropeOf, ropeParameters, ropeTables, type Rope } from './rope.ts';
 
 interface GptNeox extends ModelShape {
@@ -51,7 +52,7 @@ function shapeOf(config: ModelConfig): ModelShape {
 }
 
 /** The linear layers of layer `index`: tensor name without '.weight', [outFeatures, inFeatures]. */
-function linears({ hiddenSize, feedForwardSize }: GptNeox, index: number): Record<'qkv' | 'dense' | 'up' | 'down', readonly [string, number, number]> {
+function linears({ hiddenSize, feedForwardSize }: GptNeox, index: number): Record<'qkv' | 'dense' | 'up' | 'down', Linear> {
   const at = `gpt_neox.layers.${index}`;
   return {
     qkv: [`${at}.attention.query_key_value`, 3 * hiddenSize, hiddenSize],
@@ -69,16 +70,13 @@ export const gptNeox: Architecture = {
 
   linearNames(config) {
     const model = read(config);
-    return Array.from({ length: model.layers }, (_, index) => Object.values(linears(model, index)).map(([name]) => `${name}.weight`)).flat();
+    return weightNames(model.layers, (index) => linears(model, index));
   },
 
   load(config, source, positions) {
     const model = read(config);
     const { hiddenSize, heads, headDim, vocabulary, normEps, attentionBias } = model;
-    const linear = ([name, outFeatures, inFeatures]: readonly [string, number, number], hasBias: boolean) => ({
-      weight: source.weight(`${name}.weight`, outFeatures, inFeatures),
-      bias: hasBias ? source.vector(`${name}.bias`, outFeatures) : undefined,
-    });
+    const linear = (one: Linear, hasBias: boolean) => takeLinear(source, one, hasBias);
     const norm = (name: string) => ({ weight: source.vector(`${name}.weight`, hiddenSize), bias: source.vector(`${name}.bias`, hiddenSize) });
     const embedding = source.weight('gpt_neox.embed_in.weight', vocabulary, hiddenSize);
     const layers = Array.from({ length: model.layers }, (_, index) => {
