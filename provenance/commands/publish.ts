@@ -53,7 +53,9 @@ export const publishWith = (load: LoadAuthors): Command => ({
     const { faults } = await checkSite(report.site);
     if (faults.length > 0) {
       for (const { file, what } of faults.slice(0, 5)) print(`${file}: ${what}`);
-      print(`The report does not agree with itself in ${count(faults.length, 'place')}; "bitwidth check-site ${report.shown}" tells all, "bitwidth run" writes it anew. Nothing was published.`);
+      // A report that changed after it was signed keeps its statement: writing it anew would not help.
+      const remedy = faults.every(({ what }) => what.endsWith('in the statement')) ? 'it changed after it was signed: "bitwidth attest" signs it as it is now' : '"bitwidth run" writes it anew';
+      print(`The report does not agree with itself in ${count(faults.length, 'place')}; "bitwidth check-site ${report.shown}" tells all, ${remedy}. Nothing was published.`);
       return EXIT.different;
     }
     const words = await wordsToKeep(pipeline.root, { anonymous, authors });
