@@ -72,14 +72,19 @@ export function quantizeTo(sink: ArtifactSink, checkpoint: Checkpoint, linearNam
   const plan = planArtifact(checkpoint, linearNames, format, options);
   sink.begin(plan.bytes);
   sink.write(0, plan.head);
-  const errors: TensorError[] = [];
-  for (const name of linearNames) {
+  const found = new Map<string, TensorError>();
+  // As they lie in the files: who reads those may hash them on the way.
+  const places = new Map(checkpoint.names.map((name, place) => [name, place]));
+  const inFileOrder = [...linearNames].sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
+  for (const [at, name] of inFileOrder.entries()) {
     const original = checkpoint.stored(name);
+    checkpoint.announce(inFileOrder[at + 1]);
     const encoded = encodeStored(original, format, options);
-    errors.push({ tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorsOf(original, encoded, format) });
+    found.set(name, { tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorsOf(original, encoded, format) });
     for (const { part } of format.layout) sink.write(plan.offsets.get(`${name}.${part}`)!, bytesOf(encoded.parts[part]!));
     checkpoint.release(original);
   }
+  const errors = linearNames.map((name) => found.get(name)!);
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   return {
     errors,

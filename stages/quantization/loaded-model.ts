@@ -7,8 +7,8 @@ import type { OpenObject, TaskCell, TaskIo } from '../dag/index.ts';
 import { BadInput } from './task-values.ts';
 
 /** Opens the checkpoint in inputs `config` and `weights`, or in the inputs so `names`d. Throws BadInput, or NotFinite naming the tensor. */
-export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { config: 'config', weights: 'weights' }): Promise<Checkpoint> {
-  const files = { config: await io.input(cell, names.config), weights: await weightFiles(io, cell, names.weights) };
+export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { config: 'config', weights: 'weights' }, open = io.open): Promise<Checkpoint> {
+  const files = { config: await io.input(cell, names.config), weights: await weightFiles(io, cell, names.weights, open) };
   try {
     return openCheckpoint(files);
   } catch (error) {
@@ -18,6 +18,11 @@ export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { confi
 }
 
 /** A session in `format`: of the artifact in the input of that name, or of the checkpoint itself where there is none. */
+/** The same, for who goes through it once, in the order of its tensors. */
+export async function taskCheckpointInOrder(io: TaskIo, cell: TaskCell): Promise<Checkpoint> {
+  return taskCheckpoint(io, cell, undefined, io.openInOrder);
+}
+
 export async function taskSession(io: TaskIo, cell: TaskCell, checkpoint: Checkpoint, format: string, engine: EngineInstance, artifactInput = 'artifact'): Promise<Session> {
   if (cell.inputs[artifactInput] === undefined) return openSession({ checkpoint, format, engine });
   const file = await openedInput(io, cell, artifactInput);
@@ -29,14 +34,14 @@ export async function taskSession(io: TaskIo, cell: TaskCell, checkpoint: Checkp
 }
 
 /** The file of weights in an input, or, where it is a folder, its files. They are hashed now, and read when tensors are asked for. */
-async function weightFiles(io: TaskIo, cell: TaskCell, name: string): Promise<readonly OpenObject[]> {
+async function weightFiles(io: TaskIo, cell: TaskCell, name: string, open: TaskIo['open']): Promise<readonly OpenObject[]> {
   const input = cell.inputs[name];
-  if (input?.kind !== 'tree') return [await openedInput(io, cell, name)];
-  return Promise.all(Object.values(input.handle.tree).map((handle) => io.open(handle)));
+  if (input?.kind !== 'tree') return [await openedInput(io, cell, name, open)];
+  return Promise.all(Object.values(input.handle.tree).map(open));
 }
 
-async function openedInput(io: TaskIo, cell: TaskCell, name: string): Promise<OpenObject> {
+async function openedInput(io: TaskIo, cell: TaskCell, name: string, open = io.open): Promise<OpenObject> {
   const input = cell.inputs[name];
   if (input?.kind !== 'object') throw new Error(`${cell.id} has no single file as input ${name}`);
-  return io.open(input.handle);
+  return open(input.handle);
 }
