@@ -33,8 +33,11 @@ export interface Checkpoint {
   shape(name: string): readonly number[];
   /** The tensor widened to fp32, exactly. Throws when it is missing, not of a floating type, or not finite. */
   tensor(name: string): PlainTensor;
-  /** The tensor in the checkpoint's own type, sharing the file's memory where alignment allows. Throws as tensor() does. */
-  stored(name: string): EncodedTensor;
+  /**
+   * The tensor in the checkpoint's own type, sharing the file's memory where alignment allows. Throws as tensor() does; `unchecked`: whether it is finite is left to
+   * who asks.
+   */
+  stored(name: string, how?: { readonly unchecked: boolean }): EncodedTensor;
   /** Of this tensor stored() or tensor() will be asked for next; undefined: of none any more. Where it pays, its file is read meanwhile. */
   announce(name: string | undefined): void;
   /** What stored() gave is not looked at any more, nor what shares its memory: the next tensor may be read to where it was. */
@@ -68,12 +71,12 @@ export function openCheckpoint(files: CheckpointFiles): Checkpoint {
     if (tensor === undefined) throw new Error(`the checkpoint has no tensor ${JSON.stringify(name)}; it has ${tensors.size}, for example ${[...tensors.keys()].slice(0, 3).join(', ')}`);
     return tensor;
   };
-  const stored = (name: string): EncodedTensor => {
+  const stored = (name: string, { unchecked } = { unchecked: false }): EncodedTensor => {
     const tensor = find(name);
     const { format } = tensor;
     if (format === undefined) throw new Error(`${name} is stored as ${tensor.storedType}; weights may be ${kind.weightTypes.join(', ')}`);
     const elements = tensor.elements();
-    if (!checked.has(name)) {
+    if (!unchecked && !checked.has(name)) {
       const count = countNotFinite(elements, format);
       if (count > 0) throw new NotFinite(name, count);
       checked.add(name);
