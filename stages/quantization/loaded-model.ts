@@ -7,10 +7,19 @@ import type { OpenObject, TaskCell, TaskIo } from '../dag/index.ts';
 import { BadInput } from './task-values.ts';
 
 /** Opens the checkpoint in inputs `config` and `weights`, or in the inputs so `names`d. Throws BadInput, or NotFinite naming the tensor. */
-export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { config: 'config', weights: 'weights' }, open = io.open): Promise<Checkpoint> {
-  const files = { config: await io.input(cell, names.config), weights: await weightFiles(io, cell, names.weights, open) };
+export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { config: 'config', weights: 'weights' }): Promise<Checkpoint> {
+  return opened(await io.input(cell, names.config), await weightFiles(io, cell, names.weights, io.open));
+}
+
+/** The same for who goes through it once, in the order of its tensors; `meanwhile` is done while its files are begun with. */
+export async function taskCheckpointInOrder<T>(io: TaskIo, cell: TaskCell, meanwhile: () => Promise<T>): Promise<readonly [Checkpoint, T]> {
+  const [config, weights, made] = await Promise.all([io.input(cell, 'config'), weightFiles(io, cell, 'weights', io.openInOrder), meanwhile()]);
+  return [opened(config, weights), made];
+}
+
+function opened(config: Uint8Array, weights: readonly OpenObject[]): Checkpoint {
   try {
-    return openCheckpoint(files);
+    return openCheckpoint({ config, weights });
   } catch (error) {
     if (error instanceof Error && error.name === 'NotFinite') throw error;
     throw new BadInput(`the checkpoint cannot be read: ${error instanceof Error ? error.message : String(error)}`);
@@ -18,11 +27,6 @@ export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { confi
 }
 
 /** A session in `format`: of the artifact in the input of that name, or of the checkpoint itself where there is none. */
-/** The same, for who goes through it once, in the order of its tensors. */
-export async function taskCheckpointInOrder(io: TaskIo, cell: TaskCell): Promise<Checkpoint> {
-  return taskCheckpoint(io, cell, undefined, io.openInOrder);
-}
-
 export async function taskSession(io: TaskIo, cell: TaskCell, checkpoint: Checkpoint, format: string, engine: EngineInstance, artifactInput = 'artifact'): Promise<Session> {
   if (cell.inputs[artifactInput] === undefined) return openSession({ checkpoint, format, engine });
   const file = await openedInput(io, cell, artifactInput);
