@@ -1,6 +1,7 @@
 /**
- * What quantizing a whole model takes, against what the disk and the memory take for the same bytes by themselves: a checkpoint of 843 MB of bf16 weights
- * with the tensors of a 7 B Llama, in a project of its own, whose cell `quantize:big/nf4` the command runs as it runs any.
+ * What quantizing a whole model takes, against what the disk and the memory take for the same bytes by themselves: a checkpoint of 2.5 GB of bf16 weights
+ * with the tensors of a 7 B Llama (`--quick`: 843 MB, of which the start of a process is a larger part), in a project of its own, whose cell
+ * `quantize:big/nf4` the command runs as it runs any.
  *
  * The ratio of a round is
  *
@@ -33,7 +34,7 @@ interface Round { readonly readS: number; readonly writeS: number; readonly cell
 export async function bench({ quick, reader }: Bench): Promise<void> {
   const project = new Project();
   try {
-    await run(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'sharded-checkpoint.ts'), join(project.root, 'models/big'), '--layers', '2', '--shards', '1']);
+    await run(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'sharded-checkpoint.ts'), join(project.root, 'models/big'), '--layers', quick ? '2' : '6', '--shards', '1']);
     project.edit('data/study.yaml', /^models: \[/m, 'models: [{ name: big, source: "local:models/big" }, ');
     const first = await project.run('run', CELL, '--json');
     if (first.code !== 0) throw new Error(`${CELL} ended with ${String(first.code)}: ${first.stdout.slice(-2000)}${first.stderr}`);
@@ -41,7 +42,7 @@ export async function bench({ quick, reader }: Bench): Promise<void> {
     const [inputBytes, outputBytes] = [statSync(weights).size, statSync(artifact).size];
     const memory = await reader.read(1, inputBytes);
     const rounds: { readonly cold: Round[]; readonly warm: Round[] } = { cold: [], warm: [] };
-    for (let i = 0; i < (quick ? 2 : 7); i++) {
+    for (let i = 0; i < (quick ? 3 : 5); i++) {
       for (const how of ['cold', 'warm'] as const) {
         if (how === 'cold' && !await outOfCache(weights)) continue;
         const readS = readThrough(weights);
