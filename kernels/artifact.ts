@@ -7,6 +7,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { countNotFinite } from './finite.ts';
 import { encodedBytes, formatNamed, type EncodedTensor, type Format, type FormatOptions, type Part } from './formats.ts';
 import { DEFAULT_BLOCK_SIZE } from './formats/blockwise4.ts';
+import { dropPartMemory, giveBackParts } from './formats/part-memory.ts';
 import { elementsOf } from './formats/parts.ts';
 import { NotFinite } from './ops.ts';
 import { parseStrictJson } from './strict-json.ts';
@@ -72,14 +73,22 @@ export function quantizeTo(sink: ArtifactSink, checkpoint: Checkpoint, linearNam
   const plan = planArtifact(checkpoint, linearNames, format, options);
   sink.begin(plan.bytes);
   sink.write(0, plan.head);
-  const errors: TensorError[] = [];
-  for (const name of linearNames) {
-    const original = checkpoint.stored(name);
+  const found = new Map<string, TensorError>();
+  // As they lie in the files: who reads those may hash them on the way.
+  const places = new Map(checkpoint.names.map((name, place) => [name, place]));
+  const inFileOrder = [...linearNames].sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
+  for (const [at, name] of inFileOrder.entries()) {
+    // Not looked at for what is not finite: encoding does.
+    const original = checkpoint.stored(name, { unchecked: true });
+    checkpoint.announce(inFileOrder[at + 1]);
     const encoded = encodeStored(original, format, options);
-    errors.push({ tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorsOf(original, encoded, format) });
+    found.set(name, { tensor: name, weights: elementsOf(original.shape), bytes: encodedBytes(encoded), ...errorsOf(original, encoded, format) });
     for (const { part } of format.layout) sink.write(plan.offsets.get(`${name}.${part}`)!, bytesOf(encoded.parts[part]!));
     checkpoint.release(original);
+    giveBackParts(encoded);
   }
+  dropPartMemory();
+  const errors = linearNames.map((name) => found.get(name)!);
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   return {
     errors,

@@ -8,6 +8,10 @@ export interface ByteSource {
   readonly bytes: number;
   /** So many bytes from `offset`, both whole numbers and inside. What it gives is not to be written to: it may be the memory itself. */
   read(offset: number, length: number): Uint8Array;
+  /** This is what will be read next: a source may begin with it. */
+  readNext?(offset: number, length: number): void;
+  /** Nothing more will be read. */
+  readNoMore?(): void;
   /** What it gave is not looked at any more: its memory may be what the next read gives. */
   reuse?(bytes: Uint8Array): void;
 }

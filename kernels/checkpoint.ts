@@ -27,13 +27,19 @@ export interface Checkpoint {
   readonly config: Readonly<Record<string, unknown>>;
   /** The type of most weights as they are computed with: what `base` means for this model. fp32 where the file has them quantized. */
   readonly baseFormat: 'fp32' | 'fp16' | 'bf16';
+  /** In the order of the files. */
   readonly names: readonly string[];
   has(name: string): boolean;
   shape(name: string): readonly number[];
   /** The tensor widened to fp32, exactly. Throws when it is missing, not of a floating type, or not finite. */
   tensor(name: string): PlainTensor;
-  /** The tensor in the checkpoint's own type, sharing the file's memory where alignment allows. Throws as tensor() does. */
-  stored(name: string): EncodedTensor;
+  /**
+   * The tensor in the checkpoint's own type, sharing the file's memory where alignment allows. Throws as tensor() does; `unchecked`: whether it is finite is left to
+   * who asks.
+   */
+  stored(name: string, how?: { readonly unchecked: boolean }): EncodedTensor;
+  /** Of this tensor stored() or tensor() will be asked for next; undefined: of none any more. Where it pays, its file is read meanwhile. */
+  announce(name: string | undefined): void;
   /** What stored() gave is not looked at any more, nor what shares its memory: the next tensor may be read to where it was. */
   release(stored: EncodedTensor): void;
   /** Bytes that stored() gives. */
@@ -65,12 +71,12 @@ export function openCheckpoint(files: CheckpointFiles): Checkpoint {
     if (tensor === undefined) throw new Error(`the checkpoint has no tensor ${JSON.stringify(name)}; it has ${tensors.size}, for example ${[...tensors.keys()].slice(0, 3).join(', ')}`);
     return tensor;
   };
-  const stored = (name: string): EncodedTensor => {
+  const stored = (name: string, { unchecked } = { unchecked: false }): EncodedTensor => {
     const tensor = find(name);
     const { format } = tensor;
     if (format === undefined) throw new Error(`${name} is stored as ${tensor.storedType}; weights may be ${kind.weightTypes.join(', ')}`);
     const elements = tensor.elements();
-    if (!checked.has(name)) {
+    if (!unchecked && !checked.has(name)) {
       const count = countNotFinite(elements, format);
       if (count > 0) throw new NotFinite(name, count);
       checked.add(name);
@@ -89,6 +95,11 @@ export function openCheckpoint(files: CheckpointFiles): Checkpoint {
       return { name, shape: encoded.shape, values: formatNamed(encoded.format).decode(encoded) };
     },
     stored,
+    announce(name) {
+      if (name === undefined) for (const file of weights) file.readNoMore?.();
+      // What it takes while another is at work is no more than that one widened to fp32.
+      else if (tensors.get(name)?.format !== 'fp32' || find(name).storedBytes <= 2 * weightsOf(find(name).shape)) find(name).announce();
+    },
     release({ parts }) {
       for (const part of Object.values(parts)) for (const file of weights) file.reuse?.(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
     },

@@ -20,6 +20,8 @@ export interface GgufTensor {
   readonly byteLength: number;
   /** Read anew each time. */
   readonly bytes: Uint8Array;
+  /** They will be asked for next. */
+  announce(): void;
 }
 
 export interface Gguf {
@@ -106,7 +108,7 @@ function locate(places: readonly Place[], dataStart: number, alignment: number, 
     end = offset + place.byteLength;
     expected = aligned(end, alignment);
     if (dataStart + end > source.bytes) refuse(`tensor ${quoted(name)} ends at ${dataStart + end}, but the file has ${source.bytes} bytes; it is cut short`);
-    tensors.set(name, { name, ...place, get bytes() { return source.read(dataStart + offset, place.byteLength); } });
+    tensors.set(name, { name, ...place, get bytes() { return source.read(dataStart + offset, place.byteLength); }, announce: () => source.readNext?.(dataStart + offset, place.byteLength) });
   }
   if (source.bytes > dataStart + expected) refuse(`${source.bytes - dataStart - expected} bytes follow the last tensor; none are allowed`);
   return tensors;

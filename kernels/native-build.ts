@@ -93,7 +93,7 @@ const TEMPORARY = 'Make the folder for temporary files writable (TMPDIR names it
 /** Every file of kernels/c that a build reads. */
 export const NATIVE_SOURCES: readonly string[] = [
   ...COMMON, 'instruction-sets.c', ...['plain', 'avx512', 'avx2', 'neon', 'fast-amx', 'fast-avx512-bf16', 'fast-avx512', 'fast-avx2'].flatMap(filesOf),
-  'bitwidth.h', 'device.h', 'encode.h', 'memory.h', 'pool.h', 'program.h', 'weights.h',
+  'bitwidth.h', 'device.h', 'encode.h', 'encode-avx2.inc.h', 'memory.h', 'pool.h', 'program.h', 'weights.h',
   'attention.inc.h', 'execute.inc.h', 'functions.inc.h', 'int8.inc.h', 'linear.inc.h', 'rows.inc.h', 'sample.inc.h', 'statistics.h', 'statistics-node.h', 'statistics.inc.h',
   'fast.inc.h', 'fast-amx.inc.h', 'fast-amx-attention.inc.h', 'fast-attention.inc.h', 'fast-avx512.inc.h', 'fast-avx512-bf16.inc.h', 'fast-bf16-linear.inc.h', 'fast-bf16-tiles.inc.h', 'fast-functions.inc.h', 'fast-linear.inc.h',
 ];

@@ -30,6 +30,8 @@ export interface StoredTensor {
 /** A tensor in a file, whose `bytes` are read anew each time that they are asked for. */
 export interface LocatedTensor extends StoredTensor {
   readonly byteLength: number;
+  /** Its bytes will be asked for next. */
+  announce(): void;
 }
 
 export interface Safetensors {
@@ -67,7 +69,7 @@ export function readSafetensors(content: Uint8Array | ByteSource, where = 'safet
   for (const { name, dtype, shape, begin, end } of entries) {
     if (begin !== covered) refuse(`tensor ${quoted(name)} begins at ${begin}, but ${begin < covered ? 'the tensor before it ends' : 'the bytes before it are taken up to'} ${covered}; tensors follow each other without ${begin < covered ? 'overlap' : 'holes'}`);
     covered = end;
-    tensors.set(name, { name, dtype, shape, byteLength: end - begin, get bytes() { return file.read(dataStart + begin, end - begin); } });
+    tensors.set(name, { name, dtype, shape, byteLength: end - begin, get bytes() { return file.read(dataStart + begin, end - begin); }, announce: () => file.readNext?.(dataStart + begin, end - begin) });
   }
   if (covered !== dataBytes) refuse(`${dataBytes - covered} bytes follow the last tensor; none are allowed`);
   return { metadata, tensors };

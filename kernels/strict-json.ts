@@ -7,7 +7,7 @@
 export function parseStrictJson(bytes: Uint8Array, where: string): unknown {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice());
   } catch {
     throw new Error(`${where} is not UTF-8`);
   }

@@ -18,6 +18,8 @@ export interface WeightTensor {
   readonly format: 'fp32' | 'fp16' | 'bf16' | undefined;
   /** fp32 values, or the bits of the 16-bit types; read, and decoded where the file's type is none of the three, each time. Throws where format is undefined. */
   elements(): Float32Array | Uint16Array;
+  /** They will be asked for next: the file may be read meanwhile. */
+  announce(): void;
 }
 
 export interface WeightFileKind {

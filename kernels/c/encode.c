@@ -281,21 +281,25 @@ INLINE int work_on(enum job job, const void *task, size_t from, size_t to) {
   return finite;
 }
 
+#if defined(__x86_64__)
+#include "encode-avx2.inc.h"
+#endif
+
 /* The same, compiled for each kind of processor: what it has makes no other bits. */
-#define COMPILED(name, attributes) \
+#define COMPILED(name, attributes, encode4, compare) \
   attributes static int name(enum job job, const void *task, size_t from, size_t to) { \
     switch (job) { \
-      case ENCODE4: return work_on(ENCODE4, task, from, to); \
+      case ENCODE4: return encode4; \
       case ENCODE8: return work_on(ENCODE8, task, from, to); \
       case CONVERT: return work_on(CONVERT, task, from, to); \
-      default: return work_on(COMPARE, task, from, to); \
+      default: return compare; \
     } \
   }
 
-COMPILED(plain_work, )
+COMPILED(plain_work, , work_on(ENCODE4, task, from, to), work_on(COMPARE, task, from, to))
 #if defined(__x86_64__)
-COMPILED(avx2_work, __attribute__((target("avx2"))))
-COMPILED(avx512_work, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))))
+COMPILED(avx2_work, AVX2, encode_blocks_avx2(task, from, to), compare_pieces_avx2(task, from, to))
+COMPILED(avx512_work, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))), encode_blocks_avx2(task, from, to), compare_pieces_avx2(task, from, to))
 #endif
 
 typedef int (*work_function)(enum job, const void *, size_t, size_t);

@@ -9,6 +9,7 @@ import type { EncodedTensor, FormatOptions, TableCodes } from '../formats.ts';
 import { countNotFinite } from '../finite.ts';
 import { NotFinite } from '../ops.ts';
 import { weightEncoder } from '../weight-encoder.ts';
+import { partRoom } from './part-memory.ts';
 import { elementsOf, storedElements } from './parts.ts';
 
 /** bitsandbytes' default, in elements. */
@@ -105,7 +106,7 @@ export function encodeStoredBlocks(tensor: EncodedTensor, { bounds, order }: Cod
   const stored = storedElements(tensor);
   if (encoder === undefined || stored === undefined) return undefined;
   const { length } = stored.elements;
-  const made = { codes: new Uint8Array(Math.ceil(length / 2)), absmax: new Float32Array(blocksOf(length, blockSize)) };
+  const made = { codes: partRoom<Uint8Array<ArrayBuffer>>(Uint8Array, Math.ceil(length / 2)), absmax: partRoom<Float32Array<ArrayBuffer>>(Float32Array, blocksOf(length, blockSize)) };
   if (encoder.encode({ ...stored, ...made, blockSize, bounds, order: Int32Array.from(order) })) return made;
   throw new NotFinite(tensor.name, countNotFinite(stored.elements, stored.stored));
 }

@@ -5,6 +5,7 @@
 import type { EncodedTensor, Format } from '../formats.ts';
 import { toFp16, fromFp16 } from '../half.ts';
 import { weightEncoder } from '../weight-encoder.ts';
+import { partRoom } from './part-memory.ts';
 import { checkedValues, elementsOf, finiteBits, partOf, storedElements } from './parts.ts';
 
 /** 1/127 as bitsandbytes spells it, in fp32. */
@@ -39,7 +40,7 @@ export const int8: Format = {
     const [encoder, stored] = [weightEncoder(), storedElements(tensor)];
     const { rows, columns } = rowsAndColumns(tensor.shape);
     if (encoder === undefined || stored === undefined || rows === 0) return undefined;
-    const made = { codes: new Int8Array(stored.elements.length), scales: new Float32Array(rows) };
+    const made = { codes: partRoom(Int8Array, stored.elements.length), scales: partRoom(Float32Array, rows) };
     if (encoder.encodeRows({ ...stored, ...made, columns })) return { name: tensor.name, format: 'int8', shape: tensor.shape, parts: made };
     // A value that is not finite, or is not as fp16: encode() counts them.
     return undefined;

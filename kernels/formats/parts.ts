@@ -5,6 +5,7 @@
 import { countNotFinite } from '../finite.ts';
 import type { EncodedTensor, Part, PlainTensor } from '../formats.ts';
 import { NotFinite } from '../ops.ts';
+import { partRoom } from './part-memory.ts';
 import { weightEncoder, type StoredElements, type StoredType } from '../weight-encoder.ts';
 
 /** Elements of a shape. */
@@ -55,7 +56,7 @@ export function convertStored(tensor: EncodedTensor, type: StoredType): EncodedT
   const [encoder, from] = [weightEncoder(), storedElements(tensor)];
   if (encoder === undefined || from === undefined) return undefined;
   const own = from.stored === type;
-  const to = own ? from.elements : new (type === 'fp32' ? Float32Array : Uint16Array)(from.elements.length);
+  const to = own ? from.elements : type === 'fp32' ? partRoom(Float32Array, from.elements.length) : partRoom(Uint16Array, from.elements.length);
   const finite = own ? encoder.allFinite(from) : encoder.convert(from, type, to);
   return finite ? { name: tensor.name, format: type, shape: tensor.shape, parts: { [type === 'fp32' ? 'values' : 'bits']: to } } : undefined;
 }

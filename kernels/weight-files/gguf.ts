@@ -31,6 +31,7 @@ export const gguf: WeightFileKind = {
         shape: tensor.shape, storedType: tensor.type.name, storedBytes: tensor.byteLength,
         format: format === 'fp32' ? 'fp32' : tensor.type.format,
         elements: () => undo(format === 'fp32' ? widened(tensor) : tensor.type.decode(tensor.bytes)),
+        announce: tensor.announce,
       });
     }
     return tensors;

@@ -21,6 +21,7 @@ export const safetensors: WeightFileKind = {
         tensors.set(name, {
           shape, storedType: dtype, storedBytes: byteLength, format: FORMAT_OF[dtype],
           elements: () => elementsOfStored(tensor) as Float32Array | Uint16Array, // by FORMAT_OF
+          announce: tensor.announce,
         });
       }
     });

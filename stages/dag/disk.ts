@@ -101,6 +101,16 @@ export function ensureFolderSync(path: string): void {
   }
 }
 
+/** Makes a file's bytes durable. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** Makes a folder's entries durable. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');

@@ -111,6 +111,12 @@ export function refuseShort(handle: InputHandle, fileBytes: number): void {
   if (fileBytes < handle.offset + handle.bytes) throw new DamagedObject(handle.sha256, `its file ends after ${fileBytes} bytes, it needs ${handle.offset + handle.bytes}`);
 }
 
+/** Throws for what is no range of an object of so many bytes. */
+export function checkRange(bytes: number, offset: number, length: number): void {
+  if (Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= bytes) return;
+  throw new RangeError(`bytes ${offset} to ${offset + length} of an object of ${bytes}`);
+}
+
 function verified(handle: InputHandle, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const actual = sha256(bytes);
   if (actual !== handle.sha256) throw new DamagedObject(handle.sha256, `its bytes hash to ${actual.slice(0, 12)}`);

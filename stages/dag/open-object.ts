@@ -7,7 +7,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from './crc32.ts';
 import { DamagedObject } from './errors.ts';
-import { PIECE_BYTES, readInPieces, readObject, refuseShort, unreadable } from './objects.ts';
+import { checkRange, PIECE_BYTES, readInPieces, readObject, refuseShort, unreadable } from './objects.ts';
+import { OrderedObject } from './ordered-object.ts';
 import type { InputHandle, OpenObject } from './types.ts';
 
 /** Smaller objects are read whole: ranges of them are views. */
@@ -18,6 +19,14 @@ const CHUNK_BYTES = PIECE_BYTES >> 4;
 /** Opens an object (or a project's file). Throws DamagedObject when it is missing, short, or other bytes. */
 export async function openObject(handle: InputHandle, wholeBytes = WHOLE_BYTES): Promise<OpenObject> {
   return handle.bytes <= wholeBytes ? new HeldObject(handle, await readObject(handle)) : new FileObject(handle, await checksums(handle));
+}
+
+/**
+ * Opens an object for whoever goes through it once, from front to back. What is larger than what is held whole is not known to be the object's before
+ * `verified` has returned, which throws DamagedObject where it is not.
+ */
+export async function openInOrder(handle: InputHandle, wholeBytes = WHOLE_BYTES): Promise<OpenObject & { verified?(): void }> {
+  return handle.bytes <= wholeBytes ? openObject(handle, wholeBytes) : new OrderedObject(handle);
 }
 
 class HeldObject implements OpenObject {
@@ -99,11 +108,6 @@ class FileObject implements OpenObject {
     this.#file = undefined;
     this.#spare = undefined;
   }
-}
-
-function checkRange(bytes: number, offset: number, length: number): void {
-  if (Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= bytes) return;
-  throw new RangeError(`bytes ${offset} to ${offset + length} of an object of ${bytes}`);
 }
 
 const closed = (): Error => new Error('the object was closed');

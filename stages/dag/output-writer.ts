@@ -1,7 +1,7 @@
 /** Takes outputs in: large objects go to the disk at once, small ones are collected for the pack of the next group. */
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { adoptDurably, ensureFolder, wrapErrors, writeDurably } from './disk.ts';
+import { adoptDurably, ensureFolder, syncFile, wrapErrors, writeDurably } from './disk.ts';
 import { DamagedObject } from './errors.ts';
 import { hashFile } from './facts.ts';
 import type { ObjectPlaces } from './objects.ts';
@@ -50,7 +50,8 @@ export class OutputWriter {
   }
 
   async #putFile(path: string): Promise<OutputRecord> {
-    const output = await hashFile(path);
+    // The disk takes it while it is hashed; what comes of that shows when it is moved and synced.
+    const [output] = await Promise.all([hashFile(path), syncFile(path).catch(() => undefined)]);
     await this.#putLoose(output, folder => adoptDurably(path, folder, output.sha256));
     return output;
   }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { ensureFolderSync } from './disk.ts';
 import { DamagedObject } from './errors.ts';
 import { copyObject, readObject } from './objects.ts';
-import { openObject } from './open-object.ts';
+import { openInOrder, openObject } from './open-object.ts';
 import { unsafePath } from './paths.ts';
 import type { Task, TaskEnd } from './executor.ts';
 import type { Heartbeat } from './heartbeat.ts';
@@ -78,29 +78,46 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
       throw seen(error);
     }
   };
-  const opened: OpenObject[] = [];
+  const opened: (OpenObject & { verified?(): void })[] = [];
+  const open = async (opening: Promise<(typeof opened)[number]>): Promise<OpenObject> => {
+    const object = await opening.catch((error: unknown) => { throw seen(error); });
+    opened.push(object);
+    const checked = <T>(act: () => T): T => {
+      try {
+        return act();
+      } catch (error) {
+        throw seen(error);
+      }
+    };
+    return {
+      bytes: object.bytes,
+      read: (offset, length) => checked(() => object.read(offset, length)),
+      readNext: (offset, length) => checked(() => object.readNext?.(offset, length)),
+      readNoMore: () => object.readNoMore?.(),
+      reuse: (bytes) => object.reuse?.(bytes),
+      close() {
+        // What was read of it counts all the same.
+        if (object.verified === undefined) object.close();
+        else object.readNoMore?.();
+      },
+    };
+  };
+  /** Throws DamagedObject where what was read in order turns out not to have been the object. */
+  const verify = (): void => {
+    try {
+      for (const object of opened) object.verified?.();
+    } catch (error) {
+      throw seen(error);
+    }
+  };
   let scratch: string | undefined;
   let copies = 0;
   const io: TaskIo = {
     signal,
     cpus: task.cpus,
     read,
-    async open(handle) {
-      const object = await openObject(handle).catch((error: unknown) => { throw seen(error); });
-      opened.push(object);
-      return {
-        bytes: object.bytes,
-        read(offset, length) {
-          try {
-            return object.read(offset, length);
-          } catch (error) {
-            throw seen(error);
-          }
-        },
-        reuse: (bytes) => object.reuse?.(bytes),
-        close: () => object.close(),
-      };
-    },
+    open: (handle) => open(openObject(handle)),
+    openInOrder: (handle) => open(openInOrder(handle)),
     async input(cell, name) {
       const input = cell.inputs[name];
       if (input?.kind !== 'object') throw new Error(`cell "${cell.id}" has ${input === undefined ? 'no input' : 'no single object as input'} "${name}"`);
@@ -111,6 +128,7 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
     },
     async commit(cell, outputs, computedBy) {
       checkOutputs(task, cell, outputs);
+      verify();
       refuseStandstill();
       tell(cell, 'commit');
       await sink.committed(cell, outputs, computedBy);
@@ -118,6 +136,8 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
     },
     async fail(cell, failure) {
       if (!CODES.has(failure.code)) throw new Error(`failure code "${failure.code}" of "${cell}" is unknown; allowed are ${[...CODES].join(', ')}`);
+      // A failure may be one of the bytes.
+      verify();
       refuseStandstill();
       tell(cell, 'failure');
       sink.failed(cell, failure);
@@ -150,6 +170,11 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
     if (still !== undefined && told.size < known.size) return { kind: 'stood-still', ms: still.ms };
     return signal.aborted && told.size < known.size ? { kind: 'stopped' } : { kind: 'ended' };
   } catch (error) {
+    try {
+      if (damage === undefined) verify();
+    } catch (found) {
+      if (damage === undefined) error = found;
+    }
     if (damage !== undefined) return damageEnd(damage);
     if (error instanceof Stopped || signal.aborted) return { kind: 'stopped' };
     if (error instanceof StoodStill) return { kind: 'stood-still', ms: error.ms };

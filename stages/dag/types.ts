@@ -234,7 +234,11 @@ export type OutputValue = OutputPart | { readonly tree: ReadonlyMap<string, Outp
 export interface OpenObject {
   readonly bytes: number;
   /** So many bytes from `offset`, not to be written to. Throws DamagedObject where they are not those that were hashed. */
-  read(offset: number, length: number): Uint8Array<ArrayBuffer>;
+  read(offset: number, length: number): Uint8Array;
+  /** This is what read() will be asked for next: it may be read meanwhile. */
+  readNext?(offset: number, length: number): void;
+  /** read() will be asked for nothing more. */
+  readNoMore?(): void;
   /** What read() gave is not looked at any more: its memory may be what the next read gives. */
   reuse?(bytes: Uint8Array): void;
   /** Gives file and memory back. Reading afterwards opens the file again, or throws. */
@@ -246,6 +250,11 @@ export interface TaskIo {
   read(handle: InputHandle): Promise<Uint8Array<ArrayBuffer>>;
   /** Opens what is too large to hold; throws as read() does. It is closed when the task ends, unless it was before. */
   open(handle: InputHandle): Promise<OpenObject>;
+  /**
+   * The same for what is read once, from front to back: it is hashed beside the work that is done with it, and commits and failures wait until its bytes are
+   * known to be the object's. Reading backwards is slow.
+   */
+  openInOrder(handle: InputHandle): Promise<OpenObject>;
   /** The single object of an input by name. Throws when that input is a gather or records. */
   input(cell: TaskCell, name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Copies an input's bytes into `scratch`, a piece at a time, for an output that is too large for memory. Throws DamagedObject as read() does. */

@@ -8,9 +8,18 @@ import { BadInput } from './task-values.ts';
 
 /** Opens the checkpoint in inputs `config` and `weights`, or in the inputs so `names`d. Throws BadInput, or NotFinite naming the tensor. */
 export async function taskCheckpoint(io: TaskIo, cell: TaskCell, names = { config: 'config', weights: 'weights' }): Promise<Checkpoint> {
-  const files = { config: await io.input(cell, names.config), weights: await weightFiles(io, cell, names.weights) };
+  return opened(await io.input(cell, names.config), await weightFiles(io, cell, names.weights, io.open));
+}
+
+/** The same for who goes through it once, in the order of its tensors; `meanwhile` is done while its files are begun with. */
+export async function taskCheckpointInOrder<T>(io: TaskIo, cell: TaskCell, meanwhile: () => Promise<T>): Promise<readonly [Checkpoint, T]> {
+  const [config, weights, made] = await Promise.all([io.input(cell, 'config'), weightFiles(io, cell, 'weights', io.openInOrder), meanwhile()]);
+  return [opened(config, weights), made];
+}
+
+function opened(config: Uint8Array, weights: readonly OpenObject[]): Checkpoint {
   try {
-    return openCheckpoint(files);
+    return openCheckpoint({ config, weights });
   } catch (error) {
     if (error instanceof Error && error.name === 'NotFinite') throw error;
     throw new BadInput(`the checkpoint cannot be read: ${error instanceof Error ? error.message : String(error)}`);
@@ -29,14 +38,14 @@ export async function taskSession(io: TaskIo, cell: TaskCell, checkpoint: Checkp
 }
 
 /** The file of weights in an input, or, where it is a folder, its files. They are hashed now, and read when tensors are asked for. */
-async function weightFiles(io: TaskIo, cell: TaskCell, name: string): Promise<readonly OpenObject[]> {
+async function weightFiles(io: TaskIo, cell: TaskCell, name: string, open: TaskIo['open']): Promise<readonly OpenObject[]> {
   const input = cell.inputs[name];
-  if (input?.kind !== 'tree') return [await openedInput(io, cell, name)];
-  return Promise.all(Object.values(input.handle.tree).map((handle) => io.open(handle)));
+  if (input?.kind !== 'tree') return [await openedInput(io, cell, name, open)];
+  return Promise.all(Object.values(input.handle.tree).map(open));
 }
 
-async function openedInput(io: TaskIo, cell: TaskCell, name: string): Promise<OpenObject> {
+async function openedInput(io: TaskIo, cell: TaskCell, name: string, open = io.open): Promise<OpenObject> {
   const input = cell.inputs[name];
   if (input?.kind !== 'object') throw new Error(`${cell.id} has no single file as input ${name}`);
-  return io.open(input.handle);
+  return open(input.handle);
 }

@@ -10,7 +10,7 @@ import { cell, stage } from '../dag/index.ts';
 import type { Cell, Run } from '../dag/index.ts';
 import { nowhere, writeArtifactFile } from './artifact-file.ts';
 import type { StudyModel } from './config.ts';
-import { taskCheckpoint } from './loaded-model.ts';
+import { taskCheckpointInOrder } from './loaded-model.ts';
 import { studyEncoder } from './engine.ts';
 import { aliasOf, checkpointInputs, registerEntries } from './model-cells.ts';
 import { quantizedTypes } from './source-types.ts';
@@ -64,11 +64,10 @@ export const run: Run = async (cells, io) => {
   for (const task of cells) {
     await guarded(io, task, async () => {
       const [name, base, alias] = [textParam(task, 'format'), textParam(task, 'base'), task.params['aliasOf']];
-      const checkpoint = await taskCheckpoint(io, task);
+      const [checkpoint, encoder] = await taskCheckpointInOrder(io, task, () => studyEncoder(io, task));
       if (checkpoint.baseFormat !== base) {
         throw new BadInput(`config.json says that the weights are ${base}, but they are ${checkpoint.baseFormat}`, 'Correct torch_dtype in config.json.');
       }
-      const encoder = await studyEncoder(io, task);
       const architecture = architectureNamed(checkpoint.architecture);
       const used = tensorsOf(architecture, checkpoint);
       const linearNames = architecture.linearNames(checkpoint.config);

@@ -43,6 +43,32 @@ for (const format of formats) {
   });
 }
 
+for (const [folder, isAnnounced] of [['data/models/novel-1m', true], ['test/fixtures/bitsandbytes/models/llama', false]] as const) {
+  test(`${folder}: tensors are read in the order of their file, ${isAnnounced ? 'and announced' : 'and not announced: two in fp32 would be more than one tensor\'s copy'}; the report has the order of the names`, () => {
+    const file = read(`${folder}/model.safetensors`);
+    const asked: number[] = [];
+    const announced: number[] = [];
+    let ended = false;
+    const checkpoint = openCheckpoint({
+      config: read(`${folder}/config.json`),
+      weights: {
+        bytes: file.length,
+        read(offset, length) { assert.not(ended); asked.push(offset); return file.subarray(offset, offset + length); },
+        readNext: (offset) => { announced.push(offset); },
+        readNoMore: () => { ended = true; },
+      },
+    });
+    asked.length = 0;
+    const names = linearNames(checkpoint).reverse();
+    const made = quantizeModel(checkpoint, names, formatNamed('nf4'));
+    assert.equal(made, quantizeModel(open(folder), names, formatNamed('nf4')));
+    assert.equal(made.errors.map(({ tensor }) => tensor), names);
+    assert.equal([asked.length, asked], [names.length, [...asked].sort((a, b) => a - b)]);
+    assert.equal(announced, isAnnounced ? asked.slice(1) : []);
+    assert.ok(ended);
+  });
+}
+
 test('the block size is kept without being asked for again', () => {
   const names = linearNames(tiny).slice(0, 2);
   for (const name of ['nf4', 'fp4-dq']) {

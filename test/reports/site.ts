@@ -54,6 +54,7 @@ export async function buildSite({ rows, records, lost = [], stages, errata = [] 
       const io: TaskIo = {
         async read(handle) { return objects.get(handle.sha256)!; },
         async open() { throw new Error('no page opens what it could read'); },
+        async openInOrder() { throw new Error('no page opens what it could read'); },
         async copy() { throw new Error('no page copies a file'); },
         async input(cell, name) {
           const input = cell.inputs[name];
