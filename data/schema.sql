@@ -279,6 +279,7 @@ CREATE TABLE speed_samples (            -- a timing: a format once in a block
   place INTEGER NOT NULL,               -- place in the random order of the block, from 0
   tokens INTEGER NOT NULL,              -- tokens read or decoded
   duration_ms DOUBLE NOT NULL,          -- time for all of them, ms
+  gpu_ms DOUBLE,                        -- that a GPU worked of it, by its own clock, ms; null: the host computed, or there is no such clock
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 

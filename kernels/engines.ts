@@ -9,6 +9,7 @@ import { native } from './engines/native.ts';
 import { fast } from './engines/fast.ts';
 import { wasm } from './engines/wasm.ts';
 import { webgpu } from './engines/webgpu.ts';
+import { webgpuFast } from './engines/webgpu-fast.ts';
 import type { Ops } from './ops.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -28,6 +29,8 @@ export interface EngineInstance {
   readonly ops: Ops;
   /** Of the logits that `ops` computes. Instances of one engine may share them: nothing is kept between calls. */
   readonly statistics: Statistics;
+  /** Milliseconds that a device other than the host worked since it was last asked, by its own clock; undefined where it has none. */
+  workedMs?(): number | undefined;
 }
 
 export interface Engine {
@@ -42,7 +45,7 @@ export interface Engine {
   open(): Promise<EngineInstance>;
 }
 
-export const engines: readonly Engine[] = [reference, wasm, native, fast, webgpu];
+export const engines: readonly Engine[] = [reference, wasm, native, fast, webgpu, webgpuFast];
 
 export interface OpenedEngine {
   readonly instance: EngineInstance;

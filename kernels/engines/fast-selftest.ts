@@ -78,9 +78,9 @@ export function firstOutside(expected: Float32Array, actual: Float32Array, bound
   return at < 0 ? undefined : at;
 }
 
-/** Rows for one register, for some and for more than a tile; outputs that fill no panel; several pieces of columns. */
+/** Rows for one register, for some and for more than a tile; outputs that fill no panel; several pieces of columns; whole runs of the largest pieces. */
 function productCases(): OpCase[] {
-  const shapes = [[1, 40, 192], [3, 17, 128], [37, 33, 192], [18, 17, 704]] as const;
+  const shapes = [[1, 40, 192], [3, 17, 128], [37, 33, 192], [18, 17, 704], [2, 21, 512]] as const;
   return formats.flatMap(({ name }) => shapes.map(([rows, outFeatures, inFeatures], index): OpCase => ({
     name: `linear ${name} [${rows}, ${inFeatures}] x [${outFeatures}, ${inFeatures}]`,
     async run(ops) {

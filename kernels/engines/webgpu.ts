@@ -12,7 +12,7 @@ import type { GpuContext } from '../webgpu/context.ts';
 import { WebGpuDevice } from '../webgpu/device.ts';
 import { kernelSources } from '../webgpu/sources.ts';
 import { ROUNDINGS } from '../webgpu/pipelines.ts';
-import type { KernelSources, Rounding } from '../webgpu/pipelines.ts';
+import type { KernelSources } from '../webgpu/pipelines.ts';
 import { FUSED_FP32, toleranceTest } from './fast-selftest.ts';
 import { RecordedOps } from './recorded-ops.ts';
 import { wasmStatisticsTested } from './wasm.ts';
@@ -66,11 +66,12 @@ async function disagreement(context: GpuContext): Promise<string | undefined> {
   }
 }
 
-async function buildOf({ words }: OpenedGpu, sources: KernelSources, rounding: Rounding): Promise<string> {
+/** Identifies kernels, how they are used, and the adapter. */
+export async function buildOf({ words }: OpenedGpu, sources: KernelSources, how: string): Promise<string> {
   const text = new TextEncoder().encode(JSON.stringify(Object.entries(sources).sort(([a], [b]) => (a < b ? -1 : 1))));
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', text));
   const sha256 = Array.from(digest.subarray(0, 6), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return `webgpu-${sha256}-${rounding} (${words})`;
+  return `webgpu-${sha256}-${how} (${words})`;
 }
 
 /** As the engine's open(). `agrees`: it had the reference's bits in every case of the self-test. `mostBytes`: of one buffer of weights, where it shall be less than what the adapter allows. */
@@ -78,8 +79,9 @@ export async function openWebGpu(mostBytes?: number): Promise<EngineInstance & {
   if (judged !== undefined && (await judged.catch(() => undefined))?.context.loss() !== undefined) judged = undefined;
   judged ??= judge();
   const { context, build, differs } = await judged;
+  const device = new WebGpuDevice(context, mostBytes);
   return {
-    name: 'webgpu', canonical: false, agrees: differs === undefined, build, ops: new RecordedOps(new WebGpuDevice(context, mostBytes)), statistics: await wasmStatisticsTested(), context,
+    name: 'webgpu', canonical: false, agrees: differs === undefined, build, ops: new RecordedOps(device), workedMs: () => device.workedMs(), statistics: await wasmStatisticsTested(), context,
     computes: differs === undefined ? 'fp32, the reference\'s bits in every case of its self-test on this adapter' : `fp32 within ${FUSED_FP32.roundoff} of the sum of magnitudes, not the reference's bits: ${differs}`,
   };
 }

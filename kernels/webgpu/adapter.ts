@@ -14,6 +14,8 @@ export interface GpuSource { readonly gpu: Gpu; readonly name: string }
 export interface OpenedGpu {
   readonly device: GpuDevice;
   readonly info: GpuAdapterInfo;
+  /** Threads of every subgroup; 1 where the adapter has none, or of several sizes, or of more than MOST_WIDTH. */
+  readonly subgroupWidth: number;
   /** 'dawn 0.6.2, google swiftshader, SwiftShader driver 5.0.0' */
   readonly words: string;
 }
@@ -41,7 +43,8 @@ async function findSource(): Promise<GpuSource | string> {
   const platform = `${process.platform}-${process.platform === 'darwin' ? 'universal' : process.arch}`;
   try {
     const { create } = require(`${PACKAGE}/dist/${platform}/dawn.node`) as { create(options: readonly string[]): Gpu };
-    return { gpu: create([]), name: `dawn ${version}` };
+    // Its clock as it is: what pages get is coarse, against those who would spy.
+    return { gpu: create(['disable-dawn-features=timestamp_quantization']), name: `dawn ${version}` };
   } catch (error) {
     return `the package ${PACKAGE} ${version} cannot be loaded on ${platform}: ${(error as Error).message.split('\n')[0]}`;
   }
@@ -76,6 +79,12 @@ function adapterWords({ vendor, architecture, device, description }: GpuAdapterI
   return [[vendor, architecture].filter(Boolean).join(' '), description || device].filter(Boolean).join(', ');
 }
 
+/** The smallest team of fast-row.wgsl: a subgroup must not have threads of two. */
+const MOST_WIDTH = 32;
+
+/** Features that kernels use where they are. */
+const WANTED = ['subgroups', 'timestamp-query'];
+
 /** A device with the adapter's own limits, or why there is none. */
 export async function openGpu(): Promise<OpenedGpu | string> {
   const from = await gpuSource();
@@ -84,8 +93,10 @@ export async function openGpu(): Promise<OpenedGpu | string> {
   if (adapter === undefined) return NO_ADAPTER;
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   try {
-    const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
-    return { device, info: adapter.info, words: [from.name, adapterWords(adapter.info)].join(', ') };
+    const device = await adapter.requestDevice({ requiredFeatures: WANTED.filter((feature) => adapter.features.has(feature)), requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
+    const { subgroupMinSize = 1, subgroupMaxSize = 1 } = adapter.info;
+    const subgroupWidth = adapter.features.has('subgroups') && subgroupMinSize === subgroupMaxSize && subgroupMinSize <= MOST_WIDTH ? subgroupMinSize : 1;
+    return { device, info: adapter.info, subgroupWidth, words: [from.name, adapterWords(adapter.info)].join(', ') };
   } catch (error) {
     return `the adapter ${adapterWords(adapter.info)} gives no device: ${(error as Error).message.split('\n')[0]}`;
   }

@@ -4,22 +4,30 @@
  */
 import type { Device } from '../engines/device.ts';
 import type { Family } from '../engines/families.ts';
-import { LINE_BYTES, WORDS } from '../engines/program.ts';
+import { LINE_BYTES } from '../engines/program.ts';
 import type { Program, Refusal } from '../engines/program.ts';
 import type { MemoryUse } from '../ops.ts';
 import type { GpuContext } from './context.ts';
-import { paddedColumns, planOf } from './dispatches.ts';
-import type { Dispatch, GpuCache, Plan, Shared } from './dispatches.ts';
-import { GpuMemory, USAGE } from './memory.ts';
-import type { Held, Purpose } from './memory.ts';
-import { OP_BYTES } from './pipelines.ts';
+import { Arena } from './arena.ts';
+import { GpuClock } from './clock.ts';
+import { paddedColumns } from './dispatches.ts';
+import type { GpuCache, Plan, Shared } from './dispatches.ts';
+import { filled, GpuMemory, USAGE } from './memory.ts';
+import type { Held, Purpose, Room } from './memory.ts';
+import { MOST_PARTS, OP_STRIDE } from './pipelines.ts';
+import { Steps } from './steps.ts';
+import type { Step } from './steps.ts';
 import { loadWeight } from './weights.ts';
 import type { GpuWeight } from './weights.ts';
 
-/** Offsets of dynamic uniforms are multiples of this on every adapter. */
-const OP_STRIDE = 256;
 const MAP_READ = 1;
 const BITS_OF_EXPONENT = 0x7f800000;
+
+/** Steps that are told at once where the GPU should begin before it knows all. */
+const PIECE_STEPS = 32;
+
+/** What of a buffer is read. */
+interface Reading { readonly from: Held; readonly at: number; readonly bytes: number }
 
 /** Results of a program, copied out. */
 interface Fetched { readonly line: number; readonly bytes: ArrayBuffer }
@@ -27,6 +35,8 @@ interface Fetched { readonly line: number; readonly bytes: ArrayBuffer }
 export class WebGpuDevice implements Device {
   readonly #context: GpuContext;
   readonly #memory: GpuMemory;
+  /** For what is computed with: weights, vectors, tables. */
+  readonly #room: Room;
   readonly #none: Held;
   readonly #weights = new Map<number, GpuWeight>();
   readonly #vectors = new Map<number, Held>();
@@ -37,30 +47,34 @@ export class WebGpuDevice implements Device {
 
   /** Grow with the programs. */
   readonly #grown = new Map<Shared | 'workspace' | 'lists' | 'ops' | 'reading', Held>();
-  #groups = new Map<string, GpuBindGroup>();
-  #opWords = new Int32Array(0);
+  readonly #steps: Steps;
+  readonly #clock: GpuClock | undefined;
+  #workedMs = 0;
   #fetched: Fetched | undefined;
 
   /** `mostBytes`: of one buffer of weights, where it shall be less than what the adapter allows. */
   constructor(context: GpuContext, mostBytes?: number) {
     this.#context = context;
     this.#memory = new GpuMemory(context.device);
+    this.#room = context.fast ? new Arena(this.#memory) : this.#memory;
     this.#none = new GpuMemory(context.device).take(16, 'tables', 'a placeholder');
     this.#mostBytes = mostBytes;
+    this.#steps = new Steps(context);
+    this.#clock = context.device.features.has('timestamp-query') ? new GpuClock(context.device, this.#memory) : undefined;
   }
 
   weight(weight: Family): number {
-    this.#weights.set(++this.#handles, loadWeight(this.#memory, weight, this.#none, this.#mostBytes));
+    this.#weights.set(++this.#handles, loadWeight(this.#room, weight, { none: this.#none, most: this.#mostBytes, quads: this.#context.fast }));
     return this.#handles;
   }
 
   vector(values: Float32Array): number {
-    this.#vectors.set(++this.#handles, this.#memory.filled(values, 'weights', 'a vector'));
+    this.#vectors.set(++this.#handles, filled(this.#room, values, 'weights', 'a vector'));
     return this.#handles;
   }
 
   rotary(cos: Float32Array, sin: Float32Array): number {
-    this.#tables.set(++this.#handles, { cos: this.#memory.filled(cos, 'tables', 'a rotary table'), sin: this.#memory.filled(sin, 'tables', 'a rotary table') });
+    this.#tables.set(++this.#handles, { cos: filled(this.#room, cos, 'tables', 'a rotary table'), sin: filled(this.#room, sin, 'tables', 'a rotary table') });
     return this.#handles;
   }
 
@@ -77,39 +91,61 @@ export class WebGpuDevice implements Device {
       this.#memory.release(values);
     }
     this.#caches.delete(handle);
-    this.#groups.clear();
+    this.#steps.forget();
   }
 
   async run(program: Program): Promise<Refusal | undefined> {
     this.#demandDevice();
-    const plan = planOf(program, { weights: this.#weights, vectors: this.#vectors, tables: this.#tables, caches: this.#caches, none: this.#none });
-    const workspace = this.#atLeast('workspace', program.lines * LINE_BYTES, 'the activations of a step');
+    const { plan, opWords, again } = this.#steps.plan(program, { weights: this.#weights, vectors: this.#vectors, tables: this.#tables, caches: this.#caches, none: this.#none });
+    this.#atLeast('workspace', program.lines * LINE_BYTES, 'the activations of a step');
     for (const name of ['scores', 'prepared', 'refused'] as const) this.#atLeast(name, plan.bytes[name], `the ${name === 'scores' ? 'scores of attention' : 'int8 rows'} of a step`);
-    this.#writeOps(program, plan.dispatches);
+    // Every dispatch binds as many ops as one may have.
+    const before = this.#grown.get('ops');
+    const ops = this.#atLeast('ops', opWords.byteLength + MOST_PARTS * OP_STRIDE, "a step's ops", USAGE.uniform);
+    if (!again || ops !== before) this.#memory.write(ops, 0, opWords);
     this.#memory.write(this.#atLeast('lists', program.listLength * 4, "a step's lists"), 0, program.lists.subarray(0, program.listLength));
-
-    const { device, pipelines } = this.#context;
-    const kernels = await pipelines.all(plan.dispatches.map(({ kernel }) => kernel));
-    const scoped = this.#scoped(() => {
-      const encoder = device.createCommandEncoder();
-      const products = plan.products.length > 0;
-      if (products) encoder.clearBuffer(this.#grown.get('refused')!.buffer);
-      const pass = encoder.beginComputePass();
-      plan.dispatches.forEach((dispatch, index) => {
-        const { pipeline, layout } = kernels.get(dispatch.kernel)!;
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, this.#group(dispatch, layout), [index * OP_STRIDE]);
-        pass.dispatchWorkgroups(...dispatch.groups);
-      });
-      pass.end();
-      return this.#read(encoder, [
-        { from: workspace, at: program.result.line * LINE_BYTES, bytes: program.result.lines * LINE_BYTES },
-        ...(products ? [{ from: this.#grown.get('refused')!, at: 0, bytes: 4 }] : []),
-      ]);
-    });
-    const [result, flag] = await scoped;
+    const steps = await this.#steps.of(plan, (name) => this.#grown.get(name)!);
+    const [result, flag, times] = await this.#scoped(() => this.#tell(steps, program, plan.products.length > 0));
+    if (times !== undefined) this.#workedMs += GpuClock.durationMs(times);
     this.#fetched = { line: program.result.line, bytes: result! };
     return flag !== undefined && new Uint32Array(flag)[0] !== 0 ? await this.#refusal(plan) : undefined;
+  }
+
+  /** Milliseconds that the GPU worked on steps since it was last asked; undefined where it has no clock. */
+  workedMs(): number | undefined {
+    const worked = this.#workedMs;
+    this.#workedMs = 0;
+    return this.#clock === undefined ? undefined : worked;
+  }
+
+  /** Tells the GPU the steps of a program; the bytes of its result, of what int8 products refused, and of two times. */
+  #tell(steps: readonly Step[], { result }: Program, products: boolean): Promise<(ArrayBuffer | undefined)[]> {
+    const { device, fast } = this.#context;
+    // One encoder for a step, but where the GPU would wait for the last word of it: it works on the first pieces while it is told the others.
+    const most = fast ? PIECE_STEPS : steps.length;
+    let encoder = device.createCommandEncoder();
+    if (products) encoder.clearBuffer(this.#grown.get('refused')!.buffer);
+    for (let at = 0; at === 0 || at < steps.length; at += most) {
+      const last = at + most >= steps.length;
+      const timestampWrites = this.#clock?.writes(at === 0, last);
+      const pass = encoder.beginComputePass(timestampWrites === undefined ? {} : { timestampWrites });
+      let pipeline: GpuPipeline | undefined;
+      for (const step of steps.slice(at, at + most)) {
+        if (step.pipeline !== pipeline) pass.setPipeline((pipeline = step.pipeline));
+        pass.setBindGroup(0, step.group, step.offsets);
+        pass.dispatchWorkgroups(...step.groups);
+      }
+      pass.end();
+      if (last) break;
+      device.queue.submit([encoder.finish()]);
+      encoder = device.createCommandEncoder();
+    }
+    this.#clock?.resolve(encoder);
+    return this.#read(encoder, [
+      { from: this.#grown.get('workspace')!, at: result.line * LINE_BYTES, bytes: result.lines * LINE_BYTES },
+      products ? { from: this.#grown.get('refused')!, at: 0, bytes: 4 } : undefined,
+      this.#clock && { from: this.#clock.times, at: 0, bytes: 16 },
+    ]);
   }
 
   async floats(line: number, rows: number, cols: number, into: Float32Array<ArrayBuffer>): Promise<number> {
@@ -135,35 +171,12 @@ export class WebGpuDevice implements Device {
   dispose(): void {
     this.#memory.dispose();
     this.#none.buffer.destroy();
-    this.#groups.clear();
+    this.#steps.forget();
   }
 
   #demandDevice(): void {
     const loss = this.#context.loss();
     if (loss !== undefined) throw new Error(loss);
-  }
-
-  /** The words of each dispatch: those of its op, then its own. */
-  #writeOps({ words }: Program, dispatches: readonly Dispatch[]): void {
-    const stride = OP_STRIDE / 4;
-    if (this.#opWords.length < dispatches.length * stride) this.#opWords = new Int32Array(dispatches.length * stride);
-    dispatches.forEach(({ op, extra }, index) => {
-      this.#opWords.set(words.subarray(op * WORDS, (op + 1) * WORDS), index * stride);
-      for (let i = 0; i < OP_BYTES / 4 - WORDS; i++) this.#opWords[index * stride + WORDS + i] = extra[i] ?? 0;
-    });
-    this.#memory.write(this.#atLeast('ops', dispatches.length * OP_STRIDE, "a step's ops", USAGE.uniform), 0, this.#opWords.subarray(0, dispatches.length * stride));
-  }
-
-  #group({ kernel, buffers }: Dispatch, layout: GpuBindGroupLayout): GpuBindGroup {
-    const [ops, workspace, lists] = [this.#grown.get('ops')!, this.#grown.get('workspace')!, this.#grown.get('lists')!];
-    const held = buffers.map((buffer) => (typeof buffer === 'string' ? this.#grown.get(buffer)! : buffer));
-    const key = `${kernel} ${held.map(({ id, purpose }) => `${purpose}${id}`).join()}`;
-    let group = this.#groups.get(key);
-    if (group === undefined) {
-      const entries = [{ buffer: ops.buffer, size: OP_BYTES }, { buffer: workspace.buffer }, { buffer: lists.buffer }, ...held.map(({ buffer }) => ({ buffer }))];
-      this.#groups.set(key, (group = this.#context.device.createBindGroup({ layout, entries: entries.map((resource, binding) => ({ binding, resource })) })));
-    }
-    return group;
   }
 
   /** A buffer of a program, or a larger one in its place; contents are lost, and bind groups that name the old one. */
@@ -172,7 +185,7 @@ export class WebGpuDevice implements Device {
     if (old !== undefined && old.bytes >= bytes) return old;
     if (old !== undefined) {
       this.#memory.release(old);
-      this.#groups.clear();
+      this.#steps.forget();
     }
     const purpose: Purpose = 'workspace';
     // A quarter more than asked for, so that a sequence that grows by a token a step does not ask in each.
@@ -183,20 +196,21 @@ export class WebGpuDevice implements Device {
   }
 
   /** Submits the encoder with copies of these after what it has, and answers their bytes. */
-  async #read(encoder: GpuEncoder, parts: readonly { readonly from: Held; readonly at: number; readonly bytes: number }[]): Promise<ArrayBuffer[]> {
-    const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  async #read(encoder: GpuEncoder, parts: readonly (Reading | undefined)[]): Promise<(ArrayBuffer | undefined)[]> {
+    const total = parts.reduce((sum, part) => sum + (part?.bytes ?? 0), 0);
     const reading = this.#atLeast('reading', total, 'what is read', USAGE.reading);
     let at = 0;
-    for (const { from, at: source, bytes } of parts) {
-      if (bytes > 0) encoder.copyBufferToBuffer(from.buffer, source, reading.buffer, at, bytes);
-      at += bytes;
+    for (const part of parts) {
+      if (part === undefined) continue;
+      if (part.bytes > 0) encoder.copyBufferToBuffer(part.from.buffer, part.at, reading.buffer, at, part.bytes);
+      at += part.bytes;
     }
     this.#context.device.queue.submit([encoder.finish()]);
-    if (total === 0) return parts.map(() => new ArrayBuffer(0));
+    if (total === 0) return parts.map((part) => part && new ArrayBuffer(0));
     await reading.buffer.mapAsync(MAP_READ, 0, Math.ceil(total / 8) * 8);
     const mapped = reading.buffer.getMappedRange(0, Math.ceil(total / 8) * 8);
     at = 0;
-    const copies = parts.map(({ bytes }) => mapped.slice(at, (at += bytes)));
+    const copies = parts.map((part) => part && mapped.slice(at, (at += part.bytes)));
     reading.buffer.unmap();
     return copies;
   }

@@ -23,16 +23,37 @@ export interface Holdings {
 /** Buffers that are made as large as a program needs them. */
 export type Shared = 'scores' | 'prepared' | 'refused';
 
-export interface Dispatch {
-  readonly kernel: string;
+/** What a dispatch does of one op. */
+export interface Part {
   /** Of the program. */
   readonly op: number;
+  /** Words after those of the op: e0 to e7. */
+  readonly extra: readonly number[];
+}
+
+export interface Dispatch {
+  readonly kernel: string;
+  /** One, but for kernels of the engine webgpu-fast. */
+  readonly parts: readonly Part[];
   readonly groups: readonly [number, number, number];
   /** From binding 3. */
   readonly buffers: readonly (Held | Shared)[];
-  /** Words after those of the op: e0 to e3. */
-  readonly extra: readonly number[];
 }
+
+/** An op of a program. */
+export interface OpView {
+  readonly op: number;
+  readonly code: number;
+  readonly rows: number;
+  readonly cols: number;
+  word(name: keyof typeof AT): number;
+}
+
+/** Adds a dispatch of the op. */
+export type Add = (kernel: string, groups: Dispatch['groups'], buffers?: Dispatch['buffers'], extra?: readonly number[]) => void;
+
+/** What an engine does in its own way: true where it has added the op's dispatches. */
+export type Special = (op: OpView, add: Add, holdings: Holdings) => boolean;
 
 export interface Plan {
   readonly dispatches: readonly Dispatch[];
@@ -47,11 +68,12 @@ const ACROSS = 32768;
 const MOST_ROWS = 65535;
 /** Scores of attention are kept for as many rows as fit, at least one. */
 const SCORE_BYTES = 64 << 20;
+const KEPT_STEP = 64;
 const OUTPUTS = 4;
 const THREADS = 64;
 
 /** The dispatches of a program, in order. */
-export function planOf(program: Program, holdings: Holdings): Plan {
+export function planOf(program: Program, holdings: Holdings, special?: Special): Plan {
   const { words, ops, lists } = program;
   const dispatches: Dispatch[] = [];
   const bytes = { scores: 0, prepared: 0, refused: 4 };
@@ -65,9 +87,8 @@ export function planOf(program: Program, holdings: Holdings): Plan {
     if (rows === 0) continue;
     if (rows > MOST_ROWS) throw new RangeError(`a step of ${rows} rows on a GPU; at most ${MOST_ROWS} are allowed`);
     const stride = paddedColumns(cols);
-    const add = (kernel: string, groups: readonly [number, number, number], buffers: readonly (Held | Shared)[] = [], extra: readonly number[] = []): void => {
-      dispatches.push({ kernel, op, groups, buffers, extra });
-    };
+    const add: Add = (kernel, groups, buffers = [], extra = []) => void dispatches.push({ kernel, parts: [{ op, extra }], groups, buffers });
+    if (special?.({ op, code, rows, cols, word }, add, holdings)) continue;
     const vector = (handle: number): Held => holdings.vectors.get(handle) ?? holdings.none;
     switch (code) {
       case OPCODE.embed: {
@@ -119,8 +140,7 @@ export function planOf(program: Program, holdings: Holdings): Plan {
         const { keys, values } = layers[word('a2')]!;
         const heads = word('a3');
         const at = word('a1');
-        let kept = 0;
-        for (let row = 0; row < rows; row++) kept = Math.max(kept, lists[at + row]! + 1);
+        const kept = keptScores(lists, at, rows);
         const rowBytes = heads * kept * 4;
         const atOnce = Math.min(rows, Math.max(1, Math.floor(SCORE_BYTES / rowBytes)));
         bytes.scores = Math.max(bytes.scores, atOnce * rowBytes);
@@ -143,13 +163,30 @@ export function planOf(program: Program, holdings: Holdings): Plan {
   return { dispatches, bytes, products };
 }
 
+/** Scores that attention keeps of each head: of the longest sequence's positions, in whole steps, so that the plan of a step is that of the one before. */
+function keptScores(lists: Int32Array, positionsAt: number, rows: number): number {
+  let kept = 0;
+  for (let row = 0; row < rows; row++) kept = Math.max(kept, lists[positionsAt + row]! + 1);
+  return Math.ceil(kept / KEPT_STEP) * KEPT_STEP;
+}
+
+/** What of a plan depends on the lists: the scores that each op of attention keeps. */
+export function attends({ words, ops, lists }: Program): { readonly op: number; readonly kept: number }[] {
+  const found: { op: number; kept: number }[] = [];
+  for (let op = 0, at = 0; op < ops; op++, at += WORDS) {
+    if (words[at + AT.code] === OPCODE.attend) found.push({ op, kept: keptScores(lists, words[at + AT.a1]!, words[at + AT.rows]!) });
+  }
+  return found;
+}
+
 /** So many threads, one for each element. */
 function flat(threads: number): [number, number, number] {
   const [x, y] = across(Math.ceil(threads / THREADS));
   return [x, y, 1];
 }
 
-function across(groups: number): [number, number] {
+/** So many workgroups, in rows of them: along x, and how many rows. */
+export function across(groups: number): [number, number] {
   return [Math.min(groups, ACROSS), Math.ceil(groups / ACROSS)];
 }
 

@@ -21,8 +21,12 @@ interface GpuPass {
   end(): void;
 }
 
+interface GpuQuerySet { readonly label: string }
+interface GpuTimestampWrites { readonly querySet: GpuQuerySet; readonly beginningOfPassWriteIndex?: number; readonly endOfPassWriteIndex?: number }
+
 interface GpuEncoder {
-  beginComputePass(): GpuPass;
+  beginComputePass(descriptor?: { readonly timestampWrites?: GpuTimestampWrites }): GpuPass;
+  resolveQuerySet(queries: GpuQuerySet, first: number, count: number, to: GpuBuffer, at: number): void;
   clearBuffer(buffer: GpuBuffer, offset?: number, size?: number): void;
   copyBufferToBuffer(from: GpuBuffer, fromAt: number, to: GpuBuffer, toAt: number, bytes: number): void;
   finish(): GpuCommands;
@@ -34,12 +38,14 @@ interface GpuLimits {
 }
 
 interface GpuDevice {
+  readonly features: ReadonlySet<string>;
   readonly limits: GpuLimits;
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   readonly queue: {
     writeBuffer(buffer: GpuBuffer, at: number, data: ArrayBufferView, from?: number, length?: number): void;
     submit(commands: readonly GpuCommands[]): void;
   };
+  createQuerySet(descriptor: { readonly type: 'timestamp'; readonly count: number }): GpuQuerySet;
   createBuffer(descriptor: { readonly size: number; readonly usage: number }): GpuBuffer;
   createShaderModule(descriptor: { readonly code: string }): GpuShaderModule;
   createBindGroupLayout(descriptor: { readonly entries: readonly object[] }): GpuBindGroupLayout;
@@ -58,13 +64,15 @@ interface GpuAdapterInfo {
   readonly device: string;
   readonly description: string;
   readonly isFallbackAdapter?: boolean;
+  readonly subgroupMinSize?: number;
+  readonly subgroupMaxSize?: number;
 }
 
 interface GpuAdapter {
   readonly info: GpuAdapterInfo;
   readonly features: ReadonlySet<string>;
   readonly limits: GpuLimits;
-  requestDevice(descriptor: { readonly requiredLimits: Partial<GpuLimits> }): Promise<GpuDevice>;
+  requestDevice(descriptor: { readonly requiredFeatures: readonly string[]; readonly requiredLimits: Partial<GpuLimits> }): Promise<GpuDevice>;
 }
 
 interface Gpu {

@@ -11,12 +11,30 @@ const MAP_READ = 0x01;
 
 export const USAGE = { storage: STORAGE | COPY_TO | COPY_FROM, uniform: UNIFORM | COPY_TO, reading: MAP_READ | COPY_TO } as const;
 
-/** A buffer; the number names it in keys of bind groups. */
-export interface Held { readonly id: number; readonly buffer: GpuBuffer; readonly bytes: number; readonly purpose: Purpose }
+/** A buffer, or `bytes` of one from `at`; the number names it in keys of bind groups. */
+export interface Held { readonly id: number; readonly buffer: GpuBuffer; readonly at: number; readonly bytes: number; readonly purpose: Purpose }
 
 let next = 0;
 
-export class GpuMemory {
+/** A number that no other buffer or part of one has. */
+export const heldId = (): number => next++;
+
+/** Gives room for what is computed with, and fills it. */
+export interface Room {
+  /** Bytes that one piece may have. */
+  readonly most: number;
+  take(bytes: number, purpose: Purpose, what: string): Held;
+  write(held: Held, at: number, data: ArrayBufferView): void;
+}
+
+/** Room with these values, padded with 0 to a multiple of `multiple`. */
+export function filled(room: Room, values: Float32Array | Uint32Array, purpose: Purpose, what: string, multiple = 64): Held {
+  const held = room.take(Math.ceil(values.length / multiple) * multiple * 4, purpose, what);
+  room.write(held, 0, values);
+  return held;
+}
+
+export class GpuMemory implements Room {
   readonly #device: GpuDevice;
   readonly #held = new Set<Held>();
   readonly #bytes = { weights: 0, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 };
@@ -42,7 +60,7 @@ export class GpuMemory {
       if (lack !== null) this.#failure ??= `the GPU has no memory for ${what} of ${size} bytes, beside ${this.total - size} held: ${lack.message}`;
       else if (mistake !== null) this.#failure ??= `the GPU's driver refuses ${what} of ${size} bytes: ${mistake.message}`;
     });
-    const held = { id: next++, buffer, bytes: size, purpose };
+    const held: Held = { id: heldId(), buffer, at: 0, bytes: size, purpose };
     this.#held.add(held);
     this.#bytes[purpose] += size;
     return held;
@@ -59,14 +77,7 @@ export class GpuMemory {
   }
 
   write(held: Held, at: number, data: ArrayBufferView): void {
-    if (data.byteLength > 0) this.#device.queue.writeBuffer(held.buffer, at, data);
-  }
-
-  /** With these values, padded with 0 to a multiple of `multiple`. */
-  filled(values: Float32Array | Uint32Array, purpose: Purpose, what: string, multiple = 64): Held {
-    const held = this.take(Math.ceil(values.length / multiple) * multiple * 4, purpose, what);
-    this.write(held, 0, values);
-    return held;
+    if (data.byteLength > 0) this.#device.queue.writeBuffer(held.buffer, held.at + at, data);
   }
 
   release(held: Held): void {

@@ -4,7 +4,8 @@
  */
 import { DOT_BLOCK } from '../arithmetic.ts';
 import type { Family } from '../engines/families.ts';
-import type { GpuMemory, Held, Purpose } from './memory.ts';
+import { filled } from './memory.ts';
+import type { Held, Purpose, Room } from './memory.ts';
 
 /** Rows of a piece are a multiple of this, so that a scale of the largest block (4096 weights of one block a row) belongs to one piece. */
 const PIECE_ROWS = 64;
@@ -23,21 +24,31 @@ export interface GpuWeight {
   readonly scaleShift: number;
 }
 
-/** Loads a weight. `none`: stands for scales where there are none. `most`: bytes of a buffer at most, by default what the adapter allows. */
-export function loadWeight(memory: GpuMemory, family: Family, none: Held, most: number = memory.most): GpuWeight {
+export interface Loading {
+  /** Stands for scales where there are none. */
+  readonly none: Held;
+  /** Bytes of a piece at most; by default what the adapter allows. */
+  readonly most: number | undefined;
+  /** Rows of 4-bit codes in the order of quads-table4.wgsl. */
+  readonly quads: boolean;
+}
+
+/** Loads a weight. */
+export function loadWeight(room: Room, family: Family, { none, most = room.most, quads }: Loading): GpuWeight {
   const { outFeatures, inFeatures } = family;
   const blocks = Math.ceil(inFeatures / DOT_BLOCK);
   const elements = elementsOf(family);
   const rowBytes = blocks * DOT_BLOCK * WIDTH[family.kind];
-  const scaleShift = family.kind === 'table4' ? 31 - Math.clz32(family.parts.blockSize / DOT_BLOCK) : 0;
+  const table4 = family.kind === 'table4' ? family.parts : undefined;
+  const scaleShift = table4 === undefined ? 0 : 31 - Math.clz32(table4.blockSize / DOT_BLOCK);
   const perPiece = Math.max(PIECE_ROWS, Math.floor(most / rowBytes / PIECE_ROWS) * PIECE_ROWS);
   const purpose: Purpose = family.kind === 'fp32' && family.copied ? 'decodedCopies' : 'weights';
   const pieces: Piece[] = [];
   for (let first = 0; first < outFeatures; first += perPiece) {
     const rows = Math.min(perPiece, outFeatures - first);
-    const data = memory.take(rows * rowBytes, purpose, `a weight of ${outFeatures} x ${inFeatures} in ${family.kind}`);
-    bring(memory, data, elements, first, rows, outFeatures, rowBytes);
-    pieces.push({ first, rows, data, scales: scalesOf(memory, family, first, rows, blocks, scaleShift) ?? none });
+    const data = room.take(rows * rowBytes, purpose, `a weight of ${outFeatures} x ${inFeatures} in ${family.kind}`);
+    bring(room, data, elements, first, rows, outFeatures, rowBytes, quads && family.kind === 'table4');
+    pieces.push({ first, rows, data, scales: scalesOf(room, family, first, rows, blocks, scaleShift) ?? none });
   }
   return { kind: family.kind, outFeatures, inFeatures, pieces, scaleShift };
 }
@@ -54,8 +65,8 @@ function elementsOf(family: Family): ArrayBufferView {
   }
 }
 
-/** Writes rows to the beginning of a buffer, each padded with 0 to `rowBytes`. */
-function bring(memory: GpuMemory, to: Held, elements: ArrayBufferView, first: number, rows: number, allRows: number, rowBytes: number): void {
+/** Writes rows to the beginning of a piece, each padded with 0 to `rowBytes`, or with its words in the order of quads. */
+function bring(room: Room, to: Held, elements: ArrayBufferView, first: number, rows: number, allRows: number, rowBytes: number, quads: boolean): void {
   const bytes = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
   const own = bytes.length / allRows;
   const atOnce = Math.max(1, Math.floor(STAGE_BYTES / rowBytes));
@@ -63,18 +74,35 @@ function bring(memory: GpuMemory, to: Held, elements: ArrayBufferView, first: nu
     const some = Math.min(atOnce, rows - done);
     const from = (first + done) * own;
     if (own === rowBytes) {
-      memory.write(to, done * rowBytes, bytes.subarray(from, from + some * own));
+      const whole = bytes.subarray(from, from + some * own);
+      room.write(to, done * rowBytes, quads ? inQuads(whole, rowBytes) : whole);
       continue;
     }
     const stage = new Uint8Array(some * rowBytes);
     for (let row = 0; row < some; row++) stage.set(bytes.subarray(from + row * own, from + (row + 1) * own), row * rowBytes);
-    memory.write(to, done * rowBytes, stage);
+    room.write(to, done * rowBytes, stage);
   }
 }
 
+/** Words q, q + n, q + 2n, q + 3n of each row of 4 n beside each other. */
+function inQuads(bytes: Uint8Array, rowBytes: number): Uint32Array {
+  const words = bytes.byteOffset % 4 === 0 ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4) : new Uint32Array(bytes.slice().buffer);
+  const out = new Uint32Array(words.length);
+  const n = rowBytes / 16;
+  for (let row = 0; row < words.length; row += 4 * n) {
+    for (let q = 0, to = row; q < n; q++, to += 4) {
+      out[to] = words[row + q]!;
+      out[to + 1] = words[row + n + q]!;
+      out[to + 2] = words[row + 2 * n + q]!;
+      out[to + 3] = words[row + 3 * n + q]!;
+    }
+  }
+  return out;
+}
+
 /** Of table4: the values of the codes, then the scales of these rows. Of int8: one for each row. */
-function scalesOf(memory: GpuMemory, family: Family, first: number, rows: number, blocks: number, shift: number): Held | undefined {
-  if (family.kind === 'int8') return memory.filled(family.scales.subarray(first, first + rows), 'weights', 'scales');
+function scalesOf(room: Room, family: Family, first: number, rows: number, blocks: number, shift: number): Held | undefined {
+  if (family.kind === 'int8') return filled(room, family.scales.subarray(first, first + rows), 'weights', 'scales');
   if (family.kind !== 'table4') return undefined;
   const { scales, table, expanded } = family.parts;
   const from = (first * blocks) >> shift;
@@ -82,5 +110,5 @@ function scalesOf(memory: GpuMemory, family: Family, first: number, rows: number
   const values = new Float32Array(table.length + own.length);
   values.set(table);
   values.set(own, table.length);
-  return memory.filled(values, expanded ? 'decodedCopies' : 'weights', 'scales', 4);
+  return filled(room, values, expanded ? 'decodedCopies' : 'weights', 'scales', 4);
 }

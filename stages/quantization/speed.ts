@@ -31,6 +31,8 @@ export interface SpeedSample {
   readonly place: number;
   readonly tokens: number;
   readonly durationMs: number;
+  /** That a GPU worked of it, by its own clock; absent where the host computed, or there is no such clock. */
+  readonly gpuMs?: number;
   /** Its single steps, ms, at most the first MOST_STEPS: prompts read (each the time to a first token), or tokens decoded. */
   readonly stepsMs: readonly number[];
 }
@@ -71,8 +73,9 @@ async function timeModel(task: TaskCell, io: TaskIo): Promise<void> {
     for (const format of listParam(task, 'formats') as readonly string[]) {
       const engine = await studyEngine(io, task, { exact: false, name: textParam(task, 'engine') });
       const session = await taskSession(io, task, checkpoint, format, engine, `artifact.${format}`);
-      lanes.push({ format, pair: 'A', session });
-      if (format === base) lanes.push({ format, pair: 'A2', session });
+      const lane = { format, session, workedMs: () => engine.workedMs?.() };
+      lanes.push({ ...lane, pair: 'A' });
+      if (format === base) lanes.push({ ...lane, pair: 'A2' });
     }
     const measured = await timeBlocks(task, lanes, tokens, promptTokens, io);
     const { name, build } = (lanes[0] as Lane).session.engine;
@@ -89,7 +92,13 @@ async function timeModel(task: TaskCell, io: TaskIo): Promise<void> {
 }
 
 /** One timing of a block: a format, or the base again. */
-interface Lane { readonly format: string; readonly pair: 'A' | 'A2'; readonly session: Session }
+interface Lane {
+  readonly format: string;
+  readonly pair: 'A' | 'A2';
+  readonly session: Session;
+  /** As an engine instance's. */
+  workedMs(): number | undefined;
+}
 
 async function timeBlocks(task: TaskCell, lanes: readonly Lane[], tokens: Int32Array, promptTokens: number, io: TaskIo): Promise<Pick<SpeedSamples, 'samples' | 'conditions'>> {
   const blocks = numberParam(task, 'blocks');
@@ -98,13 +107,14 @@ async function timeBlocks(task: TaskCell, lanes: readonly Lane[], tokens: Int32A
   const samples: SpeedSample[] = [];
   const conditions: SpeedSamples['conditions'][number][] = [];
   // Once through both phases, not timed: what a process compiles or allocates on first use is no format's doing.
-  for (const { pair, session } of lanes) if (pair === 'A') await timeOnce(session, tokens, promptTokens, warmUpTokens, 0);
+  for (const lane of lanes) if (lane.pair === 'A') await timeOnce(lane, tokens, promptTokens, warmUpTokens, 0);
   for (let block = 0; block < blocks; block += 1) {
     io.signal.throwIfAborted();
     const ended = watchConditions();
     for (const [place, index] of shuffled(lanes.length, numberParam(task, 'seed'), block).entries()) {
-      const { format, pair, session } = lanes[index] as Lane;
-      const timed = await timeOnce(session, tokens, promptTokens, warmUpTokens, leastMs);
+      const lane = lanes[index] as Lane;
+      const { format, pair } = lane;
+      const timed = await timeOnce(lane, tokens, promptTokens, warmUpTokens, leastMs);
       for (const phase of ['prefill', 'decode'] as const) samples.push({ format, phase, pair, block, place, ...timed[phase].taken() });
     }
     conditions.push({ block, ...ended() });
@@ -117,13 +127,14 @@ async function timeBlocks(task: TaskCell, lanes: readonly Lane[], tokens: Int32A
  * Reads the prompt and decodes after it, to the end of the span and over again, until decoding alone has lasted `leastMs`. So the prompt is
  * read at least once, and as often as decoding starts over: both phases share one loop, and no time goes into anything but the two.
  */
-async function timeOnce(session: Session, tokens: Int32Array, promptTokens: number, warmUpTokens: number, leastMs: number): Promise<{ readonly prefill: Stopwatch; readonly decode: Stopwatch }> {
+async function timeOnce({ session, workedMs }: Lane, tokens: Int32Array, promptTokens: number, warmUpTokens: number, leastMs: number): Promise<{ readonly prefill: Stopwatch; readonly decode: Stopwatch }> {
   const prompt = rowsFrom(tokens, 0, promptTokens);
   const last = Int32Array.of(promptTokens - 1);
-  const prefill = new Stopwatch();
-  const decode = new Stopwatch();
+  const prefill = new Stopwatch(workedMs);
+  const decode = new Stopwatch(workedMs);
   session.reset(1, tokens.length);
   for (let position = 0; position < warmUpTokens; position += 1) await session.step(rowsFrom(tokens, position, 1));
+  workedMs();
   do {
     session.reset(1, tokens.length);
     await prefill.step(promptTokens, () => session.step(prompt, last));
@@ -145,7 +156,13 @@ function rowsFrom(tokens: Int32Array, position: number, count: number): Rows {
 class Stopwatch {
   durationMs = 0;
   #tokens = 0;
+  #gpuMs: number | undefined;
+  readonly #workedMs: Lane['workedMs'];
   readonly #stepsMs: number[] = [];
+
+  constructor(workedMs: Lane['workedMs']) {
+    this.#workedMs = workedMs;
+  }
 
   async step(tokens: number, work: () => Promise<unknown>): Promise<void> {
     const startedAt = performance.now();
@@ -153,12 +170,14 @@ class Stopwatch {
     const stepMs = performance.now() - startedAt;
     this.durationMs += stepMs;
     this.#tokens += tokens;
+    const workedMs = this.#workedMs();
+    if (workedMs !== undefined) this.#gpuMs = (this.#gpuMs ?? 0) + workedMs;
     // To the microsecond: the clock tells no more, and there are many of them.
     if (this.#stepsMs.length < MOST_STEPS) this.#stepsMs.push(Math.round(stepMs * 1000) / 1000);
   }
 
-  taken(): Pick<SpeedSample, 'tokens' | 'durationMs' | 'stepsMs'> {
-    return { tokens: this.#tokens, durationMs: this.durationMs, stepsMs: this.#stepsMs };
+  taken(): Pick<SpeedSample, 'tokens' | 'durationMs' | 'gpuMs' | 'stepsMs'> {
+    return { tokens: this.#tokens, durationMs: this.durationMs, ...(this.#gpuMs === undefined ? {} : { gpuMs: this.#gpuMs }), stepsMs: this.#stepsMs };
   }
 }
 

@@ -87,8 +87,8 @@ async function* timings(task: TaskCell, io: TaskIo): AsyncGenerator<{ readonly c
 
 export async function* speedRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
   for await (const { cell, model, machine, value } of timings(task, io)) {
-    for (const { format, phase, pair, block, place, tokens, durationMs } of value.samples) {
-      yield { model, format, engine: value.engine.name, machine, phase, pair, block, place, tokens, duration_ms: durationMs, cell };
+    for (const { format, phase, pair, block, place, tokens, durationMs, gpuMs = null } of value.samples) {
+      yield { model, format, engine: value.engine.name, machine, phase, pair, block, place, tokens, duration_ms: durationMs, gpu_ms: gpuMs, cell };
     }
   }
 }

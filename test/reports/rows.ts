@@ -167,7 +167,7 @@ export function artificialRows(): { [table: string]: Rows } {
         const measured = { exact: false, engine, cell: `summarize:${model}/speed`, n: 5, clusters: 5 };
         const gain = engine === 'native' && m > 0 ? 16 / BITS[format]! : 1;
         for (const phase of ['prefill', 'decode']) {
-          for (let block = 0; block < 5; block++) t['speed_samples']!.push({ model, format, engine, machine: 'm-1a2b3c', phase, pair: 'A', block, place: FORMATS.indexOf(format), tokens: 256, duration_ms: 100 * (m + 1) * (0.9 + 0.2 * next()), cell: timing });
+          for (let block = 0; block < 5; block++) t['speed_samples']!.push({ model, format, engine, machine: 'm-1a2b3c', phase, pair: 'A', block, place: FORMATS.indexOf(format), tokens: 256, duration_ms: 100 * (m + 1) * (0.9 + 0.2 * next()), gpu_ms: null, cell: timing });
           metric(`${phase}_tokens_per_second`, 2500 / (m + 1), 60, 'tokens/s', measured);
           if (format !== 'fp16') metric(`${phase}_ratio_to_base`, gain + 0.02 * next(), 0.03, 'ratio', measured);
           else metric(`${phase}_aa_ratio`, 1.003, 0.01, 'ratio', measured);

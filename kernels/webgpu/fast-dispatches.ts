@@ -1,0 +1,138 @@
+/**
+ * What a recorded op is to the engine webgpu-fast: products by kernels that are made for the memory's speed, and ops of one round that a kernel can do together
+ * (queries, keys and values; gate and up) in one dispatch, because a dispatch costs microseconds on both sides.
+ */
+import { AT, OPCODE, WORDS } from '../engines/program.ts';
+import type { Program } from '../engines/program.ts';
+import type { Place } from './arena.ts';
+import { across, paddedColumns, planOf } from './dispatches.ts';
+import type { Dispatch, Holdings, Plan, Special } from './dispatches.ts';
+import type { Held } from './memory.ts';
+import { FEW_ROWS, MOST_PARTS, TEAMS, TILE_ROWS } from './pipelines.ts';
+import type { GpuWeight } from './weights.ts';
+
+/** Threads of a workgroup, and outputs of a team: of fast-row.wgsl. */
+const GROUP = 128;
+const TEAM_OUTPUTS = 4;
+/** Up to so many rows, kernels for few rows read the weights again for every FEW_ROWS of them, which takes less than a tile that is mostly empty. */
+const MOST_FEW = 16;
+const TILE_OUTPUTS = 64;
+const ROTATE_THREADS = 64;
+/** Columns of a head that fast-attend.wgsl has room for. */
+const MOST_HEAD = 256;
+/** Weights of a quad. */
+const QUAD = { fp32: 4, fp16: 8, bf16: 8, table4: 32 } as const;
+
+/** The dispatches of a program, in order. */
+export function planFast(program: Program, holdings: Holdings): Plan {
+  const plan = planOf(program, holdings, special);
+  const dispatches = plan.dispatches.map((dispatch) => (dispatch.kernel === 'attend' && headsAreVectors(program, dispatch) ? { ...dispatch, kernel: 'attend quickly' } : dispatch));
+  return { ...plan, dispatches: together(dispatches, program).map(inRows) };
+}
+
+/** Heads that fast-attend.wgsl can compute. */
+function headsAreVectors({ words }: Program, { parts: [part] }: Dispatch): boolean {
+  const at = part!.op * WORDS;
+  const headDim = words[at + AT.cols]! / words[at + AT.a3]!;
+  return headDim % 4 === 0 && headDim <= MOST_HEAD;
+}
+
+const special: Special = ({ code, rows, cols, word }, add, holdings) => {
+  const vector = (handle: number): Held | undefined => holdings.vectors.get(handle);
+  switch (code) {
+    case OPCODE.embed: {
+      const { kind, pieces, scaleShift } = holdings.weights.get(word('handle'))!;
+      if (kind !== 'table4') return false;
+      for (const { first, rows: own, data, scales } of pieces) {
+        const [x, y] = across(Math.ceil((rows * paddedColumns(cols)) / 4 / 64));
+        add('embed quads', [x, y, 1], [data, scales], [first, own, scaleShift]);
+      }
+      return true;
+    }
+    case OPCODE.rmsNorm: case OPCODE.layerNorm: {
+      const weight = vector(word('handle'))!;
+      const bias = vector(word('handle2')) ?? weight;
+      // Both in one buffer, or each in its own: then the other kernel.
+      if (whole(weight) !== whole(bias)) return false;
+      add('norm of rows', [rows, 1, 1], [whole(weight)], [weight.at / 4, bias.at / 4]);
+      return true;
+    }
+    case OPCODE.rotate: {
+      const { cos, sin } = holdings.tables.get(word('handle'))!;
+      if (word('a1') % 4 > 0 || word('a2') % 4 > 0) return false;
+      add('rotate vectors', [Math.ceil((rows * paddedColumns(cols)) / 4 / ROTATE_THREADS), 1, 1], [cos, sin], [0, 0, 0, 0, 0, 0, 1, 0]);
+      return true;
+    }
+    case OPCODE.linear: {
+      const weight = holdings.weights.get(word('handle'))!;
+      if (weight.kind === 'int8') return false;
+      const bias = vector(word('handle2'));
+      const quads = paddedColumns(cols) / QUAD[weight.kind];
+      const { kernel, outputs, high } = productKernel(weight, rows, quads);
+      for (const { first, rows: own, data, scales } of weight.pieces) {
+        const last = first + own === weight.outFeatures;
+        const units = Math.ceil((last ? paddedColumns(weight.outFeatures) - first : own) / outputs);
+        const scalesAt = scales === holdings.none ? 0 : scales.at / 4;
+        const words = [data.at / 16, own, first, bias === undefined ? -1 : bias.at / 4, scalesAt, weight.scaleShift, 1, 0];
+        add(kernel, [units, Math.ceil(rows / high), 1], [whole(data), whole(scales), bias === undefined ? holdings.none : whole(bias)], words);
+      }
+      return true;
+    }
+    default: return false;
+  }
+};
+
+function productKernel({ kind }: GpuWeight, rows: number, quads: number): { readonly kernel: string; readonly outputs: number; readonly high: number } {
+  if (rows > MOST_FEW) {
+    const high = TILE_ROWS.find((height) => rows <= height) ?? TILE_ROWS.at(-1)!;
+    return { kernel: `tile ${kind} ${high}`, outputs: TILE_OUTPUTS, high };
+  }
+  // As many threads as have two quads each: with one there is nothing to fetch while it is multiplied.
+  const team = TEAMS.findLast((threads) => quads >= 2 * threads) ?? TEAMS[0];
+  const high = rows === 1 ? 1 : FEW_ROWS;
+  return { kernel: `row ${kind} ${high} ${team}`, outputs: (GROUP / team) * TEAM_OUTPUTS, high };
+}
+
+/** The buffer that a piece lies in. */
+function whole(held: Held): Held {
+  return (held as Partial<Place>).whole ?? held;
+}
+
+/** Joins dispatches of one kernel on the same buffers whose ops need not wait for one another. */
+function together(dispatches: readonly Dispatch[], { words }: Program): Dispatch[] {
+  const joined: Dispatch[] = [];
+  for (const dispatch of dispatches) {
+    const before = joined.at(-1);
+    if (before !== undefined && joins(before, dispatch, words)) joined[joined.length - 1] = joinedOf(before, dispatch);
+    else joined.push(dispatch);
+  }
+  return joined;
+}
+
+/** Kernels that do several ops at once. */
+const JOINED = /^(row|tile|rotate vectors)\b/;
+
+function joins(before: Dispatch, dispatch: Dispatch, words: Int32Array): boolean {
+  if (before.kernel !== dispatch.kernel || !JOINED.test(dispatch.kernel) || before.parts.length === MOST_PARTS) return false;
+  const op = dispatch.parts[0]!.op;
+  // Pieces of one weight, or ops of one round.
+  const waits = op !== before.parts[0]!.op && words[op * WORDS + AT.wait] === 1;
+  return !waits && before.groups[1] === dispatch.groups[1] && dispatch.buffers.every((buffer, i) => buffer === before.buffers[i]);
+}
+
+/** Where in the words of a part there is how many parts there are, and where it begins. */
+const PARTS_AT = 6;
+const BEGINS_AT = 7;
+
+function joinedOf(before: Dispatch, { parts: [part], groups }: Dispatch): Dispatch {
+  const begins = before.groups[0];
+  const [first, ...others] = [...before.parts, { ...part!, extra: part!.extra.with(BEGINS_AT, begins) }];
+  return { ...before, parts: [{ ...first!, extra: first!.extra.with(PARTS_AT, others.length + 1) }, ...others], groups: [begins + groups[0], groups[1], 1] };
+}
+
+/** Groups in rows of as many as there may be. */
+function inRows(dispatch: Dispatch): Dispatch {
+  if (!JOINED.test(dispatch.kernel)) return dispatch;
+  const [x, z] = across(dispatch.groups[0]);
+  return { ...dispatch, groups: [x, dispatch.groups[1], z] };
+}

@@ -1,0 +1,120 @@
+// out = x w^T (+ bias) (+ residual) for many rows: what reading a prompt spends its time with. A workgroup has a tile of HEIGHT rows and 64 outputs; it brings 16 columns
+// at a time into workgroup memory, with columns first, and fetches the next ones while it multiplies. A thread has
+// TALL times four rows and 4 outputs.
+// Words as in fast-row.wgsl.
+@group(0) @binding(3) var<storage, read> data: array<u32>;
+@group(0) @binding(4) var<storage, read> scales: array<f32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+
+const OUTPUTS = 64u;
+const DEPTH = 16u;
+const THREADS = 256u;
+
+/** [column] of four rows, and of four outputs. Written a vector at a time: a component alone would not be its own place in memory. */
+var<workgroup> xs: array<array<vec4f, HEIGHT / 4u>, DEPTH>;
+var<workgroup> ws: array<array<vec4f, OUTPUTS / 4u>, DEPTH>;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let part = partOf(groupOf(group));
+  begin(u32(ops[part].e4), thread);
+  let output = (groupOf(group) - u32(ops[part].begins)) * OUTPUTS;
+  let outputs = u32(ops[part].e1);
+  let first = group.y * HEIGHT;
+  let rows = u32(ops[part].rows);
+  let columns = 4u * padded(ops[part].cols);
+  // Half of the threads fetch weights: two columns of four outputs; the others four columns of four rows of x.
+  let ofWeights = thread < 128u;
+  let across = select(HEIGHT / 4u, OUTPUTS / 4u, ofWeights);
+  let four = thread % 128u % across;
+  let deep = thread % 128u / across;
+  let fetches = ofWeights || deep < 4u;
+  let rowWords = wordsOf(columns);
+  let scales0 = u32(ops[part].e4) + 16u;
+  let shift = u32(ops[part].e5);
+  @each i in 4
+  let row$i = select(min(first + 4u * four + $iu, rows - 1u), min(output + 4u * four + $iu, outputs - 1u), ofWeights);
+  let source$i = select(line(ops[part].x) + row$i * (columns / 4u), 4u * u32(ops[part].e0) + row$i * rowWords, ofWeights);
+  let blocks$i = row$i * (columns / 64u);
+  var fetched$i = vec4f();
+  @end
+  if (ofWeights) {
+    let at = placeOf(deep, columns);
+    @each i in 4
+    fetched$i = vec4f(two(source$i + at, scales0 + (blocks$i >> shift), deep), 0.0, 0.0);
+    @end
+  } else if (fetches) {
+    @each i in 4
+    fetched$i = workspace[source$i + deep];
+    @end
+  }
+
+  let left = thread % 16u;
+  let top = thread / 16u;
+  @each i in TALL
+  @each j in 4
+  var acc$i_$j = vec4f();
+  @end
+  @end
+  for (var column = 0u; column < columns; column += DEPTH) {
+    if (ofWeights) {
+      ws[2u * deep][four] = vec4f(fetched0.x, fetched1.x, fetched2.x, fetched3.x);
+      ws[2u * deep + 1u][four] = vec4f(fetched0.y, fetched1.y, fetched2.y, fetched3.y);
+    } else if (fetches) {
+      xs[4u * deep][four] = vec4f(fetched0.x, fetched1.x, fetched2.x, fetched3.x);
+      xs[4u * deep + 1u][four] = vec4f(fetched0.y, fetched1.y, fetched2.y, fetched3.y);
+      xs[4u * deep + 2u][four] = vec4f(fetched0.z, fetched1.z, fetched2.z, fetched3.z);
+      xs[4u * deep + 3u][four] = vec4f(fetched0.w, fetched1.w, fetched2.w, fetched3.w);
+    }
+    workgroupBarrier();
+    let next = column + DEPTH;
+    if (next < columns) {
+      if (ofWeights) {
+        let pair = next / 2u + deep;
+        let at = placeOf(pair, columns);
+        @each i in 4
+        fetched$i = vec4f(two(source$i + at, scales0 + ((blocks$i + next / 64u) >> shift), pair), 0.0, 0.0);
+        @end
+      } else if (fetches) {
+        @each i in 4
+        fetched$i = workspace[source$i + next / 4u + deep];
+        @end
+      }
+    }
+    for (var k = 0u; k < DEPTH; k++) {
+      let w = ws[k][left];
+      @each i in TALL
+      let x$i = xs[k][top + 16u * $iu];
+      acc$i_0 = fma(vec4f(x$i.x), w, acc$i_0);
+      acc$i_1 = fma(vec4f(x$i.y), w, acc$i_1);
+      acc$i_2 = fma(vec4f(x$i.z), w, acc$i_2);
+      acc$i_3 = fma(vec4f(x$i.w), w, acc$i_3);
+      @end
+    }
+    workgroupBarrier();
+  }
+
+  let own = output + 4u * left;
+  let column = u32(ops[part].e2) + own;
+  let stride = padded(ops[part].a0);
+  let features = u32(ops[part].a0);
+  if (column / 4u >= stride || (own >= outputs && column < features)) { return; }
+  let inside = vec4u(column) + vec4u(0u, 1u, 2u, 3u) < vec4u(features);
+  @each i in TALL
+  @each j in 4
+  {
+    let row = first + 4u * (top + 16u * $iu) + $ju;
+    if (row < rows) {
+      var sum = acc$i_$j;
+      let at = row * stride + column / 4u;
+      if (ops[part].e3 >= 0) {
+        let b = u32(ops[part].e3) + column;
+        sum += vec4f(bias[b], bias[b + 1u], bias[b + 2u], bias[b + 3u]);
+      }
+      if (ops[part].y >= 0) { sum += workspace[line(ops[part].y) + at]; }
+      workspace[line(ops[part].out) + at] = select(vec4f(), sum, inside);
+    }
+  }
+  @end
+  @end
+}

@@ -1,0 +1,2 @@
+// Threads of a subgroup, WIDTH of them, add up by themselves.
+fn pooled(own: vec4f) -> vec4f { return subgroupAdd(own); }

@@ -1,0 +1,2 @@
+// Where there are no subgroups, or of changing size: WIDTH is 1, and every thread's own goes into workgroup memory.
+fn pooled(own: vec4f) -> vec4f { return own; }
