@@ -1,5 +1,5 @@
-/** What `doctor` shows of GPUs: the package that reaches them, what a Vulkan program needs on Linux (a loader, drivers named in files), and the adapters that WebGPU shows. */
-import { existsSync, readdirSync } from 'node:fs';
+/** What `doctor` shows of GPUs: the cards, the package that reaches them, what a Vulkan program needs on Linux (a loader, drivers named in files), and the adapters that WebGPU shows. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { gpuAdapters } from '../../kernels/engines.ts';
@@ -9,10 +9,16 @@ const LOADER = 'libvulkan.so.1';
 /** As the loader reads them: either names files, in place of the folders. */
 const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
 
+/** Where Linux lists what is on the PCI bus. */
+const PCI_DEVICES = '/sys/bus/pci/devices';
+const DISPLAY_CLASS = /^0x03/;
+/** Makers of cards that compute; others only show a console. */
+const MAKERS: { readonly [vendor: string]: string } = { '0x10de': 'NVIDIA', '0x1002': 'AMD', '0x8086': 'Intel' };
+
 type Environment = { readonly [name: string]: string | undefined };
 
-export async function gpuChecks(env: Environment = process.env, platform: string = process.platform): Promise<DoctorSection> {
-  const items: DoctorItem[] = platform === 'linux' ? [loaderCheck(env), ...driverChecks(env)] : [];
+export async function gpuChecks(env: Environment = process.env, platform: string = process.platform, pciDevices: string = PCI_DEVICES): Promise<DoctorSection> {
+  const items: DoctorItem[] = platform === 'linux' ? [...cardItems(pciDevices), loaderCheck(env), ...driverChecks(env)] : [];
   const found = await gpuAdapters();
   if (typeof found === 'string') return { section: 'GPUs', items: [{ name: 'package', state: 'missing', what: found, hint: 'only the engine webgpu needs it' }, ...items] };
   const adapters: DoctorItem[] = found.adapters.map(({ words, fallback }) => ({
@@ -20,6 +26,29 @@ export async function gpuChecks(env: Environment = process.env, platform: string
   }));
   if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: 'the engine webgpu needs a GPU and its driver' });
   return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters] };
+}
+
+/**
+ * The cards on the bus, and what it means that there are several: WebGPU lists no adapters and says no address of the one that it opens, and what CUDA programs are told
+ * by a variable, Vulkan ignores.
+ */
+function cardItems(folder: string): DoctorItem[] {
+  const cards = listed(folder).flatMap((address) => {
+    const [kind, vendor, device] = ['class', 'vendor', 'device'].map((name) => firstLine(join(folder, address, name)));
+    const maker = MAKERS[vendor ?? ''];
+    return DISPLAY_CLASS.test(kind ?? '') && maker !== undefined ? [{ address, what: `${maker} ${vendor!.slice(2)}:${device?.slice(2) ?? '?'}` }] : [];
+  });
+  const items = cards.map(({ address, what }): DoctorItem => ({ name: 'card', state: 'ok', what: `${what} at ${address}` }));
+  if (cards.length > 1) items.push({ name: 'cards', state: 'ok', what: `${cards.length}: WebGPU does not tell which one it opens, so timings on GPUs are taken one at a time, on the card that the driver gives` });
+  return items;
+}
+
+function firstLine(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').split('\n')[0]!.trim();
+  } catch {
+    return undefined;
+  }
 }
 
 function loaderCheck(env: Environment): DoctorItem {

@@ -28,6 +28,22 @@ test('drivers: those that a variable names, else those of the folders', async ()
   assert.ok((await named({ XDG_DATA_HOME: home }, 'Vulkan driver')).some(({ what }) => what.endsWith('own.json')));
 });
 
+test('cards are listed, and several are said to take turns; what only shows a console is none', async () => {
+  const card = (address: string, facts: Record<string, string>): void => {
+    mkdirSync(join(home, 'pci', address), { recursive: true });
+    for (const [name, text] of Object.entries(facts)) writeFileSync(join(home, 'pci', address, name), `${text}\n`);
+  };
+  const found = async () => (await gpuChecks({}, 'linux', join(home, 'pci'))).items.filter(({ name }) => name.startsWith('card')).map(({ what }) => what);
+  card('0000:00:02.0', { class: '0x030000', vendor: '0x1234', device: '0x1111' });
+  card('0000:00:03.0', { class: '0x020000', vendor: '0x8086', device: '0x100e' });
+  assert.equal(await found(), []);
+  card('0000:01:00.0', { class: '0x030200', vendor: '0x10de', device: '0x2330' });
+  assert.equal(await found(), ['NVIDIA 10de:2330 at 0000:01:00.0']);
+  card('0000:02:00.0', { class: '0x030200', vendor: '0x10de', device: '0x2330' });
+  assert.match((await found()).at(-1)!, /^2: WebGPU does not tell which one it opens, so timings on GPUs are taken one at a time/);
+  assert.equal((await gpuChecks({}, 'linux', join(home, 'no such folder'))).items.filter(({ name }) => name.startsWith('card')), []);
+});
+
 test('elsewhere there is no Vulkan to look for, and the package is told of or its adapters', async () => {
   const { section, items } = await gpuChecks({}, 'darwin');
   assert.is(section, 'GPUs');
