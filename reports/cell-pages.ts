@@ -12,6 +12,7 @@ import { cellPath, formatNumber, formattedText, numberId } from './num.ts';
 import type { Row } from './num.ts';
 import { failureAnchor } from './page.ts';
 import { BULK, CLAIMED, KEYS, erratumPath } from './tables.ts';
+import { rerunSection } from './rerun-section.ts';
 import { readTables, text } from './task-tables.ts';
 import { utcMinute } from './time.ts';
 import { openWarehouse } from './warehouse.ts';
@@ -50,7 +51,7 @@ export const run: Run = async (cells, io) => {
     const tree = new Map<string, string>();
     for (const item of items) {
       const path = cellPath(item.cell);
-      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context, accepted) }, undefined, undefined, context.errata));
+      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context, accepted), computes: true }, undefined, undefined, context.errata));
       if (tree.size % 500 === 0) io.progress(tree.size, items.length, 'pages');
     }
     await io.commit(cell.id, { pages: { tree } });
@@ -114,7 +115,7 @@ ${inputs(item, context)}
 ${record ? html`<dt>key</dt><dd class="hash">${hash(record.key)}</dd>
 ${sorted(record.outputs).map(([name, output]) => html`<dt>output ${name}</dt><dd><span class="hash">${hash(output.sha256)}</span>, ${own(output.bytes, 'bytes')}</dd>
 `)}` : ''}</dl>
-${code(item)}${users(item.cell, context)}${thisRun(item, context)}`;
+${code(item)}${users(item.cell, context)}${thisRun(item, context)}${rerunSection(item.cell)}`;
 }
 
 /** Seeds stand among the parameters; that there is none, and what the result depends on besides them, is said here. */

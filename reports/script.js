@@ -234,4 +234,21 @@
     };
     document.head.appendChild(versions);
   }
+
+  // ---- computing again: nothing of it is loaded before its button is pressed ----
+  if (root) list('section.rerun > p > button').forEach(function (button) {
+    button.hidden = false;
+    button.addEventListener('click', function () {
+      var section = button.closest('section');
+      var program = document.createElement('script');
+      button.disabled = true;
+      program.src = root + 'assets/rerun.js';
+      program.onload = function () { window.bitwidthRerun(section, root); };
+      program.onerror = function () {
+        button.disabled = false;
+        button.insertAdjacentText('afterend', ' The program cannot be loaded: assets/rerun.js is missing from this copy of the report.');
+      };
+      document.head.appendChild(program);
+    });
+  });
 })();

@@ -1,0 +1,22 @@
+/** The program behind the button "Re-run": script.js loads it when the button is pressed, and hands it the section and the site's address. */
+import { make } from './dom.ts';
+import { Panel } from './panel.ts';
+import { Site } from './site.ts';
+
+let site: Site | undefined;
+
+async function open(section: HTMLElement, root: string): Promise<void> {
+  site ??= new Site(root);
+  const place = make('div', { role: 'status' });
+  section.querySelector('button')!.parentElement!.after(place);
+  try {
+    const cell = section.dataset['rerun'];
+    const panel = new Panel(site, await site.plan(), { cell: cell === '' ? undefined : cell });
+    place.replaceWith(panel.element);
+    panel.element.querySelector('input')?.focus();
+  } catch (error) {
+    place.textContent = error instanceof Error ? error.message : String(error);
+  }
+}
+
+(window as { bitwidthRerun?: typeof open }).bitwidthRerun = open;
