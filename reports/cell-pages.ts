@@ -107,7 +107,7 @@ function body(item: CellProvenance, context: Context, accepted: ReadonlySet<stri
 <pre>npx bitwidth run ${shellWord(item.cell)}</pre>
 <p class="note">In a clone of the project after <code>npm ci</code>; what it needs is computed first. A result that is there already is kept.</p>
 <h2 id="again">Computed again by</h2>${rerunList(context.verdicts, item.cell)}
-${numbers(item.cell, context)}${leftOut(item, context)}
+${rerunSection(item.cell)}${numbers(item.cell, context)}${leftOut(item, context)}
 <h2 id="inputs">Inputs</h2>
 ${inputs(item, context)}
 <h2 id="parameters">Parameters and outputs</h2>
@@ -115,7 +115,7 @@ ${inputs(item, context)}
 ${record ? html`<dt>key</dt><dd class="hash">${hash(record.key)}</dd>
 ${sorted(record.outputs).map(([name, output]) => html`<dt>output ${name}</dt><dd><span class="hash">${hash(output.sha256)}</span>, ${own(output.bytes, 'bytes')}</dd>
 `)}` : ''}</dl>
-${code(item)}${users(item.cell, context)}${thisRun(item, context)}${rerunSection(item.cell)}`;
+${code(item)}${users(item.cell, context)}${thisRun(item, context)}`;
 }
 
 /** Seeds stand among the parameters; that there is none, and what the result depends on besides them, is said here. */

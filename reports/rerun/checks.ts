@@ -55,8 +55,8 @@ export interface Offer {
 
 export interface Check {
   readonly name: string;
-  /** Undefined where it has nothing to do on this page. */
-  offer(place: Place, plan: Plan, has: (sha256: string) => boolean): Offer | undefined;
+  /** Undefined where it has nothing to do on this page; a sentence where a reader would expect it to, and it cannot. */
+  offer(place: Place, plan: Plan, has: (sha256: string) => boolean): Offer | string | undefined;
   /** Throws AbortError where it was asked to stop, else what it did not expect. */
   run(context: CheckContext): Promise<void>;
 }

@@ -29,16 +29,16 @@ export interface StudyProgram {
 export const computeCheck: Check = {
   name: 'compute',
   offer(place, plan, has) {
-    if (plan.programs[STUDY_PROGRAM] === undefined) return undefined;
+    if (plan.programs[STUDY_PROGRAM] === undefined || Object.keys(plan.cells).length === 0) return undefined;
     const formats = formatsOf(plan);
     if (place.cell !== undefined) {
       const cell = Object.hasOwn(plan.cells, place.cell) ? plan.cells[place.cell] : undefined;
-      return cell && { title: `Compute ${cell.cell} again, from the published weights`, readsFiles: false, downloads: () => downloadsOf(plan, [cell], STUDY_PROGRAM, has) };
+      if (cell === undefined) return `A page cannot compute this cell again: what it reads is not published here, or it needs more than a page has. Pages compute ${[...new Set(Object.values(plan.cells).map(({ stage }) => stage))].join(' and ')} cells of ${modelsOf(plan).join(', ')}; the command above computes this one, in the project.`;
+      return { title: `Compute ${cell.cell} again, from the published weights`, readsFiles: false, downloads: () => downloadsOf(plan, [cell], STUDY_PROGRAM, has) };
     }
-    if (formats.length === 0) return undefined;
     return {
       title: `Score a text and write one again with ${modelsOf(plan).join(', ')}, from the published weights`, readsFiles: false, choices: { label: 'in the format', values: formats },
-      downloads: (choice) => downloadsOf(plan, cellsAt(plan, choice), STUDY_PROGRAM, has),
+      downloads: (choice = formats[0]) => downloadsOf(plan, cellsAt(plan, choice), STUDY_PROGRAM, has),
     };
   },
   async run(context) {
@@ -82,25 +82,25 @@ async function computeCell(program: StudyProgram, cell: PlannedCell, context: Ch
   const slice = program.slice(cell.stage, cell);
   if (slice !== undefined) {
     const computed = await compute(slice.params);
-    if ('outputs' in computed) for (const finding of rowFindings(program, cell, computed.outputs, slice.what)) context.say(finding);
+    if ('outputs' in computed) for (const finding of rowFindings(program, cell, computed.outputs, true, slice.what)) context.say(finding);
   }
   const computed = await compute(cell.params);
   if ('failure' in computed) {
     context.say({ verdict: 'note', what: `${cell.cell} could not be computed here`, detail: computed.failure.sentence });
     return;
   }
-  for (const finding of rowFindings(program, cell, computed.outputs)) context.say(finding);
+  for (const finding of rowFindings(program, cell, computed.outputs, slice === undefined)) context.say(finding);
   context.say(await outputFinding(cell, computed.outputs, computed.computedBy));
 }
 
-/** One for each table. `slice`: what part of the rows was computed. */
-function* rowFindings(program: StudyProgram, cell: PlannedCell, outputs: { readonly [output: string]: Bytes }, slice?: string): Generator<Finding> {
+/** One for each table. `shown`: with the first row; `slice`: what part of the rows was computed. */
+function* rowFindings(program: StudyProgram, cell: PlannedCell, outputs: { readonly [output: string]: Bytes }, shown: boolean, slice?: string): Generator<Finding> {
   for (const [table, rows] of Object.entries(program.rows(cell.stage, cell.cell, outputs))) {
     const published = cell.rows[table] ?? [];
     const compared = compareRows(slice === undefined ? published : published.slice(0, rows.length), rows);
     const of = slice ?? `${count(rows.length, 'row')} of the table ${table}`;
     yield compared.equal === compared.rows
-      ? { verdict: 'equal', what: `${cell.cell}: ${of}, every column`, detail: rowWords(rows[0]!) }
+      ? { verdict: 'equal', what: `${cell.cell}: ${of}, every column`, ...(shown ? { detail: rowWords(rows[0]!) } : {}) }
       : { verdict: 'differs', what: `${cell.cell}: ${of}; ${compared.rows - compared.equal} of them differ`, detail: compared.first! };
   }
 }
@@ -115,7 +115,7 @@ async function outputFinding({ cell, key, outputs: recorded }: PlannedCell, outp
     if (found !== sha256) differing.push(`${name}: the record says ${sha256}, computed was ${found}`);
   }
   const result = differing.length === 0 ? 'equal' : 'differs';
-  const by = Object.values(computedBy).join(' ');
+  const by = Object.entries(computedBy).map(([name, value]) => `${name} ${value}`).join(', ');
   return {
     verdict: result, what: result === 'equal' ? `${cell}: the whole result, byte for byte` : `${cell}: the result has other bytes than its record says`, cell: { cell, key, result },
     detail: [...(result === 'equal' ? Object.entries(recorded).map(([name, { sha256 }]) => `${name} has the sha256 ${sha256}`) : differing), ...(by === '' ? [] : [`computed by ${by}`])].join('; '),

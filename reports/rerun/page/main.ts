@@ -8,11 +8,12 @@ let site: Site | undefined;
 async function open(section: HTMLElement, root: string): Promise<void> {
   site ??= new Site(root);
   const place = make('div', { role: 'status' });
-  section.querySelector('button')!.parentElement!.after(place);
+  section.querySelector('button')!.parentElement!.replaceWith(place);
   try {
     const cell = section.dataset['rerun'];
     const panel = new Panel(site, await site.plan(), { cell: cell === '' ? undefined : cell });
     place.replaceWith(panel.element);
+    // What was in focus is gone.
     panel.element.querySelector('input')?.focus();
   } catch (error) {
     place.textContent = error instanceof Error ? error.message : String(error);

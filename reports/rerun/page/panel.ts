@@ -25,14 +25,17 @@ export class Panel {
 
   /** First: nothing is loaded yet. */
   #choose(): void {
+    const notes: string[] = [];
     const offered = checks.flatMap((check): Offered[] => {
       const offer = check.offer(this.#place, this.#plan, (sha256) => this.#site.has(sha256));
-      if (offer === undefined) return [];
+      if (typeof offer === 'string') notes.push(offer);
+      if (offer === undefined || typeof offer === 'string') return [];
       const select = offer.choices && make('select', {}, ...offer.choices.values.map((value) => make('option', { value }, value)));
       return [{ check, offer, select, box: make('input', { type: 'checkbox', checked: true }) }];
     });
+    const said = notes.map((note) => make('p', {}, note));
     if (offered.length === 0) {
-      this.element.replaceChildren(make('p', {}, 'A page cannot compute this cell again: its model or its inputs are not published here, or it needs more than a page has. The command above computes it in the project.'));
+      this.element.replaceChildren(...said, ...(said.length === 0 ? [make('p', {}, 'Nothing here can be computed by a page.')] : []));
       return;
     }
     const size = make('p', { class: 'size', role: 'status' });
@@ -61,8 +64,8 @@ export class Panel {
     update();
     this.element.replaceChildren(
       make('ul', { class: 'offers' }, ...offered.map(({ offer, box, select }) => make('li', {}, make('label', {}, box, ` ${offer.title}`), ...(select === undefined ? [] : [make('label', {}, ` ${offer.choices!.label} `, select)])))),
-      ask, size, make('p', {}, start), problem);
-    (offered[0]?.box ?? start).focus();
+      ...said, ask, size, make('p', {}, start), problem);
+    offered[0]!.box.focus();
   }
 
   async #run(chosen: readonly Offered[], problem: HTMLElement): Promise<void> {
