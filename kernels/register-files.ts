@@ -9,7 +9,8 @@ export function registerFiles(): { readonly registers: readonly string[]; readon
   return {
     registers: ['kernels/formats.ts', 'kernels/models.ts', 'kernels/weight-files.ts', 'kernels/gguf/architectures.ts'],
     entries: [
-      ...formats.map(({ name }) => `kernels/formats/${name}.ts`), ...architectures.map(({ name }) => `kernels/models/${name.replaceAll('_', '-')}.ts`),
+      // A project's own formats are in a list of their own.
+      'kernels/formats/own.ts', ...formats.map(({ name }) => `kernels/formats/${name}.ts`), ...architectures.map(({ name }) => `kernels/models/${name.replaceAll('_', '-')}.ts`),
       ...weightFileKinds.map(({ name }) => `kernels/weight-files/${name.toLowerCase()}.ts`), ...ggufArchitectures.map(({ name }) => `kernels/gguf/architectures/${name}.ts`),
     ],
   };

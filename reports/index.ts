@@ -110,7 +110,7 @@ function rerunCells({ rerun }: ReportOptions, tables: (names: string[]) => { rea
   const { cells = [], program, code, pipeline = '' } = rerun ?? {};
   const programs = { [RERUN_SCRIPT]: { entry: RERUN_ENTRY, instead: { 'stages/dag/index.ts': 'stages/dag/in-page.ts' }, absent: [] }, ...(program === undefined ? {} : { [program.path]: program.parts }) };
   const made = Object.entries(programs).map(([path, parts]) => cell(programStage, path.replace(/^.*\/|\.js$/g, ''), {
-    params: { programs: { [path]: parts as unknown as Json } }, uses: path === RERUN_SCRIPT ? [RERUN_ENTRY] : [...code?.uses ?? []],
+    batch: 'programs', params: { programs: { [path]: parts as unknown as Json } }, uses: path === RERUN_SCRIPT ? [RERUN_ENTRY] : [...code?.uses ?? []],
     // Registers and the machinery, where the identity of code stops, are read as they are.
     inputs: Object.fromEntries((path === RERUN_SCRIPT ? RERUN_FILES : code?.files ?? []).map((module) => [module.replace(/[^\w.-]/g, '_'), file(module)])),
   }));

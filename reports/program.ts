@@ -41,7 +41,7 @@ export interface Program {
 
 /** Throws StageFailure, which names the place, where a module cannot be read or compiled. */
 export async function makeProgram({ entry, instead, absent }: ProgramParts): Promise<Program> {
-  const { build, stop } = await import('esbuild');
+  const { build } = await import('esbuild');
   try {
     const { outputFiles, metafile } = await build({
       absWorkingDir: ROOTS[0]!, entryPoints: [located(entry)], write: false, bundle: true, format: 'iife', platform: 'browser', target: 'es2022', minify: true, charset: 'ascii', legalComments: 'none', logLevel: 'silent',
@@ -53,8 +53,6 @@ export async function makeProgram({ entry, instead, absent }: ProgramParts): Pro
     const { errors } = error as { readonly errors?: readonly { readonly text: string; readonly location: { readonly file: string; readonly line: number } | null }[] };
     if (errors === undefined || errors.length === 0) throw error;
     throw new StageFailure({ code: 'bad-input', sentence: errors.slice(0, 3).map(({ text, location }) => location === null ? text : `${location.file}:${location.line} ${text}`).join('; ') });
-  } finally {
-    await stop();
   }
 }
 
