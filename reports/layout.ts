@@ -21,7 +21,7 @@ export interface PageContent {
 const LONGEST_NAME = 200;
 
 const NAVIGATION: readonly (readonly [path: string, title: string])[] = [
-  ['quality.html', 'Quality'], ['sensitivity.html', 'Sensitivity'], ['speed.html', 'Speed and memory'], ['samples.html', 'Samples'], ['claims.html', 'Claims'],
+  ['quality.html', 'Quality'], ['sensitivity.html', 'Sensitivity'], ['speed.html', 'Speed and memory'], ['samples.html', 'Samples'], ['try.html', 'Try it'], ['claims.html', 'Claims'],
   ['formats/index.html', 'Formats'], ['models/index.html', 'Models'], ['compare/index.html', 'Compare'], ['method.html', 'Method'],
 ];
 const FOOTER: readonly (readonly [path: string, title: string])[] = [

@@ -220,6 +220,98 @@ test('a cell that no page can compute says so', async () => {
   });
 });
 
+/** The two texts of the page to try: what both have alike, what is marked, all of it. */
+const TEXTS = `[...document.querySelectorAll('.panel-rerun .sample')].map((it) => ({ same: it.querySelector('.same')?.textContent ?? '', marked: it.querySelector('mark')?.textContent ?? '', text: [...it.children].at(-1).textContent }))`;
+const tried = (page: Page): Promise<readonly { readonly same: string; readonly marked: string; readonly text: string }[]> => page.evaluate(TEXTS);
+const said = `document.querySelector('.panel-rerun [role=status]').textContent`;
+
+/** Chooses formats and the settings of a cell that Node computed. */
+async function settings(page: Page, formats: readonly [string, string], newTokens: string): Promise<void> {
+  await page.selectOption('.settings label:nth-child(2) select', formats[0]);
+  await page.selectOption('.settings label:nth-child(3) select', formats[1]);
+  for (const [place, value] of [[4, '0.7'], [5, '1'], [6, newTokens]] as const) await page.fill(`.settings label:nth-child(${place}) input`, value);
+}
+
+test('to try: two texts grow, and are what Node wrote with the same prompt and noise; where they part is marked', async () => {
+  if (absent !== undefined) return notRun('a page writes texts', absent);
+  await onPage(site.url, 'try.html', async (page, requests) => {
+    assert.ok(requests.every((path) => path === '' || path === 'try.html' || /^assets\/(?:style\.css|script\.js)$/.test(path)), requests.join());
+    await press(page);
+    assert.match(await page.evaluate<string>(`document.querySelector('.panel-rerun .size').textContent`), /^The first text loads [\d.]+ MB in \d files of this site\.$/);
+    const [base, other] = [`generate:${MODEL}/fp16/T0.7/k0/s1`, `generate:${MODEL}/int8/T0.7/k0/s1`].map((cell) => textsOf(site, cell)) as [ReturnType<typeof textsOf>, ReturnType<typeof textsOf>];
+    const { prompts } = planIn(site).cells[WRITTEN]!.params as { readonly prompts: readonly { readonly text: string }[] };
+    const nf4 = textsOf(site, WRITTEN);
+    let parted = 0;
+    for (const [i, { text: prompt }] of prompts.entries()) {
+      for (const [format, written] of [[FORMAT, nf4], ['int8', other]] as const) {
+        await page.fill('.settings textarea', prompt);
+        await settings(page, ['fp16', format], '16');
+        await start(page);
+        await until(page, `/^They /.test(${said})`);
+        const [a, b] = await tried(page) as [Awaited<ReturnType<typeof tried>>[number], Awaited<ReturnType<typeof tried>>[number]];
+        assert.equal([a.text, b.text].map((text) => text.replaceAll('↵\n', '\n')), [base[i]!.text, written[i]!.text]);
+        const at = base[i]!.ids.findIndex((id, token) => id !== written[i]!.ids[token]);
+        assert.is(await page.evaluate(said), at < 0 ? 'They are the same for 16 tokens.' : `They part after ${at} ${at === 1 ? 'token' : 'tokens'}.`);
+        if (at < 0) continue;
+        parted++;
+        assert.equal([a.same, b.same], [base[i]!, base[i]!].map(({ pieces }) => pieces.slice(0, at).join('')));
+        assert.equal([a.marked, b.marked], [base[i]!.pieces[at], written[i]!.pieces[at]].map((piece) => piece!.replaceAll('\n', '↵\n')));
+      }
+    }
+    assert.ok(parted > 0, 'none of these texts part: the marks were not looked at');
+  });
+});
+
+test('to try: what cannot be done is said where it stands; a text can be stopped; what was tampered with is caught', async () => {
+  if (absent !== undefined) return notRun('a page that cannot write', absent);
+  await onPage(site.url, 'try.html', async (page) => {
+    await press(page);
+    await page.fill('.settings label:nth-child(4) input', '-1');
+    await start(page);
+    assert.match(await page.evaluate<string>(said), /^Temperature/);
+    await settings(page, ['fp16', FORMAT], '16');
+    await page.fill('.settings textarea', '');
+    await start(page);
+    await until(page, `/^The prompt is empty/.test(${said})`);
+    await page.fill('.settings textarea', 'It was '.repeat(280));
+    await start(page);
+    await until(page, `/^The prompt has \\d+ tokens, and the model reads at most \\d+ in all: shorten it\\.$/.test(${said})`);
+    await page.fill('.settings textarea', 'It was');
+    await settings(page, ['fp16', FORMAT], '400');
+    await start(page);
+    await until(page, `document.querySelector('.panel-rerun .sample > span:last-child')?.textContent.length > 20`);
+    // At once: a click of the driver waits until nothing on the page moves.
+    await page.evaluate(`[...document.querySelectorAll('.panel-rerun > p > button')].find((it) => it.textContent === 'Stop').click()`);
+    await until(page, `/^Stopped\\. They /.test(${said})`);
+    const [stopped] = await tried(page);
+    await page.waitForTimeout(200);
+    assert.equal((await tried(page))[0], stopped, 'nothing goes on');
+  });
+  await changed(artifactPath, oneBit, async () => onPage(site.url, 'try.html', async (page) => {
+    await press(page);
+    await settings(page, ['fp16', FORMAT], '4');
+    await start(page);
+    await until(page, `/is not artifact of quantize:novel-1m\\/nf4: its bytes have the sha256/.test(${said})`);
+    assert.equal((await tried(page)).map(({ text }) => text), ['', ''], 'nothing was written with it');
+  }));
+});
+
+for (const [width, colorScheme] of [[1000, 'light'], [360, 'dark']] as const) {
+  test(`the page to try can be read at ${width} px, ${colorScheme}`, async () => {
+    if (absent !== undefined) return notRun('the page to try with axe', absent);
+    await onPage(site.url, 'try.html', async (page) => {
+      await page.evaluate(axeSource());
+      await press(page);
+      assert.equal(await violations(page), []);
+      await settings(page, ['fp16', FORMAT], '64');
+      await start(page);
+      await until(page, `/^They /.test(${said})`);
+      assert.equal(await violations(page), []);
+      assert.ok(await page.evaluate<number>('document.documentElement.scrollWidth') <= width, 'no sideways scroll');
+    }, { viewport: { width, height: 780 }, colorScheme });
+  });
+}
+
 for (const [width, colorScheme] of [[1000, 'light'], [360, 'dark']] as const) {
   test(`the panel and its findings can be read and reached at ${width} px, ${colorScheme}`, async () => {
     if (absent !== undefined) return notRun('the panel with axe', absent);

@@ -2,6 +2,7 @@
 import { make } from './dom.ts';
 import { Panel } from './panel.ts';
 import { Site } from './site.ts';
+import { Trying } from './try.ts';
 
 let site: Site | undefined;
 
@@ -10,11 +11,12 @@ async function open(section: HTMLElement, root: string): Promise<void> {
   const place = make('div', { role: 'status' });
   section.querySelector('button')!.parentElement!.replaceWith(place);
   try {
-    const cell = section.dataset['rerun'];
-    const panel = new Panel(site, await site.plan(), { cell: cell === '' ? undefined : cell });
-    place.replaceWith(panel.element);
+    const { rerun: cell, try: trying } = section.dataset;
+    const plan = await site.plan();
+    const { element } = trying === undefined ? new Panel(site, plan, { cell: cell === '' ? undefined : cell }) : new Trying(site, plan);
+    place.replaceWith(element);
     // What was in focus is gone.
-    panel.element.querySelector('input')?.focus();
+    element.querySelector<HTMLElement>('input, textarea')?.focus();
   } catch (error) {
     place.textContent = error instanceof Error ? error.message : String(error);
   }

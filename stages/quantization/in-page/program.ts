@@ -6,6 +6,7 @@ import { computeInPage } from '../../dag/in-page.ts';
 import { run as generate } from '../generate.ts';
 import { run as score } from '../score.ts';
 import { readJson, windowRows } from '../score-output.ts';
+import { write } from './write.ts';
 import type { Computed, RecordedCell } from '../../dag/in-page.ts';
 import type { Json, Run } from '../../dag/index.ts';
 import type { WrittenText } from '../task-values.ts';
@@ -40,6 +41,7 @@ const program = {
   stages: Object.keys(stages),
   compute: (stage: string, ...of: Parameters<typeof computeInPage> extends [Run, ...infer Rest] ? Rest : never): Promise<Computed> => computeInPage(stages[stage]!.run, ...of),
   rows: (stage: string, cell: string, outputs: Outputs) => stages[stage]!.rows(cell, outputs),
+  write,
   slice: (stage: string, { params }: Pick<RecordedCell, 'params'>) => stages[stage]!.slice?.(params),
 };
 export type StudyProgram = typeof program;
