@@ -3,6 +3,7 @@
  * with what the site says of it. None knows of the page: bytes, programs and words for the reader go through its context.
  */
 import { computeCheck } from './compute.ts';
+import { gpuCheck } from './gpu.ts';
 import type { Plan, PlannedFile } from './plan.ts';
 
 /** Whose page the button stands on: a cell's id, or undefined for the whole report. */
@@ -49,6 +50,8 @@ export interface Offer {
   downloads(choice: string | undefined): readonly PlannedFile[];
   /** It reads files of the site as data: from file:// the reader must choose the site's folder. */
   readonly readsFiles: boolean;
+  /** It is done only where the reader asks for it. */
+  readonly onlyIfAsked?: boolean;
   /** What the reader may choose from; the first one is chosen. */
   readonly choices?: { readonly label: string; readonly values: readonly string[] };
 }
@@ -62,4 +65,4 @@ export interface Check {
 }
 
 /** In the order in which they are done. */
-export const checks: readonly Check[] = [computeCheck];
+export const checks: readonly Check[] = [computeCheck, gpuCheck];

@@ -17,13 +17,15 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** What the study's program offers (stages/quantization/in-page/program.ts). */
 export interface StudyProgram {
   readonly stages: readonly string[];
-  compute(stage: string, cell: Pick<PlannedCell, 'cell' | 'params' | 'inputs'>, objectOf: (sha256: string) => Bytes, watched: { readonly signal: AbortSignal; progress(done: number, total: number, unit: string): void }): Promise<
+  compute(engine: 'wasm' | 'webgpu', stage: string, cell: Pick<PlannedCell, 'cell' | 'params' | 'inputs'>, objectOf: (sha256: string) => Bytes, watched: { readonly signal: AbortSignal; progress(done: number, total: number, unit: string): void }): Promise<
     | { readonly outputs: { readonly [output: string]: Bytes }; readonly computedBy: { readonly [name: string]: string } }
     | { readonly failure: { readonly sentence: string } }>;
   /** Rows of tables that follow from a cell's outputs, in the order in which they are published. */
   rows(stage: string, cell: string, outputs: { readonly [output: string]: Bytes }): { readonly [table: string]: readonly PlannedRow[] };
   /** A first part of a cell, which takes a fraction of its time and has rows of its own; undefined where there is none. */
   slice(stage: string, cell: Pick<PlannedCell, 'params'>): { readonly params: PlannedCell['params']; readonly what: string } | undefined;
+  /** A smaller part, for a slow device: its rows are no published ones. */
+  fewer(stage: string, cell: Pick<PlannedCell, 'params'>): { readonly params: PlannedCell['params']; readonly what: string };
 }
 
 export const computeCheck: Check = {
@@ -54,18 +56,19 @@ const pathOf = ({ cell }: PlannedCell): readonly string[] => cell.slice(cell.ind
 const modelsOf = (plan: Plan): readonly string[] => [...new Set(Object.values(plan.cells).map((cell) => pathOf(cell)[0]!))];
 
 /** A quantized one first: it is what the report is about. */
-function formatsOf(plan: Plan): readonly string[] {
+export function formatsOf(plan: Plan): readonly string[] {
   const formats = [...new Set(Object.values(plan.cells).map((cell) => pathOf(cell)[1]!))];
   return formats.includes('nf4') ? ['nf4', ...formats.filter((format) => format !== 'nf4')] : formats;
 }
 
 /** One cell of each stage in a format: of those that sample the last, which is the hottest. */
-function cellsAt(plan: Plan, format: string | undefined): readonly PlannedCell[] {
+export function cellsAt(plan: Plan, format: string | undefined): readonly PlannedCell[] {
   const own = Object.values(plan.cells).filter((cell) => pathOf(cell)[1] === format);
   return [...new Map(own.map((cell) => [cell.stage, cell])).values()].sort((a, b) => (a.stage < b.stage ? 1 : -1));
 }
 
-async function computeCell(program: StudyProgram, cell: PlannedCell, context: CheckContext): Promise<void> {
+/** What a cell reads; undefined where the site has other bytes, which is said. */
+export async function objectsOf(cell: PlannedCell, context: CheckContext): Promise<ReadonlyMap<string, Bytes> | undefined> {
   const objects = new Map<string, Bytes>();
   for (const sha256 of new Set(Object.values(cell.inputs))) {
     try {
@@ -73,11 +76,17 @@ async function computeCell(program: StudyProgram, cell: PlannedCell, context: Ch
     } catch (error) {
       if (!(error instanceof DifferentBytes)) throw error;
       context.say({ verdict: 'differs', what: `${cell.cell} was not computed: what it reads is not what its record names`, detail: error.message });
-      return;
+      return undefined;
     }
   }
+  return objects;
+}
+
+async function computeCell(program: StudyProgram, cell: PlannedCell, context: CheckContext): Promise<void> {
+  const objects = await objectsOf(cell, context);
+  if (objects === undefined) return;
   const compute = (params: PlannedCell['params']): ReturnType<StudyProgram['compute']> =>
-    program.compute(cell.stage, { ...cell, params }, (sha256) => objects.get(sha256)!, { signal: context.signal, progress: (done, total, unit) => context.progress(done, total, unit) });
+    program.compute('wasm', cell.stage, { ...cell, params }, (sha256) => objects.get(sha256)!, { signal: context.signal, progress: (done, total, unit) => context.progress(done, total, unit) });
   // What a reader waits for first: some seconds of work have rows to show.
   const slice = program.slice(cell.stage, cell);
   if (slice !== undefined) {

@@ -11,7 +11,7 @@ export const STUDY_PROGRAM = {
   path: 'assets/study.js',
   parts: {
     entry: 'stages/quantization/in-page/program.ts',
-    instead: { 'stages/dag/index.ts': 'stages/dag/in-page.ts', 'stages/quantization/engine.ts': 'stages/quantization/in-page/engine.ts' },
+    instead: { 'stages/dag/index.ts': 'stages/dag/in-page.ts', 'stages/quantization/engine.ts': 'stages/quantization/in-page/engine.ts', 'kernels/webgpu/sources.ts': 'kernels/webgpu/sources-in-page.ts' },
     // Of chat templates, which no model has that goes into a page.
     absent: ['@huggingface/jinja'],
   },

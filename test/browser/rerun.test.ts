@@ -36,9 +36,9 @@ const FINDINGS = `[...document.querySelectorAll('.findings li')].map((it) => ({ 
 const findings = (page: Page): Promise<readonly Found[]> => page.evaluate(FINDINGS);
 const status = (page: Page): Promise<string> => page.evaluate(`document.querySelector('.panel-rerun > p[role=status]')?.textContent ?? ''`);
 
-async function until(page: Page, expression: string): Promise<void> {
-  for (const end = Date.now() + 60_000; Date.now() < end; await page.waitForTimeout(30)) if (await page.evaluate<boolean>(expression)) return;
-  throw new Error(`not within a minute: ${expression}`);
+async function until(page: Page, expression: string, ms = 60_000): Promise<void> {
+  for (const end = Date.now() + ms; Date.now() < end; await page.waitForTimeout(30)) if (await page.evaluate<boolean>(expression)) return;
+  throw new Error(`not within ${ms} ms: ${expression}`);
 }
 
 /** Opens a page, presses the button; answers what was asked for until then, and since. */
@@ -210,6 +210,32 @@ test('a reader can stop it, and begin again', async () => {
     await finished(page);
     assert.match(await status(page), /^All that was compared agrees: 3 identical/);
   });
+});
+
+test('with WebGPU, by its own kernels: on SwiftShader a part of a score and of a text, byte for byte what WASM computes', async () => {
+  if (absent !== undefined) return notRun('a page computes on a GPU', absent);
+  const own = await launch(['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']);
+  const context = await own.newContext();
+  const page = await context.newPage(), heard = overhear(page, site.url);
+  try {
+    await page.goto(`${site.url}index.html`);
+    if (await page.evaluate<boolean>(`!navigator.gpu`) || await page.evaluate<boolean>(`navigator.gpu.requestAdapter().then((it) => it === null)`)) return notRun('a page computes on a GPU', 'this Chromium gives no adapter');
+    await press(page);
+    assert.is(await page.evaluate(`document.querySelector('.offers li:last-child input').checked`), false, 'it is done only if asked');
+    await page.click('.offers li:first-child input');
+    await page.check('.offers li:last-child input');
+    await start(page);
+    await until(page, `!!document.querySelector('.panel-rerun > p[role=status]')?.textContent`, 300_000);
+    const found = await findings(page);
+    assert.equal(found.map(({ verdict, what }) => `${verdict} ${what}`), [
+      `equal ${SCORED} on the GPU: the first 48 tokens of the text, byte for byte what WASM computes`, `equal ${WRITTEN} on the GPU: 8 new tokens after the first prompt, byte for byte what WASM computes`,
+    ], JSON.stringify(found));
+    assert.ok(found.every(({ detail }) => /engine webgpu, build webgpu-[0-9a-f]{12}-\w+ \(browser, .*swiftshader/i.test(detail ?? '')), JSON.stringify(found));
+    assert.is(await page.evaluate(`document.querySelector('.record')`), null, 'no exact result comes from it');
+    assert.equal(heard, []);
+  } finally {
+    await own.close();
+  }
 });
 
 test('a cell that no page can compute says so', async () => {
