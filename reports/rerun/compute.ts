@@ -25,7 +25,7 @@ export interface StudyProgram {
   /** A first part of a cell, which takes a fraction of its time and has rows of its own; undefined where there is none. */
   slice(stage: string, cell: Pick<PlannedCell, 'params'>): { readonly params: PlannedCell['params']; readonly what: string } | undefined;
   /** A smaller part, for a slow device: its rows are no published ones. */
-  fewer(stage: string, cell: Pick<PlannedCell, 'params'>): { readonly params: PlannedCell['params']; readonly what: string };
+  fewer(stage: string, cell: Pick<PlannedCell, 'params'>): { readonly params: PlannedCell['params']; readonly what: string } | undefined;
 }
 
 export const computeCheck: Check = {
@@ -35,11 +35,11 @@ export const computeCheck: Check = {
     const formats = formatsOf(plan);
     if (place.cell !== undefined) {
       const cell = Object.hasOwn(plan.cells, place.cell) ? plan.cells[place.cell] : undefined;
-      if (cell === undefined) return `A page cannot compute this cell again: what it reads is not published here, or it needs more than a page has. Pages compute ${[...new Set(Object.values(plan.cells).map(({ stage }) => stage))].join(' and ')} cells of ${modelsOf(plan).join(', ')}; the command above computes this one, in the project.`;
+      if (cell === undefined) return `A page cannot compute this cell again: what it reads is not published here, or it needs more than a page has. Pages compute ${stagesOf(plan).join(', ')} cells of ${modelsOf(plan).join(', ')}; the command above computes this one, in the project.`;
       return { title: `Compute ${cell.cell} again, from the published weights`, readsFiles: false, downloads: () => downloadsOf(plan, [cell], STUDY_PROGRAM, has) };
     }
     return {
-      title: `Score a text and write one again with ${modelsOf(plan).join(', ')}, from the published weights`, readsFiles: false, choices: { label: 'in the format', values: formats },
+      title: `Quantize ${modelsOf(plan).join(', ')} again, score a text and write one with it, from the published weights`, readsFiles: false, choices: { label: 'in the format', values: formats },
       downloads: (choice = formats[0]) => downloadsOf(plan, cellsAt(plan, choice), STUDY_PROGRAM, has),
     };
   },
@@ -53,6 +53,7 @@ export const computeCheck: Check = {
 
 /** A cell's id begins with its stage, its model and its format. */
 const pathOf = ({ cell }: PlannedCell): readonly string[] => cell.slice(cell.indexOf(':') + 1).split('/');
+const stagesOf = (plan: Plan): readonly string[] => [...new Set(Object.values(plan.cells).map(({ stage }) => stage))].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));
 const modelsOf = (plan: Plan): readonly string[] => [...new Set(Object.values(plan.cells).map((cell) => pathOf(cell)[0]!))];
 
 /** A quantized one first: it is what the report is about. */
@@ -61,10 +62,13 @@ export function formatsOf(plan: Plan): readonly string[] {
   return formats.includes('nf4') ? ['nf4', ...formats.filter((format) => format !== 'nf4')] : formats;
 }
 
+/** What the report begins with comes first. */
+const ORDER = ['quantize', 'score', 'generate'];
+
 /** One cell of each stage in a format: of those that sample the last, which is the hottest. */
 export function cellsAt(plan: Plan, format: string | undefined): readonly PlannedCell[] {
   const own = Object.values(plan.cells).filter((cell) => pathOf(cell)[1] === format);
-  return [...new Map(own.map((cell) => [cell.stage, cell])).values()].sort((a, b) => (a.stage < b.stage ? 1 : -1));
+  return [...new Map(own.map((cell) => [cell.stage, cell])).values()].sort((a, b) => ORDER.indexOf(a.stage) - ORDER.indexOf(b.stage));
 }
 
 /** What a cell reads; undefined where the site has other bytes, which is said. */
@@ -87,6 +91,7 @@ async function computeCell(program: StudyProgram, cell: PlannedCell, context: Ch
   if (objects === undefined) return;
   const compute = (params: PlannedCell['params']): ReturnType<StudyProgram['compute']> =>
     program.compute('wasm', cell.stage, { ...cell, params }, (sha256) => objects.get(sha256)!, { signal: context.signal, progress: (done, total, unit) => context.progress(done, total, unit) });
+  context.progress(0, 0, cell.cell);
   // What a reader waits for first: some seconds of work have rows to show.
   const slice = program.slice(cell.stage, cell);
   if (slice !== undefined) {

@@ -20,9 +20,10 @@ const TOLERANCE = 0.01;
 interface Gpu { requestAdapter(options: object): Promise<{ readonly info: { readonly isFallbackAdapter?: boolean; readonly architecture?: string } } | null> }
 const gpuHere = (): Gpu | undefined => (globalThis as { readonly navigator?: { readonly gpu?: Gpu } }).navigator?.gpu;
 
+/** Cells whose rows a model's logits make; weights are quantized by no GPU. */
 function cellsOf(plan: Plan, cell: string | undefined): readonly PlannedCell[] {
-  if (cell === undefined) return cellsAt(plan, formatsOf(plan)[0]);
-  return Object.hasOwn(plan.cells, cell) ? [plan.cells[cell]!] : [];
+  const cells = cell === undefined ? cellsAt(plan, formatsOf(plan)[0]) : Object.hasOwn(plan.cells, cell) ? [plan.cells[cell]!] : [];
+  return cells.filter(({ rows }) => Object.keys(rows).length > 0);
 }
 
 export const gpuCheck: Check = {
@@ -48,7 +49,9 @@ export const gpuCheck: Check = {
 async function computeOnGpu(program: StudyProgram, cell: PlannedCell, slow: boolean, context: CheckContext): Promise<void> {
   const objects = await objectsOf(cell, context);
   if (objects === undefined) return;
-  const { params, what } = (slow ? undefined : program.slice(cell.stage, cell)) ?? program.fewer(cell.stage, cell);
+  const part = (slow ? undefined : program.slice(cell.stage, cell)) ?? program.fewer(cell.stage, cell);
+  if (part === undefined) return;
+  const { params, what } = part;
   const by = (engine: 'wasm' | 'webgpu'): ReturnType<StudyProgram['compute']> => {
     context.progress(0, 0, engine === 'wasm' ? `${cell.cell}, ${what}` : `${cell.cell}, ${what}, on the GPU, after its self-test`);
     return program.compute(engine, cell.stage, { ...cell, params }, (sha256) => objects.get(sha256)!, { signal: context.signal, progress: () => undefined });

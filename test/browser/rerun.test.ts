@@ -100,7 +100,8 @@ test('on the overview a format is chosen; what was written is what Node wrote; t
     await finished(page);
     const found = await findings(page);
     assert.ok(found.every(({ verdict }) => verdict === 'equal'), JSON.stringify(found, null, 1));
-    assert.ok(found.some(({ what }) => what === `${WRITTEN}: the whole result, byte for byte`));
+    for (const cell of [QUANTIZED, SCORED, WRITTEN]) assert.ok(found.some(({ what }) => what === `${cell}: the whole result, byte for byte`), cell);
+    assert.ok(found.some(({ detail }) => detail?.includes(`artifact has the sha256 ${sha256(site.inNode.bytes(QUANTIZED, 'artifact'))}`)));
     assert.ok(found.some(({ detail }) => detail?.includes(JSON.stringify(textsOf(site, WRITTEN)[0]!.text)) === true));
     await page.fill('.record input', 'A. Reader');
     await page.click('.record button');
@@ -109,12 +110,13 @@ test('on the overview a format is chosen; what was written is what Node wrote; t
     const reproduction = parseReproduction(readFileSync(await download.path()), download.suggestedFilename());
     assert.is(reproduction.by, 'A. Reader');
     const plan = planIn(site);
-    assert.equal(reproduction.cells, Object.fromEntries([SCORED, WRITTEN].map((cell) => [cell, { key: plan.cells[cell]!.key, result: 'equal' }])));
+    assert.equal(reproduction.cells, Object.fromEntries([QUANTIZED, SCORED, WRITTEN].map((cell) => [cell, { key: plan.cells[cell]!.key, result: 'equal' }])));
     assert.match(reproduction.cpu, /in a page of the report/);
   });
 });
 
 const planIn = ({ folder }: ComputedSite): Plan => JSON.parse(readFileSync(join(folder, PLAN_FILE), 'utf8').replace(/^window\.bitwidthPlan=|;\n$/g, '')) as Plan;
+const QUANTIZED = `quantize:${MODEL}/${FORMAT}`;
 const artifactPath = `data/rerun/quantize~${MODEL}~${FORMAT}.artifact.js`;
 
 /** With a file of the site changed. */
@@ -240,9 +242,9 @@ test('with WebGPU, by its own kernels: on SwiftShader a part of a score and of a
 
 test('a cell that no page can compute says so', async () => {
   if (absent !== undefined) return notRun('a cell that no page can compute', absent);
-  await onPage(site.url, cellPath(`quantize:${MODEL}/${FORMAT}`), async (page) => {
+  await onPage(site.url, cellPath(`tokenize:${MODEL}/garden`), async (page) => {
     await press(page);
-    assert.match(await page.evaluate<string>(`document.querySelector('.panel-rerun').textContent`), /A page cannot compute this cell again.*Pages compute (?:score and generate|generate and score) cells of novel-1m/);
+    assert.match(await page.evaluate<string>(`document.querySelector('.panel-rerun').textContent`), /A page cannot compute this cell again.*Pages compute quantize, score, generate cells of novel-1m/);
   });
 });
 

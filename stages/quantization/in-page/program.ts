@@ -5,6 +5,7 @@
 import { computeInPage } from '../../dag/in-page.ts';
 import { run as generate } from '../generate.ts';
 import { run as score } from '../score.ts';
+import { run as quantize } from '../quantize.ts';
 import { readJson, windowRows } from '../score-output.ts';
 import { write } from './write.ts';
 import { useEngine } from './engine.ts';
@@ -26,10 +27,11 @@ interface StageInPage {
   /** A first part of the work, with rows that are published. */
   slice?(params: RecordedCell['params']): Slice;
   /** Less than that, for a device that takes seconds for a step: its rows are no published ones. */
-  fewer(params: RecordedCell['params']): Slice;
+  fewer?(params: RecordedCell['params']): Slice;
 }
 
 const stages: { readonly [stage: string]: StageInPage } = {
+  quantize: { run: quantize, rows: () => ({}) },
   score: {
     run: score,
     rows: (cell, { scores }) => ({ windows: [...windowRows(cell, scores!)] }),
@@ -55,7 +57,7 @@ const program = {
   rows: (stage: string, cell: string, outputs: Outputs) => stages[stage]!.rows(cell, outputs),
   write,
   slice: (stage: string, { params }: Pick<RecordedCell, 'params'>) => stages[stage]!.slice?.(params),
-  fewer: (stage: string, { params }: Pick<RecordedCell, 'params'>) => stages[stage]!.fewer(params),
+  fewer: (stage: string, { params }: Pick<RecordedCell, 'params'>) => stages[stage]!.fewer?.(params),
 };
 export type StudyProgram = typeof program;
 
