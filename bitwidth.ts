@@ -10,7 +10,7 @@ import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, output, pipeline, withhold } from './stages/dag/index.ts';
-import { citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, readErrata, readRevoked, readStudy, SECRET_VARIABLES, study } from './stages/quantization/index.ts';
+import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study } from './stages/quantization/index.ts';
 import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
 
 /** Where this package is: its files stand in for those that a project made with it does not have. */
@@ -59,6 +59,7 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
       basedOn: { name: 'arXiv 2309.05210', url: 'https://arxiv.org/abs/2309.05210', author: { family: 'Roy', given: 'S.' }, year: 2023 },
       workflow: 'pipeline.ts', stages: Object.fromEntries(cells.map(({ stage }) => [stage.name, stage.title])),
     },
+    rerun: { pipeline: 'bitwidth', cells: cellsInPage(config, own), program: STUDY_PROGRAM, code: programFiles() },
     omitted: cells.filter(({ stage }) => stage.outputs.includes('omitted')).map((one) => output(one, 'omitted')),
   });
   return pipeline({

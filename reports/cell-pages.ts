@@ -12,6 +12,7 @@ import { cellPath, formatNumber, formattedText, numberId } from './num.ts';
 import type { Row } from './num.ts';
 import { failureAnchor } from './page.ts';
 import { BULK, CLAIMED, KEYS, erratumPath } from './tables.ts';
+import { rerunSection } from './rerun-section.ts';
 import { readTables, text } from './task-tables.ts';
 import { utcMinute } from './time.ts';
 import { openWarehouse } from './warehouse.ts';
@@ -50,7 +51,7 @@ export const run: Run = async (cells, io) => {
     const tree = new Map<string, string>();
     for (const item of items) {
       const path = cellPath(item.cell);
-      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context, accepted) }, undefined, undefined, context.errata));
+      tree.set(path, writePage(path, { title: item.cell, kicker: html`cell of the stage ${item.stage}, ${item.determinism}`, body: body(item, context, accepted), computes: true }, undefined, undefined, context.errata));
       if (tree.size % 500 === 0) io.progress(tree.size, items.length, 'pages');
     }
     await io.commit(cell.id, { pages: { tree } });
@@ -106,7 +107,7 @@ function body(item: CellProvenance, context: Context, accepted: ReadonlySet<stri
 <pre>npx bitwidth run ${shellWord(item.cell)}</pre>
 <p class="note">In a clone of the project after <code>npm ci</code>; what it needs is computed first. A result that is there already is kept.</p>
 <h2 id="again">Computed again by</h2>${rerunList(context.verdicts, item.cell)}
-${numbers(item.cell, context)}${leftOut(item, context)}
+${rerunSection(item.cell)}${numbers(item.cell, context)}${leftOut(item, context)}
 <h2 id="inputs">Inputs</h2>
 ${inputs(item, context)}
 <h2 id="parameters">Parameters and outputs</h2>

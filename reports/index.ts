@@ -3,9 +3,10 @@
  * the cells; the exports; the assets. It knows data/schema.sql and the machinery, and nothing of the study.
  */
 import { cell, file, gather, output, records, stage } from '../stages/dag/index.ts';
-import type { Cell, FolderExport, InputRef, OutputRef } from '../stages/dag/index.ts';
+import type { Cell, FolderExport, InputRef, Json, OutputRef } from '../stages/dag/index.ts';
 import { tablesAt } from './page.ts';
 import { pages } from './pages.ts';
+import type { ProgramParts } from './program.ts';
 import { BULK, PACKED } from './tables.ts';
 
 export interface ReportOptions {
@@ -24,12 +25,19 @@ export interface ReportOptions {
   readonly errata?: readonly string[];
   /** Outputs in which cells say what they left out: JSON, a list of { quantity, reason }. */
   readonly omitted?: readonly OutputRef[];
+  /** Cells that a page can compute again, and the program that does: its file in the site, and what it is made of. Without it pages only check what is published. */
+  readonly rerun?: { readonly pipeline: string; readonly cells: readonly Cell[]; readonly program: { readonly path: string; readonly parts: ProgramParts }; readonly code: { readonly uses: readonly string[]; readonly files: readonly string[] } };
   /** The published folder, from the project's root. Default 'reports/site'. */
   readonly to?: string;
 }
 
 /** What the code identity of the report's cells needs to know: the register of pages does not count, each page does. */
 export const reportBoundaries = { 'reports/pages.ts': 'register' } as const;
+
+/** The script of the button that computes again, and what it is made of. */
+const RERUN_SCRIPT = 'assets/rerun.js', RERUN_ENTRY = 'reports/rerun/page/main.ts';
+/** Its modules of the machinery, of which the identity of code holds a number alone. */
+const RERUN_FILES = ['declare', 'errors', 'in-page', 'paths', 'words'].map((name) => `stages/dag/${name}.ts`);
 
 const pageStage = stage({ name: 'page', title: 'Draw the pages of the report', determinism: 'exact', module: 'reports/render.ts', outputs: ['page'] });
 // Pages that show durations and machines: their bytes may differ between runs whose results are the same.
@@ -44,6 +52,9 @@ const recordsStage = stage({ name: 'records', title: 'Write the records of all c
 const crateStage = stage({ name: 'ro-crate', title: 'Describe the report as an RO-Crate', determinism: 'exact', module: 'reports/ro-crate.ts', outputs: ['crate'], unstableOutputs: ['crate'], where: 'in-process' });
 const artifactStage = stage({ name: 'artifact', title: 'Say how to evaluate and to cite the report', determinism: 'exact', module: 'reports/artifact.ts', outputs: ['artifact'], unstableOutputs: ['artifact'], where: 'in-process' });
 const manifestStage = stage({ name: 'manifest', title: 'List the files of the report', determinism: 'exact', module: 'reports/manifest.ts', outputs: ['manifest'], unstableOutputs: ['manifest'], where: 'in-process' });
+const programStage = stage({ name: 'program', title: 'Make the programs that pages load', determinism: 'exact', module: 'reports/program.ts', outputs: ['scripts'] });
+const rerunObjectsStage = stage({ name: 'rerun-objects', title: 'Publish what pages compute with', determinism: 'exact', module: 'reports/rerun-objects.ts', outputs: ['scripts', 'sizes'], where: 'in-process' });
+const rerunPlanStage = stage({ name: 'rerun-plan', title: 'List what pages can compute again', determinism: 'exact', module: 'reports/rerun-plan.ts', outputs: ['plan'], where: 'in-process' });
 const assetsStage = stage({ name: 'assets', title: 'Copy the style, the script and the schema', determinism: 'exact', module: 'reports/assets.ts', outputs: ['assets'], where: 'in-process' });
 
 /** Cells of the report, and the folder it is published to. */
@@ -77,8 +88,9 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const cellPages = cell(cellPagesStage, 'all', { params: wrong, inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), ...verdicts, ...(omitted.length === 0 ? {} : { omitted: gather(omitted) }), records: records(options.cells) }, work: options.cells.length / 100 });
   const numbersTex = cell(numbersTexStage, 'all', { inputs: of([...options.tables.keys()].filter((table) => !BULK.has(table))), work: 3 });
   const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js'), schema } });
+  const rerun = rerunCells(options, (tables) => of(tables.filter((table) => options.tables.has(table))));
   const recordsFile = cell(recordsStage, 'all', { inputs: { records: records(options.cells) } });
-  const published = [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(recordsFile), output(numbersTex), output(assets)];
+  const published = [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(recordsFile), output(numbersTex), output(assets), ...rerun.map((one) => output(one, one.stage.outputs[0]))];
   const { workflow, ...about } = options.about ?? {};
   const artifact = options.about ? [cell(artifactStage, 'site', { params: about, inputs: { ...of(['claims']), records: records(options.cells) } })] : [];
   published.push(...artifact.map((one) => output(one)));
@@ -88,7 +100,25 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   published.push(...crate.map((one) => output(one)));
   const manifest = cell(manifestStage, 'site', { inputs: { published: gather(published) } });
   return {
-    cells: [tally, ...ledger, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, ...artifact, ...crate, manifest],
+    cells: [tally, ...ledger, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, ...rerun, ...artifact, ...crate, manifest],
     exports: [{ to: options.to ?? 'reports/site', from: [...published, output(manifest)] }],
   };
+}
+
+/** What the button of pages is made of: their own script, the study's, the objects, and the list of all that. */
+function rerunCells({ rerun }: ReportOptions, tables: (names: string[]) => { readonly [name: string]: InputRef }): readonly Cell[] {
+  const { cells = [], program, code, pipeline = '' } = rerun ?? {};
+  const programs = { [RERUN_SCRIPT]: { entry: RERUN_ENTRY, instead: { 'stages/dag/index.ts': 'stages/dag/in-page.ts' }, absent: [] }, ...(program === undefined ? {} : { [program.path]: program.parts }) };
+  const made = Object.entries(programs).map(([path, parts]) => cell(programStage, path.replace(/^.*\/|\.js$/g, ''), {
+    batch: 'programs', params: { programs: { [path]: parts as unknown as Json } }, uses: path === RERUN_SCRIPT ? [RERUN_ENTRY] : [...code?.uses ?? []],
+    // Registers and the machinery, where the identity of code stops, are read as they are.
+    inputs: Object.fromEntries((path === RERUN_SCRIPT ? RERUN_FILES : code?.files ?? []).map((module) => [module.replace(/[^\w.-]/g, '_'), file(module)])),
+  }));
+  const read = cells.flatMap(({ inputs }) => Object.values(inputs).flatMap((input) => input.kind === 'output' ? [input] : []));
+  const objects = cell(rerunObjectsStage, 'all', { inputs: { objects: gather(new Map(read.map((ref) => [`${ref.cell} ${ref.output}`, ref])).values()) } });
+  const plan = cell(rerunPlanStage, 'all', {
+    params: { pipeline },
+    inputs: { ...tables(['windows', 'generations']), records: records(cells), objects: gather([output(objects, 'scripts')]), sizes: output(objects, 'sizes'), programs: gather(made.map((one) => output(one))) },
+  });
+  return [...made, objects, plan];
 }

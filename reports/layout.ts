@@ -14,12 +14,14 @@ export interface PageContent {
   readonly body: Html;
   /** It stands by itself, outside a site: no links to other pages. */
   readonly alone?: boolean;
+  /** It computes in the reader's browser when asked to: it may read the site's own files, and run WebAssembly. */
+  readonly computes?: boolean;
 }
 
 const LONGEST_NAME = 200;
 
 const NAVIGATION: readonly (readonly [path: string, title: string])[] = [
-  ['quality.html', 'Quality'], ['sensitivity.html', 'Sensitivity'], ['speed.html', 'Speed and memory'], ['samples.html', 'Samples'], ['claims.html', 'Claims'],
+  ['quality.html', 'Quality'], ['sensitivity.html', 'Sensitivity'], ['speed.html', 'Speed and memory'], ['samples.html', 'Samples'], ['try.html', 'Try it'], ['claims.html', 'Claims'],
   ['formats/index.html', 'Formats'], ['models/index.html', 'Models'], ['compare/index.html', 'Compare'], ['method.html', 'Method'],
 ];
 const FOOTER: readonly (readonly [path: string, title: string])[] = [
@@ -32,6 +34,8 @@ const FOOTER: readonly (readonly [path: string, title: string])[] = [
  * page from file:// and most static hosts send no headers; 'self' holds for file:// in Chromium and Firefox.
  */
 const POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; form-action 'none'";
+/** Of a page that computes: also the site's files as data, and programs in WebAssembly, which the script must compile. */
+const COMPUTING_POLICY = POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'");
 
 /** Tables are numbered where they are written; what stands above one, a heading or a figure's title, tells a screen reader more: 'Table 3: By text'. */
 function tablesNamed(markup: string): string {
@@ -64,7 +68,7 @@ ${content.body}`.render(page);
 ${derivations}</ul></details>`.render(page);
   const title = path === 'index.html' ? content.title : `${content.title} · bitwidth`;
   const head = html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${trusted(POLICY)}"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${trusted(content.computes === true ? COMPUTING_POLICY : POLICY)}"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="${root}assets/style.css"></head>
 <body><a class="skip" href="#main">Skip to the content</a>

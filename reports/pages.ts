@@ -23,7 +23,8 @@ import { samples } from './pages/samples.ts';
 import { sensitivity } from './pages/sensitivity.ts';
 import { speed } from './pages/speed.ts';
 import { table } from './pages/table.ts';
+import { tryIt } from './pages/try.ts';
 
 export const pages: readonly Page[] = [
-  overview, quality, sensitivity, speed, kernels, samples, claims, formats, format, models, model, compares, compare, method, dag, cost, data, table, failures, errata, erratum, glossary, ...ownPages,
+  overview, quality, sensitivity, speed, kernels, samples, tryIt, claims, formats, format, models, model, compares, compare, method, dag, cost, data, table, failures, errata, erratum, glossary, ...ownPages,
 ];

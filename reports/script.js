@@ -234,4 +234,25 @@
     };
     document.head.appendChild(versions);
   }
+
+  // ---- computing again: nothing of it is loaded before its button is pressed ----
+  if (root) list('section.rerun > p > button').forEach(function (button) {
+    button.hidden = false;
+    button.addEventListener('click', function () {
+      var section = button.closest('section');
+      var program = document.createElement('script');
+      button.disabled = true;
+      program.src = root + 'assets/rerun.js';
+      var cannot = function (why) { button.insertAdjacentText('afterend', ' ' + why); };
+      program.onload = function () {
+        if (window.bitwidthRerun) window.bitwidthRerun(section, root);
+        else cannot('This browser cannot run the program: it is too old for it.');
+      };
+      program.onerror = function () {
+        button.disabled = false;
+        cannot('The program cannot be loaded: assets/rerun.js is missing from this copy of the report.');
+      };
+      document.head.appendChild(program);
+    });
+  });
 })();

@@ -45,6 +45,11 @@ export function bundledKernels(shared: boolean): Promise<CompiledKernels> {
   return kernels;
 }
 
+/** In a page, which has them in its program: the bytes of kernels.wasm. Before the first engine is opened. */
+export function useKernels(file: Uint8Array<ArrayBuffer>): void {
+  bytes = Promise.resolve(file);
+}
+
 async function readBundled(): Promise<Uint8Array<ArrayBuffer>> {
   const { readFile } = await import('node:fs/promises');
   return new Uint8Array(await readFile(new URL('../wasm/kernels.wasm', import.meta.url)));

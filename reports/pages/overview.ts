@@ -5,6 +5,7 @@ import { term } from '../glossary.ts';
 import { derived, num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
+import { rerunSection } from '../rerun-section.ts';
 import { OVERALL, apart, find, metrics, modelName, models, nothing, quantizedBefore, rowCount } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 import { pareto } from './pareto.ts';
@@ -20,7 +21,8 @@ export const overview: Page = {
     return {
       title: 'What quantization does to a language model',
       heading: html`What do fewer bits a weight cost a language model, in what it predicts and writes?`,
-      body: html`${answer(all, rows)}${quantizedBefore(all)}${await pareto(input, all, rows, { bits: 'bits_per_weight_linear', of: 'of the linear layers', xDomain: [1.9, 18], xTicks: [4, 8, 16], note: '≈: intervals overlap.', title: ordered })}${await facts(input)}${await verdicts(input)}`,
+      body: html`${answer(all, rows)}${quantizedBefore(all)}${await pareto(input, all, rows, { bits: 'bits_per_weight_linear', of: 'of the linear layers', xDomain: [1.9, 18], xTicks: [4, 8, 16], note: '≈: intervals overlap.', title: ordered })}${await facts(input)}${await verdicts(input)}${rerunSection()}`,
+      computes: true,
     };
   },
 };

@@ -1,5 +1,5 @@
-/** Errors of the store that a caller is expected to handle; each message is a sentence for people. */
-import type { Sha256 } from './types.ts';
+/** Errors that a caller is expected to handle; each message is a sentence for people. */
+import type { Failure, Sha256 } from './types.ts';
 
 /** An object's bytes are missing, short, or not what its name says. The cure: set it aside and run its producer again. */
 export class DamagedObject extends Error {
@@ -42,4 +42,17 @@ export class StoreTooNew extends Error {
 /** A module's code identity cannot be determined. `message` begins with file:line:column where there is one. */
 export class CodeIdentityError extends Error {
   override readonly name = 'CodeIdentityError';
+}
+
+/**
+ * What a stage may throw for a failure that it expects, where calling `io.fail` is out of reach. Of several cells the one that it
+ * belongs to is found by running them apart.
+ */
+export class StageFailure extends Error {
+  override readonly name = 'StageFailure';
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.sentence);
+    this.failure = failure;
+  }
 }

@@ -2,7 +2,7 @@
 import { lstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ensureFolderSync } from './disk.ts';
-import { DamagedObject } from './errors.ts';
+import { DamagedObject, StageFailure } from './errors.ts';
 import { copyObject, readObject } from './objects.ts';
 import { openInOrder, openObject } from './open-object.ts';
 import { unsafePath } from './paths.ts';
@@ -19,19 +19,6 @@ export interface TaskSink {
   progress(done: number, total: number, unit: string): void;
   /** Text for the task's log: the stack of an error. */
   log(text: string): void;
-}
-
-/**
- * What a stage may throw for a failure that it expects, where calling `io.fail` is out of reach. Of several cells the one that it
- * belongs to is found by running them apart.
- */
-export class StageFailure extends Error {
-  override readonly name = 'StageFailure';
-  readonly failure: Failure;
-  constructor(failure: Failure) {
-    super(failure.sentence);
-    this.failure = failure;
-  }
 }
 
 /** Thrown out of `io.commit` once the run was asked to stop: the cell is committed, the rest is left for the next run. */

@@ -34,6 +34,9 @@ export interface Page {
   tap(selector: string): Promise<void>;
   focus(selector: string): Promise<void>;
   fill(selector: string, text: string): Promise<void>;
+  check(selector: string): Promise<void>;
+  selectOption(selector: string, value: string): Promise<unknown>;
+  waitForEvent(event: 'download'): Promise<{ path(): Promise<string>; suggestedFilename(): string }>;
   readonly keyboard: { press(key: string): Promise<void> };
   readonly mouse: { move(x: number, y: number): Promise<void> };
   close(): Promise<void>;

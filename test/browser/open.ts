@@ -68,7 +68,7 @@ async function atOnce(paths: readonly string[], each: (path: string) => Promise<
 }
 
 /** preload: axe would fetch the style sheets by XMLHttpRequest, which neither file:// nor the policy allows. */
-const violations = (page: Page): Promise<string[]> => page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(TAGS)}, preload: false, resultTypes: ['violations'] })
+export const violations = (page: Page): Promise<string[]> => page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(TAGS)}, preload: false, resultTypes: ['violations'] })
   .then((it) => it.violations.map((v) => 'axe ' + v.id + ' on ' + v.nodes.length + ' elements, first ' + v.nodes[0].html.slice(0, 160)))`);
 
 const textOf = (page: Page): Promise<string> => page.evaluate(`document.body.textContent.replace(/\\s+/g, ' ').trim()`);

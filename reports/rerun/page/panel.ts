@@ -1,0 +1,146 @@
+/** The panel that opens under the button: what can be done and what that loads; then how far it is; then what was found, with a record to keep. */
+import { byteSize, count } from '../../../stages/dag/index.ts';
+import { checks } from '../checks.ts';
+import { readersReproduction } from '../reproduction.ts';
+import { button, downloadLink, make } from './dom.ts';
+import { Results } from './results.ts';
+import type { Check, Finding, Offer, Place } from '../checks.ts';
+import type { Plan, PlannedFile } from '../plan.ts';
+import type { Site } from './site.ts';
+
+interface Offered { readonly check: Check; readonly offer: Offer; readonly box: HTMLInputElement; readonly select: HTMLSelectElement | undefined }
+
+export class Panel {
+  readonly element = make('div', { class: 'panel-rerun' });
+  readonly #site: Site;
+  readonly #plan: Plan;
+  readonly #place: Place;
+
+  constructor(site: Site, plan: Plan, place: Place) {
+    this.#site = site;
+    this.#plan = plan;
+    this.#place = place;
+    this.#choose();
+  }
+
+  /** First: nothing is loaded yet. */
+  #choose(): void {
+    const notes: string[] = [];
+    const offered = checks.flatMap((check): Offered[] => {
+      const offer = check.offer(this.#place, this.#plan, (sha256) => this.#site.has(sha256));
+      if (typeof offer === 'string') notes.push(offer);
+      if (offer === undefined || typeof offer === 'string') return [];
+      const select = offer.choices && make('select', {}, ...offer.choices.values.map((value) => make('option', { value }, value)));
+      return [{ check, offer, select, box: make('input', { type: 'checkbox', checked: offer.onlyIfAsked !== true }) }];
+    });
+    const said = notes.map((note) => make('p', {}, note));
+    if (offered.length === 0) {
+      this.element.replaceChildren(...said, ...(said.length === 0 ? [make('p', {}, 'Nothing here can be computed by a page.')] : []));
+      return;
+    }
+    const size = make('p', { class: 'size', role: 'status' });
+    const problem = make('p', { class: 'problem', role: 'alert' });
+    const chosen = (): Offered[] => offered.filter(({ box }) => box.checked);
+    const start = button('Start', () => void this.#run(chosen(), problem));
+    const folder = make('input', { type: 'file', id: 'rerun-folder' });
+    folder.webkitdirectory = true;
+    const ask = make('p', { class: 'folder' }, make('label', { for: folder.id }, 'This page was opened from a file, from where it may load scripts only. To check the site’s files choose its folder, the one with index.html; nothing is sent anywhere. '), folder);
+    folder.addEventListener('change', () => {
+      try {
+        this.#site.choose(folder.files ?? []);
+        problem.textContent = '';
+      } catch (error) {
+        problem.textContent = (error as Error).message;
+      }
+      update();
+    });
+    const update = (): void => {
+      const files = [...new Map(chosen().flatMap(({ offer, select }) => offer.downloads(select?.value)).map((file) => [file.path, file])).values()];
+      size.replaceChildren(...sizeWords(files));
+      ask.hidden = !(this.#site.needsFolder && chosen().some(({ offer }) => offer.readsFiles));
+      start.disabled = chosen().length === 0 || !ask.hidden;
+    };
+    for (const { box, select } of offered) { box.addEventListener('change', update); select?.addEventListener('change', update); }
+    update();
+    this.element.replaceChildren(
+      make('ul', { class: 'offers' }, ...offered.map(({ offer, box, select }) => make('li', {}, make('label', {}, box, ` ${offer.title}`), ...(select === undefined ? [] : [make('label', {}, ` ${offer.choices!.label} `, select)])))),
+      ...said, ask, size, make('p', {}, start), problem);
+    offered[0]!.box.focus();
+  }
+
+  async #run(chosen: readonly Offered[], problem: HTMLElement): Promise<void> {
+    const stop = new AbortController();
+    const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
+    const results = new Results();
+    const bar = make('progress', { 'aria-label': 'How far it is' });
+    const told = make('span', { class: 'told' });
+    const status = make('p', { role: 'status' });
+    const cancel = button('Cancel', () => { cancel.disabled = true; stop.abort(); });
+    const working = make('p', { class: 'working' }, bar, told, cancel);
+    this.element.replaceChildren(working, results.element, status);
+    cancel.focus();
+    for (const { check, select } of chosen) {
+      if (stop.signal.aborted) break;
+      const progress = (done: number, total: number, unit: string): void => {
+        // Of what nobody knows how long it takes the bar only moves.
+        if (total === 0) bar.removeAttribute('value');
+        else {
+          bar.max = total;
+          bar.value = done;
+        }
+        told.textContent = total === 0 ? ` ${unit} ` : unit === 'bytes' ? ` ${byteSize(done)} of ${byteSize(total)} ` : ` ${done} of ${total} ${unit} `;
+      };
+      const started = performance.now();
+      try {
+        const downloads = chosen.find((one) => one.check === check)!.offer.downloads(select?.value);
+        // A step that is under way cannot be broken off, and is not waited for: what comes after it stops.
+        await Promise.race([stopped, check.run({
+          place: this.#place, plan: this.#plan, choice: select?.value, signal: stop.signal, progress, say: (finding) => { if (!stop.signal.aborted) results.add(finding); },
+          file: (path) => this.#site.file(path, stop.signal),
+          object: async (sha256) => {
+            stop.signal.throwIfAborted();
+            loadingWords(told, this.#plan.objects[sha256], downloads);
+            return this.#site.object(this.#plan, sha256);
+          },
+          program: async (path, name) => {
+            told.textContent = ` loads ${path} `;
+            await this.#site.script(path);
+            return (globalThis as { [name: string]: unknown })[name];
+          },
+        })]);
+      } catch (error) {
+        if (!stop.signal.aborted) results.add({ verdict: 'note', what: `${check.name} ended after ${Math.round(performance.now() - started)} ms`, detail: error instanceof Error ? error.message : String(error) });
+      }
+    }
+    working.remove();
+    status.textContent = stop.signal.aborted ? `Cancelled. ${results.findings.length === 0 ? 'Nothing was found until then.' : results.summary()}` : results.summary();
+    const more = make('p', {}, button('Do something else', () => this.#choose()));
+    this.element.append(await this.#record(results.findings, problem), more);
+  }
+
+  /** What the study's ledger takes. */
+  async #record(findings: readonly Finding[], problem: HTMLElement): Promise<Node> {
+    const { userAgent, hardwareConcurrency } = navigator;
+    const write = (by: string): Promise<string | undefined> => readersReproduction(this.#plan, findings, { by, browser: userAgent, processors: hardwareConcurrency, when: new Date() });
+    if (await write('') === undefined) return make('span');
+    const name = make('input', { type: 'text', maxlength: '200', autocomplete: 'name' });
+    const place = make('span');
+    const save = button('Make a record of this', () => void write(name.value).then(
+      (text) => place.replaceChildren(' ', downloadLink('reproduction.json', 'reproduction.json', text!), ', which the study takes with “npx bitwidth ledger add reproduction.json”.'),
+      (error: Error) => { problem.textContent = error.message; }));
+    return make('p', { class: 'record' }, make('label', {}, 'Your name, if the record shall say it: ', name), ' ', save, place);
+  }
+}
+
+function sizeWords(files: readonly PlannedFile[]): readonly (Node | string)[] {
+  if (files.length === 0) return ['Loads nothing more.'];
+  return [
+    `Start loads ${byteSize(files.reduce((sum, { bytes }) => sum + bytes, 0))} in ${count(files.length, 'file')} of this site.`,
+    make('details', {}, make('summary', {}, 'Which'), make('ul', {}, ...files.slice(0, 100).map(({ path, bytes }) => make('li', {}, `${path}, ${byteSize(bytes)}`)), ...(files.length > 100 ? [make('li', {}, `and ${files.length - 100} more`)] : []))),
+  ];
+}
+
+function loadingWords(told: HTMLElement, object: PlannedFile | undefined, of: readonly PlannedFile[]): void {
+  const place = of.findIndex(({ path }) => path === object?.path);
+  if (object !== undefined && place >= 0) told.textContent = ` loads ${object.path}, ${byteSize(object.bytes)} (${place + 1} of ${of.length}) `;
+}

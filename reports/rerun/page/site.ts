@@ -1,0 +1,102 @@
+/** What the site holds, for a page of it: scripts from wherever it lies, files as data from a server or from the folder that the reader chose. */
+import { decoded, demandBytes, DifferentBytes } from '../objects.ts';
+import { PLAN_FILE, PLAN_FORMAT } from '../plan.ts';
+import type { Plan } from '../plan.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+declare global {
+  interface Window { bitwidthPlan?: Plan; bitwidthObjects?: { [sha256: string]: string } }
+}
+
+export class Site {
+  readonly #root: string;
+  readonly #scripts = new Map<string, Promise<void>>();
+  readonly #objects = new Map<string, Bytes>();
+  /** Of a site that is read from files: those of the chosen folder, by path from its root. */
+  #chosen: ReadonlyMap<string, File> | undefined;
+
+  /** `root`: the site's address, with a slash at its end. */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** From file:// a page may load scripts and nothing else. */
+  get needsFolder(): boolean {
+    return this.#root.startsWith('file:') && this.#chosen === undefined;
+  }
+
+  /** Throws Error, a sentence, where it is none of this site: its list of files is another than the one beside this page. */
+  choose(files: Iterable<File>): void {
+    // 'site/data/files.json': the folder's own name comes first.
+    const byPath = new Map(Array.from(files, (file) => [file.webkitRelativePath.replace(/^[^/]*\//, ''), file]));
+    if (!byPath.has(PLAN_FILE)) throw new Error(`the folder has no ${PLAN_FILE}; choose the one that holds this report's index.html`);
+    this.#chosen = byPath;
+  }
+
+  /** Loads a script of the site once. Throws Error, a sentence. */
+  script(path: string): Promise<void> {
+    let loaded = this.#scripts.get(path);
+    if (loaded === undefined) {
+      loaded = new Promise<void>((resolve, reject) => {
+        const element = document.createElement('script');
+        element.src = this.#root + path;
+        element.onload = () => { element.remove(); resolve(); };
+        element.onerror = () => { element.remove(); this.#scripts.delete(path); reject(new Error(`${path} cannot be loaded: it is missing from this copy of the report, or the connection broke`)); };
+        document.head.append(element);
+      });
+      this.#scripts.set(path, loaded);
+    }
+    return loaded;
+  }
+
+  async plan(): Promise<Plan> {
+    await this.script(PLAN_FILE);
+    const plan = window.bitwidthPlan;
+    if (plan === undefined || plan.format !== PLAN_FORMAT) throw new Error(`${PLAN_FILE} is not what this page reads`);
+    return plan;
+  }
+
+  has(sha256: string): boolean {
+    return this.#objects.has(sha256);
+  }
+
+  /** Throws DifferentBytes where the site has other bytes, Error where it has none. */
+  async object(plan: Plan, sha256: string): Promise<Bytes> {
+    const held = this.#objects.get(sha256);
+    if (held !== undefined) return held;
+    const planned = plan.objects[sha256];
+    if (planned === undefined) throw new Error(`the report does not publish the object ${sha256.slice(0, 12)}`);
+    await this.script(planned.path);
+    const base64 = window.bitwidthObjects?.[sha256];
+    if (base64 === undefined) throw new DifferentBytes(`${planned.path} does not hold ${planned.output} of ${planned.cell}`);
+    delete window.bitwidthObjects![sha256];
+    const bytes = decoded(base64, planned.path);
+    try {
+      await demandBytes(bytes, sha256, planned.path, `${planned.output} of ${planned.cell}`);
+    } catch (error) {
+      // The next time it is loaded anew: a reader may have put the file right.
+      this.#scripts.delete(planned.path);
+      throw error;
+    }
+    this.#objects.set(sha256, bytes);
+    return bytes;
+  }
+
+  /** A file as it is. Throws Error, a sentence. */
+  async file(path: string, signal: AbortSignal): Promise<Bytes> {
+    if (this.#chosen !== undefined) {
+      const file = this.#chosen.get(path);
+      if (file === undefined) throw new Error(`${path} is not in the chosen folder`);
+      return new Uint8Array(await file.arrayBuffer());
+    }
+    const answer = await fetch(this.#root + path, { signal });
+    if (!answer.ok) throw new Error(`${path} cannot be loaded: the server answers ${answer.status}`);
+    return new Uint8Array(await answer.arrayBuffer());
+  }
+
+  /** Every file of the chosen folder; undefined where the site is read from a server, which lists none. */
+  get chosen(): readonly string[] | undefined {
+    return this.#chosen && [...this.#chosen.keys()];
+  }
+}
