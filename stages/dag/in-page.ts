@@ -3,7 +3,7 @@
  * file. A stage's module runs on objects in memory as it runs on those of a store, and what it commits is held against what a record says.
  */
 import { DamagedObject, StageFailure } from './errors.ts';
-import type { Failure, InputHandle, Json, OutputValue, Run, Sha256, TaskCell, TaskInput, TaskIo } from './types.ts';
+import type { Failure, InputHandle, Json, OpenObject, OutputValue, Run, Sha256, TaskCell, TaskInput, TaskIo } from './types.ts';
 
 export { cell, ConfigurationError, file, gather, isConfigurationError, output, records, stage } from './declare.ts';
 export { byteSize, closest, count, duration, plainText } from './words.ts';
@@ -34,12 +34,14 @@ export async function computeInPage(run: Run, { cell: id, params, inputs }: Reco
   let computed: Computed | undefined;
   const task: TaskCell = { id, params, inputs: Object.fromEntries(Object.entries(inputs).map(([name, sha256]): [string, TaskInput] => [name, { kind: 'object', handle: handleOf(sha256, objectOf(sha256)) }])) };
   const nowhere = (): never => { throw new Error('there are no files in a page'); };
+  const open = async ({ sha256 }: InputHandle): Promise<OpenObject> => {
+    const bytes = objectOf(sha256);
+    return { bytes: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length), close: () => undefined };
+  };
   const io: TaskIo = {
     read: async ({ sha256 }) => objectOf(sha256),
-    open: async ({ sha256 }) => {
-      const bytes = objectOf(sha256);
-      return { bytes: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length), close: () => undefined };
-    },
+    open,
+    openInOrder: open,
     input: async (of, name) => {
       const input = of.inputs[name];
       if (input?.kind !== 'object') throw new Error(`${of.id}: input ${name} is not one object`);
