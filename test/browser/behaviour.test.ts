@@ -123,6 +123,8 @@ onPage('on touch the first tap shows it with a link, the second follows the numb
   await page.tap(number);
   await page.tap('.tip a');
   await until(page, `location.pathname.includes('/cells/')`);
+  // A page that is left before all of it is there has requests that fail.
+  await page.waitForLoadState('load');
   await page.goBack();
   await page.tap(number);
   await page.tap(number);
