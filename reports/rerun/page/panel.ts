@@ -90,7 +90,7 @@ export class Panel {
         const downloads = chosen.find((one) => one.check === check)!.offer.downloads(select?.value);
         await check.run({
           place: this.#place, plan: this.#plan, choice: select?.value, signal: stop.signal, progress, say: (finding) => results.add(finding),
-          file: (path) => this.#site.file(path, stop.signal),
+          file: (path) => this.#site.file(path, stop.signal), chosen: this.#site.chosen,
           object: async (sha256) => {
             stop.signal.throwIfAborted();
             loadingWords(told, this.#plan.objects[sha256], downloads);

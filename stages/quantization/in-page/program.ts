@@ -6,6 +6,7 @@ import { computeInPage } from '../../dag/in-page.ts';
 import { run as generate } from '../generate.ts';
 import { run as score } from '../score.ts';
 import { readJson, windowRows } from '../score-output.ts';
+import { aggregates } from './aggregates.ts';
 import { write } from './write.ts';
 import type { Computed, RecordedCell } from '../../dag/in-page.ts';
 import type { Json, Run } from '../../dag/index.ts';
@@ -42,6 +43,7 @@ const program = {
   compute: (stage: string, ...of: Parameters<typeof computeInPage> extends [Run, ...infer Rest] ? Rest : never): Promise<Computed> => computeInPage(stages[stage]!.run, ...of),
   rows: (stage: string, cell: string, outputs: Outputs) => stages[stage]!.rows(cell, outputs),
   write,
+  aggregates,
   slice: (stage: string, { params }: Pick<RecordedCell, 'params'>) => stages[stage]!.slice?.(params),
 };
 export type StudyProgram = typeof program;
