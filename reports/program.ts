@@ -47,7 +47,7 @@ export async function makeProgram({ entry, instead, absent }: ProgramParts): Pro
       absWorkingDir: ROOTS[0]!, entryPoints: [located(entry)], write: false, bundle: true, format: 'iife', platform: 'browser', target: 'es2022', minify: true, charset: 'ascii', legalComments: 'none', logLevel: 'silent',
       metafile: true, loader: { '.wasm': 'binary', '.wgsl': 'text' }, define: { 'import.meta.url': '"about:blank"' }, plugins: [ownModules(instead), absentModules(absent)],
     });
-    const modules = Object.keys(metafile.inputs).filter((path) => !path.includes('node_modules/') && !path.includes(':')).map((path) => pathFromRoot(join(ROOTS[0]!, path)));
+    const modules = Object.keys(metafile.inputs).filter((path) => !path.includes(':')).map((path) => join(ROOTS[0]!, path)).filter(isOwn).map(pathFromRoot);
     return { script: outputFiles[0]!.contents, modules };
   } catch (error) {
     const { errors } = error as { readonly errors?: readonly { readonly text: string; readonly location: { readonly file: string; readonly line: number } | null }[] };

@@ -37,9 +37,11 @@ function rowsByCell(ndjson: string, wanted: ReadonlySet<string>): ReadonlyMap<st
     // Of the rows of all cells few are wanted: the others are not parsed.
     const cell = /"cell":"([^"]*)"/.exec(line)?.[1];
     if (cell === undefined || !wanted.has(cell)) continue;
+    // A list says the same as a text beside it; what an opening was, the cell's parameters say.
+    const row: PlannedRow = Object.fromEntries(Object.entries(JSON.parse(line) as PlannedRow).filter(([column, value]) => !Array.isArray(value) && column !== 'prompt_text'));
     const rows = byCell.get(cell);
-    if (rows === undefined) byCell.set(cell, [JSON.parse(line) as PlannedRow]);
-    else rows.push(JSON.parse(line) as PlannedRow);
+    if (rows === undefined) byCell.set(cell, [row]);
+    else rows.push(row);
   }
   return byCell;
 }

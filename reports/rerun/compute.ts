@@ -106,7 +106,7 @@ function* rowFindings(program: StudyProgram, cell: PlannedCell, outputs: { reado
 }
 
 /** The numbers and texts of a row, without the names that every row repeats. */
-const rowWords = (row: PlannedRow): string => Object.entries(row).filter(([column, value]) => !['model', 'format', 'cell', 'pieces', 'tokens'].includes(column) && value !== null).map(([column, value]) => `${column} ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`).join(', ');
+const rowWords = (row: PlannedRow): string => Object.entries(row).filter(([column, value]) => !['model', 'format', 'cell', 'tokens'].includes(column) && value !== null).map(([column, value]) => `${column} ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`).join(', ');
 
 async function outputFinding({ cell, key, outputs: recorded }: PlannedCell, outputs: { readonly [output: string]: Bytes }, computedBy: { readonly [name: string]: string }): Promise<Finding> {
   const differing: string[] = [];

@@ -33,7 +33,7 @@ const stages: { readonly [stage: string]: StageInPage } = {
   },
   generate: {
     run: generate,
-    rows: (cell, { texts }) => ({ generations: readJson<WrittenText[]>(texts!).map(({ prompt, ids, text, pieces }) => ({ prompt, text, tokens: ids.join(' '), pieces, cell })) }),
+    rows: (cell, { texts }) => ({ generations: readJson<WrittenText[]>(texts!).map(({ prompt, ids, text }) => ({ prompt, text, tokens: ids.join(' '), cell })) }),
   },
 };
 
