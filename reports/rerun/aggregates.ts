@@ -186,7 +186,7 @@ export class Comparison {
     for (const [table, { equal, within, differs, apart }] of this.#tallies) {
       const all = equal + within + differs;
       const rest = [...apart.values()].reduce((sum, n) => sum + n, 0);
-      if (all > 0) told.push({ verdict: differs > 0 ? 'note' : within > 0 ? 'within' : 'equal', what: `${table}: ${count(all, 'aggregate')} computed again from the published rows: ${equal} identical, ${within} within ${TOLERANCE} of their size, ${differs} ${differs === 1 ? 'differs' : 'differ'}` });
+      if (all > 0) told.push({ verdict: differs > 0 ? 'differs' : within > 0 ? 'within' : 'equal', what: `${table}: ${count(all, 'aggregate')} computed again from the published rows: ${equal} identical, ${within} within ${TOLERANCE} of their size, ${differs} ${differs === 1 ? 'differs' : 'differ'}` });
       if (rest > 0) told.push({ verdict: 'note', what: `${table}: ${count(rest, 'aggregate')} not computed again, because no table has all that they rest on`, detail: [...apart].map(([rests, n]) => `${n}: ${rests}`).join('; ') });
     }
     return told;

@@ -67,7 +67,7 @@ async function checkFiles(context: CheckContext): Promise<void> {
   const sound = own.length - faults.filter(({ what }) => Object.hasOwn(listed, what)).length;
   if (faults.length > TOLD) say({ verdict: 'differs', what: `and ${faults.length - TOLD} more files` });
   if (faults.length === 0) say({ verdict: 'equal', what: `${count(own.length, 'file')}, each with the size and the sha256 that ${MANIFEST_FILE} gives it` });
-  else say({ verdict: 'note', what: `${sound} of ${count(own.length, 'file')} have the size and the sha256 that ${MANIFEST_FILE} gives them` });
+  else say({ verdict: 'differs', what: `in all: ${sound} of ${count(own.length, 'file')} have the size and the sha256 that ${MANIFEST_FILE} gives them` });
   for (const finding of await signatureFindings(context, list)) say(finding);
 }
 

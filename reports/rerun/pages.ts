@@ -31,5 +31,5 @@ export async function pageFindings(context: CheckContext, pages: readonly string
   for (const { file, what, expected, found } of faults.slice(0, TOLD)) context.say({ verdict: 'differs', what: `${file}: ${what}`, ...(expected === undefined ? {} : { detail: `the page shows ${found === '' ? 'nothing' : found ?? 'nothing'}, and it should be ${expected}` }) });
   if (faults.length > TOLD) context.say({ verdict: 'differs', what: `and ${faults.length - TOLD} more numbers on pages` });
   const all = `${count(looked, 'number')} on ${count(pages.length, 'page')}`;
-  context.say(faults.length === 0 ? { verdict: 'equal', what: `${all}, each printed as its row says` } : { verdict: 'note', what: `${all} were printed again, and ${count(faults.length, 'place')} differ` });
+  context.say(faults.length === 0 ? { verdict: 'equal', what: `${all}, each printed as its row says` } : { verdict: 'differs', what: `in all: ${all} were printed again, and ${count(faults.length, 'difference')} found` });
 }

@@ -26,12 +26,16 @@ export class Panel {
   /** First: nothing is loaded yet. */
   #choose(): void {
     const notes: string[] = [];
-    const offered = checks.flatMap((check): Offered[] => {
+    const offers = checks.flatMap((check): { readonly check: Check; readonly offer: Offer }[] => {
       const offer = check.offer(this.#place, this.#plan, (sha256) => this.#site.has(sha256));
       if (typeof offer === 'string') notes.push(offer);
-      if (offer === undefined || typeof offer === 'string') return [];
+      return offer === undefined || typeof offer === 'string' ? [] : [{ check, offer }];
+    });
+    // What asks for a folder first is done when it is wanted, not before all else.
+    const asksFirst = ({ offer }: Pick<Offered, 'offer'>): boolean => this.#site.needsFolder && offer.readsFiles;
+    const offered = offers.map(({ check, offer }): Offered => {
       const select = offer.choices && make('select', {}, ...offer.choices.values.map((value) => make('option', { value }, value)));
-      return [{ check, offer, select, box: make('input', { type: 'checkbox', checked: true }) }];
+      return { check, offer, select, box: make('input', { type: 'checkbox', checked: !asksFirst({ offer }) || offers.every(asksFirst) }) };
     });
     const said = notes.map((note) => make('p', {}, note));
     if (offered.length === 0) {
@@ -63,7 +67,7 @@ export class Panel {
     for (const { box, select } of offered) { box.addEventListener('change', update); select?.addEventListener('change', update); }
     update();
     this.element.replaceChildren(
-      make('ul', { class: 'offers' }, ...offered.map(({ offer, box, select }) => make('li', {}, make('label', {}, box, ` ${offer.title}`), ...(select === undefined ? [] : [make('label', {}, ` ${offer.choices!.label} `, select)])))),
+      make('ul', { class: 'offers' }, ...offered.map(({ check, offer, box, select }) => make('li', { 'data-check': check.name }, make('label', {}, box, ` ${offer.title}`), ...(select === undefined ? [] : [make('label', {}, ` ${offer.choices!.label} `, select)])))),
       ...said, ask, size, make('p', {}, start), problem);
     offered[0]!.box.focus();
   }
