@@ -3,5 +3,6 @@ import { useKernels } from './engines/wasm-kernels.ts';
 import kernels from './wasm/kernels.wasm';
 
 export { wasm } from './engines/wasm.ts';
+export { webgpu } from './engines/webgpu.ts';
 
 useKernels(kernels);

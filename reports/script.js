@@ -243,10 +243,14 @@
       var program = document.createElement('script');
       button.disabled = true;
       program.src = root + 'assets/rerun.js';
-      program.onload = function () { window.bitwidthRerun(section, root); };
+      var cannot = function (why) { button.insertAdjacentText('afterend', ' ' + why); };
+      program.onload = function () {
+        if (window.bitwidthRerun) window.bitwidthRerun(section, root);
+        else cannot('This browser cannot run the program: it is too old for it.');
+      };
       program.onerror = function () {
         button.disabled = false;
-        button.insertAdjacentText('afterend', ' The program cannot be loaded: assets/rerun.js is missing from this copy of the report.');
+        cannot('The program cannot be loaded: assets/rerun.js is missing from this copy of the report.');
       };
       document.head.appendChild(program);
     });

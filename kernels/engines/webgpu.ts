@@ -34,7 +34,7 @@ async function judge(): Promise<Judged> {
   const gpu = await openGpu();
   if (typeof gpu === 'string') throw new Error(`the engine webgpu is not available here: ${gpu}`);
   const sources = await kernelSources();
-  const forced = process.env[ROUNDING_VARIABLE] || undefined;
+  const forced = (typeof process === 'undefined' ? undefined : process.env[ROUNDING_VARIABLE]) || undefined;
   const tried = ROUNDINGS.filter((rounding) => forced === undefined || rounding === forced);
   if (tried.length === 0) throw new Error(`${ROUNDING_VARIABLE} is ${JSON.stringify(forced)}; allowed are ${ROUNDINGS.join(', ')}`);
   const attempts: { readonly context: GpuContext; readonly differs: string }[] = [];

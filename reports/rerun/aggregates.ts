@@ -8,6 +8,7 @@ import { KEYS, csvName } from '../tables.ts';
 import { breathing } from './breath.ts';
 import { distanceOf, shown } from './compare.ts';
 import { STUDY_NAME, STUDY_PROGRAM } from './compute.ts';
+import { MissingFile } from './objects.ts';
 import { pageFindings } from './pages.ts';
 import { TABLE_FILE, publishedCells, publishedTables } from './published-tables.ts';
 import type { Check, CheckContext, Finding, Place } from './checks.ts';
@@ -52,7 +53,7 @@ export const aggregatesCheck: Check = {
       tables = await publishedTables(context);
       cells = await publishedCells(context);
     } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
+      if (!(error instanceof SyntaxError) && !(error instanceof MissingFile)) throw error;
       return say({ verdict: 'differs', what: 'the tables cannot be read', detail: error.message });
     }
     const { aggregates: program } = await context.program(STUDY_PROGRAM, STUDY_NAME) as { readonly aggregates: AggregatesProgram };

@@ -5,6 +5,7 @@
 import { aggregatesCheck } from './aggregates.ts';
 import { computeCheck } from './compute.ts';
 import { filesCheck } from './files.ts';
+import { gpuCheck } from './gpu.ts';
 import type { Plan, PlannedFile } from './plan.ts';
 
 /** Whose page the button stands on: a cell's id, or undefined for the whole report. */
@@ -24,6 +25,8 @@ export interface Finding {
   readonly what: string;
   /** Numbers, hashes, a text: shown below it. */
   readonly detail?: string;
+  /** A check that ended before its end: what it found until then is not all. */
+  readonly unfinished?: true;
   /** Of a cell that was computed whole: what the record to download says of it. */
   readonly cell?: { readonly cell: string; readonly key: string; readonly result: 'equal' | 'differs' };
 }
@@ -53,6 +56,8 @@ export interface Offer {
   downloads(choice: string | undefined): readonly PlannedFile[];
   /** It reads files of the site as data: from file:// the reader must choose the site's folder. */
   readonly readsFiles: boolean;
+  /** It is done only where the reader asks for it. */
+  readonly onlyIfAsked?: boolean;
   /** What the reader may choose from; the first one is chosen. */
   readonly choices?: { readonly label: string; readonly values: readonly string[] };
 }
@@ -66,4 +71,4 @@ export interface Check {
 }
 
 /** In the order in which they are done. */
-export const checks: readonly Check[] = [filesCheck, aggregatesCheck, computeCheck];
+export const checks: readonly Check[] = [filesCheck, aggregatesCheck, computeCheck, gpuCheck];

@@ -17,13 +17,15 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** What the study's program offers (stages/quantization/in-page/program.ts). */
 export interface StudyProgram {
   readonly stages: readonly string[];
-  compute(stage: string, cell: Pick<PlannedCell, 'cell' | 'params' | 'inputs'>, objectOf: (sha256: string) => Bytes, watched: { readonly signal: AbortSignal; progress(done: number, total: number, unit: string): void }): Promise<
+  compute(engine: 'wasm' | 'webgpu', stage: string, cell: Pick<PlannedCell, 'cell' | 'params' | 'inputs'>, objectOf: (sha256: string) => Bytes, watched: { readonly signal: AbortSignal; progress(done: number, total: number, unit: string): void }): Promise<
     | { readonly outputs: { readonly [output: string]: Bytes }; readonly computedBy: { readonly [name: string]: string } }
     | { readonly failure: { readonly sentence: string } }>;
   /** Rows of tables that follow from a cell's outputs, in the order in which they are published. */
   rows(stage: string, cell: string, outputs: { readonly [output: string]: Bytes }): { readonly [table: string]: readonly PlannedRow[] };
   /** A first part of a cell, which takes a fraction of its time and has rows of its own; undefined where there is none. */
   slice(stage: string, cell: Pick<PlannedCell, 'params'>): { readonly params: PlannedCell['params']; readonly what: string } | undefined;
+  /** A smaller part, for a slow device: its rows are no published ones. */
+  fewer(stage: string, cell: Pick<PlannedCell, 'params'>): { readonly params: PlannedCell['params']; readonly what: string } | undefined;
 }
 
 export const computeCheck: Check = {
@@ -33,11 +35,11 @@ export const computeCheck: Check = {
     const formats = formatsOf(plan);
     if (place.cell !== undefined) {
       const cell = Object.hasOwn(plan.cells, place.cell) ? plan.cells[place.cell] : undefined;
-      if (cell === undefined) return `A page cannot compute this cell again: what it reads is not published here, or it needs more than a page has. Pages compute ${[...new Set(Object.values(plan.cells).map(({ stage }) => stage))].join(' and ')} cells of ${modelsOf(plan).join(', ')}; the command above computes this one, in the project.`;
+      if (cell === undefined) return `A page cannot compute this cell again: what it reads is not published here, or it needs more than a page has. Pages compute ${stagesOf(plan).join(', ')} cells of ${modelsOf(plan).join(', ')}; the command above computes this one, in the project.`;
       return { title: `Compute ${cell.cell} again, from the published weights`, readsFiles: false, downloads: () => downloadsOf(plan, [cell], STUDY_PROGRAM, has) };
     }
     return {
-      title: `Score a text and write one again with ${modelsOf(plan).join(', ')}, from the published weights`, readsFiles: false, choices: { label: 'in the format', values: formats },
+      title: `Quantize ${modelsOf(plan).join(', ')} again, score a text and write one with it, from the published weights`, readsFiles: false, choices: { label: 'in the format', values: formats },
       downloads: (choice = formats[0]) => downloadsOf(plan, cellsAt(plan, choice), STUDY_PROGRAM, has),
     };
   },
@@ -51,21 +53,26 @@ export const computeCheck: Check = {
 
 /** A cell's id begins with its stage, its model and its format. */
 const pathOf = ({ cell }: PlannedCell): readonly string[] => cell.slice(cell.indexOf(':') + 1).split('/');
+const stagesOf = (plan: Plan): readonly string[] => [...new Set(Object.values(plan.cells).map(({ stage }) => stage))].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));
 const modelsOf = (plan: Plan): readonly string[] => [...new Set(Object.values(plan.cells).map((cell) => pathOf(cell)[0]!))];
 
 /** A quantized one first: it is what the report is about. */
-function formatsOf(plan: Plan): readonly string[] {
+export function formatsOf(plan: Plan): readonly string[] {
   const formats = [...new Set(Object.values(plan.cells).map((cell) => pathOf(cell)[1]!))];
   return formats.includes('nf4') ? ['nf4', ...formats.filter((format) => format !== 'nf4')] : formats;
 }
 
+/** What the report begins with comes first. */
+const ORDER = ['quantize', 'score', 'generate'];
+
 /** One cell of each stage in a format: of those that sample the last, which is the hottest. */
-function cellsAt(plan: Plan, format: string | undefined): readonly PlannedCell[] {
+export function cellsAt(plan: Plan, format: string | undefined): readonly PlannedCell[] {
   const own = Object.values(plan.cells).filter((cell) => pathOf(cell)[1] === format);
-  return [...new Map(own.map((cell) => [cell.stage, cell])).values()].sort((a, b) => (a.stage < b.stage ? 1 : -1));
+  return [...new Map(own.map((cell) => [cell.stage, cell])).values()].sort((a, b) => ORDER.indexOf(a.stage) - ORDER.indexOf(b.stage));
 }
 
-async function computeCell(program: StudyProgram, cell: PlannedCell, context: CheckContext): Promise<void> {
+/** What a cell reads; undefined where the site has other bytes, which is said. */
+export async function objectsOf(cell: PlannedCell, context: CheckContext): Promise<ReadonlyMap<string, Bytes> | undefined> {
   const objects = new Map<string, Bytes>();
   for (const sha256 of new Set(Object.values(cell.inputs))) {
     try {
@@ -73,11 +80,18 @@ async function computeCell(program: StudyProgram, cell: PlannedCell, context: Ch
     } catch (error) {
       if (!(error instanceof DifferentBytes)) throw error;
       context.say({ verdict: 'differs', what: `${cell.cell} was not computed: what it reads is not what its record names`, detail: error.message });
-      return;
+      return undefined;
     }
   }
+  return objects;
+}
+
+async function computeCell(program: StudyProgram, cell: PlannedCell, context: CheckContext): Promise<void> {
+  const objects = await objectsOf(cell, context);
+  if (objects === undefined) return;
   const compute = (params: PlannedCell['params']): ReturnType<StudyProgram['compute']> =>
-    program.compute(cell.stage, { ...cell, params }, (sha256) => objects.get(sha256)!, { signal: context.signal, progress: (done, total, unit) => context.progress(done, total, unit) });
+    program.compute('wasm', cell.stage, { ...cell, params }, (sha256) => objects.get(sha256)!, { signal: context.signal, progress: (done, total, unit) => context.progress(done, total, unit) });
+  context.progress(0, 0, cell.cell);
   // What a reader waits for first: some seconds of work have rows to show.
   const slice = program.slice(cell.stage, cell);
   if (slice !== undefined) {

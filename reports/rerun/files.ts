@@ -37,12 +37,12 @@ const wanted = ({ cell }: Place, path: string): boolean => cell === undefined ||
 
 async function checkFiles(context: CheckContext): Promise<void> {
   const { place, say } = context;
-  let listed: Manifest['files'];
-  const list = await context.file(MANIFEST_FILE);
+  let listed: Manifest['files'], list: Uint8Array<ArrayBuffer>;
   try {
+    list = await context.file(MANIFEST_FILE);
     listed = readManifest(new TextDecoder().decode(list));
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof SyntaxError) && !(error instanceof MissingFile)) throw error;
     return say({ verdict: 'differs', what: `${MANIFEST_FILE}, the list of files: ${error.message}` });
   }
   const own = Object.entries(listed).filter(([path]) => wanted(place, path));

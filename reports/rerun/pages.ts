@@ -6,7 +6,7 @@ import { MOST_ROWS_SHOWN, PACKED } from '../tables.ts';
 import { breathing } from './breath.ts';
 import { MissingFile } from './objects.ts';
 import type { Row } from '../num.ts';
-import type { PageFault } from '../page-numbers.ts';
+import type { NamedNumbers, PageFault } from '../page-numbers.ts';
 import type { CheckContext } from './checks.ts';
 
 /** Differences are told up to this many. */
@@ -14,7 +14,14 @@ const TOLD = 50;
 
 /** `tables`: of large ones a page shows the beginning. */
 export async function pageFindings(context: CheckContext, pages: readonly string[], tables: ReadonlyMap<string, readonly Row[]>): Promise<void> {
-  const numbers = namedNumbers([...tables].map(([table, rows]) => [table, PACKED.has(table) ? rows.slice(0, MOST_ROWS_SHOWN) : rows] as const));
+  let numbers: NamedNumbers;
+  try {
+    numbers = namedNumbers([...tables].map(([table, rows]) => [table, PACKED.has(table) ? rows.slice(0, MOST_ROWS_SHOWN) : rows] as const));
+  } catch (error) {
+    // A row that lacks what its numbers are called by.
+    if (!(error instanceof TypeError)) throw error;
+    return context.say({ verdict: 'differs', what: 'the numbers of the tables cannot be named', detail: error.message });
+  }
   const faults: PageFault[] = [];
   const breath = breathing(context.signal);
   let looked = 0;

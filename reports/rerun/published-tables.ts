@@ -25,7 +25,7 @@ export async function unpacked(bytes: Bytes): Promise<string> {
 
 /** Every table that data/schema.sql names and the site has. Throws SyntaxError, naming the file, where one does not fit it. */
 export async function publishedTables(context: Pick<CheckContext, 'file' | 'plan' | 'progress' | 'signal'>): Promise<ReadonlyMap<string, readonly Row[]>> {
-  const columns = await named(SCHEMA_FILE, async () => schemaTables(new TextDecoder().decode(await context.file(SCHEMA_FILE))));
+  const columns = await named(SCHEMA_FILE, async () => columnsIn(new TextDecoder().decode(await context.file(SCHEMA_FILE))));
   const there = [...columns].filter(([table]) => context.plan.files === undefined || Object.hasOwn(context.plan.files, `data/${csvName(table)}`));
   const tables = new Map<string, readonly Row[]>();
   for (const [table, own] of there) {
@@ -34,6 +34,14 @@ export async function publishedTables(context: Pick<CheckContext, 'file' | 'plan
     context.progress(tables.size, there.length, 'tables read');
   }
   return tables;
+}
+
+function columnsIn(schema: string): ReadonlyMap<string, readonly Column[]> {
+  try {
+    return schemaTables(schema);
+  } catch (error) {
+    throw new SyntaxError((error as Error).message);
+  }
 }
 
 function readTable({ file }: Pick<CheckContext, 'file'>, table: string, columns: readonly Column[]): Promise<readonly Row[]> {

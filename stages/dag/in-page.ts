@@ -68,10 +68,19 @@ export async function computeInPage(run: Run, { cell: id, params, inputs }: Reco
   return computed ?? { failure: { code: 'no-output', sentence: 'the stage ended without a result' } };
 }
 
+/** What a stage wrote under the name of a file of its scratch folder, until it is committed. */
+const kept = new Map<string, Uint8Array<ArrayBuffer>>();
+export function keepFile(path: string, bytes: Uint8Array<ArrayBuffer>): void {
+  kept.set(path, bytes);
+}
+
 const handleOf = (sha256: string, { length }: Uint8Array): InputHandle => ({ sha256: sha256 as Sha256, bytes: length, path: '', offset: 0 });
 
 function bytesOf(value: OutputValue): Uint8Array<ArrayBuffer> {
   if (typeof value === 'string') return new TextEncoder().encode(value);
   if (value instanceof Uint8Array) return value as Uint8Array<ArrayBuffer>;
-  throw new Error('a page keeps no files and no folders');
+  const file = 'file' in value ? kept.get(value.file) : undefined;
+  if (file === undefined || !('file' in value)) throw new Error('a page keeps no folders, and no file that it was not given');
+  kept.delete(value.file);
+  return file;
 }

@@ -11,7 +11,7 @@ export const STUDY_PROGRAM = {
   path: 'assets/study.js',
   parts: {
     entry: 'stages/quantization/in-page/program.ts',
-    instead: { 'stages/dag/index.ts': 'stages/dag/in-page.ts', 'stages/quantization/engine.ts': 'stages/quantization/in-page/engine.ts' },
+    instead: { 'stages/dag/index.ts': 'stages/dag/in-page.ts', 'stages/quantization/engine.ts': 'stages/quantization/in-page/engine.ts', 'stages/quantization/artifact-file.ts': 'stages/quantization/in-page/artifact-file.ts', 'kernels/webgpu/sources.ts': 'kernels/webgpu/sources-in-page.ts' },
     // Of chat templates, which no model has that goes into a page.
     absent: ['@huggingface/jinja'],
   },
@@ -37,7 +37,7 @@ export function cellsInPage({ models, texts }: Pick<StudyConfig, 'models' | 'tex
   const text = texts.find(({ redistribute }) => redistribute);
   if (model === undefined) return [];
   return cells.filter(({ stage, params, id }) => id.startsWith(`${stage.name}:${model.name}/`)
-    && ((stage.name === 'score' && params['quantity'] === 'fidelity' && params['text'] === text?.name) || (stage.name === 'generate' && isPlain(params['prompts']))));
+    && ((stage.name === 'quantize' && params['aliasOf'] === null && params['format'] !== params['base']) || (stage.name === 'score' && params['quantity'] === 'fidelity' && params['text'] === text?.name) || (stage.name === 'generate' && isPlain(params['prompts']))));
 }
 
 const fitsPage = ({ redistribute, parametersEstimate, files }: StudyModel): boolean => redistribute === true && parametersEstimate <= MOST_PARAMETERS && files.config !== undefined && files.weights.length === 1;

@@ -37,9 +37,9 @@ const FINDINGS = `[...document.querySelectorAll('.findings li')].map((it) => ({ 
 const findings = (page: Page): Promise<readonly Found[]> => page.evaluate(FINDINGS);
 const status = (page: Page): Promise<string> => page.evaluate(`document.querySelector('.panel-rerun > p[role=status]')?.textContent ?? ''`);
 
-async function until(page: Page, expression: string): Promise<void> {
-  for (const end = Date.now() + 60_000; Date.now() < end; await page.waitForTimeout(30)) if (await page.evaluate<boolean>(expression)) return;
-  throw new Error(`not within a minute: ${expression}`);
+async function until(page: Page, expression: string, ms = 60_000): Promise<void> {
+  for (const end = Date.now() + ms; Date.now() < end; await page.waitForTimeout(30)) if (await page.evaluate<boolean>(expression)) return;
+  throw new Error(`not within ${ms} ms: ${expression}`);
 }
 
 /** Opens a page, presses the button; answers what was asked for until then, and since. */
@@ -103,7 +103,8 @@ test('on the overview a format is chosen; what was written is what Node wrote; t
     await finished(page);
     const found = await findings(page);
     assert.ok(found.every(({ verdict }) => verdict === 'equal'), JSON.stringify(found, null, 1));
-    assert.ok(found.some(({ what }) => what === `${WRITTEN}: the whole result, byte for byte`));
+    for (const cell of [QUANTIZED, SCORED, WRITTEN]) assert.ok(found.some(({ what }) => what === `${cell}: the whole result, byte for byte`), cell);
+    assert.ok(found.some(({ detail }) => detail?.includes(`artifact has the sha256 ${sha256(site.inNode.bytes(QUANTIZED, 'artifact'))}`)));
     assert.ok(found.some(({ detail }) => detail?.includes(JSON.stringify(textsOf(site, WRITTEN)[0]!.text)) === true));
     await page.fill('.record input', 'A. Reader');
     await page.click('.record button');
@@ -112,12 +113,13 @@ test('on the overview a format is chosen; what was written is what Node wrote; t
     const reproduction = parseReproduction(readFileSync(await download.path()), download.suggestedFilename());
     assert.is(reproduction.by, 'A. Reader');
     const plan = planIn(site);
-    assert.equal(reproduction.cells, Object.fromEntries([SCORED, WRITTEN].map((cell) => [cell, { key: plan.cells[cell]!.key, result: 'equal' }])));
+    assert.equal(reproduction.cells, Object.fromEntries([QUANTIZED, SCORED, WRITTEN].map((cell) => [cell, { key: plan.cells[cell]!.key, result: 'equal' }])));
     assert.match(reproduction.cpu, /in a page of the report/);
   });
 });
 
 const planIn = ({ folder }: ComputedSite): Plan => JSON.parse(readFileSync(join(folder, PLAN_FILE), 'utf8').replace(/^window\.bitwidthPlan=|;\n$/g, '')) as Plan;
+const QUANTIZED = `quantize:${MODEL}/${FORMAT}`;
 const artifactPath = `data/rerun/quantize~${MODEL}~${FORMAT}.artifact.js`;
 
 /** With a file of the site changed. */
@@ -215,11 +217,37 @@ test('a reader can stop it, and begin again', async () => {
   });
 });
 
+test('with WebGPU, by its own kernels: on SwiftShader a part of a score and of a text, byte for byte what WASM computes', async () => {
+  if (absent !== undefined) return notRun('a page computes on a GPU', absent);
+  const own = await launch(['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']);
+  const context = await own.newContext();
+  const page = await context.newPage(), heard = overhear(page, site.url);
+  try {
+    await page.goto(`${site.url}index.html`);
+    if (await page.evaluate<boolean>(`!navigator.gpu`) || await page.evaluate<boolean>(`navigator.gpu.requestAdapter().then((it) => it === null)`)) return notRun('a page computes on a GPU', 'this Chromium gives no adapter');
+    await press(page);
+    assert.is(await page.evaluate(`document.querySelector('.offers li:last-child input').checked`), false, 'it is done only if asked');
+    await page.click('.offers li:first-child input');
+    await page.check('.offers li:last-child input');
+    await start(page);
+    await until(page, `!!document.querySelector('.panel-rerun > p[role=status]')?.textContent`, 300_000);
+    const found = await findings(page);
+    assert.equal(found.map(({ verdict, what }) => `${verdict} ${what}`), [
+      `equal ${SCORED} on the GPU: the first 48 tokens of the text, byte for byte what WASM computes`, `equal ${WRITTEN} on the GPU: 8 new tokens after the first prompt, byte for byte what WASM computes`,
+    ], JSON.stringify(found));
+    assert.ok(found.every(({ detail }) => /engine webgpu, build webgpu-[0-9a-f]{12}-\w+ \(browser, .*swiftshader/i.test(detail ?? '')), JSON.stringify(found));
+    assert.is(await page.evaluate(`document.querySelector('.record')`), null, 'no exact result comes from it');
+    assert.equal(heard, []);
+  } finally {
+    await own.close();
+  }
+});
+
 test('a cell that no page can compute says so', async () => {
   if (absent !== undefined) return notRun('a cell that no page can compute', absent);
-  await onPage(site.url, cellPath(`quantize:${MODEL}/${FORMAT}`), async (page) => {
+  await onPage(site.url, cellPath(`tokenize:${MODEL}/garden`), async (page) => {
     await press(page);
-    assert.match(await page.evaluate<string>(`document.querySelector('.panel-rerun').textContent`), /A page cannot compute this cell again.*Pages compute (?:score and generate|generate and score) cells of novel-1m/);
+    assert.match(await page.evaluate<string>(`document.querySelector('.panel-rerun').textContent`), /A page cannot compute this cell again.*Pages compute quantize, score, generate cells of novel-1m/);
   });
 });
 

@@ -95,6 +95,7 @@ test('the list of files, changed: the signature is not of it; what is no list sa
   const listed = text(MANIFEST_FILE).replace(/("data\/metrics\.csv":\{"bytes":\d+,"sha256":")[0-9a-f]{64}/, `$1${sha256}`);
   caught(await read(filesCheck, folder, { instead: { [MANIFEST_FILE]: listed } }), /^data\/metrics\.csv /, /^signature 1 of 1 \(data\/files\.json has the sha256 [0-9a-f]{64}, and what is signed says [0-9a-f]{64}: it was changed after it was signed\)$/);
   caught(await read(filesCheck, folder, { instead: { [MANIFEST_FILE]: '{}' } }), /it is no list of files/);
+  caught(await read(filesCheck, folder, { instead: { [MANIFEST_FILE]: undefined } }), /there is no data\/files\.json/);
 });
 
 test('the statement: another signer, a changed one, another type, none', async () => {
@@ -167,6 +168,8 @@ test('rows that make no whole are refused, and named', async () => {
   assert.ok(differing(found).some(({ what, detail }) => what.startsWith('summarize:novel-1m/nf4/fidelity cannot be computed') && /token_scores has \d+ rows of score:novel-1m\/nf4\/garden/.test(detail!)), told(found));
   const text = await read(aggregatesCheck, folder, { instead: { 'data/metrics.csv': 'x' } });
   caught(text, /the tables cannot be read \(data\/metrics\.csv: its columns are x/);
+  caught(await read(aggregatesCheck, folder, { instead: { 'data/schema.sql': 'CREATE TABLE models (\n  model;\n);' } }), /the tables cannot be read \(data\/schema\.sql: /);
+  caught(await read(aggregatesCheck, folder, { instead: { 'data/records.ndjson.gz': undefined } }), /the tables cannot be read \(there is no data\/records/);
   caught(await read(aggregatesCheck, folder, { instead: { 'data/token_scores.csv.gz': new Uint8Array([1, 2, 3]) } }), /token_scores\.csv\.gz: it cannot be unpacked/);
 });
 
@@ -201,8 +204,8 @@ test('a number that a page shows otherwise is caught, and so are its tip and whe
   const shows = (change: (anchor: string) => string): Instead => ({ [page]: text(page).replace(anchor, change) });
   const digit = (of: string): string => of.replace(/\d(?=[^\d<>]*$)/, (d) => String((Number(d) + 1) % 10));
   caught(await read(aggregatesCheck, folder, { instead: shows((it) => digit(it)) }), /^quality\.html: the number kl_mean\.novel-1m\.nf4 \(the page shows .*, and it should be [\d.]+, as table metrics has it\)$/);
-  caught(await read(aggregatesCheck, folder, { instead: shows((it) => it.replace(/data-tip="/, 'data-tip="1')) }), /^quality\.html: the number kl_mean\.novel-1m\.nf4 .*the tip/);
-  caught(await read(aggregatesCheck, folder, { instead: shows((it) => it.replace('nf4~fidelity.html', 'int8~fidelity.html')) }), /a link to cells\/summarize~novel-1m~nf4~fidelity\.html/);
+  caught(await read(aggregatesCheck, folder, { instead: shows((it) => it.replace(/data-tip="/, 'data-tip="1').replace('nf4~fidelity.html', 'int8~fidelity.html')) }),
+    /^quality\.html: the number kl_mean\.novel-1m\.nf4 .*the tip/, /a link to cells\/summarize~novel-1m~nf4~fidelity\.html/);
   // Row and page changed alike: the row does not follow, and the page shows another number than what does.
   const row = withLine('data/metrics.csv', KL, more(8, 1.25));
   const both = await read(aggregatesCheck, folder, { instead: { ...row, ...shows((it) => digit(it)) } });

@@ -35,7 +35,7 @@ export class Panel {
     const asksFirst = ({ offer }: Pick<Offered, 'offer'>): boolean => this.#site.needsFolder && offer.readsFiles;
     const offered = offers.map(({ check, offer }): Offered => {
       const select = offer.choices && make('select', {}, ...offer.choices.values.map((value) => make('option', { value }, value)));
-      return { check, offer, select, box: make('input', { type: 'checkbox', checked: !asksFirst({ offer }) || offers.every(asksFirst) }) };
+      return { check, offer, select, box: make('input', { type: 'checkbox', checked: offer.onlyIfAsked !== true && (!asksFirst({ offer }) || offers.every((one) => asksFirst(one) || one.offer.onlyIfAsked === true)) }) };
     });
     const said = notes.map((note) => make('p', {}, note));
     if (offered.length === 0) {
@@ -74,6 +74,7 @@ export class Panel {
 
   async #run(chosen: readonly Offered[], problem: HTMLElement): Promise<void> {
     const stop = new AbortController();
+    const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
     const results = new Results();
     const bar = make('progress', { 'aria-label': 'How far it is' });
     const told = make('span', { class: 'told' });
@@ -85,15 +86,20 @@ export class Panel {
     for (const { check, select } of chosen) {
       if (stop.signal.aborted) break;
       const progress = (done: number, total: number, unit: string): void => {
-        bar.max = Math.max(total, 1);
-        bar.value = done;
-        told.textContent = unit === 'bytes' ? ` ${byteSize(done)} of ${byteSize(total)} ` : ` ${done} of ${total} ${unit} `;
+        // Of what nobody knows how long it takes the bar only moves.
+        if (total === 0) bar.removeAttribute('value');
+        else {
+          bar.max = total;
+          bar.value = done;
+        }
+        told.textContent = total === 0 ? ` ${unit} ` : unit === 'bytes' ? ` ${byteSize(done)} of ${byteSize(total)} ` : ` ${done} of ${total} ${unit} `;
       };
       const started = performance.now();
       try {
         const downloads = chosen.find((one) => one.check === check)!.offer.downloads(select?.value);
-        await check.run({
-          place: this.#place, plan: this.#plan, choice: select?.value, signal: stop.signal, progress, say: (finding) => results.add(finding),
+        // A step that is under way cannot be broken off, and is not waited for: what comes after it stops.
+        await Promise.race([stopped, check.run({
+          place: this.#place, plan: this.#plan, choice: select?.value, signal: stop.signal, progress, say: (finding) => { if (!stop.signal.aborted) results.add(finding); },
           file: (path) => this.#site.file(path, stop.signal), chosen: this.#site.chosen,
           object: async (sha256) => {
             stop.signal.throwIfAborted();
@@ -105,9 +111,9 @@ export class Panel {
             await this.#site.script(path);
             return (globalThis as { [name: string]: unknown })[name];
           },
-        });
+        })]);
       } catch (error) {
-        if (!stop.signal.aborted) results.add({ verdict: 'note', what: `${check.name} ended after ${Math.round(performance.now() - started)} ms`, detail: error instanceof Error ? error.message : String(error) });
+        if (!stop.signal.aborted) results.add({ verdict: 'note', unfinished: true, what: `${check.name} ended after ${Math.round(performance.now() - started)} ms`, detail: error instanceof Error ? error.message : String(error) });
       }
     }
     working.remove();

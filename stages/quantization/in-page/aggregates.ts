@@ -99,7 +99,7 @@ class Aggregates {
     this.#rows = new PublishedRows(tables);
   }
 
-  /** Throws AbortError where it was asked to stop, and what a stage throws and does not expect. */
+  /** Throws AbortError where it was asked to stop. Whatever else a stage throws over rows that anybody may have written is an answer. */
   async compute(cell: AggregatedCell, watched: Watched): Promise<Aggregated> {
     try {
       if (cell.stage === 'score') {
@@ -108,8 +108,8 @@ class Aggregates {
       }
       return await this.#computed(cell, watched);
     } catch (error) {
-      if (error instanceof RangeError) return { refused: error.message };
-      throw error;
+      if (watched.signal.aborted || !(error instanceof Error)) throw error;
+      return { refused: error.message };
     }
   }
 

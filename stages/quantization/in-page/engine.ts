@@ -2,17 +2,28 @@
  * Which engine computes in a page: it stands in for ../engine.ts in the program that a page loads. There is no native library there, no environment and
  * one thread; and between two steps the page must come to draw, and to hear that it shall stop.
  */
-import { wasm } from '../../../kernels/in-page.ts';
+import { wasm, webgpu } from '../../../kernels/in-page.ts';
 import { StageFailure } from '../../dag/index.ts';
 import type { EngineInstance } from '../../../kernels/index.ts';
 
 type Engine = Pick<typeof import('../engine.ts'), 'studyEngine' | 'computedBy' | 'studyEncoder'>;
 
-/** As ../engine.ts has it: the WASM engine, after its self-test. */
+const engines = { wasm, webgpu } as const;
+export type PageEngine = keyof typeof engines;
+
+let chosen: PageEngine = 'wasm';
+
+/** What computes from now on. What webgpu computes is no exact result: it is held against one. */
+export function useEngine(name: PageEngine): void {
+  chosen = name;
+}
+
+/** As ../engine.ts has it: the chosen engine, after its self-test. */
 export const studyEngine: Engine['studyEngine'] = async (io) => {
-  const missing = await wasm.unavailable();
+  const engine = engines[chosen];
+  const missing = await engine.unavailable();
   if (missing !== undefined) throw new StageFailure({ code: 'not-available', sentence: missing });
-  return breathing(await wasm.open(), io.signal);
+  return breathing(await engine.open(), io.signal);
 };
 
 export const studyEncoder: Engine['studyEncoder'] = async () => undefined;

@@ -5,46 +5,61 @@
 import { computeInPage } from '../../dag/in-page.ts';
 import { run as generate } from '../generate.ts';
 import { run as score } from '../score.ts';
+import { run as quantize } from '../quantize.ts';
 import { readJson, windowRows } from '../score-output.ts';
 import { aggregates } from './aggregates.ts';
 import { write } from './write.ts';
-import type { Computed, RecordedCell } from '../../dag/in-page.ts';
+import { useEngine } from './engine.ts';
+import type { PageEngine } from './engine.ts';
+import type { Computed, ObjectOf, RecordedCell, Watched } from '../../dag/in-page.ts';
 import type { Json, Run } from '../../dag/index.ts';
 import type { WrittenText } from '../task-values.ts';
 
 type Outputs = { readonly [output: string]: Uint8Array<ArrayBuffer> };
 type Row = { readonly [column: string]: Json };
 
+interface Slice { readonly params: RecordedCell['params']; readonly what: string }
+
 /** A stage whose cells a page can compute. */
 interface StageInPage {
   readonly run: Run;
   /** Rows of tables that follow from a cell's outputs alone, in the order in which they are published. */
   rows(cell: string, outputs: Outputs): { readonly [table: string]: readonly Row[] };
-  /** A first part of the work, with rows of its own. */
-  slice?(params: RecordedCell['params']): { readonly params: RecordedCell['params']; readonly what: string };
+  /** A first part of the work, with rows that are published. */
+  slice?(params: RecordedCell['params']): Slice;
+  /** Less than that, for a device that takes seconds for a step: its rows are no published ones. */
+  fewer?(params: RecordedCell['params']): Slice;
 }
 
 const stages: { readonly [stage: string]: StageInPage } = {
+  quantize: { run: quantize, rows: () => ({}) },
   score: {
     run: score,
     rows: (cell, { scores }) => ({ windows: [...windowRows(cell, scores!)] }),
     // Windows are scored one by one, each from its own beginning.
     slice: (params) => ({ params: { ...params, windows: 1 }, what: 'the first window of the text' }),
+    // More than the context that every score asks for.
+    fewer: (params) => ({ params: { ...params, windows: 1, windowTokens: 48 }, what: 'the first 48 tokens of the text' }),
   },
   generate: {
     run: generate,
     rows: (cell, { texts }) => ({ generations: readJson<WrittenText[]>(texts!).map(({ prompt, ids, text }) => ({ prompt, text, tokens: ids.join(' '), cell })) }),
+    fewer: (params) => ({ params: { ...params, newTokens: 8, prompts: [...params['prompts'] as readonly Json[]].slice(0, 1) }, what: '8 new tokens after the first prompt' }),
   },
 };
 
 /** What the program offers the page that loaded it (reports/rerun/compute.ts). */
 const program = {
   stages: Object.keys(stages),
-  compute: (stage: string, ...of: Parameters<typeof computeInPage> extends [Run, ...infer Rest] ? Rest : never): Promise<Computed> => computeInPage(stages[stage]!.run, ...of),
+  compute(engine: PageEngine, stage: string, cell: RecordedCell, objectOf: ObjectOf, watched: Watched): Promise<Computed> {
+    useEngine(engine);
+    return computeInPage(stages[stage]!.run, cell, objectOf, watched);
+  },
   rows: (stage: string, cell: string, outputs: Outputs) => stages[stage]!.rows(cell, outputs),
   write,
   aggregates,
   slice: (stage: string, { params }: Pick<RecordedCell, 'params'>) => stages[stage]!.slice?.(params),
+  fewer: (stage: string, { params }: Pick<RecordedCell, 'params'>) => stages[stage]!.fewer?.(params),
 };
 export type StudyProgram = typeof program;
 
