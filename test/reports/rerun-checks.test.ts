@@ -151,7 +151,7 @@ test('a row that was changed is caught by what no longer follows from it', async
   for (const [cell, path, begins, field, by, name] of [
     ['summarize:novel-1m/nf4/weights', 'data/artifacts.csv', 'novel-1m,nf4,', 4, 1.5, /^bits_per_weight_linear\.novel-1m\.nf4 /],
     ['summarize:novel-1m/nf4/T0.7/k0', 'data/sampling_windows.csv', 'novel-1m,nf4,garden,0,0.7,', 7, 1.5, /^total_variation\.novel-1m\.nf4\.T0\.7\.k0 /],
-    ['summarize:novel-1m/speed', 'data/speed_samples.csv', 'novel-1m,nf4,', 9, 1000, /_tokens_per_second\.novel-1m\.nf4|_ratio/],
+    ['summarize:novel-1m/speed', 'data/speed_samples.csv', 'novel-1m,nf4,', 9, 1e-6, /_tokens_per_second\.novel-1m\.nf4|_ratio/],
     ['summarize:novel-1m/nf4/choices/cloze', 'data/choices.csv', 'novel-1m,nf4,', 5, -100, /^accuracy|^answer/],
     ['summarize:novel-1m/nf4/texts/T0.7/k0', 'data/generations.csv', 'novel-1m,nf4,', undefined, 1, /^new_tokens/],
   ] as const) {
@@ -159,7 +159,9 @@ test('a row that was changed is caught by what no longer follows from it', async
     const change = field === undefined ? (line: string): string => line.replace(/,(\d+(?: \d+){3,}) \d+,/, ',$1,') : more(field, by);
     const begin = field === undefined ? /^novel-1m,nf4,[^,]*,1,0\.7,.*,\d+(?: \d+){4,},/ : begins;
     const changed = await read(aggregatesCheck, folder, { cell, instead: withLine(path, begin, change) });
-    assert.ok(differing(changed).some(({ what }) => name.test(what)), `${path}: ${told(changed)}`);
+    // A median stays where what was below it falls further: then it does not where that rises.
+    const also = path === 'data/speed_samples.csv' ? differing(await read(aggregatesCheck, folder, { cell, instead: withLine(path, begin, more(9, 1e6)) })) : [];
+    assert.ok([...differing(changed), ...also].some(({ what }) => name.test(what)), `${path}: ${told(changed)}`);
   }
 });
 
@@ -168,7 +170,7 @@ test('rows that make no whole are refused, and named', async () => {
   assert.ok(differing(found).some(({ what, detail }) => what.startsWith('summarize:novel-1m/nf4/fidelity cannot be computed') && /token_scores has \d+ rows of score:novel-1m\/nf4\/garden/.test(detail!)), told(found));
   const text = await read(aggregatesCheck, folder, { instead: { 'data/metrics.csv': 'x' } });
   caught(text, /the tables cannot be read \(data\/metrics\.csv: its columns are x/);
-  caught(await read(aggregatesCheck, folder, { instead: { 'data/schema.sql': 'CREATE TABLE models (\n  model;\n);' } }), /the tables cannot be read \(data\/schema\.sql: /);
+  caught(await read(aggregatesCheck, folder, { instead: { 'data/schema.sql': 'CREATE TABLE models (model);' } }), /the tables cannot be read \(data\/schema\.sql: /);
   caught(await read(aggregatesCheck, folder, { instead: { 'data/records.ndjson.gz': undefined } }), /the tables cannot be read \(there is no data\/records/);
   caught(await read(aggregatesCheck, folder, { instead: { 'data/token_scores.csv.gz': new Uint8Array([1, 2, 3]) } }), /token_scores\.csv\.gz: it cannot be unpacked/);
 });
