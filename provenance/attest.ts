@@ -2,10 +2,10 @@
  * What is signed of a report: an in-toto statement with the SLSA provenance of its run, in a DSSE envelope. Sources: in-toto
  * attestation framework v1, SLSA provenance v1 (slsa.dev/spec/v1.0/provenance), DSSE 1.0.2.
  */
-import { preAuthentication } from './statement.ts';
+import { preAuthentication } from '../reports/statement.ts';
 import { hashOf } from './pack-format.ts';
 import type { Results } from '../stages/dag/index.ts';
-import type { Envelope } from './statement.ts';
+import type { Envelope } from '../reports/statement.ts';
 import type { Signer } from './signing-key.ts';
 
 export const BUILD_TYPE = 'https://arxiv.org/abs/2309.05210#bitwidth-pipeline-v1';

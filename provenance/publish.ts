@@ -8,9 +8,9 @@ import { ConfigurationError } from '../stages/dag/index.ts';
 import { MANIFEST_FILE } from '../reports/manifest.ts';
 import { html, lit } from '../reports/html.ts';
 import { writePage } from '../reports/layout.ts';
-import { parseCsv } from './csv.ts';
+import { parseCsv } from '../reports/csv.ts';
 import { hashOf } from './pack-format.ts';
-import { KEY_FILE, STATEMENT_FILE } from './statement.ts';
+import { KEY_FILE, STATEMENT_FILE } from '../reports/statement.ts';
 import type { Html } from '../reports/html.ts';
 import type { Manifest } from '../reports/manifest.ts';
 

@@ -5,7 +5,7 @@ import { ConfigurationError, count, openResults } from '../stages/dag/index.ts';
 import { filesToPublish } from './publish.ts';
 import { privateWords, surroundings } from './private-words.ts';
 import { scan } from './scan.ts';
-import { KEY_FILE, STATEMENT_FILE } from './statement.ts';
+import { KEY_FILE, STATEMENT_FILE } from '../reports/statement.ts';
 import type { Pipeline, Results } from '../stages/dag/index.ts';
 import type { Author } from './authors.ts';
 import type { PrivateWord } from './private-words.ts';

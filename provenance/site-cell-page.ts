@@ -2,8 +2,8 @@
 import { cellPath, formatNumber, formattedText } from '../reports/num.ts';
 import { escapeText } from '../reports/html.ts';
 import { utcMinute } from '../reports/time.ts';
-import { decode, elements, hasClass, textOf } from './html.ts';
-import type { Element } from './html.ts';
+import { decode, elements, hasClass, textOf } from '../reports/read-html.ts';
+import type { Element } from '../reports/read-html.ts';
 import type { SiteFault } from './site-folder.ts';
 import type { PublishedCell, SiteRecords } from './site-records.ts';
 import type { SiteTables } from './site-tables.ts';

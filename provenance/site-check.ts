@@ -1,12 +1,14 @@
 /** Checks a published site from its files alone: whether each is as listed, and whether what they say agrees. */
-import { MANIFEST_FILE, MANIFEST_FORMAT } from '../reports/manifest.ts';
+import { MANIFEST_FILE, readManifest } from '../reports/manifest.ts';
 import { RECORDS_FILE } from '../reports/records-file.ts';
+import { SCHEMA_FILE } from '../reports/tables.ts';
 import { checkPages } from './site-pages.ts';
 import { siteRecords } from './site-records.ts';
-import { SCHEMA_FILE, compareForms, siteTables } from './site-tables.ts';
+import { compareForms, siteTables } from './site-tables.ts';
 import { SiteFolder } from './site-folder.ts';
 import { checkTex } from './site-tex.ts';
-import { KEY_FILE, STATEMENT_FILE, keyId, publicKey, verifiedSubjects } from './statement.ts';
+import { KEY_FILE, STATEMENT_FILE } from '../reports/statement.ts';
+import { keyId, publicKey, verifiedSubjects } from './statement.ts';
 import type { KeyObject } from 'node:crypto';
 import type { Manifest } from '../reports/manifest.ts';
 import type { SiteFault } from './site-folder.ts';
@@ -43,7 +45,7 @@ export async function checkSite(folder: string, key?: KeyObject): Promise<SiteCh
 /** Answers the files that are as listed. */
 function checkManifest(site: SiteFolder, faults: SiteFault[]): ReadonlySet<string> {
   const sound = new Set<string>();
-  const listed = readManifest(site, faults);
+  const listed = listedFiles(site, faults);
   if (listed === undefined) return sound;
   for (const [path, { bytes, sha256 }] of Object.entries(listed)) {
     const size = site.files.get(path);
@@ -56,20 +58,16 @@ function checkManifest(site: SiteFolder, faults: SiteFault[]): ReadonlySet<strin
   return sound;
 }
 
-function readManifest(site: SiteFolder, faults: SiteFault[]): Manifest['files'] | undefined {
+function listedFiles(site: SiteFolder, faults: SiteFault[]): Manifest['files'] | undefined {
   const wrong = (what: string): undefined => { faults.push({ file: MANIFEST_FILE, what }); return undefined; };
   const bytes = site.read(MANIFEST_FILE);
   if (bytes === undefined) return wrong('missing: nothing says which files the site has');
-  let value: Partial<Manifest> | null;
   try {
-    value = JSON.parse(bytes.toString('utf8')) as Partial<Manifest> | null;
-  } catch {
-    return wrong('it is no JSON');
+    return readManifest(bytes.toString('utf8'));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return wrong(error.message);
   }
-  if (typeof value?.format !== 'number' || typeof value.files !== 'object' || value.files === null) return wrong('it is no list of files');
-  if (value.format > MANIFEST_FORMAT) return wrong(`it has the format ${value.format}; this version reads up to ${MANIFEST_FORMAT}`);
-  const sound = Object.values(value.files).every((file: unknown) => /^[0-9a-f]{64}$/.test(String((file as { sha256?: unknown } | null)?.sha256)) && Number.isSafeInteger((file as { bytes?: unknown }).bytes));
-  return sound ? value.files : wrong('a file of it has no size and sha256');
 }
 
 /** Answers the key's id where the statement holds. */

@@ -3,14 +3,13 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { MOST_ROWS_SHOWN, PACKED, csvName, schemaTables } from '../reports/tables.ts';
+import { MOST_ROWS_SHOWN, PACKED, SCHEMA_FILE, csvName, schemaTables } from '../reports/tables.ts';
 import { openWarehouse, sqlText } from '../reports/warehouse.ts';
-import { tableRows } from './csv.ts';
+import { tableRows } from '../reports/csv.ts';
 import type { Column } from '../reports/tables.ts';
 import type { Row } from '../reports/num.ts';
 import type { SiteFault, SiteFolder } from './site-folder.ts';
 
-export const SCHEMA_FILE = 'data/schema.sql';
 const DATABASE_FILE = 'data/results.duckdb';
 /** What a compressed table may unpack to. */
 const MOST_UNPACKED = 2 ** 31 - 1;

@@ -1,9 +1,12 @@
-/** The stage `manifest`: every file of the site with its size and sha256, so that a copy of it can be checked. */
+/** The stage `manifest`: every file of the site with its size and sha256, so that a copy of it can be checked; and their sizes once more, for pages. */
+import { createHash } from 'node:crypto';
 import type { Run } from '../stages/dag/index.ts';
 
 /** From the site's root. It lists every file but itself. */
 export const MANIFEST_FILE = 'data/files.json';
 export const MANIFEST_FORMAT = 1;
+/** The sizes of the files as a script: from file:// a page can read nothing else, and it says what it would load before it does. */
+export const SIZES_FILE = 'data/files.js';
 
 export interface Manifest {
   readonly format: number;
@@ -19,7 +22,9 @@ export const run: Run = async (cells, io) => {
       // What failed is not published either.
       for (const item of input.items) if ('handle' in item) for (const [path, { bytes, sha256 }] of Object.entries(item.tree ?? {})) files.set(path, { bytes, sha256 });
     }
-    await io.commit(cell.id, { manifest: { tree: new Map([[MANIFEST_FILE, manifestText(files)]]) } });
+    const sizes = sizesScript(new Map([...files].map(([path, { bytes }]) => [path, bytes])));
+    files.set(SIZES_FILE, { bytes: Buffer.byteLength(sizes), sha256: createHash('sha256').update(sizes).digest('hex') });
+    await io.commit(cell.id, { manifest: { tree: new Map([[MANIFEST_FILE, manifestText(files)], [SIZES_FILE, sizes]]) } });
   }
 };
 
@@ -27,4 +32,21 @@ export const run: Run = async (cells, io) => {
 export function manifestText(files: ReadonlyMap<string, { readonly bytes: number; readonly sha256: string }>): string {
   const lines = [...files].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, { bytes, sha256 }]) => `${JSON.stringify(path)}:${JSON.stringify({ bytes, sha256 })}`);
   return `{"format":${MANIFEST_FORMAT},"files":{\n${lines.join(',\n')}\n}}\n`;
+}
+
+/** Path -> bytes, of all files but this one and the list. */
+export const sizesScript = (sizes: ReadonlyMap<string, number>): string => `window.bitwidthSizes=${JSON.stringify(Object.fromEntries([...sizes].sort(([a], [b]) => (a < b ? -1 : 1)))).replaceAll('<', '\\u003c')};\n`;
+
+/** Throws SyntaxError, saying what is wrong. */
+export function readManifest(text: string): Manifest['files'] {
+  let value: Partial<Manifest> | null;
+  try {
+    value = JSON.parse(text) as Partial<Manifest> | null;
+  } catch {
+    throw new SyntaxError('it is no JSON');
+  }
+  if (typeof value?.format !== 'number' || typeof value.files !== 'object' || value.files === null) throw new SyntaxError('it is no list of files');
+  if (value.format > MANIFEST_FORMAT) throw new SyntaxError(`it has the format ${value.format}; this version reads up to ${MANIFEST_FORMAT}`);
+  if (!Object.values(value.files).every((file: unknown) => /^[0-9a-f]{64}$/.test(String((file as { sha256?: unknown } | null)?.sha256)) && Number.isSafeInteger((file as { bytes?: unknown }).bytes))) throw new SyntaxError('a file of it has no size and sha256');
+  return value.files;
 }

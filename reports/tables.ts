@@ -1,5 +1,8 @@
 /** What the report knows of data/schema.sql: its columns (read from the file) and what identifies a row (below). */
 
+/** From the site's root. */
+export const SCHEMA_FILE = 'data/schema.sql';
+
 /** One column as declared: name, DuckDB type. */
 export interface Column { readonly name: string; readonly type: string }
 

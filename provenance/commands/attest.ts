@@ -6,7 +6,7 @@ import { MANIFEST_FILE } from '../../reports/manifest.ts';
 import { signedEnvelope, statementOf } from '../attest.ts';
 import { hashOf } from '../pack-format.ts';
 import { openSigner } from '../signing-key.ts';
-import { KEY_FILE, STATEMENT_FILE } from '../statement.ts';
+import { KEY_FILE, STATEMENT_FILE } from '../../reports/statement.ts';
 import type { Command } from '../../stages/dag/index.ts';
 
 const attest: Command = {

@@ -6,7 +6,7 @@ import { auditNumber } from '../audit-number.ts';
 import { chainLines, environmentOf, findingLines, numberLines } from '../audit-report.ts';
 import { constantsOf } from '../../reports/cell-facts.ts';
 import { chainOf, rerunsOf } from '../chain.ts';
-import { elements, parseHtml, textOf } from '../html.ts';
+import { elements, parseHtml, textOf } from '../../reports/read-html.ts';
 import { readLedger } from '../ledger.ts';
 import { targetOf } from '../target.ts';
 import type { AuditFinding, Command, Results } from '../../stages/dag/index.ts';

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { ConfigurationError, EXIT, byteSize, count } from '../../stages/dag/index.ts';
 import { checkSite } from '../site-check.ts';
-import { KEY_FILE, STATEMENT_FILE, publicKey } from '../statement.ts';
+import { KEY_FILE, STATEMENT_FILE } from '../../reports/statement.ts';
+import { publicKey } from '../statement.ts';
 import type { Command } from '../../stages/dag/index.ts';
 import type { SiteFault } from '../site-folder.ts';
 

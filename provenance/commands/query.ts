@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigurationError, EXIT, count, located, openResults, plainText } from '../../stages/dag/index.ts';
 import { openWarehouse } from '../../reports/warehouse.ts';
-import { csvLine } from '../csv.ts';
+import { csvLine } from '../../reports/csv.ts';
 import { tablesOf } from '../tables.ts';
 import type { Command, Results } from '../../stages/dag/index.ts';
 import type { Asked } from '../../reports/warehouse.ts';

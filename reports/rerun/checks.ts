@@ -2,7 +2,9 @@
  * The register of what the button does, and the contract of each entry. A check reads what the site publishes and says, finding by finding, whether it agrees
  * with what the site says of it. None knows of the page: bytes, programs and words for the reader go through its context.
  */
+import { aggregatesCheck } from './aggregates.ts';
 import { computeCheck } from './compute.ts';
+import { filesCheck } from './files.ts';
 import { gpuCheck } from './gpu.ts';
 import type { Plan, PlannedFile } from './plan.ts';
 
@@ -23,6 +25,8 @@ export interface Finding {
   readonly what: string;
   /** Numbers, hashes, a text: shown below it. */
   readonly detail?: string;
+  /** A check that ended before its end: what it found until then is not all. */
+  readonly unfinished?: true;
   /** Of a cell that was computed whole: what the record to download says of it. */
   readonly cell?: { readonly cell: string; readonly key: string; readonly result: 'equal' | 'differs' };
 }
@@ -35,8 +39,10 @@ export interface CheckContext {
   readonly signal: AbortSignal;
   progress(done: number, total: number, unit: string): void;
   say(finding: Finding): void;
-  /** A file of the site, path from its root: fetched from a server, or read from the folder that the reader chose. Throws Error with a sentence. */
+  /** A file of the site, path from its root: fetched from a server, or read from the folder that the reader chose. Throws MissingFile, or Error with a sentence. */
   file(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Every file of the folder that the reader chose; undefined where the site is read from a server, which lists none. */
+  readonly chosen: readonly string[] | undefined;
   /** The bytes of a planned object, held to this sha256. Throws DifferentBytes where the site has others. */
   object(sha256: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Loads a program of the site once, and answers what it left under that name of the window. */
@@ -65,4 +71,4 @@ export interface Check {
 }
 
 /** In the order in which they are done. */
-export const checks: readonly Check[] = [computeCheck, gpuCheck];
+export const checks: readonly Check[] = [filesCheck, aggregatesCheck, computeCheck, gpuCheck];

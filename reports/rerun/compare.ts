@@ -33,9 +33,11 @@ export function compareRows(published: readonly PlannedRow[], computed: readonly
   return { rows, equal, farthest, ...(first === undefined ? {} : { first }) };
 }
 
-function distanceOf(a: unknown, b: unknown): number {
+/** |a - b| / max(|a|, |b|); 0 where they are the same, Infinity where something else than a number differs. */
+export function distanceOf(a: unknown, b: unknown): number {
   if (Object.is(a, b) || JSON.stringify(a) === JSON.stringify(b)) return 0;
   return typeof a === 'number' && typeof b === 'number' && Number.isFinite(a - b) ? Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b)) : Infinity;
 }
 
-const shown = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value)).slice(0, 200);
+/** A value in words. */
+export const shown = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value)).slice(0, 200);

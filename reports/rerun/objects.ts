@@ -5,6 +5,11 @@ export class DifferentBytes extends Error {
   override readonly name = 'DifferentBytes';
 }
 
+/** The site has no such file. */
+export class MissingFile extends Error {
+  override readonly name = 'MissingFile';
+}
+
 /** Lower-case hex. Throws Error, a sentence, where the browser refuses to hash. */
 export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   // Browsers hash only what came over a safe connection, from this machine, or from a file.

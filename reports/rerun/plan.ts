@@ -35,6 +35,8 @@ export interface Plan {
   /** By sha256. */
   readonly objects: { readonly [sha256: string]: PlannedObject };
   readonly cells: { readonly [cell: string]: PlannedCell };
+  /** Path -> bytes, of every file of the site (SIZES_FILE of ../manifest.ts); absent where a copy has no such list. */
+  readonly files?: { readonly [path: string]: number };
 }
 
 /** Programs and objects that a computation of these cells needs, each once; objects that are there already are left out. */

@@ -13,9 +13,12 @@ export { DamagedObject, StageFailure };
 export interface RecordedCell {
   readonly cell: string;
   readonly params: { readonly [name: string]: Json };
-  /** Input -> the sha256 of the one object that it is. */
-  readonly inputs: { readonly [name: string]: string };
+  /** Input -> the sha256 of the one object that it is, or of each that was gathered. */
+  readonly inputs: { readonly [name: string]: string | readonly GatheredObject[] };
 }
+
+/** One of the outputs that a cell gathers. */
+export interface GatheredObject { readonly cell: string; readonly output: string; readonly machine?: string; readonly sha256: string }
 
 /** Bytes of an object, by its sha256. */
 export type ObjectOf = (sha256: string) => Uint8Array<ArrayBuffer>;
@@ -32,7 +35,12 @@ export type Computed =
 /** Computes one cell by its stage's `run`. Throws what the stage throws and does not expect; AbortError where it was asked to stop. */
 export async function computeInPage(run: Run, { cell: id, params, inputs }: RecordedCell, objectOf: ObjectOf, watched: Watched): Promise<Computed> {
   let computed: Computed | undefined;
-  const task: TaskCell = { id, params, inputs: Object.fromEntries(Object.entries(inputs).map(([name, sha256]): [string, TaskInput] => [name, { kind: 'object', handle: handleOf(sha256, objectOf(sha256)) }])) };
+  const handle = (sha256: string): InputHandle => handleOf(sha256, objectOf(sha256));
+  const task: TaskCell = {
+    id, params,
+    inputs: Object.fromEntries(Object.entries(inputs).map(([name, from]): [string, TaskInput] => [name, typeof from === 'string' ? { kind: 'object', handle: handle(from) }
+      : { kind: 'gather', items: from.map(({ sha256, ...one }) => ({ ...one, handle: handle(sha256) })) }])),
+  };
   const nowhere = (): never => { throw new Error('there are no files in a page'); };
   const open = async ({ sha256 }: InputHandle): Promise<OpenObject> => {
     const bytes = objectOf(sha256);

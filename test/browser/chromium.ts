@@ -35,6 +35,7 @@ export interface Page {
   focus(selector: string): Promise<void>;
   fill(selector: string, text: string): Promise<void>;
   check(selector: string): Promise<void>;
+  setInputFiles(selector: string, folder: string): Promise<void>;
   selectOption(selector: string, value: string): Promise<unknown>;
   waitForEvent(event: 'download'): Promise<{ path(): Promise<string>; suggestedFilename(): string }>;
   readonly keyboard: { press(key: string): Promise<void> };

@@ -1,5 +1,8 @@
 /** A site whose button has something to do: cells of a bundled model, computed in Node by the WASM engine, among artificial rows. Test use only. */
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SIZES_FILE, sizesScript } from '../../reports/manifest.ts';
 import { ENGINE_VARIABLE } from '../../stages/quantization/engine.ts';
 import { cellsInPage, programFiles, readStudy, STUDY_PROGRAM, study } from '../../stages/quantization/index.ts';
 import type { WrittenText } from '../../stages/quantization/task-values.ts';
@@ -46,6 +49,8 @@ export async function computedSite(): Promise<ComputedSite> {
     stages: ['page', 'run-page', 'cell-pages', 'assets', 'program', 'rerun-objects', 'rerun-plan'],
     rerun: { pipeline: 'bitwidth', cells: offered.filter(({ id }) => known.includes(id)), program: STUDY_PROGRAM, code: programFiles() },
   });
+  // The list of files is another stage's.
+  writeFileSync(join(site.folder, SIZES_FILE), sizesScript(new Map([...site.site.files].map(([path, bytes]) => [path, bytes.length]))));
   return { ...site, inNode };
 }
 

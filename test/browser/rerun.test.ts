@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseReproduction } from '../../provenance/ledger.ts';
+import { SIZES_FILE } from '../../reports/manifest.ts';
 import { PLAN_FILE } from '../../reports/rerun/plan.ts';
 import type { Plan } from '../../reports/rerun/plan.ts';
 import { cellPath } from '../../reports/num.ts';
@@ -58,6 +59,8 @@ async function onPage(base: string, path: string, look: (page: Page, requests: s
 async function press(page: Page): Promise<void> {
   await page.click('section.rerun > p > button');
   await until(page, `!!document.querySelector('.panel-rerun')`);
+  // What is checked without computing is another test's (verify.test.ts).
+  await page.evaluate(`document.querySelectorAll('.offers :is([data-check=files], [data-check=aggregates]) input').forEach((box) => { if (box.checked) box.click(); })`);
 }
 async function start(page: Page): Promise<void> {
   await page.click('.panel-rerun > p > button');
@@ -74,12 +77,12 @@ for (const [where, base] of [['from a file', () => site.url], ['from a server', 
       const before = [...requests];
       assert.ok(before.every((path) => path.startsWith('cells/') || /^assets\/(?:style\.css|script\.js)$/.test(path) || path === ''), before.join('\n'));
       await press(page);
-      assert.equal(requests.slice(before.length), ['assets/rerun.js', PLAN_FILE], 'the panel knows what it would load, and has loaded nothing of it');
+      assert.equal(requests.slice(before.length), ['assets/rerun.js', PLAN_FILE, SIZES_FILE], 'the panel knows what it would load, and has loaded nothing of it');
       const told = await page.evaluate<string>(`document.querySelector('.panel-rerun .size').textContent`);
       const listed = [...told.matchAll(/((?:assets|data)\/\S+\.js), /g)].map(([, path]) => path!).sort();
       await start(page);
       await finished(page);
-      assert.equal([...new Set(requests.slice(before.length + 2))].sort(), listed, 'what it loads is what it said');
+      assert.equal([...new Set(requests.slice(before.length + 3))].sort(), listed, 'what it loads is what it said');
       const bytes = site.inNode.bytes(SCORED, 'scores');
       assert.equal((await findings(page)).map(({ verdict, what }) => `${verdict} ${what}`), [
         `equal ${SCORED}: the first window of the text, every column`, `equal ${SCORED}: 2 rows of the table windows, every column`, `equal ${SCORED}: the whole result, byte for byte`,
@@ -223,9 +226,9 @@ test('with WebGPU, by its own kernels: on SwiftShader a part of a score and of a
     await page.goto(`${site.url}index.html`);
     if (await page.evaluate<boolean>(`!navigator.gpu`) || await page.evaluate<boolean>(`navigator.gpu.requestAdapter().then((it) => it === null)`)) return notRun('a page computes on a GPU', 'this Chromium gives no adapter');
     await press(page);
-    assert.is(await page.evaluate(`document.querySelector('.offers li:last-child input').checked`), false, 'it is done only if asked');
-    await page.click('.offers li:first-child input');
-    await page.check('.offers li:last-child input');
+    assert.is(await page.evaluate(`document.querySelector('.offers [data-check=gpu] input').checked`), false, 'it is done only if asked');
+    await page.click('.offers [data-check=compute] input');
+    await page.check('.offers [data-check=gpu] input');
     await start(page);
     await until(page, `!!document.querySelector('.panel-rerun > p[role=status]')?.textContent`, 300_000);
     const found = await findings(page);

@@ -4,9 +4,9 @@ import * as assert from 'uvu/assert';
 import { schemaTables } from '../../reports/tables.ts';
 import { formatNumber, formattedText } from '../../reports/num.ts';
 import { markOf } from '../../reports/verdicts.ts';
-import { parseCsv, tableRows } from '../../provenance/csv.ts';
-import { UnreadablePage, elements, parseHtml, textOf } from '../../provenance/html.ts';
-import { isPrintOf, printedText } from '../../provenance/printed.ts';
+import { parseCsv, tableRows } from '../../reports/csv.ts';
+import { UnreadablePage, elements, parseHtml, textOf } from '../../reports/read-html.ts';
+import { isPrintOf, printedText } from '../../reports/printed.ts';
 import { SiteProject } from './site-project.ts';
 import type { NumberOptions } from '../../reports/num.ts';
 

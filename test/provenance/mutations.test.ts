@@ -12,7 +12,7 @@ import { keyOf } from '../../stages/dag/index.ts';
 import { encodeLine, readLines } from '../../stages/dag/log-lines.ts';
 import { MANIFEST_FILE, manifestText } from '../../reports/manifest.ts';
 import { RECORDS_FILE } from '../../reports/records-file.ts';
-import { KEY_FILE, STATEMENT_FILE, preAuthentication } from '../../provenance/statement.ts';
+import { KEY_FILE, STATEMENT_FILE, preAuthentication } from '../../reports/statement.ts';
 import { SiteProject } from './site-project.ts';
 import type { AuditFinding, CellRecord, Sha256 } from '../../stages/dag/index.ts';
 import type { SiteFault } from '../../provenance/site-folder.ts';

@@ -12,7 +12,7 @@ import { privateWords } from '../../provenance/private-words.ts';
 import { filesToPublish, publishTo } from '../../provenance/publish.ts';
 import { openPack } from '../../provenance/pack-reader.ts';
 import { scan } from '../../provenance/scan.ts';
-import { STATEMENT_FILE } from '../../provenance/statement.ts';
+import { STATEMENT_FILE } from '../../reports/statement.ts';
 import { openZip } from '../../provenance/zip-reader.ts';
 import { writeZip } from '../../provenance/zip-writer.ts';
 import type { Finding } from '../../provenance/scan.ts';

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { existsSync, rmSync } from 'node:fs';
-import { parseCsv } from '../../provenance/csv.ts';
+import { parseCsv } from '../../reports/csv.ts';
 import { SiteProject } from './site-project.ts';
 
 const test = suite<{ project: SiteProject }>('provenance: query');

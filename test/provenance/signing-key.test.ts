@@ -7,7 +7,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openSigner, settingsFolder } from '../../provenance/signing-key.ts';
 import { signedEnvelope } from '../../provenance/attest.ts';
-import { preAuthentication, publicKey, verifiedSubjects } from '../../provenance/statement.ts';
+import { preAuthentication } from '../../reports/statement.ts';
+import { publicKey, verifiedSubjects } from '../../provenance/statement.ts';
 
 const test = suite<{ folder: string; root: string }>('provenance: signing key');
 test.before.each((context) => {

@@ -26,12 +26,16 @@ export class Panel {
   /** First: nothing is loaded yet. */
   #choose(): void {
     const notes: string[] = [];
-    const offered = checks.flatMap((check): Offered[] => {
+    const offers = checks.flatMap((check): { readonly check: Check; readonly offer: Offer }[] => {
       const offer = check.offer(this.#place, this.#plan, (sha256) => this.#site.has(sha256));
       if (typeof offer === 'string') notes.push(offer);
-      if (offer === undefined || typeof offer === 'string') return [];
+      return offer === undefined || typeof offer === 'string' ? [] : [{ check, offer }];
+    });
+    // What asks for a folder first is done when it is wanted, not before all else.
+    const asksFirst = ({ offer }: Pick<Offered, 'offer'>): boolean => this.#site.needsFolder && offer.readsFiles;
+    const offered = offers.map(({ check, offer }): Offered => {
       const select = offer.choices && make('select', {}, ...offer.choices.values.map((value) => make('option', { value }, value)));
-      return [{ check, offer, select, box: make('input', { type: 'checkbox', checked: offer.onlyIfAsked !== true }) }];
+      return { check, offer, select, box: make('input', { type: 'checkbox', checked: offer.onlyIfAsked !== true && (!asksFirst({ offer }) || offers.every((one) => asksFirst(one) || one.offer.onlyIfAsked === true)) }) };
     });
     const said = notes.map((note) => make('p', {}, note));
     if (offered.length === 0) {
@@ -63,7 +67,7 @@ export class Panel {
     for (const { box, select } of offered) { box.addEventListener('change', update); select?.addEventListener('change', update); }
     update();
     this.element.replaceChildren(
-      make('ul', { class: 'offers' }, ...offered.map(({ offer, box, select }) => make('li', {}, make('label', {}, box, ` ${offer.title}`), ...(select === undefined ? [] : [make('label', {}, ` ${offer.choices!.label} `, select)])))),
+      make('ul', { class: 'offers' }, ...offered.map(({ check, offer, box, select }) => make('li', { 'data-check': check.name }, make('label', {}, box, ` ${offer.title}`), ...(select === undefined ? [] : [make('label', {}, ` ${offer.choices!.label} `, select)])))),
       ...said, ask, size, make('p', {}, start), problem);
     offered[0]!.box.focus();
   }
@@ -96,7 +100,7 @@ export class Panel {
         // A step that is under way cannot be broken off, and is not waited for: what comes after it stops.
         await Promise.race([stopped, check.run({
           place: this.#place, plan: this.#plan, choice: select?.value, signal: stop.signal, progress, say: (finding) => { if (!stop.signal.aborted) results.add(finding); },
-          file: (path) => this.#site.file(path, stop.signal),
+          file: (path) => this.#site.file(path, stop.signal), chosen: this.#site.chosen,
           object: async (sha256) => {
             stop.signal.throwIfAborted();
             loadingWords(told, this.#plan.objects[sha256], downloads);
@@ -109,7 +113,7 @@ export class Panel {
           },
         })]);
       } catch (error) {
-        if (!stop.signal.aborted) results.add({ verdict: 'note', what: `${check.name} ended after ${Math.round(performance.now() - started)} ms`, detail: error instanceof Error ? error.message : String(error) });
+        if (!stop.signal.aborted) results.add({ verdict: 'note', unfinished: true, what: `${check.name} ended after ${Math.round(performance.now() - started)} ms`, detail: error instanceof Error ? error.message : String(error) });
       }
     }
     working.remove();

@@ -22,6 +22,8 @@ export class Results {
     const count = (verdict: Verdict): number => this.findings.filter((finding) => finding.verdict === verdict).length;
     const differing = count('differs');
     if (differing > 0) return `${differing} of ${this.findings.length} findings differ: this copy of the report does not agree with itself.`;
+    const unfinished = this.findings.find((finding) => finding.unfinished);
+    if (unfinished !== undefined) return `Not all was compared: ${unfinished.what}. What was, agrees: ${count('equal')} identical${count('within') > 0 ? `, ${count('within')} within tolerance` : ''}.`;
     if (count('equal') + count('within') === 0) return 'Nothing was compared.';
     return `All that was compared agrees: ${count('equal')} identical${count('within') > 0 ? `, ${count('within')} within tolerance` : ''}. This copy of the report is consistent; for independence compute it from the sources with "npx bitwidth reproduce".`;
   }

@@ -1,12 +1,13 @@
 /** What the site holds, for a page of it: scripts from wherever it lies, files as data from a server or from the folder that the reader chose. */
-import { decoded, demandBytes, DifferentBytes } from '../objects.ts';
+import { SIZES_FILE } from '../../manifest.ts';
+import { decoded, demandBytes, DifferentBytes, MissingFile } from '../objects.ts';
 import { PLAN_FILE, PLAN_FORMAT } from '../plan.ts';
 import type { Plan } from '../plan.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 declare global {
-  interface Window { bitwidthPlan?: Plan; bitwidthObjects?: { [sha256: string]: string } }
+  interface Window { bitwidthPlan?: Plan; bitwidthSizes?: NonNullable<Plan['files']>; bitwidthObjects?: { [sha256: string]: string } }
 }
 
 export class Site {
@@ -54,7 +55,9 @@ export class Site {
     await this.script(PLAN_FILE);
     const plan = window.bitwidthPlan;
     if (plan === undefined || plan.format !== PLAN_FORMAT) throw new Error(`${PLAN_FILE} is not what this page reads`);
-    return plan;
+    // Without the list of sizes what it is needed for says so.
+    await this.script(SIZES_FILE).catch(() => undefined);
+    return window.bitwidthSizes === undefined ? plan : { ...plan, files: window.bitwidthSizes };
   }
 
   has(sha256: string): boolean {
@@ -83,14 +86,16 @@ export class Site {
     return bytes;
   }
 
-  /** A file as it is. Throws Error, a sentence. */
+  /** A file as it is. Throws MissingFile, or Error with a sentence. */
   async file(path: string, signal: AbortSignal): Promise<Bytes> {
     if (this.#chosen !== undefined) {
       const file = this.#chosen.get(path);
-      if (file === undefined) throw new Error(`${path} is not in the chosen folder`);
+      if (file === undefined) throw new MissingFile(`${path} is not in the chosen folder`);
       return new Uint8Array(await file.arrayBuffer());
     }
-    const answer = await fetch(this.#root + path, { signal });
+    // What the server has now, not what it had when the browser last looked.
+    const answer = await fetch(this.#root + encodeURI(path), { signal, cache: 'no-cache' });
+    if (answer.status === 404 || answer.status === 410) throw new MissingFile(`the server has no ${path}`);
     if (!answer.ok) throw new Error(`${path} cannot be loaded: the server answers ${answer.status}`);
     return new Uint8Array(await answer.arrayBuffer());
   }

@@ -7,6 +7,7 @@ import { run as generate } from '../generate.ts';
 import { run as score } from '../score.ts';
 import { run as quantize } from '../quantize.ts';
 import { readJson, windowRows } from '../score-output.ts';
+import { aggregates } from './aggregates.ts';
 import { write } from './write.ts';
 import { useEngine } from './engine.ts';
 import type { PageEngine } from './engine.ts';
@@ -56,6 +57,7 @@ const program = {
   },
   rows: (stage: string, cell: string, outputs: Outputs) => stages[stage]!.rows(cell, outputs),
   write,
+  aggregates,
   slice: (stage: string, { params }: Pick<RecordedCell, 'params'>) => stages[stage]!.slice?.(params),
   fewer: (stage: string, { params }: Pick<RecordedCell, 'params'>) => stages[stage]!.fewer?.(params),
 };

@@ -1,6 +1,6 @@
 /** Whether a text on a page is how num() prints a number: read backwards from the text, whatever options its page gave. */
-import { formatNumber, formattedText } from '../reports/num.ts';
-import type { Bound, NumberOptions } from '../reports/num.ts';
+import { formatNumber, formattedText } from './num.ts';
+import type { Bound, NumberOptions } from './num.ts';
 
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 /** Value, then an interval as ± or in brackets, then a power of ten, then a unit. */

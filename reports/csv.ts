@@ -1,6 +1,6 @@
 /** Reads the CSV files that the report publishes: a header, fields quoted where they must be; nothing between two commas is null, "" is empty text. */
-import type { Column } from '../reports/tables.ts';
-import type { Row } from '../reports/num.ts';
+import type { Column } from './tables.ts';
+import type { Row } from './num.ts';
 
 /** Rows as fields; undefined for null. Throws SyntaxError naming the line. */
 export function parseCsv(text: string): readonly (readonly (string | undefined)[])[] {

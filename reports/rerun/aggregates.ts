@@ -1,0 +1,207 @@
+/**
+ * Every aggregate computed again from the published rows by the study's own stages, against the published aggregates; then every number on the pages, printed
+ * again by num()'s own rules from what was computed, against what they show.
+ */
+import { count } from '../../stages/dag/index.ts';
+import { cellPath, numberId } from '../num.ts';
+import { KEYS, csvName } from '../tables.ts';
+import { breathing } from './breath.ts';
+import { distanceOf, shown } from './compare.ts';
+import { STUDY_NAME, STUDY_PROGRAM } from './compute.ts';
+import { MissingFile } from './objects.ts';
+import { pageFindings } from './pages.ts';
+import { TABLE_FILE, publishedCells, publishedTables } from './published-tables.ts';
+import type { Check, CheckContext, Finding, Place } from './checks.ts';
+import type { Row } from '../num.ts';
+import type { PublishedCell } from './published-tables.ts';
+
+/** What the study's program offers (stages/quantization/in-page/aggregates.ts). */
+export interface AggregatesProgram {
+  /** The tables of what is computed. */
+  readonly tables: readonly string[];
+  makes(cell: PublishedCell): boolean;
+  /** What a quantity rests on that no table has. */
+  restsOn(quantity: string): string | undefined;
+  open(tables: ReadonlyMap<string, readonly Row[]>): {
+    compute(cell: PublishedCell, watched: { readonly signal: AbortSignal; progress(done: number, total: number, unit: string): void }): Promise<
+      | { readonly tables: { readonly [table: string]: readonly Row[] } }
+      | { readonly unpublished: string }
+      | { readonly refused: string }>;
+  };
+}
+
+/** One more or one less rounding in each of a few thousand sums: farther apart are two numbers that are not the same. */
+const TOLERANCE = 1e-12;
+/** Differences are told up to this many, of aggregates and of pages. */
+export const TOLD = 50;
+
+export const aggregatesCheck: Check = {
+  name: 'aggregates',
+  offer(place, plan) {
+    const { files, programs } = plan;
+    if (files === undefined || programs[STUDY_PROGRAM] === undefined) return undefined;
+    return {
+      title: place.cell === undefined ? 'Compute every aggregate again from the published rows, and print every number on every page again' : 'Compute the aggregates of this cell again from the published rows, and print every number on this page again',
+      readsFiles: true,
+      downloads: () => [{ path: STUDY_PROGRAM, bytes: programs[STUDY_PROGRAM]! }, ...Object.entries(files).filter(([path]) => TABLE_FILE.test(path) || isPage(place, path)).map(([path, bytes]) => ({ path, bytes }))],
+    };
+  },
+  async run(context) {
+    const { place, plan, say } = context;
+    let tables: ReadonlyMap<string, readonly Row[]>, cells: readonly PublishedCell[];
+    try {
+      tables = await publishedTables(context);
+      cells = await publishedCells(context);
+    } catch (error) {
+      if (!(error instanceof SyntaxError) && !(error instanceof MissingFile)) throw error;
+      return say({ verdict: 'differs', what: 'the tables cannot be read', detail: error.message });
+    }
+    const { aggregates: program } = await context.program(STUDY_PROGRAM, STUDY_NAME) as { readonly aggregates: AggregatesProgram };
+    const own = cells.filter((cell) => (place.cell === undefined || cell.cell === place.cell) && program.makes(cell));
+    const compared = await computeAll(program, own, tables, context);
+    for (const finding of compared.findings(place)) say(finding);
+    await pageFindings(context, Object.keys(plan.files ?? {}).filter((path) => isPage(place, path)), compared.asComputed());
+  },
+};
+
+const isPage = ({ cell }: Place, path: string): boolean => cell === undefined ? path.endsWith('.html') : path === cellPath(cell);
+
+async function computeAll(program: AggregatesProgram, cells: readonly PublishedCell[], tables: ReadonlyMap<string, readonly Row[]>, { signal, progress }: CheckContext): Promise<Comparison> {
+  const compared = new Comparison(program, tables);
+  const breath = breathing(signal);
+  const opened = program.open(tables);
+  for (const [i, cell] of cells.entries()) {
+    progress(i, cells.length, 'cells computed again');
+    await breath();
+    const computed = await opened.compute(cell, { signal, progress: () => undefined });
+    if ('tables' in computed) compared.add(cell.cell, computed.tables);
+    else if ('unpublished' in computed) compared.leave(cell.cell, computed.unpublished);
+    else compared.refuse(cell.cell, computed.refused);
+  }
+  return compared;
+}
+
+interface Tally { equal: number; within: number; differs: number; /** Aggregates that were not computed, by what they rest on. */ readonly apart: Map<string, number> }
+
+/** What was computed beside what is published, row by row: a row is known by what identifies it. */
+export class Comparison {
+  readonly #program: AggregatesProgram;
+  readonly #tables: ReadonlyMap<string, readonly Row[]>;
+  /** Table -> cell -> rows that are published, by what identifies them. */
+  readonly #published: ReadonlyMap<string, ReadonlyMap<string, Map<string, Row>>>;
+  readonly #computed = new Map<Row, Row>();
+  readonly #tallies = new Map<string, Tally>();
+  readonly #faults: Finding[] = [];
+  readonly #seen = new Set<string>();
+
+  constructor(program: AggregatesProgram, tables: ReadonlyMap<string, readonly Row[]>) {
+    this.#program = program;
+    this.#tables = tables;
+    this.#published = new Map(program.tables.map((table) => {
+      const byCell = new Map<string, Map<string, Row>>();
+      for (const row of tables.get(table) ?? []) {
+        const cell = String(row['cell']), key = identity(table, row), own = byCell.get(cell) ?? new Map<string, Row>();
+        if (own.has(key)) this.#differs(table, row, 'it is published twice');
+        byCell.set(cell, own.set(key, row));
+      }
+      return [table, byCell];
+    }));
+  }
+
+  #tally(table: string): Tally {
+    const tally = this.#tallies.get(table) ?? { equal: 0, within: 0, differs: 0, apart: new Map() };
+    this.#tallies.set(table, tally);
+    return tally;
+  }
+
+  #differs(table: string, row: Row, detail: string): void {
+    this.#tally(table).differs++;
+    this.#faults.push({ verdict: 'differs', what: `${nameOf(table, row)} in data/${csvName(table)}`, detail });
+  }
+
+  /** Published rows of a cell that are not among `computed`. */
+  *#others(cell: string, computed?: { readonly [table: string]: ReadonlySet<string> }): Generator<readonly [table: string, row: Row]> {
+    for (const [table, byCell] of this.#published) for (const [key, row] of byCell.get(cell) ?? []) if (computed?.[table]?.has(key) !== true) yield [table, row];
+  }
+
+  /** What a cell's rows came to. */
+  add(cell: string, tables: { readonly [table: string]: readonly Row[] }): void {
+    this.#seen.add(cell);
+    const keys: { [table: string]: ReadonlySet<string> } = {};
+    for (const [table, rows] of Object.entries(tables)) {
+      keys[table] = new Set(rows.map((row) => identity(table, row)));
+      for (const row of rows) {
+        const published = this.#published.get(table)?.get(cell)?.get(identity(table, row));
+        if (published === undefined) this.#differs(table, row, 'it follows from the published rows, and is not published');
+        else this.#compare(table, published, row);
+      }
+    }
+    for (const [table, row] of this.#others(cell, keys)) {
+      const rests = this.#rests(row);
+      if (rests === undefined) this.#differs(table, row, 'it is published, and does not follow from the published rows');
+      else this.#apart(table, rests);
+    }
+  }
+
+  #compare(table: string, published: Row, row: Row): void {
+    this.#computed.set(published, { ...published, ...row });
+    const tally = this.#tally(table);
+    const far = Object.entries(row).map(([column, value]) => ({ column, value, distance: distanceOf(published[column], value) }));
+    const farthest = Math.max(...far.map(({ distance }) => distance));
+    if (farthest === 0) tally.equal++;
+    else if (farthest <= TOLERANCE) tally.within++;
+    else this.#differs(table, row, far.filter(({ distance }) => distance > TOLERANCE).map(({ column, value }) => `${column}: ${shown(published[column])} is published, ${shown(value)} follows from the published rows`).join('; '));
+  }
+
+  #rests = ({ quantity }: Row): string | undefined => typeof quantity === 'string' ? this.#program.restsOn(quantity) : undefined;
+
+  #apart(table: string, rests: string): void {
+    const { apart } = this.#tally(table);
+    apart.set(rests, (apart.get(rests) ?? 0) + 1);
+  }
+
+  /** A cell whose inputs are in no table: `of` is whose. */
+  leave(cell: string, of: string): void {
+    this.#seen.add(cell);
+    for (const [table, row] of this.#others(cell)) this.#apart(table, this.#rests(row) ?? `what no table has of the stage ${of.split(':')[0]!}`);
+  }
+
+  /** A cell whose inputs make no whole. */
+  refuse(cell: string, sentence: string): void {
+    this.#seen.add(cell);
+    this.#faults.push({ verdict: 'differs', what: `${cell} cannot be computed from the published rows`, detail: sentence });
+  }
+
+  /** In the tables' order: differences first, then what each table came to. */
+  findings({ cell }: Place): readonly Finding[] {
+    // What no cell of the records has made is vouched for by nobody, unless it rests on what no table has.
+    if (cell === undefined) {
+      for (const [table, byCell] of this.#published) {
+        for (const [of, rows] of byCell) {
+          if (!this.#seen.has(of)) for (const row of rows.values()) { const rests = this.#rests(row); if (rests === undefined) this.#differs(table, row, `no record of ${of} says how it came to be`); else this.#apart(table, rests); }
+        }
+      }
+    }
+    const told = this.#faults.slice(0, TOLD);
+    if (this.#faults.length > TOLD) told.push({ verdict: 'differs', what: `and ${this.#faults.length - TOLD} more aggregates` });
+    for (const [table, { equal, within, differs, apart }] of this.#tallies) {
+      const all = equal + within + differs;
+      const rest = [...apart.values()].reduce((sum, n) => sum + n, 0);
+      if (all > 0) told.push({ verdict: differs > 0 ? 'differs' : within > 0 ? 'within' : 'equal', what: `${table}: ${count(all, 'aggregate')} computed again from the published rows: ${equal} identical, ${within} within ${TOLERANCE} of their size, ${differs} ${differs === 1 ? 'differs' : 'differ'}` });
+      if (rest > 0) told.push({ verdict: 'note', what: `${table}: ${count(rest, 'aggregate')} not computed again, because no table has all that they rest on`, detail: [...apart].map(([rests, n]) => `${n}: ${rests}`).join('; ') });
+    }
+    return told;
+  }
+
+  /** The tables with what was computed in place of what is published. */
+  asComputed(): ReadonlyMap<string, readonly Row[]> {
+    return new Map([...this.#tables].map(([table, rows]) => [table, this.#published.has(table) ? rows.map((row) => this.#computed.get(row) ?? row) : rows]));
+  }
+}
+
+const identity = (table: string, row: Row): string => JSON.stringify((KEYS[table] ?? []).map((column) => row[column] ?? null));
+
+function nameOf(table: string, row: Row): string {
+  const column = ['value', 'kl', 'verdict'].find((name) => name in row) ?? 'cell';
+  return numberId(row, table, column);
+}

@@ -1,0 +1,85 @@
+/** Every file against data/files.json, size and sha256; and the statement that is signed of that list, where one is published. */
+import { count } from '../../stages/dag/index.ts';
+import { MANIFEST_FILE, SIZES_FILE, readManifest } from '../manifest.ts';
+import { cellPath } from '../num.ts';
+import { KEY_FILE, STATEMENT_FILE } from '../statement.ts';
+import { MissingFile, sha256Of } from './objects.ts';
+import { TABLE_FILE } from './published-tables.ts';
+import { signatureFindings } from './signatures.ts';
+import type { Check, CheckContext, Finding, Place } from './checks.ts';
+import type { Manifest } from '../manifest.ts';
+import type { Plan } from './plan.ts';
+
+/** May be added to a finished site; the list does not name itself. */
+const BESIDE: ReadonlySet<string> = new Set([MANIFEST_FILE, STATEMENT_FILE, KEY_FILE]);
+/** As many at once as browsers ask one server for. */
+const AT_ONCE = 6;
+/** Files that differ are told up to this many. */
+const TOLD = 50;
+
+export const filesCheck: Check = {
+  name: 'files',
+  offer(place, { files }) {
+    if (files === undefined) return `This copy of the report has no ${SIZES_FILE}, which says how large its files are: they cannot be checked here. The command check-site checks them.`;
+    return {
+      title: place.cell === undefined ? 'Check every file against the list of their hashes, and the signature of that list' : 'Check this page, the tables and the records against the list of hashes, and the signature of that list', readsFiles: true,
+      downloads: () => Object.entries({ ...files, ...beside(files) }).filter(([path]) => BESIDE.has(path) || wanted(place, path)).map(([path, bytes]) => ({ path, bytes })),
+    };
+  },
+  run: checkFiles,
+};
+
+/** How large the list is nobody has said: a line for each file, of its path and some hundred characters. */
+const beside = (files: NonNullable<Plan['files']>): { readonly [path: string]: number } => ({ [MANIFEST_FILE]: Object.keys(files).reduce((sum, path) => sum + path.length + 110, 0), [SIZES_FILE]: JSON.stringify(files).length });
+
+/** Of a cell's page what it shows and rests on. */
+const wanted = ({ cell }: Place, path: string): boolean => cell === undefined || path === cellPath(cell) || path.startsWith('assets/') || TABLE_FILE.test(path);
+
+async function checkFiles(context: CheckContext): Promise<void> {
+  const { place, say } = context;
+  let listed: Manifest['files'], list: Uint8Array<ArrayBuffer>;
+  try {
+    list = await context.file(MANIFEST_FILE);
+    listed = readManifest(new TextDecoder().decode(list));
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && !(error instanceof MissingFile)) throw error;
+    return say({ verdict: 'differs', what: `${MANIFEST_FILE}, the list of files: ${error.message}` });
+  }
+  const own = Object.entries(listed).filter(([path]) => wanted(place, path));
+  if (place.cell !== undefined && !Object.hasOwn(listed, cellPath(place.cell))) say({ verdict: 'differs', what: `${cellPath(place.cell)} is not in ${MANIFEST_FILE}` });
+  const faults: Finding[] = [];
+  const total = own.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+  let done = 0;
+  const left = [...own];
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      context.signal.throwIfAborted();
+      const [path, file] = next;
+      const fault = await faultOf(context, path, file);
+      if (fault !== undefined) faults.push({ verdict: 'differs', what: path, detail: fault });
+      context.progress(done += file.bytes, total, 'bytes');
+    }
+  }));
+  // A server does not tell what else it has.
+  if (place.cell === undefined) for (const path of context.chosen ?? []) if (!Object.hasOwn(listed, path) && !BESIDE.has(path)) faults.push({ verdict: 'differs', what: path, detail: `it is in the folder, and not in ${MANIFEST_FILE}` });
+  faults.sort((a, b) => (a.what < b.what ? -1 : 1));
+  for (const fault of faults.slice(0, TOLD)) say(fault);
+  const sound = own.length - faults.filter(({ what }) => Object.hasOwn(listed, what)).length;
+  if (faults.length > TOLD) say({ verdict: 'differs', what: `and ${faults.length - TOLD} more files` });
+  if (faults.length === 0) say({ verdict: 'equal', what: `${count(own.length, 'file')}, each with the size and the sha256 that ${MANIFEST_FILE} gives it` });
+  else say({ verdict: 'differs', what: `in all: ${sound} of ${count(own.length, 'file')} have the size and the sha256 that ${MANIFEST_FILE} gives them` });
+  for (const finding of await signatureFindings(context, list)) say(finding);
+}
+
+/** In words; undefined: it is as listed. */
+async function faultOf(context: CheckContext, path: string, { bytes, sha256 }: Manifest['files'][string]): Promise<string | undefined> {
+  try {
+    const found = await context.file(path);
+    if (found.length !== bytes) return `it has ${found.length} bytes, and ${MANIFEST_FILE} says ${bytes}`;
+    const hash = await sha256Of(found);
+    return hash === sha256 ? undefined : `its bytes have the sha256 ${hash}, and ${MANIFEST_FILE} says ${sha256}`;
+  } catch (error) {
+    if (!(error instanceof MissingFile)) throw error;
+    return error.message;
+  }
+}

@@ -1,0 +1,70 @@
+/** The tables, records and schema that a site publishes, read by a page. */
+import { tableRows } from '../csv.ts';
+import { RECORDS_FILE } from '../records-file.ts';
+import { PACKED, SCHEMA_FILE, csvName, schemaTables } from '../tables.ts';
+import type { Row } from '../num.ts';
+import type { Column } from '../tables.ts';
+import type { RecordLine } from '../records-file.ts';
+import type { CheckContext } from './checks.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+export type PublishedCell = Extract<RecordLine, { readonly is: 'cell' }>;
+
+/** What a page reads of a site to check its numbers. */
+export const TABLE_FILE = /^data\/(?:\w+\.csv(?:\.gz)?|schema\.sql|records\.ndjson\.gz)$/;
+
+/** Unpacks gzip. Throws SyntaxError where it is damaged. */
+export async function unpacked(bytes: Bytes): Promise<string> {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  try {
+    return await new Response(stream).text();
+  } catch {
+    throw new SyntaxError('it cannot be unpacked');
+  }
+}
+
+/** Every table that data/schema.sql names and the site has. Throws SyntaxError, naming the file, where one does not fit it. */
+export async function publishedTables(context: Pick<CheckContext, 'file' | 'plan' | 'progress' | 'signal'>): Promise<ReadonlyMap<string, readonly Row[]>> {
+  const columns = await named(SCHEMA_FILE, async () => columnsIn(new TextDecoder().decode(await context.file(SCHEMA_FILE))));
+  const there = [...columns].filter(([table]) => context.plan.files === undefined || Object.hasOwn(context.plan.files, `data/${csvName(table)}`));
+  const tables = new Map<string, readonly Row[]>();
+  for (const [table, own] of there) {
+    context.signal.throwIfAborted();
+    tables.set(table, await readTable(context, table, own));
+    context.progress(tables.size, there.length, 'tables read');
+  }
+  return tables;
+}
+
+function columnsIn(schema: string): ReadonlyMap<string, readonly Column[]> {
+  try {
+    return schemaTables(schema);
+  } catch (error) {
+    throw new SyntaxError((error as Error).message);
+  }
+}
+
+function readTable({ file }: Pick<CheckContext, 'file'>, table: string, columns: readonly Column[]): Promise<readonly Row[]> {
+  const path = `data/${csvName(table)}`;
+  return named(path, async () => {
+    const bytes = await file(path);
+    return tableRows(PACKED.has(table) ? await unpacked(bytes) : new TextDecoder().decode(bytes), columns);
+  });
+}
+
+/** The cells of the records. Throws SyntaxError. */
+export function publishedCells({ file }: Pick<CheckContext, 'file'>): Promise<readonly PublishedCell[]> {
+  return named(RECORDS_FILE, async () => (await unpacked(await file(RECORDS_FILE))).split('\n').flatMap((line) => {
+    const value = line === '' ? undefined : JSON.parse(line) as RecordLine;
+    return value?.is === 'cell' && typeof value.cell === 'string' && typeof value.inputs === 'object' ? [value] : [];
+  }));
+}
+
+async function named<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new SyntaxError(`${path}: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,151 @@
+/** A page checks its own site, in Chromium: an untouched one passes whole, from a server and from a folder; a weight file, a row and a number that were changed are caught. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { cellPath } from '../../reports/num.ts';
+import { STATEMENT_FILE } from '../../reports/statement.ts';
+import { notRun } from '../not-run.ts';
+import { filesIn } from '../reports/reader.ts';
+import { smallStudy } from '../reports/small-study.ts';
+import { launch, missing, overhear, served } from './chromium.ts';
+import type { Browser, Page } from './chromium.ts';
+
+const test = suite('a page checks its own site, in Chromium');
+const absent = missing();
+const CELL = 'summarize:novel-1m/nf4/fidelity';
+let browser: Browser, folder: string, server: Awaited<ReturnType<typeof served>>;
+
+test.before(async () => {
+  if (absent !== undefined) return;
+  // A copy, to change.
+  folder = mkdtempSync(join(tmpdir(), 'bitwidth-verify-'));
+  cpSync((await smallStudy()).folder, folder, { recursive: true });
+  server = await served(folder);
+  browser = await launch();
+});
+test.after(async () => {
+  if (absent !== undefined) return;
+  server.close();
+  await browser.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function until(page: Page, expression: string): Promise<void> {
+  for (const end = Date.now() + 120_000; Date.now() < end; await page.waitForTimeout(30)) if (await page.evaluate<boolean>(expression)) return;
+  throw new Error(`not in time: ${expression}\n${await page.evaluate<string>(`document.querySelector('section.rerun').textContent`)}`);
+}
+
+interface Found { readonly lines: readonly string[]; readonly status: string; readonly heard: readonly string[]; readonly requests: readonly string[]; readonly size: string }
+
+/** Opens a page, presses the button, chooses these checks (and the folder, from a file), starts; answers what it came to. */
+async function checked(base: string, path: string, checks: readonly string[], before = ''): Promise<Found> {
+  const context = await browser.newContext();
+  const page = await context.newPage(), heard = overhear(page, base), requests: string[] = [];
+  try {
+    await page.goto(base + path);
+    page.on('request', (it: { url(): string }) => { requests.push(decodeURI(it.url().slice(base.length))); });
+    await page.click('section.rerun > p > button');
+    await until(page, `!!document.querySelector('.panel-rerun .offers')`);
+    requests.length = 0;
+    await page.evaluate(`document.querySelectorAll('.offers li').forEach((li) => { const box = li.querySelector('input'); if (box.checked !== ${JSON.stringify(checks)}.includes(li.dataset.check)) box.click(); })`);
+    if (base.startsWith('file:')) {
+      assert.is(await page.evaluate(`document.querySelector('.panel-rerun > p > button').disabled`), true, 'from a file the folder comes first');
+      await page.setInputFiles('#rerun-folder', folder);
+      await until(page, `!document.querySelector('.panel-rerun > p > button').disabled`);
+    }
+    const size = await page.evaluate<string>(`document.querySelector('.panel-rerun .size').textContent`);
+    assert.equal(requests, [], 'nothing is loaded before it starts');
+    await page.evaluate(before);
+    await page.click('.panel-rerun > p > button');
+    await until(page, `!!document.querySelector('.panel-rerun > p[role=status]')?.textContent`);
+    return {
+      lines: await page.evaluate(`[...document.querySelectorAll('.findings li')].map((it) => it.className + ' ' + it.textContent)`),
+      status: await page.evaluate(`document.querySelector('.panel-rerun > p[role=status]').textContent`), heard, requests, size,
+    };
+  } finally {
+    await context.close();
+  }
+}
+
+const BOTH = ['files', 'aggregates'];
+const fileUrl = (): string => `${pathToFileURL(folder).href}/`;
+
+for (const [where, base] of [['from a server', () => server.url], ['from a file, of the folder that the reader chose', fileUrl]] as const) {
+  test(`${where}: an untouched site passes whole`, async () => {
+    if (absent !== undefined) return notRun('a page checks its site', absent);
+    const { lines, status, heard, requests, size } = await checked(base(), 'index.html', BOTH);
+    assert.equal(heard, []);
+    assert.ok(lines.every((line) => /^(?:equal|note) /.test(line)), lines.join('\n'));
+    for (const said of [/equal .*\d+ files, each with the size and the sha256/, /equal .*signature 1 of 1 holds/, /equal .*metrics: \d+ aggregates computed again/, /equal .*survival: /, /equal .*[\d,]+ numbers on \d+ pages, each printed as its row says/]) assert.ok(lines.some((line) => said.test(line)), `${String(said)}\n${lines.join('\n')}`);
+    assert.match(status, /^All that was compared agrees: \d+ identical\. This copy of the report is consistent; for independence compute it from the sources with "npx bitwidth reproduce"\.$/);
+    assert.match(size, /^Start loads [\d.]+ MB in \d+ files of this site\./);
+    // From a file nothing is fetched but the program.
+    if (where === 'from a server') assert.equal([...new Set(requests)].sort(), filesIn(folder).sort());
+    else assert.equal(requests, ['assets/study.js']);
+  });
+}
+
+/** With a file of the site changed. */
+async function changed(path: string, change: (bytes: Buffer) => Uint8Array | string, look: () => Promise<void>): Promise<void> {
+  const file = join(folder, path), before = readFileSync(file);
+  const after = Buffer.from(change(before) as string);
+  assert.ok(!after.equals(before));
+  try {
+    writeFileSync(file, after);
+    await look();
+  } finally {
+    writeFileSync(file, before);
+  }
+}
+
+const weights = (): string => filesIn(folder).find((path) => path.startsWith('data/rerun/quantize~'))!;
+const oneBit = (bytes: Buffer): Uint8Array => { const other = Buffer.from(bytes); other[other.length >> 1]! ^= 1; return other; };
+const row = (bytes: Buffer): Uint8Array => gzipSync(gunzipSync(bytes).toString().replace(/^(novel-1m,nf4,garden,1,100,\d+,[\d.]+,)[\d.]+/m, '$13.25'));
+const number = (bytes: Buffer): string => bytes.toString().replace(/(<a class="num" id="kl_mean\.novel-1m\.nf4"[^>]*>)(\D*)(\d)/, (_, anchor: string, sign: string, digit: string) => `${anchor}${sign}${(Number(digit) + 1) % 10}`);
+
+const TAMPERED: readonly (readonly [what: string, path: () => string, change: (bytes: Buffer) => Uint8Array | string, page: string, checks: readonly string[], said: readonly RegExp[]])[] = [
+  ['a weight file', weights, oneBit, 'index.html', ['files'], [/^differs .*data\/rerun\/quantize~.*its bytes have the sha256/]],
+  ['a row', () => 'data/token_scores.csv.gz', row, cellPath(CELL), ['aggregates'], [/^differs .*(?:delta_nll|nll)\.novel-1m\.nf4 in data\/metrics\.csv.* is published, .* follows from the published rows/]],
+  ['a number on a page', () => 'quality.html', number, 'index.html', ['aggregates'], [/^differs .*quality\.html: the number kl_mean\.novel-1m\.nf4the page shows .*, and it should be [\d.]+, as table metrics has it/]],
+  ['the statement', () => STATEMENT_FILE, (bytes) => bytes.toString().replace(/"payload":"(.)/, (_, first: string) => `"payload":"${first === 'e' ? 'f' : 'e'}`), cellPath(CELL), ['files'], [/^differs .*signature 1 of 1no signature of it is by the key/]],
+];
+for (const [what, path, change, page, checks, said] of TAMPERED) {
+  test(`${what}, changed, is caught`, async () => {
+    if (absent !== undefined) return notRun('a page catches what was changed', absent);
+    await changed(path(), change, async () => {
+      const { lines, status, heard } = await checked(server.url, page, checks);
+      assert.equal(heard, []);
+      for (const pattern of said) assert.ok(lines.some((line) => pattern.test(line)), `${String(pattern)}\n${lines.join('\n')}`);
+      assert.match(status, /this copy of the report does not agree with itself\.$/);
+    });
+  });
+}
+
+test('a copy that nobody signed says so, and holds otherwise', async () => {
+  if (absent !== undefined) return notRun('an unsigned site', absent);
+  const file = join(folder, STATEMENT_FILE), statement = readFileSync(file);
+  try {
+    rmSync(file);
+    const { lines, status } = await checked(fileUrl(), cellPath(CELL), ['files']);
+    assert.ok(lines.some((line) => /^note .*no signature is published/.test(line)), lines.join('\n'));
+    assert.match(status, /^All that was compared agrees/);
+  } finally {
+    writeFileSync(file, statement);
+  }
+});
+
+test('a reader can stop it', async () => {
+  if (absent !== undefined) return notRun('a reader stops a check', absent);
+  // At once, in the page: a test's own click may come when all is done.
+  const { lines, status } = await checked(server.url, 'index.html', ['aggregates'], `new MutationObserver(() => {
+    if (/cells computed again/.test(document.querySelector('.working .told')?.textContent ?? '')) document.querySelector('.working button').click();
+  }).observe(document.querySelector('.panel-rerun'), { childList: true, subtree: true, characterData: true })`);
+  assert.match(status, /^Cancelled\. Nothing was found until then\.$/);
+  assert.equal(lines, []);
+});
+
+test.run();

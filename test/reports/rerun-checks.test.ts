@@ -1,0 +1,238 @@
+/** What a page of the report finds out about its own site, in Node: an untouched one holds whole, and each thing that is changed is named. */
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { MANIFEST_FILE } from '../../reports/manifest.ts';
+import { cellPath } from '../../reports/num.ts';
+import { aggregatesCheck } from '../../reports/rerun/aggregates.ts';
+import { filesCheck } from '../../reports/rerun/files.ts';
+import { KEY_FILE, STATEMENT_FILE, preAuthentication } from '../../reports/statement.ts';
+import { filesIn, planIn, read } from './reader.ts';
+import type { Instead, Read } from './reader.ts';
+import { smallStudy } from './small-study.ts';
+import type { Finding } from '../../reports/rerun/checks.ts';
+import type { Envelope } from '../../reports/statement.ts';
+
+const test = suite('report: a page checks its own site');
+
+let folder: string;
+test.before(async () => { ({ folder } = await smallStudy()); });
+
+const text = (path: string): string => readFileSync(join(folder, path), 'utf8');
+const told = ({ findings }: Read): string => findings.map(({ verdict, what, detail }) => `${verdict} ${what}${detail === undefined ? '' : ` (${detail})`}`).join('\n');
+/** Without what they come to. */
+const SUMS = /^in all: |^\w+: [\d,]+ aggregates? computed again/;
+const differing = ({ findings }: Read): readonly Finding[] => findings.filter(({ verdict, what }) => verdict === 'differs' && !SUMS.test(what));
+
+/** One finding and no other speaks of a difference, and says this. */
+function caught(found: Read, ...said: readonly RegExp[]): void {
+  const lines = differing(found).map(({ what, detail }) => `${what} (${detail ?? ''})`);
+  assert.is(lines.length, said.length, told(found));
+  said.forEach((pattern, i) => assert.match(lines[i]!, pattern));
+}
+
+/** A line of a CSV, or of one that is packed, changed. */
+function withLine(path: string, begins: string | RegExp, change: (line: string) => string | undefined): Instead {
+  const packed = path.endsWith('.gz');
+  const lines = (packed ? gunzipSync(readFileSync(join(folder, path))).toString() : text(path)).split('\n');
+  const at = lines.findIndex((line) => typeof begins === 'string' ? line.startsWith(begins) : begins.test(line));
+  assert.ok(at > 0, `${path} has no line that begins with ${String(begins)}`);
+  const after = change(lines[at]!);
+  assert.not.equal(after, lines[at]);
+  lines.splice(at, 1, ...(after === undefined ? [] : after.split('\n')));
+  return { [path]: packed ? gzipSync(lines.join('\n')) : lines.join('\n') };
+}
+
+/** One more in the sixth digit of a field. */
+const more = (field: number, by = 1 + 1e-6) => (line: string): string => line.split(',').map((value, i) => i === field ? String(Number(value) * by) : value).join(',');
+
+function flipped(path: string): Instead {
+  const bytes = new Uint8Array(readFileSync(join(folder, path)));
+  bytes[bytes.length >> 1]! ^= 1;
+  return { [path]: bytes };
+}
+
+test('the files of an untouched site, and its signature', async () => {
+  for (const chosen of [false, true]) {
+    const found = await read(filesCheck, folder, { chosen });
+    const listed = Object.keys((JSON.parse(text(MANIFEST_FILE)) as { files: object }).files);
+    assert.equal(found.findings.map(({ verdict, what }) => `${verdict} ${what}`), [`equal ${listed.length} files, each with the size and the sha256 that ${MANIFEST_FILE} gives it`, 'equal signature 1 of 1 holds'], told(found));
+    assert.equal([...found.asked].sort(), filesIn(folder).sort());
+    assert.match(found.told.at(-1)!, /^(\d+) of \1 bytes$/);
+  }
+});
+
+test('what it says that it loads is what it loads', async () => {
+  for (const [check, beside] of [[filesCheck, [MANIFEST_FILE]], [aggregatesCheck, []]] as const) {
+    for (const cell of [undefined, 'summarize:novel-1m/nf4/fidelity']) {
+      const offer = check.offer({ cell }, planIn(folder), () => false);
+      if (offer === undefined || typeof offer === 'string') throw new Error('it offers nothing');
+      const said = offer.downloads(undefined).filter(({ path }) => path !== 'assets/study.js' || check === filesCheck);
+      const { asked } = await read(check, folder, cell === undefined ? {} : { cell });
+      assert.equal([...asked].filter((path) => path !== STATEMENT_FILE && path !== KEY_FILE).sort(), said.map(({ path }) => path).sort(), `${check.name} of ${cell ?? 'all'}`);
+      // How long the list itself is, nobody has said exactly.
+      for (const { path, bytes } of said) if (![...beside, 'data/files.js'].includes(path)) assert.is(bytes, readFileSync(join(folder, path)).length, path);
+    }
+  }
+});
+
+const weights = (): string => filesIn(folder).find((path) => path.startsWith('data/rerun/quantize~'))!;
+
+test('a file of each kind with one other bit, a missing one, a longer one, one more', async () => {
+  for (const path of ['index.html', 'data/metrics.parquet', 'data/token_scores.csv.gz', 'data/results.duckdb', 'assets/study.js', weights()]) {
+    caught(await read(filesCheck, folder, { instead: flipped(path) }), new RegExp(`^${path.replaceAll('.', '\\.')} \\(its bytes have the sha256 [0-9a-f]{64}, and ${MANIFEST_FILE} says [0-9a-f]{64}\\)$`));
+  }
+  caught(await read(filesCheck, folder, { instead: { 'data/metrics.csv': undefined } }), /^data\/metrics\.csv \(there is no/);
+  caught(await read(filesCheck, folder, { instead: { 'data/metrics.csv': `${text('data/metrics.csv')}\n` } }), /^data\/metrics\.csv \(it has \d+ bytes, and data\/files\.json says \d+\)$/);
+  caught(await read(filesCheck, folder, { instead: { 'more.html': 'x' }, chosen: true }), /^more\.html \(it is in the folder, and not in data\/files\.json\)$/);
+});
+
+test('the list of files, changed: the signature is not of it; what is no list says so', async () => {
+  const sha256 = 'ab'.repeat(32);
+  const listed = text(MANIFEST_FILE).replace(/("data\/metrics\.csv":\{"bytes":\d+,"sha256":")[0-9a-f]{64}/, `$1${sha256}`);
+  caught(await read(filesCheck, folder, { instead: { [MANIFEST_FILE]: listed } }), /^data\/metrics\.csv /, /^signature 1 of 1 \(data\/files\.json has the sha256 [0-9a-f]{64}, and what is signed says [0-9a-f]{64}: it was changed after it was signed\)$/);
+  caught(await read(filesCheck, folder, { instead: { [MANIFEST_FILE]: '{}' } }), /it is no list of files/);
+  caught(await read(filesCheck, folder, { instead: { [MANIFEST_FILE]: undefined } }), /there is no data\/files\.json/);
+});
+
+test('the statement: another signer, a changed one, another type, none', async () => {
+  const line = JSON.parse(text(STATEMENT_FILE)) as Envelope;
+  const other = generateKeyPairSync('ed25519');
+  caught(await read(filesCheck, folder, { instead: { [KEY_FILE]: String(other.publicKey.export({ type: 'spki', format: 'pem' })) } }), /no signature of it is by the key [0-9a-f]{16}/);
+  const payload = Buffer.from(Buffer.from(line.payload, 'base64').toString().replace('data/files.json', 'data/files.jsoN'));
+  caught(await read(filesCheck, folder, { instead: { [STATEMENT_FILE]: JSON.stringify({ ...line, payload: payload.toString('base64') }) } }), /no signature of it is by the key/);
+  // Signed, by whom the key beside it says, and of something else.
+  const signed = { ...line, payload: payload.toString('base64'), signatures: [{ sig: sign(null, preAuthentication(line.payloadType, payload), other.privateKey).toString('base64') }] };
+  caught(await read(filesCheck, folder, { instead: { [STATEMENT_FILE]: JSON.stringify(signed), [KEY_FILE]: String(other.publicKey.export({ type: 'spki', format: 'pem' })) } }), /it names neither data\/files\.json nor index\.html/);
+  caught(await read(filesCheck, folder, { instead: { [STATEMENT_FILE]: 'x' } }), /a line is no JSON/);
+  caught(await read(filesCheck, folder, { instead: { [STATEMENT_FILE]: '{}' } }), /no DSSE envelope/);
+  caught(await read(filesCheck, folder, { instead: { [KEY_FILE]: 'x' } }), /it is no public key in PEM form/);
+  caught(await read(filesCheck, folder, { instead: { [KEY_FILE]: String(generateKeyPairSync('x25519').publicKey.export({ type: 'spki', format: 'pem' })) } }), /it is no key for Ed25519/);
+  caught(await read(filesCheck, folder, { instead: { [KEY_FILE]: undefined } }), /the key that signed it, .* is missing/);
+  const unsigned = await read(filesCheck, folder, { instead: { [STATEMENT_FILE]: undefined } });
+  caught(unsigned);
+  assert.match(told(unsigned), /note no signature is published/);
+});
+
+test('every aggregate of an untouched site follows from its rows, bit for bit, and every number is printed as its row says', async () => {
+  const found = await read(aggregatesCheck, folder);
+  caught(found);
+  const counts = Object.fromEntries(found.findings.flatMap(({ verdict, what }) => /^(\w+): (\d+) aggregates? computed again from the published rows: \2 identical, 0 within 1e-12 of their size, 0 differ$/.exec(what)?.slice(1, 3).map((it, i) => i === 0 ? `${verdict} ${it}` : it) ?? []).reduce<[string, string][]>((all, it, i, list) => i % 2 === 0 ? [...all, [it, list[i + 1]!]] : all, []));
+  const rows = (table: string): number => text(`data/${table}.csv`).trim().split('\n').length - 1;
+  // Of each table all but what no table has the inputs of.
+  for (const table of ['windows', 'profiles', 'pairs', 'survival']) assert.is(Number(counts[`equal ${table}`]), rows(table), told(found));
+  for (const [table, apart] of [['metrics', /^(?:bits_per_byte|time_to_first|decode_latency|held_bytes|floor_)/], ['sweep_metrics', /^(?:judge_nll|base_quality|null_shift)/]] as const) {
+    const lines = text(`data/${table}.csv`).trim().split('\n').slice(1);
+    assert.is(Number(counts[`equal ${table}`]), lines.filter((line) => !apart.test(line)).length, told(found));
+    // A quantity that nothing computes again is none that was forgotten.
+    assert.ok(lines.some((line) => apart.test(line)));
+  }
+  assert.ok(Number(counts['equal claims']) >= 4 && Number(counts['equal claim_effects']) > 0, told(found));
+  assert.ok(/,accuracy,|^accuracy,/m.test(text('data/metrics.csv')), 'answers to choices are among them');
+  const pages = filesIn(folder).filter((path) => path.endsWith('.html')).length;
+  const [, numbers, on] = /equal ([\d,]+) numbers on (\d+) pages, each printed as its row says/.exec(told(found))!;
+  assert.is(Number(on), pages);
+  assert.ok(Number(numbers!.replaceAll(',', '')) > 3000, numbers);
+});
+
+const TOKEN = 'novel-1m,nf4,garden,1,100,';
+
+test('a row that was changed is caught by what no longer follows from it', async () => {
+  const kl = 8;
+  const found = await read(aggregatesCheck, folder, { instead: withLine('data/token_scores.csv.gz', TOKEN, more(kl)) });
+  const names = differing(found).map(({ what }) => what);
+  for (const name of ['windows.kl.novel-1m.nf4.garden.w1 in data/windows.csv', 'kl_mean.novel-1m.nf4 in data/metrics.csv', 'kl_mean.novel-1m.nf4.garden in data/metrics.csv']) assert.ok(names.includes(name), told(found));
+  assert.ok(names.every((name) => name.includes('nf4')), told(found));
+  // What it has nothing to do with still follows.
+  assert.match(told(found), /equal survival: /);
+  for (const [cell, path, begins, field, by, name] of [
+    ['summarize:novel-1m/nf4/weights', 'data/artifacts.csv', 'novel-1m,nf4,', 4, 1.5, /^bits_per_weight_linear\.novel-1m\.nf4 /],
+    ['summarize:novel-1m/nf4/T0.7/k0', 'data/sampling_windows.csv', 'novel-1m,nf4,garden,0,0.7,', 7, 1.5, /^total_variation\.novel-1m\.nf4\.T0\.7\.k0 /],
+    ['summarize:novel-1m/speed', 'data/speed_samples.csv', 'novel-1m,nf4,', 9, 1e-6, /_tokens_per_second\.novel-1m\.nf4|_ratio/],
+    ['summarize:novel-1m/nf4/choices/cloze', 'data/choices.csv', 'novel-1m,nf4,', 5, -100, /^accuracy|^answer/],
+    ['summarize:novel-1m/nf4/texts/T0.7/k0', 'data/generations.csv', 'novel-1m,nf4,', undefined, 1, /^new_tokens/],
+  ] as const) {
+    // Of a text its last token.
+    const change = field === undefined ? (line: string): string => line.replace(/,(\d+(?: \d+){3,}) \d+,/, ',$1,') : more(field, by);
+    const begin = field === undefined ? /^novel-1m,nf4,[^,]*,1,0\.7,.*,\d+(?: \d+){4,},/ : begins;
+    const changed = await read(aggregatesCheck, folder, { cell, instead: withLine(path, begin, change) });
+    // A median stays where what was below it falls further: then it does not where that rises.
+    const also = path === 'data/speed_samples.csv' ? differing(await read(aggregatesCheck, folder, { cell, instead: withLine(path, begin, more(9, 1e6)) })) : [];
+    assert.ok([...differing(changed), ...also].some(({ what }) => name.test(what)), `${path}: ${told(changed)}`);
+  }
+});
+
+test('rows that make no whole are refused, and named', async () => {
+  const found = await read(aggregatesCheck, folder, { instead: withLine('data/token_scores.csv.gz', TOKEN, () => undefined) });
+  assert.ok(differing(found).some(({ what, detail }) => what.startsWith('summarize:novel-1m/nf4/fidelity cannot be computed') && /token_scores has \d+ rows of score:novel-1m\/nf4\/garden/.test(detail!)), told(found));
+  const text = await read(aggregatesCheck, folder, { instead: { 'data/metrics.csv': 'x' } });
+  caught(text, /the tables cannot be read \(data\/metrics\.csv: its columns are x/);
+  caught(await read(aggregatesCheck, folder, { instead: { 'data/schema.sql': 'CREATE TABLE models (model);' } }), /the tables cannot be read \(data\/schema\.sql: /);
+  caught(await read(aggregatesCheck, folder, { instead: { 'data/records.ndjson.gz': undefined } }), /the tables cannot be read \(there is no data\/records/);
+  caught(await read(aggregatesCheck, folder, { instead: { 'data/token_scores.csv.gz': new Uint8Array([1, 2, 3]) } }), /token_scores\.csv\.gz: it cannot be unpacked/);
+});
+
+const KL = 'kl_mean,novel-1m,nf4,,';
+
+const FIDELITY = 'summarize:novel-1m/nf4/fidelity';
+
+test('an aggregate that was changed, taken away, added or doubled is caught, on the pages that show it too', async () => {
+  const changed = (change: (line: string) => string | undefined): Promise<Read> => read(aggregatesCheck, folder, { cell: FIDELITY, instead: withLine('data/metrics.csv', KL, change) });
+  for (const field of [8, 9, 10]) {
+    caught(await changed(more(field, 1.25)), new RegExp(`^kl_mean\\.novel-1m\\.nf4 in data/metrics\\.csv \\(${['value', 'low', 'high'][field - 8]}: [\\d.e-]+ is published, [\\d.e-]+ follows from the published rows\\)$`));
+  }
+  caught(await changed((line) => line.replace(',nats,', ',bits,')), /unit: "bits" is published, "nats" follows/);
+  caught(await changed((line) => `${line}\n${line.replace('kl_mean', 'kl_meen')}`), /^kl_meen\.novel-1m\.nf4 .*it is published, and does not follow/);
+  caught(await changed((line) => `${more(8)(line)}\n${line}`), /^kl_mean\.novel-1m\.nf4 in data\/metrics\.csv \(it is published twice\)$/);
+  const gone = await changed(() => undefined);
+  assert.match(differing(gone)[0]!.detail!, /^it follows from the published rows, and is not published$/);
+  assert.ok(differing(gone).some(({ what }) => what.startsWith(cellPath(FIDELITY))), `and its page shows what no row says: ${told(gone)}`);
+  const forged = await read(aggregatesCheck, folder, { instead: withLine('data/metrics.csv', KL, (line) => line.replace(/summarize:\S+$/, 'summarize:novel-1m/nf5/fidelity')) });
+  assert.ok(differing(forged).some(({ detail }) => detail === 'no record of summarize:novel-1m/nf5/fidelity says how it came to be'), told(forged));
+});
+
+test('the last bit of an aggregate is within tolerance, and not called identical', async () => {
+  const found = await read(aggregatesCheck, folder, { cell: FIDELITY, instead: withLine('data/metrics.csv', KL, more(8, 1 + 2 ** -51)) });
+  caught(found);
+  assert.match(told(found), /^within metrics: .* 1 within 1e-12 of their size, 0 differ/m);
+});
+
+test('a number that a page shows otherwise is caught, and so are its tip and where it leads', async () => {
+  const page = 'quality.html', id = 'kl_mean.novel-1m.nf4';
+  const anchor = new RegExp(`<a class="num" id="${id}"[^>]*>[^<]*`).exec(text(page))![0];
+  const shows = (change: (anchor: string) => string): Instead => ({ [page]: text(page).replace(anchor, change) });
+  const digit = (of: string): string => of.replace(/\d(?=[^\d<>]*$)/, (d) => String((Number(d) + 1) % 10));
+  caught(await read(aggregatesCheck, folder, { instead: shows((it) => digit(it)) }), /^quality\.html: the number kl_mean\.novel-1m\.nf4 \(the page shows .*, and it should be [\d.]+, as table metrics has it\)$/);
+  caught(await read(aggregatesCheck, folder, { instead: shows((it) => it.replace(/data-tip="/, 'data-tip="1').replace('nf4~fidelity.html', 'int8~fidelity.html')) }),
+    /^quality\.html: the number kl_mean\.novel-1m\.nf4 .*the tip/, /a link to cells\/summarize~novel-1m~nf4~fidelity\.html/);
+  // Row and page changed alike: the row does not follow, and the page shows another number than what does.
+  const row = withLine('data/metrics.csv', KL, more(8, 1.25));
+  const both = await read(aggregatesCheck, folder, { instead: { ...row, ...shows((it) => digit(it)) } });
+  caught(both, /^kl_mean\.novel-1m\.nf4 in data\/metrics\.csv/, /^quality\.html: the number kl_mean/);
+});
+
+test('on a cell\'s page: its aggregates and its own numbers, and nothing of others', async () => {
+  const cell = FIDELITY;
+  const found = await read(aggregatesCheck, folder, { cell });
+  assert.match(told(found), /^equal metrics: \d+ aggregates computed again.*\nnote metrics: \d+ aggregates not computed again.*\nequal \d+ numbers on 1 page, each printed as its row says$/);
+  assert.ok([...found.asked].filter((path) => path.endsWith('.html')).join() === cellPath(cell));
+  caught(await read(aggregatesCheck, folder, { cell, instead: withLine('data/token_scores.csv.gz', TOKEN, (line) => line.replace(/,\d+,(score:)/, ',1,$1')) }).then((it) => ({ ...it, findings: it.findings.filter(({ what }) => what.startsWith('top1_agreement')) })), /^top1_agreement\.novel-1m\.nf4 /);
+  caught(await read(aggregatesCheck, folder, { cell: 'summarize:novel-1m/int8/fidelity', instead: withLine('data/token_scores.csv.gz', TOKEN, more(8)) }));
+  caught(await read(filesCheck, folder, { cell, instead: flipped(cellPath(cell)) }), /^cells\/summarize~novel-1m~nf4~fidelity\.html \(its bytes/);
+  caught(await read(filesCheck, folder, { cell, instead: flipped('quality.html') }));
+  // Of a cell that makes no aggregates its page is read.
+  assert.match(told(await read(aggregatesCheck, folder, { cell: 'floor:novel-1m' })), /^equal \d+ numbers on 1 page/);
+});
+
+test('it stops when it is asked to', async () => {
+  for (const [check, stopAt] of [[filesCheck, 3], [aggregatesCheck, 2], [aggregatesCheck, 40], [aggregatesCheck, 90]] as const) {
+    let error: unknown;
+    await read(check, folder, { stopAt }).catch((it: unknown) => { error = it; });
+    assert.is((error as Error | undefined)?.name, 'AbortError', `${check.name} at ${stopAt}`);
+  }
+});
+
+test.run();
