@@ -28,6 +28,7 @@ export const provenanceCommands: { readonly [name: string]: CommandEntry | Comma
     summary: 'Hash the whole store again, or hold a paper to the results',
     extend: async (own) => (await import('./commands/check.ts')).checkWith(own),
   },
+  serve: { summary: 'Show the report in a browser here, with what a run does now', load: () => import('./commands/serve.ts') },
   query: { summary: 'Ask the tables of the report a question in SQL', load: () => import('./commands/query.ts') },
   attest: { summary: 'Sign the report, and say what that proves', load: () => import('./commands/attest.ts') },
   ...publishingEntries(nobody),

@@ -1,0 +1,173 @@
+/** A study over HTTP on this machine only: its published site, and what runs do at this moment. It reads and never writes. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createReadStream, realpathSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join, sep } from 'node:path';
+import { pipeline as piped } from 'node:stream';
+import { ConfigurationError, openLive } from '../stages/dag/index.ts';
+import { numberText } from './number-text.ts';
+import { SHELL, SHELL_POLICY, SHELL_SCRIPT, SHELL_STYLE } from './serve-page.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Live, LiveState, Pipeline } from '../stages/dag/index.ts';
+
+const TYPES: { readonly [extension: string]: string } = {
+  '.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.json': 'application/json', '.jsonl': 'application/x-ndjson', '.svg': 'image/svg+xml', '.png': 'image/png',
+  '.csv': 'text/csv; charset=utf-8', '.txt': 'text/plain; charset=utf-8', '.tex': 'text/plain; charset=utf-8', '.md': 'text/plain; charset=utf-8', '.sql': 'text/plain; charset=utf-8', '.wasm': 'application/wasm', '.woff2': 'font/woff2', '.pdf': 'application/pdf',
+};
+const LOOK_EVERY_MS = 1000;
+
+export interface Served { readonly url: string; close(): Promise<void> }
+
+interface Figure { readonly quantity: string; readonly model: string; readonly format: string; readonly text: string; readonly value: string }
+
+/** `port` 0: any free one. Throws ConfigurationError where it is taken. */
+export async function serveStudy(pipeline: Pipeline, port: number): Promise<Served> {
+  const live = openLive(pipeline);
+  const token = randomBytes(24).toString('base64url');
+  const listeners = new Set<ServerResponse>();
+  let [state, site, looking] = ['', siteStamp(pipeline), false];
+  const figures = new Map<string, readonly Figure[]>();
+  const send = (event: string, data: string): void => { for (const one of listeners) one.write(`event: ${event}\ndata: ${data}\n\n`); };
+  const look = async (): Promise<void> => {
+    if (looking) return;
+    looking = true;
+    try {
+      const found = await live.look();
+      if (found !== undefined) send('state', state = JSON.stringify(await told(found, live, figures)));
+      const now = siteStamp(pipeline);
+      if (now !== site) send('site', site = now);
+    } catch (error) {
+      // A file that is being edited, an object that was just removed: told, and looked at again.
+      send('state', JSON.stringify({ running: [], failures: [(error as Error).message], recent: [], stages: [], figures: [] }));
+    } finally {
+      looking = false;
+    }
+  };
+  const server = createServer((request, response) => {
+    const own = (server.address() as AddressInfo | null)?.port;
+    const path = admitted(request, response, own, token);
+    if (path === undefined) return;
+    if (path === '' || path === 'live.js' || path === 'live.css') {
+      if (path === '') response.setHeader('Content-Security-Policy', SHELL_POLICY);
+      response.setHeader('Content-Type', path === '' ? TYPES['.html']! : TYPES[extname(path)]!);
+      response.end(request.method === 'HEAD' ? undefined : path === '' ? SHELL : path === 'live.js' ? SHELL_SCRIPT : SHELL_STYLE);
+    } else if (path === 'events') {
+      response.setHeader('Content-Type', 'text/event-stream');
+      if (request.method === 'HEAD') { response.end(); return; }
+      response.write(state === '' ? ': looking\n\n' : `event: state\ndata: ${state}\n\n`);
+      listeners.add(response);
+      response.on('close', () => listeners.delete(response));
+      void look();
+    } else if (path.startsWith('site/')) sendFile(pipeline, path.slice('site/'.length), request, response);
+    else refuse(response, 404, 'There is nothing here.');
+  });
+  try {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
+  } catch (error) {
+    await live.close();
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigurationError(code === 'EADDRINUSE' ? `serve: port ${port} is taken by another program; choose another with --port, or leave it out for any free one` : `serve: port ${port} cannot be opened (${code ?? 'unknown'}); choose one from 1024 to 65535`);
+  }
+  // Nobody looks: nothing is read.
+  const timer = setInterval(() => { if (listeners.size > 0) void look(); }, LOOK_EVERY_MS);
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${token}/`,
+    async close() {
+      clearInterval(timer);
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+      while (looking) await new Promise((resolve) => setTimeout(resolve, 10));
+      await live.close();
+    },
+  };
+}
+
+/** The path behind the token; undefined where the request was refused. */
+function admitted(request: IncomingMessage, response: ServerResponse, port: number | undefined, token: string): string | undefined {
+  response.setHeader('Referrer-Policy', 'no-referrer');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
+  // A name of another's that leads to this machine (DNS rebinding) is not ours.
+  if (request.headers.host !== `127.0.0.1:${port}` && request.headers.host !== `localhost:${port}`) return refuse(response, 421, 'This is served to 127.0.0.1 and localhost only.');
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('Allow', 'GET, HEAD');
+    return refuse(response, 405, 'This can only be read.');
+  }
+  const match = /^\/([^/?#]*)\/([^?#]*)/.exec(request.url ?? '');
+  // Hashed: equal lengths, and the time tells nothing of where they differ.
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  if (match === null || !timingSafeEqual(digest(match[1]!), digest(token))) return refuse(response, 403, 'The address that "bitwidth serve" printed is needed, with its token.');
+  try {
+    return decodeURIComponent(match[2]!);
+  } catch {
+    return refuse(response, 400, 'The address cannot be read.');
+  }
+}
+
+function refuse(response: ServerResponse, status: number, sentence: string): undefined {
+  response.statusCode = status;
+  response.setHeader('Content-Type', TYPES['.txt']!);
+  response.end(`${sentence}\n`);
+}
+
+/** The exported folder that is a site. */
+function siteFolder({ root, exports }: Pipeline): string | undefined {
+  return exports.map(({ to }) => join(root, to)).find((folder) => statSync(join(folder, 'index.html'), { throwIfNoEntry: false })?.isFile() === true);
+}
+
+function siteStamp(pipeline: Pipeline): string {
+  const folder = siteFolder(pipeline);
+  const stat = folder === undefined ? undefined : statSync(join(folder, 'index.html'), { throwIfNoEntry: false });
+  return stat === undefined ? 'none' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+}
+
+function sendFile(pipeline: Pipeline, path: string, request: IncomingMessage, response: ServerResponse): void {
+  const folder = siteFolder(pipeline);
+  if (folder === undefined) return refuse(response, 404, 'No report was published yet; it shows here once a run has written it.');
+  const parts = (path === '' || path.endsWith('/') ? `${path}index.html` : path).split('/');
+  if (parts.some((part) => part === '' || part === '.' || part === '..' || /[\\\0]/.test(part))) return refuse(response, 404, 'There is nothing here.');
+  try {
+    const file = join(folder, ...parts);
+    // What a link leads to may lie outside.
+    if (realpathSync(file) !== join(realpathSync(folder), ...parts) || !realpathSync(file).startsWith(realpathSync(folder) + sep)) return refuse(response, 404, 'There is nothing here.');
+    const stat = statSync(file);
+    if (!stat.isFile()) return refuse(response, 404, 'There is nothing here.');
+    response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream');
+    response.setHeader('Content-Length', stat.size);
+    if (request.method === 'HEAD') response.end();
+    else piped(createReadStream(file, { end: Math.max(0, stat.size - 1) }), response, () => undefined);
+  } catch {
+    refuse(response, 404, 'There is nothing here.');
+  }
+}
+
+/** The state as the page takes it. Figures are the rows of finished cells with an output `metrics`, each read once. */
+async function told({ running, failures, recent, cells, records }: LiveState, live: Live, known: Map<string, readonly Figure[]>): Promise<object> {
+  const stages = new Map<string, { stage: string; done: number; running: number; open: number; failed: number }>();
+  for (const { stage, state } of cells) {
+    const row = stages.get(stage) ?? { stage, done: 0, running: 0, open: 0, failed: 0 };
+    if (state !== 'not needed') row[state]++;
+    stages.set(stage, row);
+  }
+  const figures: Figure[] = [];
+  for (const record of records.values()) {
+    const output = record.outputs['metrics'];
+    if (output === undefined || output.tree === true) continue;
+    let rows = known.get(output.sha256);
+    if (rows === undefined) known.set(output.sha256, rows = figuresOf(await live.read(record, 'metrics')));
+    figures.push(...rows);
+  }
+  return { running, failures, recent, stages: [...stages.values()], figures };
+}
+
+interface Metric { readonly quantity: string; readonly model: string; readonly format: string; readonly text: string | null; readonly value: number; readonly low: number | null; readonly high: number | null; readonly unit: string }
+
+function figuresOf(bytes: Uint8Array): readonly Figure[] {
+  const rows = JSON.parse(Buffer.from(bytes).toString('utf8')) as readonly Metric[];
+  return rows.map(({ quantity, model, format, text, value, low, high, unit }) => ({
+    quantity, model, format, text: text ?? '', value: numberText({ value, unit, ...(low === null ? {} : { low }), ...(high === null ? {} : { high }) }),
+  }));
+}

@@ -1,0 +1,108 @@
+/** `serve`, over real HTTP on loopback. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { cell, pipeline, stage } from '../../stages/dag/index.ts';
+import { serveStudy } from '../../provenance/serve-server.ts';
+import serve from '../../provenance/commands/serve.ts';
+import { Project } from '../dag/project.ts';
+import type { Served } from '../../provenance/serve-server.ts';
+
+const test = suite<{ project: Project; served: Served; declared: () => ReturnType<typeof pipeline> }>('provenance: serve');
+
+test.before.each(async (context) => {
+  const declare = () => {
+    const act = stage({ name: 'act', title: 'Act', determinism: 'exact', module: 'act.ts', outputs: ['out'] });
+    const summary = stage({ name: 'summary', title: 'Sum up', determinism: 'exact', module: 'summary.ts', outputs: ['metrics'] });
+    const site = stage({ name: 'site', title: 'Site', determinism: 'exact', module: 'site.ts', outputs: ['site'] });
+    const sited = cell(site, 'all', {});
+    return { name: 'faults', cells: [cell(act, '0', { params: { act: 'slow' } }), cell(act, '1', { params: { act: 'fail' } }), cell(summary, 'a', {}), sited], exports: [{ to: 'reports/site', from: [{ cell: sited.id, output: 'site' }] }] } as never;
+  };
+  const project = context.project = new Project('faults', declare);
+  const row = { quantity: 'perplexity', model: 'm', format: 'nf4', text: 'novel', value: 12.3456, low: 12.1, high: 12.6, unit: '' };
+  project.write('summary.ts', `export const run = async (cells, io) => { for (const one of cells) await io.commit(one.id, { metrics: JSON.stringify([${JSON.stringify(row)}]) }); };\n`);
+  // Goes on when the test says so.
+  project.write('site.ts', `import { existsSync } from 'node:fs';\nexport const run = async (cells, io) => { for (let i = 0; i < 400 && !existsSync(${JSON.stringify(project.path('go'))}); i++) await new Promise((resolve) => setTimeout(resolve, 50)); for (const one of cells) await io.commit(one.id, { site: { tree: new Map([["index.html", "<!doctype html>published by a run"]]) } }); };\n`);
+  context.declared = () => pipeline({ ...(declare() as object), root: project.root } as never);
+  context.served = await serveStudy(context.declared(), 0);
+});
+test.after.each(async ({ project, served }) => { await served.close(); project.remove(); });
+
+interface Reply { readonly status: number; readonly type: string; readonly body: string }
+
+/** Raw: fetch would tidy the path and set the Host itself. */
+async function ask(url: string, path: string, { method = 'GET', host }: { method?: string; host?: string } = {}): Promise<Reply> {
+  const { hostname, port } = new URL(url);
+  return await new Promise((resolve, reject) => {
+    request({ hostname, port, path, method, ...(host === undefined ? {} : { headers: { host } }) }, (response) => {
+      let body = '';
+      response.on('data', (chunk) => { body += String(chunk); }).on('end', () => resolve({ status: response.statusCode!, type: String(response.headers['content-type']), body }));
+    }).on('error', reject).end();
+  });
+}
+
+test('only who has the token and asks for this machine by its own name sees anything, and only reads', async ({ served: { url } }) => {
+  const { port, pathname } = new URL(url);
+  assert.is((await ask(url, pathname)).status, 200);
+  assert.is((await ask(url, pathname, { host: `localhost:${port}` })).status, 200);
+  for (const host of [`evil.example:${port}`, '127.0.0.1', `127.0.0.1:${Number(port) - 1}`]) assert.is((await ask(url, pathname, { host })).status, 421, host);
+  for (const path of ['/', '/wrong/', `${pathname.slice(0, -2)}/`, `/${'x'.repeat(32)}/`]) assert.is((await ask(url, path)).status, 403, path);
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) assert.is((await ask(url, pathname, { method })).status, 405, method);
+  assert.equal([(await ask(url, pathname, { method: 'HEAD' })).body, (await ask(url, `${pathname}%ff`)).status], ['', 400]);
+});
+
+test('nothing outside the site\'s folder is reached, and no folder is listed', async ({ project, served: { url } }) => {
+  const { pathname } = new URL(url);
+  assert.match((await ask(url, `${pathname}site/`)).body, /No report was published yet/);
+  mkdirSync(project.path('reports/site/data'), { recursive: true });
+  project.write('reports/site/index.html', 'the site');
+  project.write('reports/site/data/empty.csv', '');
+  writeFileSync(project.path('secret.txt'), 'secret');
+  symlinkSync(project.path('secret.txt'), project.path('reports/site/link.txt'));
+  symlinkSync(project.root, project.path('reports/site/up'));
+  assert.equal(await ask(url, `${pathname}site/`), { status: 200, type: 'text/html; charset=utf-8', body: 'the site' });
+  assert.equal(await ask(url, `${pathname}site/data/empty.csv`), { status: 200, type: 'text/csv; charset=utf-8', body: '' });
+  for (const path of ['../../secret.txt', '%2e%2e/%2e%2e/secret.txt', '..%2f..%2fsecret.txt', '..%5c..%5csecret.txt', 'link.txt', 'up/secret.txt', 'data', 'data/', '/etc/passwd', 'index.html%00']) {
+    const { status, body } = await ask(url, `${pathname}site/${path}`);
+    assert.equal([status, body.includes('secret')], [404, false], path);
+  }
+});
+
+test('a run shows as it goes, with its figures and failures; its end and its report are told', async ({ project, served: { url } }) => {
+  const abort = new AbortController();
+  const response = await fetch(`${url}events`, { signal: abort.signal });
+  let text = '';
+  const reading = (async () => { for await (const chunk of response.body!) text += Buffer.from(chunk).toString('utf8'); })().catch(() => undefined);
+  const until = async (what: RegExp): Promise<void> => {
+    for (let i = 0; i < 200 && !what.test(text); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.match(text, what);
+  };
+  await until(/"recent":\[\]/);
+  assert.not.match(text, /perplexity/);
+  const run = project.run();
+  await until(/"running":\["running: site:all by process \d+ on this machine, at work since /);
+  await until(/"quantity":"perplexity","model":"m","format":"nf4","text":"novel","value":"12\.3/);
+  await until(/the input is bad/);
+  assert.not.match(text, /event: site/);
+  project.write('go', '');
+  assert.is((await run).code, 1);
+  await until(/Last run: /);
+  await until(/event: site/);
+  assert.match((await ask(url, `${new URL(url).pathname}site/index.html`)).body, /published by a run/);
+  abort.abort();
+  await reading;
+});
+
+test('the command says where it serves, that a port is taken, and ends when it is asked to', async ({ served: { url }, declared }) => {
+  const context = (port?: string) => ({ pipeline: declared(), values: port === undefined ? {} : { port }, positionals: [], terminal: false });
+  let complaint = '';
+  await serve.run({ ...context(new URL(url).port), print: () => undefined }).catch((error: Error) => { complaint = error.message; });
+  assert.match(complaint, /^serve: port \d+ is taken by another program; choose another with --port/);
+  const lines: string[] = [];
+  const code = await serve.run({ ...context(), print: (line) => { lines.push(line); setImmediate(() => process.emit('SIGINT')); } });
+  assert.is(code, 0);
+  assert.match(lines[0]!, /^Served at http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/ /);
+});
+
+test.run();
