@@ -48,7 +48,8 @@ export class WebGpuDevice implements Device {
   /** Grow with the programs. */
   readonly #grown = new Map<Shared | 'workspace' | 'lists' | 'ops' | 'reading', Held>();
   readonly #steps: Steps;
-  readonly #clock: GpuClock | undefined;
+  /** From the first step on, where the device has one. */
+  #clock: GpuClock | undefined;
   #workedMs = 0;
   #fetched: Fetched | undefined;
 
@@ -60,7 +61,6 @@ export class WebGpuDevice implements Device {
     this.#none = new GpuMemory(context.device).take(16, 'tables', 'a placeholder');
     this.#mostBytes = mostBytes;
     this.#steps = new Steps(context);
-    this.#clock = context.device.features.has('timestamp-query') ? new GpuClock(context.device, this.#memory) : undefined;
   }
 
   weight(weight: Family): number {
@@ -104,6 +104,7 @@ export class WebGpuDevice implements Device {
     const ops = this.#atLeast('ops', opWords.byteLength + MOST_PARTS * OP_STRIDE, "a step's ops", USAGE.uniform);
     if (!again || ops !== before) this.#memory.write(ops, 0, opWords);
     this.#memory.write(this.#atLeast('lists', program.listLength * 4, "a step's lists"), 0, program.lists.subarray(0, program.listLength));
+    if (this.#context.device.features.has('timestamp-query')) this.#clock ??= new GpuClock(this.#context.device, this.#memory);
     const steps = await this.#steps.of(plan, (name) => this.#grown.get(name)!);
     const [result, flag, times] = await this.#scoped(() => this.#tell(steps, program, plan.products.length > 0));
     if (times !== undefined) this.#workedMs += GpuClock.durationMs(times);
