@@ -3,7 +3,7 @@
  * op is held to a bound that follows from how it computes, by a self-test on each adapter.
  */
 import type { Engine, EngineInstance } from '../engines.ts';
-import { bestAdapter, gpuSource, NO_ADAPTER, openGpu } from '../webgpu/adapter.ts';
+import { gpuUnavailable, openGpu } from '../webgpu/adapter.ts';
 import { gpuContext } from '../webgpu/context.ts';
 import type { GpuContext } from '../webgpu/context.ts';
 import { WebGpuDevice } from '../webgpu/device.ts';
@@ -41,10 +41,6 @@ export const webgpuFast: Engine = {
   title: 'WebGPU kernels made for the memory\'s speed of real GPUs; not exact',
   rank: 0,
   canonical: false,
-  async unavailable() {
-    const source = await gpuSource();
-    if (typeof source === 'string') return source;
-    return (await bestAdapter(source.gpu)) === undefined ? NO_ADAPTER : undefined;
-  },
+  unavailable: gpuUnavailable,
   open: () => openWebGpuFast(),
 };

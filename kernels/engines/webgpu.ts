@@ -5,7 +5,7 @@
  */
 import type { Engine, EngineInstance } from '../engines.ts';
 import { EngineUnfit, opCases, selfTest } from '../selftest.ts';
-import { bestAdapter, gpuSource, NO_ADAPTER, openGpu } from '../webgpu/adapter.ts';
+import { gpuUnavailable, openGpu } from '../webgpu/adapter.ts';
 import type { OpenedGpu } from '../webgpu/adapter.ts';
 import { gpuContext } from '../webgpu/context.ts';
 import type { GpuContext } from '../webgpu/context.ts';
@@ -92,10 +92,6 @@ export const webgpu: Engine = {
   rank: 0,
   // What an adapter gives is known only after its self-test, and a CPU that plays a GPU is slower than any other engine.
   canonical: false,
-  async unavailable() {
-    const source = await gpuSource();
-    if (typeof source === 'string') return source;
-    return (await bestAdapter(source.gpu)) === undefined ? NO_ADAPTER : undefined;
-  },
+  unavailable: gpuUnavailable,
   open: () => openWebGpu(),
 };

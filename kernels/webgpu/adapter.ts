@@ -24,7 +24,7 @@ export interface OpenedGpu {
 let source: Promise<GpuSource | string> | undefined;
 
 /** What gives adapters here, or why there is none. */
-export function gpuSource(): Promise<GpuSource | string> {
+function gpuSource(): Promise<GpuSource | string> {
   return (source ??= findSource());
 }
 
@@ -51,8 +51,15 @@ async function findSource(): Promise<GpuSource | string> {
 }
 
 /** The adapter that the engine takes: a GPU where there is one. Undefined where there is none. */
-export async function bestAdapter(gpu: Gpu): Promise<GpuAdapter | undefined> {
+async function bestAdapter(gpu: Gpu): Promise<GpuAdapter | undefined> {
   return (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
+}
+
+/** Undefined when there is an adapter here; otherwise a sentence that says what is missing. */
+export async function gpuUnavailable(): Promise<string | undefined> {
+  const from = await gpuSource();
+  if (typeof from === 'string') return from;
+  return (await bestAdapter(from.gpu)) === undefined ? NO_ADAPTER : undefined;
 }
 
 export interface FoundAdapters {
@@ -102,4 +109,4 @@ export async function openGpu(): Promise<OpenedGpu | string> {
   }
 }
 
-export const NO_ADAPTER = 'no adapter: WebGPU finds no GPU and no driver for one; "npx bitwidth doctor" shows the loader and the drivers that it looks for';
+const NO_ADAPTER = 'no adapter: WebGPU finds no GPU and no driver for one; "npx bitwidth doctor" shows the loader and the drivers that it looks for';

@@ -42,7 +42,6 @@ export interface Dispatch {
 
 /** An op of a program. */
 export interface OpView {
-  readonly op: number;
   readonly code: number;
   readonly rows: number;
   readonly cols: number;
@@ -88,7 +87,7 @@ export function planOf(program: Program, holdings: Holdings, special?: Special):
     if (rows > MOST_ROWS) throw new RangeError(`a step of ${rows} rows on a GPU; at most ${MOST_ROWS} are allowed`);
     const stride = paddedColumns(cols);
     const add: Add = (kernel, groups, buffers = [], extra = []) => void dispatches.push({ kernel, parts: [{ op, extra }], groups, buffers });
-    if (special?.({ op, code, rows, cols, word }, add, holdings)) continue;
+    if (special?.({ code, rows, cols, word }, add, holdings)) continue;
     const vector = (handle: number): Held => holdings.vectors.get(handle) ?? holdings.none;
     switch (code) {
       case OPCODE.embed: {
@@ -171,12 +170,12 @@ function keptScores(lists: Int32Array, positionsAt: number, rows: number): numbe
 }
 
 /** What of a plan depends on the lists: the scores that each op of attention keeps. */
-export function attends({ words, ops, lists }: Program): { readonly op: number; readonly kept: number }[] {
-  const found: { op: number; kept: number }[] = [];
+export function scoresKept({ words, ops, lists }: Program): number[] {
+  const kept: number[] = [];
   for (let op = 0, at = 0; op < ops; op++, at += WORDS) {
-    if (words[at + AT.code] === OPCODE.attend) found.push({ op, kept: keptScores(lists, words[at + AT.a1]!, words[at + AT.rows]!) });
+    if (words[at + AT.code] === OPCODE.attend) kept.push(keptScores(lists, words[at + AT.a1]!, words[at + AT.rows]!));
   }
-  return found;
+  return kept;
 }
 
 /** So many threads, one for each element. */

@@ -3,7 +3,7 @@
  * token, and making them takes longer than telling them.
  */
 import type { Holdings, Plan, Dispatch, Shared } from './dispatches.ts';
-import { attends, planOf } from './dispatches.ts';
+import { planOf, scoresKept } from './dispatches.ts';
 import { planFast } from './fast-dispatches.ts';
 import type { GpuContext } from './context.ts';
 import { WORDS } from '../engines/program.ts';
@@ -42,7 +42,7 @@ export class Steps {
   /** The plan of a program, and the words of all parts of its dispatches. `again`: those of the program before. */
   plan(program: Program, holdings: Holdings): { readonly plan: Plan; readonly opWords: Int32Array<ArrayBuffer>; readonly again: boolean } {
     const words = program.words.subarray(0, program.ops * WORDS);
-    const kept = attends(program).map(({ kept }) => kept).join();
+    const kept = scoresKept(program).join();
     const before = this.#planned;
     if (before !== undefined && before.kept === kept && same(before.words, words)) return { plan: before.plan, opWords: before.opWords, again: true };
     const plan = (this.#context.fast ? planFast : planOf)(program, holdings);
