@@ -8,10 +8,10 @@ export const SHELL = `<!doctype html>
 <body>
 <details id="live"><summary><span id="now" role="status">Connecting ...</span><progress id="progress" max="1" value="0" aria-label="Cells that are settled"></progress><span id="settled"></span></summary>
 <div class="panes">
-<section><h2>What is done</h2><table id="stages"><thead><tr><th scope="col">Stage<th scope="col" class="n">Done<th scope="col" class="n">Running<th scope="col" class="n">Open<th scope="col" class="n">Failed</tr></thead><tbody></tbody></table><p id="failures" class="bad"></p><p id="recent" class="quiet"></p></section>
 <section><h2>Figures so far</h2><p id="none" class="quiet">None has landed yet.</p>
 <form hidden><label>Quantity <select id="quantity"></select></label> <label>Setting <select id="setting"></select></label></form>
 <table id="figures"><thead></thead><tbody></tbody></table><p id="more" class="quiet"></p></section>
+<section><h2>What is done</h2><table id="stages"><thead><tr><th scope="col">Stage<th scope="col" class="n">Done<th scope="col" class="n">Running<th scope="col" class="n">Open<th scope="col" class="n">Failed</tr></thead><tbody></tbody></table><p id="failures" class="bad"></p><p id="recent" class="quiet"></p></section>
 </div></details>
 <iframe id="site" src="site/index.html" title="The report as it was last published"></iframe><script src="live.js"></script></body></html>
 `;
@@ -26,7 +26,8 @@ details { border-bottom: 1px solid var(--line); max-height: 55vh; overflow: auto
 summary { position: sticky; top: 0; background: var(--paper); padding: 0.5rem 1.25rem; cursor: pointer; z-index: 1; }
 summary:focus-visible, select:focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
 progress { width: 9rem; margin: 0 0.7rem; vertical-align: middle; accent-color: var(--accent); }
-.panes { display: flex; flex-wrap: wrap; gap: 0 3rem; padding: 0 1.25rem 0.8rem; }
+.panes { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, max-content); gap: 0 3rem; padding: 0 1.25rem 0.8rem; }
+@media (max-width: 60rem) { .panes { grid-template-columns: minmax(0, 1fr); } }
 .panes > section { min-width: 0; overflow-x: auto; }
 h2 { font-size: 0.875rem; margin: 0.4rem 0 0.3rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -35,7 +36,7 @@ thead th { color: var(--quiet); border-bottom: 1px solid var(--line); }
 .n { text-align: right; }
 form { margin: 0 0 0.4rem; }
 select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 3px; max-width: 22rem; padding: 0.2rem; }
-p { margin: 0.4rem 0 0; max-width: 60rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+p { margin: 0.4rem 0 0; max-width: 40rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .quiet { color: var(--quiet); }
 .bad { color: var(--bad); }
 .new { background: var(--mark); }

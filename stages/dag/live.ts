@@ -62,7 +62,9 @@ export function openLive(pipeline: Pipeline): Live {
       for (const one of pipeline.cells) {
         const { id, stage } = one;
         const forecast = forecasts.get(id)!;
-        const state = forecast.kind === 'run' ? keys.has(forecast.key) ? 'running' : 'open' : forecast.kind === 'follows' ? 'open' : forecast.kind === 'idle' ? 'not needed' : forecast.kind;
+        // What counts may be computed once more: by force, or to be measured again.
+        const isHeld = forecast.kind === 'run' ? keys.has(forecast.key) : forecast.kind === 'done' && forecast.records.some(({ key }) => keys.has(key));
+        const state = isHeld ? 'running' : forecast.kind === 'run' || forecast.kind === 'follows' ? 'open' : forecast.kind === 'idle' ? 'not needed' : forecast.kind;
         cells.push({ cell: id, stage: stage.name, state });
         if (state === 'open' || state === 'running') left.push(one);
         if (forecast.kind === 'done') records.set(id, forecast.records[0]!);
