@@ -26,7 +26,7 @@ details { border-bottom: 1px solid var(--line); max-height: 55vh; overflow: auto
 summary { position: sticky; top: 0; background: var(--paper); padding: 0.5rem 1.25rem; cursor: pointer; z-index: 1; }
 summary:focus-visible, select:focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
 progress { width: 9rem; margin: 0 0.7rem; vertical-align: middle; accent-color: var(--accent); }
-.panes { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, max-content); gap: 0 3rem; padding: 0 1.25rem 0.8rem; }
+.panes { display: grid; grid-template-columns: minmax(0, 1fr) 22rem; gap: 0 3rem; padding: 0 1.25rem 0.8rem; }
 @media (max-width: 60rem) { .panes { grid-template-columns: minmax(0, 1fr); } }
 .panes > section { min-width: 0; overflow-x: auto; }
 h2 { font-size: 0.875rem; margin: 0.4rem 0 0.3rem; }
