@@ -10,7 +10,7 @@ import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, output, pipeline, withhold } from './stages/dag/index.ts';
-import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study } from './stages/quantization/index.ts';
+import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyPeers } from './stages/quantization/index.ts';
 import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
 
 /** Where this package is: its files stand in for those that a project made with it does not have. */
@@ -23,6 +23,8 @@ const boundaries = {
   'kernels/models.ts': 'register',
   'kernels/weight-files.ts': 'register',
   'kernels/gguf/architectures.ts': 'register',
+  // A cell names its peer.
+  'stages/quantization/peers.ts': 'register',
   // Every canonical engine computes what this version of docs/arithmetic.md says, bit for bit.
   'kernels/engines.ts': { constant: `arithmetic ${ARITHMETIC_VERSION}` },
   // How cells are scheduled and stored is not what they compute.
@@ -50,10 +52,10 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
   process.env[ENGINE_VARIABLE] = config.engine;
   const native = await nativeCell();
   const errata = await readErrata(root);
-  const { cells: own, tables, formats } = study(config, native, errata);
+  const { cells: own, tables, formats } = study(config, native, errata, await studyPeers(config));
   const cells = [...own, ...(added?.(own) ?? [])];
   const site = report({
-    tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name), reproductions: ledgerFiles(root), errata: errata.map(({ number }) => number),
+    tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name), reproductions: ledgerFiles(root), errata: errata.map(({ number }) => number), peers: config.peers.map(({ name }) => name),
     about: {
       name: config.title, description: 'A study of weight quantization of language models, regenerated with one command: every number leads to the bytes it came from.', licence: 'Apache-2.0',
       basedOn: { name: 'arXiv 2309.05210', url: 'https://arxiv.org/abs/2309.05210', author: { family: 'Roy', given: 'S.' }, year: 2023 },
@@ -76,14 +78,18 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     doctor: async () => {
       const { compilerChecks, engineChecks, hubChecks } = await import('./stages/quantization/doctor.ts');
       const { gpuChecks } = await import('./stages/quantization/doctor-gpu.ts');
+      const { peerChecks } = await import('./stages/quantization/doctor-peers.ts');
       // In this order: the engines are asked with the library loaded.
-      return [await compilerChecks(), await gpuChecks(), await engineChecks(), hubChecks()];
+      return [await compilerChecks(), await gpuChecks(), await engineChecks(), hubChecks(), await peerChecks()];
     },
   });
 }
 
 /** The one command that is about the network. */
 const fetch = { summary: 'Look up and download what the study names of the Hugging Face hub', load: async () => ({ default: await (await import('./stages/quantization/hub/command.ts')).fetchCommand() }) };
+
+/** Other programs, beside the study's engines. */
+const peering = { summary: 'List the programs to compare with, and install one', load: () => import('./stages/quantization/peers-command.ts') };
 
 /** Figures of other programs: shown, never decided on. */
 const importing = { summary: 'Bring in figures of other programs, claimed and not derived', load: () => import('./stages/quantization/import-command.ts') };
@@ -102,7 +108,7 @@ export function bitwidth(pipelineUrl: string, additions: Additions = {}): (argv:
   const crosscheck = crosscheckEntry(async ({ quick }) => (await import('./stages/quantization/crosscheck.ts')).crosscheck(await readStudy(root, { quick: quick === true })));
   // Who made it is told where it leaves.
   const publishing = publishingEntries(async ({ quick }) => { const { authors } = await readStudy(root, { quick: quick === true }); return authors.length > 0 ? authors : citedAuthors(root); });
-  return (argv) => commandLine(async ({ quick }, asked) => studyPipeline(root, { quick: quick === true }, additions, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch, import: importing }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
+  return (argv) => commandLine(async ({ quick }, asked) => studyPipeline(root, { quick: quick === true }, additions, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch, import: importing, peers: peering }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
 }
 
 export { cell, file, gather, output, records, stage } from './stages/dag/index.ts';

@@ -37,14 +37,14 @@ interface Run extends Row {
 /** What one engine's part of the page is drawn from. */
 interface Timed { readonly engine: string; readonly samples: readonly Sample[]; readonly rows: readonly MetricRow[]; readonly runs: readonly Run[] }
 /** What all parts share. */
-interface Shared { readonly all: readonly ModelRow[]; readonly listed: readonly FormatRow[]; readonly gap: Awaited<ReturnType<typeof gaps>> }
+interface Shared { readonly peers: ReadonlySet<string>; readonly all: readonly ModelRow[]; readonly listed: readonly FormatRow[]; readonly gap: Awaited<ReturnType<typeof gaps>> }
 
 export const speed: Page = {
   name: 'speed',
   path: () => 'speed.html',
-  tables: ['models', 'formats', 'metrics', 'speed_samples', RUNS, 'machines', 'artifacts', 'claimed'],
+  tables: ['models', 'formats', 'metrics', 'speed_samples', RUNS, 'machines', 'artifacts', 'claimed', 'peers'],
   async write(input) {
-    const shared: Shared = { all: await models(input), listed: await formats(input), gap: await gaps(input) };
+    const shared: Shared = { peers: new Set((await input.query<{ peer: string }>('SELECT DISTINCT peer FROM peers')).map(({ peer }) => peer)), all: await models(input), listed: await formats(input), gap: await gaps(input) };
     const samples = await input.query<Sample>(`SELECT s.*, coalesce(f.family, 'other') AS family, 1000 * tokens / duration_ms AS value,
         median(1000 * tokens / duration_ms) OVER (PARTITION BY s.model, s.format, s.phase, s.machine, s.engine) AS median
       FROM speed_samples s LEFT JOIN formats f USING (format) WHERE pair = 'A' ORDER BY s.model, s.machine, s.phase, f.position, block`);
@@ -57,7 +57,7 @@ export const speed: Page = {
     const timed = engines.map((engine): Timed => ({ engine, samples: samples.filter((s) => s.engine === engine), rows: rows.filter((r) => r.engine === engine), runs: runs.filter((r) => r.engine === engine) }));
     return {
       title: 'Speed and memory',
-      body: html`${lead(shared.all, rows, timed)}
+      body: html`${lead(shared, rows, timed)}
 ${notRun(input.failed)}
 ${timed.length === 0 ? nothing('speed') : await Promise.all(timed.map((one) => section(one, shared)))}
 <h2 id="memory">Memory</h2>
@@ -68,13 +68,14 @@ ${await machinesOf(input, runs)}`,
   },
 };
 
-function lead(all: readonly ModelRow[], rows: readonly MetricRow[], timed: readonly Timed[]): Html {
+function lead({ all, peers }: Shared, rows: readonly MetricRow[], timed: readonly Timed[]): Html {
   const model = all.at(-1);
   const base = find(rows, { quantity: 'weight_bytes', model: model?.model ?? '', format: model?.base_format ?? '' });
   const small = rows.filter((r) => r.quantity === 'weight_bytes' && r.model === model?.model).sort((a, b) => a.value - b.value)[0];
   const size = base && small && small.format !== base.format ? html`The weights of ${modelName(model!.model)} take ${num(small)} in ${small.format} and ${num(base)} in ${base.format}. ` : html``;
-  const engines = timed.map(({ engine }) => engine);
-  const which = engines.length === 0 ? html`` : html`Timed on ${engines.length === 1 ? html`the engine ${engines[0]!}` : html`the engines ${list(engines)}`}. `;
+  const engines = timed.map(({ engine }) => engine).filter((engine) => !peers.has(engine));
+  const beside = [...peers].filter((peer) => timed.some(({ engine }) => engine === peer)).sort();
+  const which = engines.length === 0 ? html`` : html`Timed on ${engines.length === 1 ? html`the engine ${engines[0]!}` : html`the engines ${list(engines)}`}${beside.length === 0 ? '' : html`, and beside them ${beside.length === 1 ? 'the peer' : 'the peers'} ${list(beside)}`}. `;
   const silent = engines.filter((engine) => NO_VERDICT.has(engine));
   const caution = silent.length > 0
     ? html`${list(silent)} ${silent.length === 1 ? 'is' : 'are'} there to give the same bits where nothing faster can run: ${silent.length === 1 ? 'its' : 'their'} timings describe this run and give no verdict on the formats’ speed.`
@@ -96,7 +97,7 @@ async function section(timed: Timed, shared: Shared): Promise<Html> {
   const first = runs[0];
   const how = first ? html`<p>At most ${num(first, `${RUNS}.threads`)} ${plural(first.threads, 'thread')}, one sequence, a prompt of ${num(first, `${RUNS}.prompt_tokens`)} tokens.</p>` : '';
   return html`<h2 id="engine-${engine}">Engine ${engine}</h2>
-${how}${gains(timed, shared)}
+${how}${shared.peers.has(engine) ? html`<p>A peer: another program, timed as the engines are. What it computes in, and how far it agrees: ${link(`peers/${engine}.html`, engine)}.</p>` : ''}${gains(timed, shared)}
 ${await distributions(timed, shared, 'decode')}${await distributions(timed, shared, 'prefill')}
 ${ratesTable(timed, shared)}
 ${await latency(engine, timed.rows, shared.all)}

@@ -147,7 +147,7 @@ test('the kernels are held against the memory: what fewer bits gain, by where th
 test('speed is told engine by engine: what fewer bits gain by where the weights lie, nothing of an engine that is there for its bits, and why one was not run', async () => {
   const html = htmlOf(site, 'speed.html');
   const plain = html.replace(/<[^>]*>/g, '');
-  assert.match(plain, /Timed on the engines native and wasm\. wasm is there to give the same bits where nothing faster can run: its timings describe this run and give no verdict/);
+  assert.match(plain, /Timed on the engines native and wasm, and beside them the peer other\. wasm is there to give the same bits where nothing faster can run: its timings describe this run and give no verdict/);
   assert.match(plain, /artificial-1m in fp16 lie in L2; nf4 decodes at [^:]* times the rate: no gain from fewer bits\./);
   assert.match(plain, /artificial-10m in fp16 lie in memory, beyond the caches; nf4 decodes at 3\.[^:]* times the rate: fewer bits are fewer bytes to read\./);
   assert.ok(html.indexOf('id="engine-native"') < html.indexOf('id="engine-wasm"'), 'the study’s own engine comes first');
@@ -201,7 +201,7 @@ test('a page is redrawn only for the tables that it declares', () => {
   const { cells } = report({ tables, cells: ['a:b'], formats: FORMATS, models: MODELS });
   for (const page of pages) {
     const own = cells.filter((c) => c.params['page'] === page.name);
-    assert.is(own.length, page.per === 'format' ? FORMATS.length : page.per === 'model' ? MODELS.length : page.per === 'table' ? tables.size : page.per === 'erratum' ? 0 : 1, page.name);
+    assert.is(own.length, page.per === 'format' ? FORMATS.length : page.per === 'model' ? MODELS.length : page.per === 'table' ? tables.size : page.per === 'erratum' || page.per === 'peer' ? 0 : 1, page.name);
     for (const cell of own) {
       assert.equal(Object.keys(cell.inputs).filter((name) => name.startsWith('table.')).sort(), tablesAt(page, cell.params).map((t) => `table.${t}`).sort());
       assert.equal(cell.uses, [`reports/pages/${page.name}.ts`]);
