@@ -12,16 +12,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ggufOfCheckpoint, writeGguf } from '../../../kernels/gguf-writer.ts';
 import type { Checkpoint } from '../../../kernels/index.ts';
 import type { Contender } from '../contest.ts';
 import { THREADS } from '../engines.ts';
 import { byTheClock } from '../measure.ts';
-import type { GgufType } from './gguf-file.ts';
 import { installed, peerFile } from './installed.ts';
-import { writeLlamaGguf } from './llama-gguf.ts';
 
 const PACKAGE = 'node-llama-cpp';
-const FILES: readonly { readonly format: string; readonly linear: GgufType; readonly head: GgufType }[] = [
+const FILES: readonly { readonly format: string; readonly linear: string; readonly head: string }[] = [
   { format: 'F16', linear: 'F16', head: 'F16' },
   { format: 'Q8_0', linear: 'Q8_0', head: 'Q8_0' },
   { format: 'Q4_0', linear: 'Q4_0', head: 'Q4_0' },
@@ -72,7 +71,9 @@ export async function openModels(checkpoint: Checkpoint, most: { readonly sequen
   for (const { format, linear, head } of FILES) {
     if (quick && !QUICK.has(format)) continue;
     const path = join(folder, `${linear}-${head}.gguf`);
-    const bytes = writeLlamaGguf(path, checkpoint, { linear, head });
+    const file = ggufOfCheckpoint(checkpoint, { linear, head });
+    writeGguf(path, file);
+    const bytes = file.weightBytes;
     const model = new addon.AddonModel(path, { addonExports: addon, gpuLayers: 0 });
     if (!await model.init()) throw new Error(`${PACKAGE} ${peer.version} does not load our ${format} file`);
     models.push(model);
