@@ -10,6 +10,7 @@
  */
 import type { Checkpoint } from '../../kernels/index.ts';
 import type { DoctorItem } from '../dag/index.ts';
+import { llamaCpp } from './peers/llama-cpp.ts';
 import { transformers } from './peers/transformers.ts';
 
 /** What the study asks of a peer (`peers:` in study.yaml). */
@@ -159,7 +160,7 @@ export interface Peer {
   install?(options: { readonly print: (line: string) => void; readonly signal?: AbortSignal }): Promise<void>;
 }
 
-export const peers: readonly Peer[] = [transformers];
+export const peers: readonly Peer[] = [transformers, llamaCpp];
 
 export function peerNamed(name: string): Peer {
   const peer = peers.find((one) => one.name === name);
