@@ -22,7 +22,7 @@ else if (mode === 'chatters') process.stdout.write('Loading weights: 100%\n');
 else if (mode === 'other-version') say({ 'bitwidth-peer': 2, packages: {}, device: 'cpu', settings: {} });
 else if (mode === 'endless-line') { const piece = 'x'.repeat(1 << 20); const more = () => { while (process.stdout.write(piece)); process.stdout.once('drain', more); }; more(); }
 else {
-  say({ 'bitwidth-peer': 1, packages: { ...PACKAGES, os: '/home/someone' }, device: 'cpu: fake', settings: { compute: 'fp32', file: '/home/someone/model' } });
+  say({ 'bitwidth-peer': 1, packages: { ...PACKAGES, os: '/opt/someone' }, device: 'cpu: fake', settings: { compute: 'fp32', file: '/opt/someone/model' } });
   createInterface({ input: process.stdin }).on('line', (line) => answer(JSON.parse(line))).on('close', () => { if (mode !== 'stays') process.exit(0); });
   if (mode === 'stays') forever();
 }
@@ -32,7 +32,7 @@ function answer({ id, ask, tokens = [], rowsAtOnce = 1, newTokens = 0, prompt = 
   if (ask === 'open') return done({});
   if (ask === 'load') {
     if (mode === 'hangs-loading') return forever();
-    if (mode === 'cannot') return say({ id, failed: { code: 'bad-input', sentence: 'ValueError: no such file /home/someone/model.safetensors\nTraceback' } });
+    if (mode === 'cannot') return say({ id, failed: { code: 'bad-input', sentence: 'ValueError: no such file /opt/someone/model.safetensors\nTraceback' } });
     if (mode === 'odd-code') return say({ id, failed: { code: 'rm -rf', sentence: 'x' } });
     if (mode === 'greedy') { globalThis.held = Array.from({ length: 4096 }, (_, i) => Buffer.alloc(1 << 20, i & 255)); return forever(); }
     return done({
