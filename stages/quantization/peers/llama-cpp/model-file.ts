@@ -27,8 +27,8 @@ export const FORMATS: readonly LlamaFormat[] = [
   { name: 'as-published', title: 'the GGUF file as it was published', sameCodes: false },
 ];
 
-/** By type of the weights. */
-const ACTIVATIONS: { readonly [type: string]: string } = {
+/** What weights of a type are multiplied with on a processor. */
+export const ACTIVATIONS: { readonly [type: string]: string } = {
   F32: 'fp32', F16: 'fp16', BF16: 'bf16', Q4_0: 'int8 in blocks of 32', Q5_0: 'int8 in blocks of 32', Q8_0: 'int8 in blocks of 32', Q4_1: 'int8 in blocks of 32', Q5_1: 'int8 in blocks of 32',
   Q2_K: 'int8 in blocks of 256', Q3_K: 'int8 in blocks of 256', Q4_K: 'int8 in blocks of 256', Q5_K: 'int8 in blocks of 256', Q6_K: 'int8 in blocks of 256',
 };
