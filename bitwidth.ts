@@ -10,7 +10,7 @@ import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, output, pipeline, withhold } from './stages/dag/index.ts';
-import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study } from './stages/quantization/index.ts';
+import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyPeers } from './stages/quantization/index.ts';
 import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
 
 /** Where this package is: its files stand in for those that a project made with it does not have. */
@@ -23,6 +23,8 @@ const boundaries = {
   'kernels/models.ts': 'register',
   'kernels/weight-files.ts': 'register',
   'kernels/gguf/architectures.ts': 'register',
+  // A cell names its peer.
+  'stages/quantization/peers.ts': 'register',
   // Every canonical engine computes what this version of docs/arithmetic.md says, bit for bit.
   'kernels/engines.ts': { constant: `arithmetic ${ARITHMETIC_VERSION}` },
   // How cells are scheduled and stored is not what they compute.
@@ -50,7 +52,7 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
   process.env[ENGINE_VARIABLE] = config.engine;
   const native = await nativeCell();
   const errata = await readErrata(root);
-  const { cells: own, tables, formats } = study(config, native, errata);
+  const { cells: own, tables, formats } = study(config, native, errata, await studyPeers(config));
   const cells = [...own, ...(added?.(own) ?? [])];
   const site = report({
     tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name), reproductions: ledgerFiles(root), errata: errata.map(({ number }) => number),

@@ -347,6 +347,43 @@ CREATE TABLE claimed (                  -- a figure of another program, claimed 
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 
+CREATE TABLE peers (                    -- a model in a format on a peer: another program that the study drives; empty where it names none
+  model VARCHAR NOT NULL,               -- name of the model
+  peer VARCHAR NOT NULL,                -- name of the peer, which is the engine of its timings
+  format VARCHAR NOT NULL,              -- name of the format, one of the study's or the peer's own
+  machine VARCHAR NOT NULL,             -- label of the machine
+  packages VARCHAR NOT NULL,            -- versions of what computed
+  device VARCHAR NOT NULL,              -- what it computed on, as it says itself
+  settings VARCHAR NOT NULL,            -- what else of it was set
+  threads INTEGER NOT NULL,             -- threads that it might use
+  weights VARCHAR NOT NULL,             -- how it stores the linear layers, as it says itself
+  activations VARCHAR NOT NULL,         -- the type of what it multiplies with them
+  head VARCHAR NOT NULL,                -- the type of its output head
+  note VARCHAR,                         -- what else must be known to compare; null: nothing
+  linear_weights BIGINT NOT NULL,       -- weights of the linear layers
+  linear_bytes BIGINT NOT NULL,         -- bytes that store them, scales counted
+  other_weights BIGINT NOT NULL,        -- embeddings, norms, biases and head
+  other_bytes BIGINT NOT NULL,          -- bytes that store those
+  codes_compared INTEGER NOT NULL,      -- linear layers whose stored codes were held against ours
+  codes_equal INTEGER NOT NULL,         -- of those, the ones with the same codes bit for bit
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
+CREATE TABLE peer_metrics (             -- an aggregate of what a peer computed, with its interval; quality against our base, agreement against our model in the same format
+  quantity VARCHAR NOT NULL,            -- as in metrics; agreement_kl_mean, agreement_kl_max, agreement_delta_nll, agreement_top1
+  model VARCHAR NOT NULL,               -- name of the model
+  peer VARCHAR NOT NULL,                -- name of the peer
+  format VARCHAR NOT NULL,              -- name of the format, one of the study's or the peer's own
+  text VARCHAR,                         -- name of the text; null: all texts of the study
+  value DOUBLE NOT NULL,                -- the estimate
+  low DOUBLE,                           -- lower end of the 95 % interval; null: none is defined, or there are too few clusters
+  high DOUBLE,                          -- upper end of it
+  unit VARCHAR NOT NULL,                -- of value, low and high; share: 0 to 1
+  n BIGINT NOT NULL,                    -- tokens or weights that it is of
+  clusters INTEGER,                     -- windows that they lie in; null: nothing is resampled
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
 CREATE TABLE machines (                 -- a machine that measured
   machine VARCHAR PRIMARY KEY,          -- its label, which tells nothing of its owner
   cpu VARCHAR NOT NULL,                 -- the processor

@@ -34,6 +34,8 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
   speed_samples: ['model', 'format', 'engine', 'machine', 'phase', 'pair', 'block'],
   speed_runs: ['model', 'engine', 'machine'],
   kernel_rates: ['suite', 'who', 'format', 'shape', 'phase', 'batch', 'threads'],
+  peers: ['model', 'peer', 'format', 'machine'],
+  peer_metrics: ['quantity', 'model', 'peer', 'format', 'text'],
   claimed: ['file', 'metric', 'model', 'format', 'program', 'version', 'conditions', 'machine'],
   machines: ['machine'],
   claims: ['claim', 'version'],

@@ -15,6 +15,8 @@ import type { Author } from './authors.ts';
 import { BENCH_FILE } from './bench-file.ts';
 import { Reader } from './config-fields.ts';
 import { tokenizerIdentity } from './config-gguf.ts';
+import { readPeers } from './config-peers.ts';
+import type { NamedPeer } from './config-peers.ts';
 import { NAME, NAME_RULE, readPrompts, readSources } from './config-sources.ts';
 import { Problems, quoted, readYaml } from './config-yaml.ts';
 import type { ChoiceSet, Prompt, Sources, TextSource } from './config-sources.ts';
@@ -55,6 +57,8 @@ export interface StudyConfig {
   readonly speed: SpeedSettings;
   /** Sets of multiple-choice items; may be empty. */
   readonly choices: readonly ChoiceSet[];
+  /** Other programs that compute the same; may be none. */
+  readonly peers: readonly NamedPeer[];
   /** 'auto' or an engine's name. */
   readonly engine: string;
   /** Whether data/bench.json is there: what `npm run bench` measured. */
@@ -74,7 +78,7 @@ export const KEYS = [
   'max_new_tokens', 'seeds', 'generate', 'speed', 'engine',
 ] as const;
 /** Keys that may be left out. */
-export const OPTIONAL_KEYS = ['choices'] as const;
+export const OPTIONAL_KEYS = ['choices', 'peers'] as const;
 /** Keys of the whole study only, which may be left out. */
 export const TOP_KEYS = ['authors', 'quick'] as const;
 const MAX_ITEMS = 64;
@@ -155,6 +159,7 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): Omit<Study
   const choicesAt = top.entries.get('choices')?.value;
   const choices = choicesAt === undefined || (choicesAt.kind === 'list' && choicesAt.items.length === 0) ? []
     : reader.list(choicesAt, 'choices', MAX_ITEMS, (item) => reader.choice(item, 'set of choices', 'sets', [...sources.choices.keys()]))?.map((name) => sources.choices.get(name)!);
+  const peers = readPeers(reader, top.entries.get('peers')?.value);
   const engine = readEngine(reader, need('engine'));
   const speed = readSpeed(reader, need('speed'), context, engine);
 
@@ -162,12 +167,12 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): Omit<Study
     title === undefined || models === undefined || judge === undefined || chosenFormats === undefined || texts === undefined ||
     windowsPerText === undefined || windowTokens === undefined || temperatures === undefined || topKs === undefined ||
     prompts === undefined || maxNewTokens === undefined || seeds === undefined || generateTemperatures === undefined ||
-    generateTopKs === undefined || speed === undefined || choices === undefined || engine === undefined
+    generateTopKs === undefined || speed === undefined || choices === undefined || peers === undefined || engine === undefined
   ) return undefined;
   return {
     title, models, judge, formats: chosenFormats, texts, windowsPerText, windowTokens, temperatures, topKs, prompts,
     maxNewTokens: [...maxNewTokens].sort((a, b) => a - b), seeds,
-    generate: { temperatures: generateTemperatures, topKs: generateTopKs }, speed, choices, engine, bench: existsSync(join(known.root, BENCH_FILE)),
+    generate: { temperatures: generateTemperatures, topKs: generateTopKs }, speed, choices, peers, engine, bench: existsSync(join(known.root, BENCH_FILE)),
   };
 }
 

@@ -6,6 +6,7 @@ export { hubLeave } from './hub/command.ts';
 export { SECRET_VARIABLES } from './hub/settings.ts';
 export { nativeCell } from './native.ts';
 export { readStudy } from './config.ts';
+export { studyPeers } from './study-peers.ts';
 export { readErrata } from './errata.ts';
 export { readRevoked } from './revoked.ts';
 export type { StudyConfig } from './config.ts';

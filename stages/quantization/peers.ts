@@ -129,6 +129,8 @@ export interface PeerRun {
   /** As it says itself, now that it runs. */
   readonly identity: PeerIdentity;
   load(format: string): Promise<PeerModel>;
+  /** Processor time that it has taken so far, ms. Absent where it computes in this process, whose time is looked at then. */
+  readonly cpuMs?: () => Promise<number>;
   /** Ends it, with whatever it still holds. Never throws. */
   close(): Promise<void>;
 }
@@ -147,6 +149,8 @@ export interface Peer {
   readonly programs: { readonly [name: string]: string };
   /** Formats of its own that are computed whatever the study names; of ours those that the study has are. */
   readonly ownFormats: readonly string[];
+  /** What its API does not give: no such cells are declared. */
+  readonly without?: readonly ('logits' | 'generate' | 'time')[];
   /**
    * What is installed, without loading it: some milliseconds, since every command that composes the study asks. A sentence with what to do where
    * it is missing or too old. Becomes `facts` of its cells.

@@ -26,6 +26,8 @@ import { judgeCell } from './judge.ts';
 import { aliasOf, studyFormats } from './model-cells.ts';
 import type { ModelCells } from './model-cells.ts';
 import { partingCells } from './parting.ts';
+import { peerCells, peerTableCells } from './peer-cells.ts';
+import type { PeerCells, StudyPeer } from './peer-cells.ts';
 import { quantizeCell } from './quantize.ts';
 import { scoreCells } from './score-cells.ts';
 import { slicesCells } from './slices.ts';
@@ -47,18 +49,20 @@ export interface Study {
 const MOST_PARAMETERS_TOGETHER = 1e8;
 
 /** Stages whose cells compute with an engine, and use the native library where there is one. */
-const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other']);
+const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other', 'peer-score']);
 
 /** Millions of parameters from which on weights are encoded by compiled code: fewer are encoded before that is compiled. */
 const LEAST_COMPILED_WORK = 50;
 
-/** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library; `errata`: numbers of earlier reports that were wrong. */
-export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = []): Study {
+/** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library; `errata`: numbers of earlier reports that were wrong; `peers`: those that it names. */
+export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = [], peers: readonly StudyPeer[] = []): Study {
   const fetched = new Map(config.models.map((model) => [model.name, takenInBy(model)]));
   const tokens = new Map(config.models.map((model) => [
     model.name, new Map(config.texts.map((text) => [text.name, tokenizeCell(model, text, of(fetched, model.name))])),
   ]));
-  const models = config.models.map((model) => modelCells(config, model, fetched, tokens));
+  const models = config.models.map((model) => modelCells(config, model, fetched, tokens, peers));
+  const peered = models.map(({ peered: own }) => own);
+  const peerTables = peerTableCells(peered);
   const summarized = models.flatMap((own) => summarizeCells(own, { maxNewTokens: config.maxNewTokens }));
   const formats = studyFormats(config);
   const sliced = models.flatMap(slicesCells);
@@ -91,15 +95,17 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
       ...bench,
       ...imported,
       ...tabulated,
+      ...peered.flatMap((own) => [...own.scored, ...own.summarized]),
+      ...peerTables.cells,
     ].map(equipped).map((of) => { const memoryBytes = memory(of); return memoryBytes === undefined ? of : { ...of, memoryBytes }; }),
-    tables,
+    tables: new Map([...tables, ...peerTables.tables]),
     formats,
   };
 }
 
 function modelCells(
-  config: StudyConfig, model: StudyModel, fetchedByModel: ReadonlyMap<string, Cell>, tokensByModel: ReadonlyMap<string, ReadonlyMap<string, Cell>>,
-): ModelCells {
+  config: StudyConfig, model: StudyModel, fetchedByModel: ReadonlyMap<string, Cell>, tokensByModel: ReadonlyMap<string, ReadonlyMap<string, Cell>>, peers: readonly StudyPeer[],
+): ModelCells & { readonly peered: PeerCells } {
   const fetched = of(fetchedByModel, model.name);
   const tokens = of(tokensByModel, model.name);
   const judge = config.models.find(({ name }) => name === config.judge);
@@ -135,7 +141,8 @@ function modelCells(
   const [firstText] = tokens.values();
   if (firstText === undefined) throw new Error('the study has no text');
   const timed = speedCells({ model, fetched, tokens: firstText, artifacts: new Map(computed.map((format) => [format, artifactOf(format)])) }, config.speed, config.engine);
-  return { model, fetched, tokens, quantized, computed, scored, written, judged, chosen, floor: floorCell(model, fetched, firstText, { windows: config.windowsPerText, windowTokens: config.windowTokens }), timed: timed.own, timedOthers: timed.others };
+  const peered = peerCells({ model, fetched, tokens, quantized }, peers, config.formats, { windows: config.windowsPerText, windowTokens: config.windowTokens, speed: config.speed });
+  return { model, fetched, tokens, quantized, computed, scored, written, judged, chosen, floor: floorCell(model, fetched, firstText, { windows: config.windowsPerText, windowTokens: config.windowTokens }), timed: timed.own, timedOthers: [...timed.others, ...peered.timed], peered };
 }
 
 /** What is written out: every temperature, top_k and seed, but greedy once. */

@@ -25,6 +25,10 @@ export async function startOverLines(program: PeerProgram, open: Fields, limits:
       const answer = await process.answer('load', { model, format }, limits.loadMs);
       return checked(process, () => loaded(process, model, answer));
     },
+    async cpuMs() {
+      const answered = await process.answer('clock', {});
+      return checked(process, () => wholeIn(answered, 'cpuMs', 0));
+    },
     close: () => process.close(),
   };
 }

@@ -30,6 +30,7 @@ else {
 function answer({ id, ask, tokens = [], rowsAtOnce = 1, newTokens = 0, prompt = [], ...question }) {
   const done = (value) => say({ id, done: value });
   if (ask === 'open') return done({});
+  if (ask === 'clock') return done({ cpuMs: Math.round(process.cpuUsage().user / 1000) });
   if (ask === 'load') {
     if (mode === 'hangs-loading') return forever();
     if (mode === 'cannot') return say({ id, failed: { code: 'bad-input', sentence: 'ValueError: no such file /opt/someone/model.safetensors\nTraceback' } });

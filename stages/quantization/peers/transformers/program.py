@@ -77,6 +77,9 @@ class Peer:
         self.models[model] = loaded
         return {"vocabulary": loaded.config.get_text_config().vocab_size, **described(loaded, format, compute)}
 
+    def clock(self, **_):
+        return {"cpuMs": time.process_time_ns() // 1_000_000}
+
     def unload(self, model, **_):
         del self.models[model]
         gc.collect()
@@ -227,7 +230,7 @@ def main():
         question = json.loads(line)
         id, ask = question.pop("id"), question.pop("ask")
         try:
-            if ask not in ("open", "load", "unload", "logits", "generate", "time"):
+            if ask not in ("open", "load", "unload", "logits", "generate", "time", "clock"):
                 raise BadInput(f"there is no question {ask}")
             say(id=id, done=getattr(peer, ask)(**question, answer=lambda part: say(id=id, part=part)))
         except (MemoryError, torch.cuda.OutOfMemoryError) as error:
