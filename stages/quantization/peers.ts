@@ -149,6 +149,8 @@ export interface Peer {
   readonly programs: { readonly [name: string]: string };
   /** Formats of its own that are computed whatever the study names; of ours those that the study has are. */
   readonly ownFormats: readonly string[];
+  /** The format that is a GGUF file as it was published, for a model that came as one; absent where it takes none. */
+  readonly publishedFormat?: string;
   /** What its API does not give: no such cells are declared. */
   readonly without?: readonly ('logits' | 'generate' | 'time')[];
   /**

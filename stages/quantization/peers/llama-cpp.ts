@@ -5,12 +5,12 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { StageFailure } from '../../dag/index.ts';
+import { describeMachine, StageFailure } from '../../dag/index.ts';
 import type { Peer, PeerRequest, PeerRun } from '../peers.ts';
 import { INSTALL, installedPackage, PACKAGE, packageFolder } from './llama-cpp/installed.ts';
-import { FORMATS, prepareFormat } from './llama-cpp/model-file.ts';
+import { AS_PUBLISHED, FORMATS, prepareFormat } from './llama-cpp/model-file.ts';
 import { startOverLines } from './over-lines.ts';
 import { PeerProcess } from './process.ts';
 import type { PeerProgram } from './process.ts';
@@ -46,13 +46,14 @@ export function llamaCppIn(folder: () => string | undefined): Peer {
     files: ['safetensors', 'gguf'],
     programs: { program: PROGRAM },
     ownFormats: ['Q8_0', 'Q4_0', 'Q4_1'],
+    publishedFormat: AS_PUBLISHED,
 
     async find({ device }) {
       const found = installedPackage(folder());
       if (typeof found === 'string') return { missing: found, hint: `${INSTALL} installs it` };
       return {
         packages: { [PACKAGE]: found.version, ...(found.release === undefined ? {} : { 'llama.cpp': found.release }) },
-        device: device === 'cpu' ? `cpu: ${cpus()[0]?.model.trim() ?? 'unknown'}` : device, settings: {},
+        device: device === 'cpu' ? `cpu: ${describeMachine().cpu}` : device, settings: {},
       };
     },
 
@@ -61,7 +62,7 @@ export function llamaCppIn(folder: () => string | undefined): Peer {
       if (typeof found === 'string') throw new StageFailure({ code: 'not-available', sentence: found, hint: `${INSTALL} installs it` });
       const run = await startOverLines(programOf(found.folder, device, threads, scratch, programs['program']!), { files: scratch }, limits, signal);
       return {
-        get identity() { return run.identity; },
+        ...run,
         async load(format) {
           try {
             await prepareFormat(scratch, format, files, device);
@@ -77,7 +78,6 @@ export function llamaCppIn(folder: () => string | undefined): Peer {
             },
           };
         },
-        close: () => run.close(),
       };
     },
 

@@ -17,6 +17,9 @@ interface LlamaFormat extends PeerFormat {
   readonly exactly?: true;
 }
 
+/** Of a model that came as a GGUF file: that file. */
+export const AS_PUBLISHED = 'as-published';
+
 export const FORMATS: readonly LlamaFormat[] = [
   { name: 'fp32', title: 'F32', sameCodes: false, type: 'F32', exactly: true },
   { name: 'fp16', title: 'F16', sameCodes: false, type: 'F16' },
@@ -24,7 +27,7 @@ export const FORMATS: readonly LlamaFormat[] = [
   { name: 'Q8_0', title: 'Q8_0', sameCodes: false, type: 'Q8_0' },
   { name: 'Q4_0', title: 'Q4_0', sameCodes: false, type: 'Q4_0' },
   { name: 'Q4_1', title: 'Q4_1', sameCodes: false, type: 'Q4_1' },
-  { name: 'as-published', title: 'the GGUF file as it was published', sameCodes: false },
+  { name: AS_PUBLISHED, title: 'the GGUF file as it was published', sameCodes: false },
 ];
 
 /** What weights of a type are multiplied with on a processor. */

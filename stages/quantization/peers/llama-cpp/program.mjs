@@ -126,6 +126,11 @@ const questions = {
     return { vocabulary, weights, stored: {}, computes: { ...computes, note: `${model.getModelDescription()}; ${exactly ? 'keys and values in fp32, no flash attention' : 'keys and values in fp16, flash attention as llama.cpp chooses'}` } };
   },
 
+  async clock() {
+    const { user, system } = process.cpuUsage();
+    return { cpuMs: Math.round((user + system) / 1000) };
+  },
+
   async unload({ model: id }) {
     const loaded = loadedAs(id);
     models.delete(id);
