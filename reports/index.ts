@@ -21,6 +21,8 @@ export interface ReportOptions {
   readonly about?: { readonly name: string; readonly description: string; /** SPDX. */ readonly licence: string; /** The work that it begins with. */ readonly basedOn: { readonly name: string; readonly url: string; readonly author: { readonly family: string; readonly given: string }; readonly year: number }; /** Source of the pipeline, from the root. */ readonly workflow: string; /** Stage -> what it does. */ readonly stages: { readonly [stage: string]: string } };
   /** Files that say what others found when they computed this again, paths from the root. */
   readonly reproductions?: readonly string[];
+  /** Names of the peers of the study: each has a page. */
+  readonly peers?: readonly string[];
   /** Ids of published numbers that were wrong. */
   readonly errata?: readonly string[];
   /** Outputs in which cells say what they left out: JSON, a list of { quantity, reason }. */
@@ -67,7 +69,7 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
     return inputs;
   };
   const tally = cell(tallyStage, 'all', { inputs: { records: records(options.cells) } });
-  const { reproductions = [], omitted = [], errata = [] } = options;
+  const { reproductions = [], omitted = [], errata = [], peers = [] } = options;
   // Only where there are some: a study without them has the same cells as before there could be any.
   const wrong = errata.length === 0 ? {} : { errata: [...errata] };
   const ledger = reproductions.length === 0 ? [] : [cell(ledgerStage, 'all', { params: Object.fromEntries(reproductions.map((path, i) => [`entry${i}`, path])), inputs: { ...Object.fromEntries(reproductions.map((path, i) => [`entry${i}`, file(path)])), records: records(options.cells) } })];
@@ -77,7 +79,7 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const exported = [cell(exportsStage, 'tables', { inputs: of(others), work: 5 }), ...large.map((table) => cell(exportsStage, table, { inputs: of([table]), work: 70 }))];
   const database = cell(databaseStage, 'results', { inputs: of(options.tables.keys()), work: 20 });
   const pageCells = pages.flatMap((page) => {
-    const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : page.per === 'table' ? [...options.tables.keys()].map((table) => ({ table })) : page.per === 'erratum' ? [...new Set(errata)].map((number) => ({ number })) : [{}];
+    const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : page.per === 'table' ? [...options.tables.keys()].map((table) => ({ table })) : page.per === 'peer' ? peers.map((peer) => ({ peer })) : page.per === 'erratum' ? [...new Set(errata)].map((number) => ({ number })) : [{}];
     return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
       params: { page: page.name, ...point, ...wrong, ...(page.sizes && options.about?.workflow !== undefined ? { crate: true } : {}) },
       inputs: { ...of(tablesAt(page, point)), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },

@@ -42,8 +42,8 @@ export interface Page {
   readonly sizes?: boolean;
   /** Reads the records of all cells. */
   readonly records?: boolean;
-  /** Once for each format or model of the study, for each number that was wrong, or for each table, which it then reads beside those that it declares. */
-  readonly per?: 'format' | 'model' | 'table' | 'erratum';
+  /** Once for each format, model or peer of the study, for each number that was wrong, or for each table, which it then reads beside those that it declares. */
+  readonly per?: 'format' | 'model' | 'table' | 'erratum' | 'peer';
   write(input: PageInput): Promise<PageContent>;
 }
 

@@ -18,6 +18,7 @@ import { model } from './pages/model.ts';
 import { models } from './pages/models.ts';
 import { overview } from './pages/overview.ts';
 import { ownPages } from './pages/own.ts';
+import { peer } from './pages/peer.ts';
 import { quality } from './pages/quality.ts';
 import { samples } from './pages/samples.ts';
 import { sensitivity } from './pages/sensitivity.ts';
@@ -26,5 +27,5 @@ import { table } from './pages/table.ts';
 import { tryIt } from './pages/try.ts';
 
 export const pages: readonly Page[] = [
-  overview, quality, sensitivity, speed, kernels, samples, tryIt, claims, formats, format, models, model, compares, compare, method, dag, cost, data, table, failures, errata, erratum, glossary, ...ownPages,
+  overview, quality, sensitivity, speed, kernels, samples, tryIt, claims, formats, format, models, model, compares, compare, peer, method, dag, cost, data, table, failures, errata, erratum, glossary, ...ownPages,
 ];

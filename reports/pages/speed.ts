@@ -37,14 +37,14 @@ interface Run extends Row {
 /** What one engine's part of the page is drawn from. */
 interface Timed { readonly engine: string; readonly samples: readonly Sample[]; readonly rows: readonly MetricRow[]; readonly runs: readonly Run[] }
 /** What all parts share. */
-interface Shared { readonly all: readonly ModelRow[]; readonly listed: readonly FormatRow[]; readonly gap: Awaited<ReturnType<typeof gaps>> }
+interface Shared { readonly peers: ReadonlySet<string>; readonly all: readonly ModelRow[]; readonly listed: readonly FormatRow[]; readonly gap: Awaited<ReturnType<typeof gaps>> }
 
 export const speed: Page = {
   name: 'speed',
   path: () => 'speed.html',
-  tables: ['models', 'formats', 'metrics', 'speed_samples', RUNS, 'machines', 'artifacts', 'claimed'],
+  tables: ['models', 'formats', 'metrics', 'speed_samples', RUNS, 'machines', 'artifacts', 'claimed', 'peers'],
   async write(input) {
-    const shared: Shared = { all: await models(input), listed: await formats(input), gap: await gaps(input) };
+    const shared: Shared = { peers: new Set((await input.query<{ peer: string }>('SELECT DISTINCT peer FROM peers')).map(({ peer }) => peer)), all: await models(input), listed: await formats(input), gap: await gaps(input) };
     const samples = await input.query<Sample>(`SELECT s.*, coalesce(f.family, 'other') AS family, 1000 * tokens / duration_ms AS value,
         median(1000 * tokens / duration_ms) OVER (PARTITION BY s.model, s.format, s.phase, s.machine, s.engine) AS median
       FROM speed_samples s LEFT JOIN formats f USING (format) WHERE pair = 'A' ORDER BY s.model, s.machine, s.phase, f.position, block`);
@@ -96,7 +96,7 @@ async function section(timed: Timed, shared: Shared): Promise<Html> {
   const first = runs[0];
   const how = first ? html`<p>At most ${num(first, `${RUNS}.threads`)} ${plural(first.threads, 'thread')}, one sequence, a prompt of ${num(first, `${RUNS}.prompt_tokens`)} tokens.</p>` : '';
   return html`<h2 id="engine-${engine}">Engine ${engine}</h2>
-${how}${gains(timed, shared)}
+${how}${shared.peers.has(engine) ? html`<p>A peer: another program, timed as the engines are. What it computes in, and how far it agrees: ${link(`peers/${engine}.html`, engine)}.</p>` : ''}${gains(timed, shared)}
 ${await distributions(timed, shared, 'decode')}${await distributions(timed, shared, 'prefill')}
 ${ratesTable(timed, shared)}
 ${await latency(engine, timed.rows, shared.all)}

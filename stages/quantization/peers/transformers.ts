@@ -44,16 +44,18 @@ export const transformers: Peer = {
     if ('missing' in found) throw absent(found as Absent);
     const script = join(scratch, 'program.py');
     writeFileSync(script, programs['program']!);
-    return startOverLines({
+    const run = await startOverLines({
       name: 'transformers', command: python, arguments: ['-I', '-B', '-u', script, device, compute], folder: scratch, packages: PACKAGES, hint: HINT, environment: environment(scratch, threads),
     }, { path: files.path, threads }, limits, signal);
+    // Its own word names the kernels that torch takes; the processor it does not know.
+    return { ...run, identity: { ...run.identity, device: device === 'cpu' ? `${deviceWords(device)}; torch: ${run.identity.device.replace(/^cpu: /, '')}` : run.identity.device } };
   },
   async doctor() {
     const item = { name: 'transformers', hint: INSTALL };
     const found = await find({ device: 'cpu', compute: 'fp32' });
     if ('missing' in found) return { ...item, state: 'missing', what: found.missing, hint: found.hint };
     const { loaded } = await import('./transformers/check.ts');
-    return loaded();
+    return loaded(transformers);
   },
   install: async (options) => (await import('./transformers/install.ts')).installTransformers(options),
 };

@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StageFailure } from '../../../dag/index.ts';
 import type { DoctorItem } from '../../../dag/index.ts';
-import { transformers } from '../transformers.ts';
+import type { Peer } from '../../peers.ts';
 
 const LIMITS = { memoryBytes: 8e9, loadMs: 120_000, answerMs: 10_000 };
 
-export async function loaded(): Promise<DoctorItem> {
+export async function loaded(peer: Pick<Peer, 'start'>): Promise<DoctorItem> {
   const scratch = mkdtempSync(join(tmpdir(), 'bitwidth-doctor-'));
   try {
-    const run = await transformers.start({
+    const run = await peer.start({
       device: 'cpu', compute: 'fp32', threads: 1, scratch, limits: LIMITS, signal: new AbortController().signal,
       programs: { program: await readFile(new URL('program.py', import.meta.url)) },
       files: { kind: 'safetensors', path: scratch, checkpoint: () => { throw new Error('no model is loaded'); } },

@@ -169,7 +169,7 @@ def stored_bytes(tensors):
 
 
 def described(model, format, compute):
-    """Before the first step."""
+    """Counts before the first step, which is made here: only after it is known what products are made in."""
     head = model.get_output_embeddings()
     stored, words = {}, set()
     weights = {"linearWeights": 0, "linearBytes": 0, "otherWeights": 0, "otherBytes": 0}
@@ -190,13 +190,17 @@ def described(model, format, compute):
             counted.add(id(parameter))
             weights["otherWeights"] += parameter.numel()
             weights["otherBytes"] += stored_bytes([parameter])
+    model(ids_of([0]), use_cache=False)
+    packed = any(getattr(getattr(module.weight, "quant_state", None), "packing_format_for_cpu", False) for module in model.modules() if isinstance(module, torch.nn.Linear))
     computes = {
         "weights": ", ".join(sorted(words)),
-        "activations": "int8, each row's largest magnitude its scale; columns with an outlier fp16" if format == "int8" else NAMES[TYPES.get(format, compute)],
+        "activations": "int8, each row's largest magnitude its scale; columns with an outlier fp16" if format == "int8" else "bf16" if packed else NAMES[TYPES.get(format, compute)],
         "head": NAMES[head.weight.dtype],
     }
     if format == "int8":
         computes["note"] = "A column is an outlier's for all rows of a call together, so a prompt read at once differs from its tokens one by one."
+    elif packed:
+        computes["note"] = "On this processor bitsandbytes packs the weights anew at the first step, with scales in bf16, and multiplies in bf16 whatever the compute type."
     elif format not in TYPES:
         computes["note"] = f"Rows are multiplied in {NAMES[compute]}; one row and many rows take different kernels."
     return {"weights": weights, "computes": computes, "stored": stored}
