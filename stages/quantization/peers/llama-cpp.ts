@@ -6,7 +6,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describeMachine, StageFailure } from '../../dag/index.ts';
 import type { Peer, PeerRequest, PeerRun } from '../peers.ts';
 import { INSTALL, installedPackage, PACKAGE, packageFolder } from './llama-cpp/installed.ts';
@@ -16,6 +17,8 @@ import { PeerProcess } from './process.ts';
 import type { PeerProgram } from './process.ts';
 
 const PROGRAM = 'stages/quantization/peers/llama-cpp/program.mjs';
+/** From here. Not where it is read: what is named there counts into the identity of this code, and the program is an input of its cells. */
+const OWN_PROGRAM = 'llama-cpp/program.mjs';
 const DEVICES = ['cpu', 'cuda', 'vulkan', 'metal'] as const;
 
 /** Of the environment the program gets what finds libraries, drivers and cards, and nothing else. */
@@ -86,7 +89,7 @@ export function llamaCppIn(folder: () => string | undefined): Peer {
       if (typeof found === 'string') return { name: 'llama-cpp', state: 'missing', what: found, hint: `only the peer llama-cpp needs it; ${INSTALL} installs it` };
       const scratch = await mkdtemp(join(tmpdir(), 'bitwidth-doctor-'));
       try {
-        const program = programOf(found.folder, 'cpu', 1, scratch, readFileSync(new URL('./llama-cpp/program.mjs', import.meta.url)));
+        const program = programOf(found.folder, 'cpu', 1, scratch, readFileSync(join(dirname(fileURLToPath(import.meta.url)), OWN_PROGRAM)));
         const { process: own, identity } = await PeerProcess.start(program, DOCTOR_LIMITS, new AbortController().signal);
         try {
           await own.answer('open', { files: scratch });

@@ -10,11 +10,14 @@ const described = (path) => JSON.parse(readFileSync(path.replace(/\.gguf$/, '.js
 export async function getLlama(options) {
   if (mode === 'downloads') throw new Error(options.skipDownload && options.build === 'never' ? 'kept from it' : 'downloading');
   if (mode === 'no-binary') throw new Error('Failed to find a prebuilt binary for linux x64 with cuda\nat somewhere');
+  if (mode === 'fails-beside') { setTimeout(() => { throw new TypeError('again'); }, 20); throw new TypeError('onExit is not a function'); }
+  if (mode === 'throws-later') setTimeout(() => { throw new TypeError('this._held is undefined'); }, 20);
   if (mode === 'dies-opening') process.kill(process.pid, 'SIGILL');
   if (mode === 'hangs-opening') await new Promise((resolve) => setTimeout(resolve, 1e6));
   class AddonModel {
     constructor(path) { this.path = path; }
     async init() {
+      if (mode === 'throws-later') await new Promise((resolve) => setTimeout(resolve, 1000));
       if (mode === 'dies-loading') process.kill(process.pid, 'SIGSEGV');
       if (mode === 'hangs-loading') await new Promise((resolve) => setTimeout(resolve, 1e6));
       if (mode === 'greedy') { globalThis.held = []; for (;;) { globalThis.held.push(Buffer.alloc(1 << 24, 1)); await new Promise((resolve) => setTimeout(resolve, 5)); } }

@@ -125,6 +125,7 @@ const BROKEN: readonly (readonly [mode: string, code: string, reason: RegExp, li
   ['downloads', 'not-available', /says: node-llama-cpp 3\.21\.1 does not open for cpu: kept from it$/],
   ['no-binary', 'not-available', /does not open for cpu: Failed to find a prebuilt binary for linux x64 with cuda$/],
   ['another-inside', 'not-available', /has no AddonContext\.decodeBatch: its inside is another/],
+  ['fails-beside', 'not-available', /does not open for cpu: onExit is not a function$/],
   ['dies-opening', 'crashed', /was ended by SIGILL/],
   ['hangs-opening', 'timed-out', /gave no answer within 1\.0 s/, { loadMs: 1000 }],
   ['dies-loading', 'crashed', /was ended by SIGSEGV/],
@@ -135,6 +136,7 @@ const BROKEN: readonly (readonly [mode: string, code: string, reason: RegExp, li
   ['other-bytes', 'bad-input', /llama\.cpp has 971266 bytes of weights in Q4_0, and the file 971264/],
   ['no-context', 'not-available', /makes no context of 40 positions for Q4_0/],
   ['fails', 'not-available', /says: Eval has failed/],
+  ['throws-later', 'crashed', /ended with exit code 1 after "this\._held is undefined"/],
   ['dies', 'crashed', /was ended by SIGBUS/],
   ['few', 'not-available', /gives the probabilities of 40 of 2048 tokens/],
 ];

@@ -70,6 +70,13 @@ function lacking(addon) {
   return Object.entries(NEEDED).flatMap(([name, methods]) => methods.filter((method) => typeof addon?.[name]?.prototype?.[method] !== 'function').map((method) => `${name}.${method}`));
 }
 
+// A package that did not open may go on failing beside; what that was is told when it is asked to open.
+process.on('uncaughtException', (error) => {
+  if (unopened !== undefined) return;
+  process.stderr.write(`${error?.message ?? error}\n`);
+  process.exit(1);
+});
+
 const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8'));
 let llama;
 let unopened;
