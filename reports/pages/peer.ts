@@ -43,7 +43,7 @@ export const peer: Page = {
       body: html`${lead(name, theirs)}
 ${notRun(input.failed, name)}
 ${theirs.length === 0 ? '' : html`<h2 id="agreement">Agreement</h2>
-${agreement(theirs)}
+${agreement(name, theirs)}
 <h2 id="quality">Quality</h2>
 ${quality(theirs, ours, await gaps(input))}`}
 ${speed(name, all, ours, own)}
@@ -84,9 +84,9 @@ const oursAt = (ours: readonly MetricRow[], quantity: string, engine: string | n
 
 const VALUE = 'peer_metrics.value';
 
-function agreement(theirs: readonly Theirs[]): Html {
+function agreement(name: string, theirs: readonly Theirs[]): Html {
   const shown = lines(theirs.filter((r) => r.quantity === 'agreement_kl_mean'));
-  return html`<p>Both programs read the same texts with the same weights in the same format; the distance is that of theirs from ours. Where a format's activations are rounded there and not here, or grouped otherwise, that is the distance, and is said ${link('#computes', 'below')}.</p>
+  return html`<p>Both programs read the same texts with the same weights in the same format; the distance is that of theirs from ours. Where a format's activations are rounded there and not here, or grouped otherwise, that is the distance, and is said ${link(`peers/${name}.html#computes`, 'below')}.</p>
 ${table({ rows: shown, group: (line) => line.model, columns: [
     { head: 'format', cell: named }, { head: 'KL, nats', number: at(theirs, 'agreement_kl_mean'), what: VALUE }, { head: 'largest KL', number: at(theirs, 'agreement_kl_max'), what: VALUE },
     { head: 'ΔNLL, nats', number: at(theirs, 'agreement_delta_nll'), what: VALUE, options: { signed: true } }, { head: 'same top token', number: at(theirs, 'agreement_top1'), what: VALUE },

@@ -57,7 +57,7 @@ export const speed: Page = {
     const timed = engines.map((engine): Timed => ({ engine, samples: samples.filter((s) => s.engine === engine), rows: rows.filter((r) => r.engine === engine), runs: runs.filter((r) => r.engine === engine) }));
     return {
       title: 'Speed and memory',
-      body: html`${lead(shared.all, rows, timed)}
+      body: html`${lead(shared, rows, timed)}
 ${notRun(input.failed)}
 ${timed.length === 0 ? nothing('speed') : await Promise.all(timed.map((one) => section(one, shared)))}
 <h2 id="memory">Memory</h2>
@@ -68,13 +68,14 @@ ${await machinesOf(input, runs)}`,
   },
 };
 
-function lead(all: readonly ModelRow[], rows: readonly MetricRow[], timed: readonly Timed[]): Html {
+function lead({ all, peers }: Shared, rows: readonly MetricRow[], timed: readonly Timed[]): Html {
   const model = all.at(-1);
   const base = find(rows, { quantity: 'weight_bytes', model: model?.model ?? '', format: model?.base_format ?? '' });
   const small = rows.filter((r) => r.quantity === 'weight_bytes' && r.model === model?.model).sort((a, b) => a.value - b.value)[0];
   const size = base && small && small.format !== base.format ? html`The weights of ${modelName(model!.model)} take ${num(small)} in ${small.format} and ${num(base)} in ${base.format}. ` : html``;
-  const engines = timed.map(({ engine }) => engine);
-  const which = engines.length === 0 ? html`` : html`Timed on ${engines.length === 1 ? html`the engine ${engines[0]!}` : html`the engines ${list(engines)}`}. `;
+  const engines = timed.map(({ engine }) => engine).filter((engine) => !peers.has(engine));
+  const beside = [...peers].filter((peer) => timed.some(({ engine }) => engine === peer)).sort();
+  const which = engines.length === 0 ? html`` : html`Timed on ${engines.length === 1 ? html`the engine ${engines[0]!}` : html`the engines ${list(engines)}`}${beside.length === 0 ? '' : html`, and beside them ${beside.length === 1 ? 'the peer' : 'the peers'} ${list(beside)}`}. `;
   const silent = engines.filter((engine) => NO_VERDICT.has(engine));
   const caution = silent.length > 0
     ? html`${list(silent)} ${silent.length === 1 ? 'is' : 'are'} there to give the same bits where nothing faster can run: ${silent.length === 1 ? 'its' : 'their'} timings describe this run and give no verdict on the formats’ speed.`

@@ -9,6 +9,7 @@ import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
 import { studyEngine } from './engine.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { PeerHost } from './peer-host.ts';
+import { buildOf } from './peer-words.ts';
 import type { PeerComputes, PeerIdentity, PeerModel, PeerWeights } from './peers.ts';
 import { baseColumns, formatColumns } from './score-fidelity.ts';
 import type { BaseColumns, FidelityColumns } from './score-fidelity.ts';
@@ -70,12 +71,6 @@ export const run: Run = async (cells, io) => {
     await host.close();
   }
 };
-
-/** 'bitsandbytes 0.50.2, python 3.11.7, ...; cpu: AVX512; compute fp32' */
-export function buildOf({ packages, device, settings }: PeerIdentity): string {
-  const listed = (of: { readonly [name: string]: string }): string => Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1)).map((pair) => pair.join(' ')).join(', ');
-  return [listed(packages), device, listed(settings)].filter((part) => part !== '').join('; ');
-}
 
 /** Our sessions: of the base, and of the same format where that is another one. */
 interface Lanes { readonly base: Session; readonly ours: Session | undefined }

@@ -6,7 +6,7 @@ import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
 import { describeMachine } from '../dag/index.ts';
 import { machineCaches } from './caches.ts';
 import { PeerHost } from './peer-host.ts';
-import { buildOf } from './peer-score.ts';
+import { buildOf, listed } from './peer-words.ts';
 import type { PeerModel, PeerTimingPlan } from './peers.ts';
 import { shuffled } from './speed.ts';
 import type { SpeedSample, SpeedSamples } from './speed.ts';
@@ -17,7 +17,7 @@ import type { TokenizedText } from './task-values.ts';
 
 /** Output `samples`: what speed gives, and whose stack it was. */
 export interface PeerSamples extends SpeedSamples {
-  readonly engine: SpeedSamples['engine'] & { readonly peer: true };
+  readonly engine: SpeedSamples['engine'] & { readonly peer: { readonly device: string; /** 'compute fp32' */ readonly settings: string } };
 }
 
 export const run: Run = async (cells, io) => {
@@ -66,7 +66,7 @@ async function time(task: TaskCell, io: TaskIo, host: PeerHost): Promise<void> {
   }
   const build = buildOf(peer.identity);
   const result: PeerSamples = {
-    engine: { name, build, peer: true }, threads: io.cpus, promptTokens, samples, conditions,
+    engine: { name, build, peer: { device: peer.identity.device, settings: listed(peer.identity.settings) } }, threads: io.cpus, promptTokens, samples, conditions,
     // Of what it holds only its weights are told.
     memory: Object.fromEntries(lanes.map(({ format, model: { weights } }) => [format, { weights: weights.linearBytes + weights.otherBytes, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 }])),
     machine: describeMachine(), caches: machineCaches(),

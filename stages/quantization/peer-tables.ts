@@ -1,6 +1,7 @@
 /** Rows of the tables of peers (data/schema.sql). A stage of its own, so that the other tables do not depend on whether there are peers. */
 import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
 import type { PeerAbout } from './peer-score.ts';
+import { listed } from './peer-words.ts';
 import { foundJson } from './table-rows.ts';
 import type { Row } from './table-rows.ts';
 import { guarded, textParam } from './task-values.ts';
@@ -35,6 +36,3 @@ async function* rowsOf(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
     };
   }
 }
-
-/** 'python 3.11.2, torch 2.15.0', by name. */
-const listed = (of: { readonly [name: string]: string }): string => Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1)).map((pair) => pair.join(' ')).join(', ');

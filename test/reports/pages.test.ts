@@ -188,4 +188,19 @@ test('errata: that there are none, or which numbers were wrong and what stands i
   assert.not.match(markup(site, 'data.html'), /kept-back/);
 });
 
+test('a peer has a page of its own: what agrees, what does not, what it computes in; without peers there is none', async () => {
+  const page = markup(site, 'peers/other.html'), text = words(page);
+  assert.match(text, /In fp32 other and this study compute not the same: .* \(artificial-10m\), above the 0\.00001 that sums in another order explain/);
+  assert.match(text, /That is a finding/);
+  assert.match(page, /&lt;i&gt;are&lt;\/i&gt; multiplied in bf16/);
+  assert.match(text, /Q4_0/);
+  assert.match(text, /28\s*27/);
+  assert.match(page, /cells\/peer-summary~artificial-1m~other~nf4\.html#peer_metrics\.value\.agreement_kl_mean\.artificial-1m\.other\.nf4/);
+  assert.match(text, /decode, native/);
+  assert.match(markup(site, 'speed.html'), /href="peers\/other\.html"/);
+  const none = await buildSite({ rows: { ...rows, peers: [], peer_metrics: [] }, records, stages: PAGES });
+  assert.not.ok([...none.files.keys()].some((path) => path.startsWith('peers/')));
+  assert.not.match(markup(none, 'speed.html'), /peers\//);
+});
+
 test.run();

@@ -27,7 +27,7 @@ export function artificialRows(): { [table: string]: Rows } {
   const next = sequence();
   const t: { [table: string]: Rows } = {
     models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], sweep_metrics: [], profiles: [], pairs: [], generations: [], choice_sets: [], choices: [], survival: [], worst_tokens: [],
-    speed_samples: [], speed_runs: [], kernel_rates: [], claimed: [], machines: [], claims: [], claim_effects: [], sources: [], errata: [],
+    speed_samples: [], speed_runs: [], kernel_rates: [], claimed: [], peers: [], peer_metrics: [], machines: [], claims: [], claim_effects: [], sources: [], errata: [],
   };
   MODELS.forEach((model, i) => t['models']!.push({
     model, title: `Artificial model ${model}`, architecture: 'LlamaForCausalLM', parameters: [1_100_000, 4_200_000, 10_500_000][i]!, layers: 2 + 2 * i, hidden_size: 128 * (i + 1), heads: 4, kv_heads: 2,
@@ -46,6 +46,19 @@ export function artificialRows(): { [table: string]: Rows } {
   // Of a model and a format of the study, and of others.
   [['perplexity', MODELS[2]!, 'nf4', 12.34, 'perplexity', null, '<script>alert(1)</script> "test", 512 tokens'], ['top1_agreement', MODELS[2]!, 'Q4_K_M', 0.912, 'share', null, null], ['decode_tokens_per_second', MODELS[0]!, 'nf4', 61.2, 'tokens/s', 'Test CPU, 2 threads', null], ['decode_tokens_per_second', 'llama-7b', 'nf4', 8.5, 'tokens/s', 'Other CPU', null]]
     .forEach(([metric, model, format, value, unit, machine, conditions]) => t['claimed']!.push({ file: 'others', metric: metric!, model: model!, format: format!, program: 'other.cpp', version: 'b4321', conditions: conditions!, machine: machine!, value: value!, unit: unit!, date: '2026-01-02', source: 'https://example.org/?a=1&b="2"', cell: 'import:others' }));
+  // A peer with a format of ours and one of its own; on one model it does not agree.
+  for (const [model, format, off] of [[MODELS[0]!, 'fp32', 2e-6], [MODELS[0]!, 'nf4', 4e-5], [MODELS[0]!, 'Q4_0', null], [MODELS[2]!, 'fp32', 3e-4]] as const) {
+    const cell = `peer-summary:${model}/other/${format}`;
+    t['peers']!.push({
+      model, peer: 'other', format, machine: 'm-1a2b3c', packages: 'other 1.2.3, python 3.11.2', device: 'cpu: Test CPU', settings: 'compute fp32', threads: 2, weights: `${format}, blocks of 64`, activations: 'bf16', head: 'fp32',
+      note: format === 'nf4' ? 'Rows <i>are</i> multiplied in bf16.' : null, linear_weights: 1_000_000, linear_bytes: format === 'fp32' ? 4_000_000 : 562_500, other_weights: 300_000, other_bytes: 600_000,
+      codes_compared: format === 'nf4' ? 28 : 0, codes_equal: format === 'nf4' ? 27 : 0, cell: `peer-score:${model}/other/${format}/garden`,
+    });
+    const metric = (quantity: string, value: number, unit: string): number => t['peer_metrics']!.push({ quantity, model, peer: 'other', format, text: null, value, low: value * 0.9, high: value * 1.1, unit, n: 10_000, clusters: 30, cell });
+    for (const [quantity, value, unit] of [['kl_mean', 0.0123, 'nats'], ['delta_nll', 0.004, 'nats'], ['top1_agreement', 0.97, 'share'], ['perplexity', 38, 'perplexity']] as const) metric(quantity, value, unit);
+    if (off !== null) for (const [quantity, value, unit] of [['agreement_kl_mean', off, 'nats'], ['agreement_kl_max', 50 * off, 'nats'], ['agreement_delta_nll', off, 'nats'], ['agreement_top1', 0.999, 'share']] as const) metric(quantity, value, unit);
+    for (const phase of ['decode', 'prefill']) t['metrics']!.push({ quantity: `${phase}_tokens_per_second`, model, format, text: null, temperature: null, top_k: null, max_new_tokens: null, engine: 'other', value: 250, low: 240, high: 260, unit: 'tokens/s', n: 5, clusters: 5, exact: false, cell: `summarize:${model}/speed` });
+  }
   t['machines']!.push({ machine: 'm-1a2b3c', cpu: 'Test CPU', cores: 2, memory_bytes: 8e9, os: 'Linux 6', node: 'v20', cell: `speed:${MODELS[0]}/auto` });
   t['sources']!.push({ path: 'data/texts/garden.txt', title: 'Text garden', origin: 'https://example.org/?a=1&b=2', sha256: 'ab'.repeat(32), bytes: 50_000, licence: 'public domain', redistribute: true, cell: 'tabulate:sources' });
 

@@ -147,7 +147,7 @@ test('the kernels are held against the memory: what fewer bits gain, by where th
 test('speed is told engine by engine: what fewer bits gain by where the weights lie, nothing of an engine that is there for its bits, and why one was not run', async () => {
   const html = htmlOf(site, 'speed.html');
   const plain = html.replace(/<[^>]*>/g, '');
-  assert.match(plain, /Timed on the engines native and wasm\. wasm is there to give the same bits where nothing faster can run: its timings describe this run and give no verdict/);
+  assert.match(plain, /Timed on the engines native and wasm, and beside them the peer other\. wasm is there to give the same bits where nothing faster can run: its timings describe this run and give no verdict/);
   assert.match(plain, /artificial-1m in fp16 lie in L2; nf4 decodes at [^:]* times the rate: no gain from fewer bits\./);
   assert.match(plain, /artificial-10m in fp16 lie in memory, beyond the caches; nf4 decodes at 3\.[^:]* times the rate: fewer bits are fewer bytes to read\./);
   assert.ok(html.indexOf('id="engine-native"') < html.indexOf('id="engine-wasm"'), 'the study’s own engine comes first');

@@ -180,6 +180,25 @@ test('d and e: the source\'s stack did not run; our engine\'s own ratios say so 
   assert.equal(part('e', 'native', { int8: 0.5, nf4: 2 }), ['supported', 'contradicted']);
 });
 
+test('d and e are decided on the source\'s stack where it ran as a peer, and on no other peer', () => {
+  const peer = (engine: string, speeds: { readonly [format: string]: number }, drift = 1): ModelTimings[] =>
+    timed(engine, speeds, { drift }).map((one) => ({ ...one, value: { ...one.value, engine: { name: engine, peer: { device: 'cpu: x', settings: 'compute fp32' } } } }));
+  const of = (id: string, speeds: { readonly [format: string]: number }, drift = 1): Judgement => judged(id, { timings: timed('native', { int8: 2, nf4: 2 }), otherTimings: peer('transformers', speeds, drift) });
+  const slower = of('d', { int8: 0.5 });
+  assert.is(slower.verdict, 'supported');
+  assert.is(slower.sentence, 'On transformers with bitsandbytes it holds for prefill of int8 against fp16 and decode of int8 against fp16 on m.');
+  assert.match(slower.scope, /transformers with bitsandbytes on cpu: x, compute fp32, prompts of 64 tokens, one sequence, threads: 1$/);
+  assert.equal(slower.effects.filter(({ part }) => part.endsWith('peer transformers')).map(({ level, verdict }) => [level, verdict]), [[0.975, 'supported'], [0.975, 'supported']]);
+  assert.ok(slower.effects.some(({ part, verdict }) => part === 'decode speed, int8 / fp16, engine native' && verdict === 'contradicted'), 'ours stands beside it and decides nothing');
+  assert.is(of('d', { int8: 2 }).verdict, 'contradicted');
+  assert.is(of('d', { int8: 0.5 }, 1.1).verdict, 'too noisy');
+  assert.is(of('e', { int8: 0.5, nf4: 0.6 }).verdict, 'supported');
+  assert.is(of('e', { int8: 0.5, nf4: 2 }).verdict, 'contradicted', 'one clear exception');
+  assert.is(of('e2', { int8: 0.5 }).verdict, 'not testable here', 'without bf16');
+  assert.is(judged('d', { timings: timed('native', { int8: 2 }), otherTimings: peer('llama', { int8: 0.5 }) }).verdict, 'not testable here');
+  assert.is(judged('a-speed', { timings: timed('native', { nf4: 1, fp4: 1 }), otherTimings: peer('transformers', { nf4: 1, fp4: 2 }) }).effects.filter(({ part }) => part.includes('transformers')).length, 0, 'another program has other kernels');
+});
+
 test('a, speed: one kernel serves both formats', () => {
   assert.is(judged('a-speed', { timings: timed('wasm', { nf4: 1, fp4: 1 }) }).verdict, 'by construction');
   assert.is(judged('a-speed', { timings: timed('wasm', { nf4: 1 }) }).verdict, 'not testable here');

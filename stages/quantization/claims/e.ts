@@ -1,5 +1,6 @@
 /** Claims e and e2: that an unquantized 16-bit type is the fastest. */
-import { SPEED_RULE, STACK_SENTENCE, engineScope, speedEffects, speedSql } from './speed.ts';
+import { SPEED_RULE, speedSql } from './speed.ts';
+import { judgeStack } from './stack.ts';
 import type { Claim } from './types.ts';
 
 function claim(id: string, version: string, fastest: 'fp16' | 'bf16', name: string): Claim {
@@ -12,13 +13,7 @@ function claim(id: string, version: string, fastest: 'fp16' | 'bf16', name: stri
     ...SPEED_RULE,
     margin: 'A ratio of at least 1 against every format. No verdict when the A/A interval leaves 0.975 to 1.025, or from an engine that is not built for speed.',
     sql: speedSql(`r.format = '${fastest}' AND o.format <> '${fastest}'`),
-    decide: (evidence) => ({
-      verdict: 'not testable here',
-      sentence: STACK_SENTENCE,
-      wouldChange: 'Timings of transformers with bitsandbytes in the same blocks.',
-      scope: evidence.scope(engineScope(evidence)),
-      effects: speedEffects(evidence, (_, __, timed) => timed.includes(fastest) ? timed.filter((other) => other !== fastest).map((other) => ({ format: fastest, other })) : [], false),
-    }),
+    decide: (evidence) => judgeStack(evidence, (_, __, timed) => timed.includes(fastest) ? timed.filter((other) => other !== fastest).map((other) => ({ format: fastest, other })) : [], false),
   };
 }
 

@@ -10,6 +10,8 @@ import type { WeightsReport } from '../summarize-weights.ts';
 export interface ClaimModel { readonly name: string; readonly base: string; readonly architecture: string; readonly parameters: number }
 
 export interface Timings extends TimedSamples {
+  /** `peer`: another program, and what it computed on. */
+  readonly engine: { readonly name: string; readonly peer?: { readonly device: string; readonly settings: string } };
   readonly threads: number;
   readonly promptTokens: number;
   readonly caches: readonly BenchCache[];
@@ -83,6 +85,15 @@ export class Evidence {
 
   /** One for each engine, the study's own first. Of several machines the claims look at one: the first by its label that timed the study's own. */
   timings(model: string): Timings[] {
+    return this.#timed(model).filter(({ engine }) => engine.peer === undefined);
+  }
+
+  /** On that peer, on the machine that the claims look at. */
+  peerTimings(model: string, peer: string): Timings | undefined {
+    return this.#timed(model).find(({ engine }) => engine.peer !== undefined && engine.name === peer);
+  }
+
+  #timed(model: string): Timings[] {
     const { timings, otherTimings } = this.#from;
     const here = [...timings, ...otherTimings].filter((timed) => timed.model === model && timed.machine === timings[0]?.machine).map(({ value }) => value);
     return here.filter(({ engine }, index) => here.findIndex((timed) => timed.engine.name === engine.name) === index);

@@ -12,7 +12,10 @@ import type { Effect } from './types.ts';
 const NOISE = { low: 0.975, high: 1.025 };
 /** Engines whose speed says something about formats. The others are there for their bits. */
 export const FAST_ENGINES: readonly string[] = ['native', 'fast'];
-const PHASES = ['prefill', 'decode'] as const;
+export const PHASES = ['prefill', 'decode'] as const;
+
+/** The pairs of formats that a claim compares on a model, of those that were timed. */
+export type Pairs = (model: string, base: string, timed: readonly string[]) => readonly { readonly format: string; readonly other: string }[];
 
 export interface Ratio { readonly value: number; readonly bounds: Interval | undefined; readonly blocks: number }
 
@@ -40,7 +43,7 @@ export function tooNoisy(timings: Timings, base: string, phase: string): boolean
 }
 
 /** Effects for "`format` is slower than `other`" (or, with slower false, faster) on every model, engine and phase, with the A/A pair beside them. */
-export function speedEffects(evidence: Evidence, pairs: (model: string, base: string, timed: readonly string[]) => readonly { readonly format: string; readonly other: string }[], slower: boolean): Effect[] {
+export function speedEffects(evidence: Evidence, pairs: Pairs, slower: boolean): Effect[] {
   return evidence.models.flatMap(({ name: model, base }) => evidence.timings(model).flatMap((timings) => {
     const timed = [...new Set(timings.samples.map(({ format }) => format))];
     return PHASES.flatMap((phase) => {
@@ -89,5 +92,3 @@ export const SPEED_RULE = {
   marginReason: `Speed belongs to a stack: another kernel may turn the order round. ${PLANNED}`,
   needs: ['timings', 'otherTimings'],
 } as const;
-
-export const STACK_SENTENCE = 'The source speaks of its own stack, transformers with bitsandbytes on a GPU, which did not run here; our timings are shown, not decided on.';

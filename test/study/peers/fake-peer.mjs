@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 
 const mode = process.env.FAKE_PEER ?? process.argv[2] ?? 'good';
 const VOCABULARY = 2048;
-const PACKAGES = { transformers: '5.0.0', torch: '2.0.0', bitsandbytes: '0.1.0' };
+const PACKAGES = { transformers: '5.0.0', torch: '2.9.0', bitsandbytes: '0.50.2' };
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const forever = () => setInterval(() => undefined, 1000);
 
@@ -34,6 +34,7 @@ function answer({ id, ask, tokens = [], rowsAtOnce = 1, newTokens = 0, prompt = 
   if (ask === 'load') {
     if (mode === 'hangs-loading') return forever();
     if (mode === 'cannot') return say({ id, failed: { code: 'bad-input', sentence: 'ValueError: no such file /opt/someone/model.safetensors\nTraceback' } });
+    if (mode === 'no-nf4' && question.format === 'nf4') return say({ id, failed: { code: 'bad-input', sentence: 'KeyError: nf4' } });
     if (mode === 'odd-code') return say({ id, failed: { code: 'rm -rf', sentence: 'x' } });
     if (mode === 'greedy') { globalThis.held = Array.from({ length: 4096 }, (_, i) => Buffer.alloc(1 << 20, i & 255)); return forever(); }
     return done({
@@ -43,6 +44,7 @@ function answer({ id, ask, tokens = [], rowsAtOnce = 1, newTokens = 0, prompt = 
     });
   }
   if (ask === 'logits') {
+    if (mode === 'mortal') return process.exit(139);
     const rows = mode === 'few-rows' ? tokens.slice(1) : mode === 'many-rows' ? [...tokens, 1] : tokens;
     for (let first = 0; first < rows.length; first += rowsAtOnce) {
       const part = rows.slice(first, first + rowsAtOnce);

@@ -46,7 +46,7 @@ const read = async (model: PeerModel): Promise<number[]> => {
 
 test('a peer that keeps the protocol is heard', async () => {
   await started('good', async (model, identity) => {
-    assert.equal(identity, { packages: { transformers: '5.0.0', torch: '2.0.0', bitsandbytes: '0.1.0' }, device: 'cpu: fake', settings: { compute: 'fp32', file: '(a path)' } }, 'packages that were not asked for and paths are not kept');
+    assert.equal(identity, { packages: { transformers: '5.0.0', torch: '2.9.0', bitsandbytes: '0.50.2' }, device: 'cpu: fake', settings: { compute: 'fp32', file: '(a path)' } }, 'packages that were not asked for and paths are not kept');
     assert.equal(model.computes, { weights: 'nf4', activations: 'fp32', head: 'fp32' });
     assert.equal(await read(model), [...TOKENS].map((token) => (token + 1) % 2048), 'more rows than one part holds');
     assert.equal([...await model.generate!(Int32Array.of(3, 4), 3)], [5, 6, 7]);
