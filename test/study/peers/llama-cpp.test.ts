@@ -6,10 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readGguf } from '../../../kernels/gguf.ts';
 import { StageFailure } from '../../../stages/dag/index.ts';
+import { readStudy } from '../../../stages/quantization/config.ts';
+import type { StudyModel } from '../../../stages/quantization/config.ts';
 import { llamaCppIn } from '../../../stages/quantization/peers/llama-cpp.ts';
 import { packageFolder } from '../../../stages/quantization/peers/llama-cpp/installed.ts';
 import type { Peer, PeerFiles, PeerLimits, PeerModel } from '../../../stages/quantization/peers.ts';
+import { study } from '../../../stages/quantization/study.ts';
 import { bundledCheckpoint, goldenModel } from '../../kernels/test-models.ts';
+import { root } from '../in-process.ts';
 import { fakePackage } from './fake-llama.ts';
 
 const LIMITS: PeerLimits = { memoryBytes: 1 << 30, loadMs: 20_000, answerMs: 20_000 };
@@ -152,6 +156,18 @@ test('doctor says what opens and what does not', async () => {
   assert.equal(await played('good').doctor().then(({ state, what }) => [state, what.replace(/cpu: .* \(/, 'cpu: (')]), ['ok', 'node-llama-cpp 3.21.1, llama.cpp v0.4.0 on cpu: (AVX2)']);
   const broken = await played('no-binary').doctor();
   assert.equal([broken.state, /does not open for cpu/.test(broken.what), broken.hint?.includes('npm install')], ['broken', true, true]);
+});
+
+test('its cells are of our formats that the study has, of its own, and of the published file where there is one', async () => {
+  const quick = await readStudy(root, { quick: true });
+  const [bundled] = quick.models;
+  const formatsOf = (model: StudyModel): string[] => {
+    const { cells } = study({ ...quick, models: [model], formats: ['fp16', 'nf4'], texts: quick.texts.slice(0, 1) }, undefined, [], [{ peer: played('good'), settings: { device: 'cpu', compute: 'default' }, found: { missing: 'not looked for' } }]);
+    return cells.filter(({ id }) => id.startsWith('peer-score:')).map(({ params }) => String(params['format']));
+  };
+  assert.equal(formatsOf(bundled!), ['fp32', 'fp16', 'Q8_0', 'Q4_0', 'Q4_1']);
+  const [weights] = bundled!.files.weights;
+  assert.equal(formatsOf({ ...bundled!, files: { weights: [weights!] } }), ['fp32', 'fp16', 'Q8_0', 'Q4_0', 'Q4_1', 'as-published']);
 });
 
 test('the nearest package counts, from the folder upward', () => {

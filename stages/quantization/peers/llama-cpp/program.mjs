@@ -86,7 +86,8 @@ try {
   if (missing.length > 0) unopened = `node-llama-cpp ${version} has no ${missing.slice(0, 3).join(', ')}: its inside is another than that of 3.21.1, which is known here`;
 } catch (error) {
   const [first] = String(error?.message ?? error).split('\n');
-  unopened = `node-llama-cpp ${version} does not open for ${device}: ${first}`;
+  // Its own error says no more than its name.
+  unopened = `node-llama-cpp ${version} does not open for ${device}: ${/^NoBinaryFoundError/.test(first) ? `it has no binary for ${device} that works on this machine` : first}`;
 }
 const addon = unopened === undefined ? llama._bindings : undefined;
 
