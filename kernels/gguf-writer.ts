@@ -65,11 +65,16 @@ export function ggufOfCheckpoint(checkpoint: Checkpoint, { linear, head = linear
   );
 }
 
-/** Writes the file; there must be none at `path`. Throws the file system's error, and what a tensor cannot be written for. */
-export function writeGguf(path: string, { chunks }: GgufFile): void {
+/** Writes the file; there must be none at `path`. Throws the file system's error, what a tensor cannot be written for, and the signal's reason, between two tensors. */
+export async function writeGguf(path: string, { chunks }: GgufFile, signal?: AbortSignal): Promise<void> {
   const file = openSync(path, 'wx');
   try {
-    for (const chunk of chunks()) for (let done = 0; done < chunk.length;) done += writeSync(file, chunk, done, Math.min(chunk.length - done, LARGEST_WRITE_BYTES));
+    for (const chunk of chunks()) {
+      for (let done = 0; done < chunk.length;) done += writeSync(file, chunk, done, Math.min(chunk.length - done, LARGEST_WRITE_BYTES));
+      // A tensor takes up to a second; whoever wants to interrupt is heard after each.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+    }
   } finally {
     closeSync(file);
   }

@@ -98,15 +98,17 @@ test('linear layers get the type, embeddings and head keep theirs unless told, n
   assert.is(typesOf({ linear: 'F32' })['token_embd.weight'], 'F32');
 });
 
-test('a file is as long as it says, and has no place for what nobody looks at', () => {
+test('a file is as long as it says, and has no place for what nobody looks at', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bitwidth-gguf-'));
   try {
     const [path, model] = [join(folder, 'x.gguf'), ggufOfCheckpoint(bundledCheckpoint('novel-1m'), { linear: 'Q4_1' })];
-    writeGguf(path, model);
+    await writeGguf(path, model);
     const bytes = readFileSync(path);
     assert.is(bytes.length, model.bytes);
     assert.is([...readGguf(bytes).tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0), model.weightBytes);
-    assert.throws(() => writeGguf(path, model), /EEXIST/);
+    await writeGguf(path, model).then(() => assert.unreachable(), (error: Error) => assert.match(error.message, /EEXIST/));
+    const reason = new Error('enough');
+    await writeGguf(join(folder, 'y.gguf'), model, AbortSignal.abort(reason)).then(() => assert.unreachable(), (error: Error) => assert.is(error, reason));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -126,7 +126,7 @@ if (own === undefined) {
   test('a published file is computed as it is; a damaged one is refused in llama.cpp’s words', async () => {
     const scratch = scratchFolder();
     const path = join(scratch, 'published.gguf');
-    writeGguf(path, ggufOfCheckpoint(novel, { linear: 'Q4_1', head: 'Q8_0' }));
+    await writeGguf(path, ggufOfCheckpoint(novel, { linear: 'Q4_1', head: 'Q8_0' }));
     await loaded({ kind: 'gguf', path, checkpoint: async () => novel }, 'as-published', async (model) => {
       assert.equal([model.computes.weights, model.computes.head], ['Q4_1, blocks of 32, 5 bits', 'Q8_0']);
     });
@@ -145,7 +145,7 @@ if (own === undefined) {
 
   test('the package’s own interface gives the same probabilities, and its tokenizer of our file our tokens', async () => {
     const path = join(scratchFolder(), 'model.gguf');
-    writeGguf(path, ggufOfCheckpoint(novel, { linear: 'F16' }, { tokenizer: data('models/novel-1m/tokenizer.json'), tokenizerConfig: data('models/novel-1m/tokenizer_config.json') }));
+    await writeGguf(path, ggufOfCheckpoint(novel, { linear: 'F16' }, { tokenizer: data('models/novel-1m/tokenizer.json'), tokenizerConfig: data('models/novel-1m/tokenizer_config.json') }));
     const { getLlama } = await import(pathToFileURL(join(own, 'dist', 'index.js')).href) as { getLlama(options: object): Promise<any> };
     const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, progressLogs: false, logLevel: 'error' });
     const model = await llama.loadModel({ modelPath: path });

@@ -68,8 +68,9 @@ export function llamaCppIn(folder: () => string | undefined): Peer {
         ...run,
         async load(format) {
           try {
-            await prepareFormat(scratch, format, files, device);
+            await prepareFormat(scratch, format, files, device, signal);
           } catch (error) {
+            if (signal.aborted) throw new StageFailure({ code: 'interrupted', sentence: 'the run was interrupted' });
             throw new StageFailure({ code: 'bad-input', sentence: `the peer llama-cpp cannot compute ${format}: ${(error as Error).message}` });
           }
           const model = await run.load(format);

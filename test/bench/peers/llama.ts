@@ -74,7 +74,7 @@ export async function openModels(checkpoint: Checkpoint, most: { readonly sequen
     if (quick && !QUICK.has(format)) continue;
     const path = join(folder, `${linear}-${head}.gguf`);
     const file = ggufOfCheckpoint(checkpoint, { linear, head });
-    writeGguf(path, file);
+    await writeGguf(path, file);
     const bytes = file.weightBytes;
     const model = new addon.AddonModel(path, { addonExports: addon, gpuLayers: 0 });
     if (!await model.init()) throw new Error(`${PACKAGE} ${peer.version} does not load our ${format} file`);

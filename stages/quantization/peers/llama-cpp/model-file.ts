@@ -3,7 +3,7 @@
  * llama.cpp's code says of its types (ggml-cpu.c, type_traits_cpu: vec_dot_type): the activations of a product on the processor are rounded to a type
  * that goes with the weights'.
  */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileSource } from '../../../../kernels/byte-source.ts';
 import { ggufOfCheckpoint, writeGguf } from '../../../../kernels/gguf-writer.ts';
@@ -40,13 +40,17 @@ export const ACTIVATIONS: { readonly [type: string]: string } = {
  * Makes what the program loads as `format`: <folder>/<format>.json, and beside it the GGUF file where it is not the published one. Throws a sentence for a model,
  * a format or a weight that cannot be written.
  */
-export async function prepareFormat(folder: string, format: string, files: PeerFiles, device: string): Promise<void> {
+export async function prepareFormat(folder: string, format: string, files: PeerFiles, device: string, signal: AbortSignal): Promise<void> {
   const found = FORMATS.find(({ name }) => name === format);
   if (found === undefined) throw new Error(`llama.cpp has no format ${JSON.stringify(format)} here; formats are ${FORMATS.map(({ name }) => name).join(', ')}`);
   const checkpoint = await files.checkpoint();
   let path = files.path;
-  if (found.type !== undefined) writeGguf(path = join(folder, `${format}.gguf`), ggufOfCheckpoint(checkpoint, { linear: found.type }));
-  else if (files.kind !== 'gguf') throw new Error('the model was not published as a GGUF file, so there is none to compute as it is');
+  if (found.type !== undefined) {
+    path = join(folder, `${format}.gguf`);
+    // Of a program that died, or a write that was interrupted.
+    rmSync(path, { force: true });
+    await writeGguf(path, ggufOfCheckpoint(checkpoint, { linear: found.type }), signal);
+  } else if (files.kind !== 'gguf') throw new Error('the model was not published as a GGUF file, so there is none to compute as it is');
   const eos = checkpoint.config['eos_token_id'];
   const source = fileSource(path);
   try {
