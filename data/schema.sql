@@ -310,6 +310,8 @@ CREATE TABLE kernel_rates (             -- npm run bench: what an engine or a pe
   peer BOOLEAN NOT NULL,                -- whether it is not ours
   decoded BOOLEAN NOT NULL,             -- keeps weights as fp32, whatever their format
   format VARCHAR NOT NULL,              -- of the weights, in the words of who computes
+  bits_per_weight DOUBLE,               -- of a linear layer, scales counted; null: there are none
+  activations VARCHAR,                  -- what they are multiplied with, in the words of who computes; null: there are none
   shape VARCHAR NOT NULL,               -- of a weight, or a model's name
   phase VARCHAR NOT NULL,               -- read | product | attention | prefill | decode
   batch INTEGER NOT NULL,               -- rows of a product, tokens of a prefill, sequences of a decode

@@ -18,7 +18,7 @@ type Level = (typeof LEVELS)[number];
 const WHERE: { readonly [level in Level]: string } = { L2: 'in L2', L3: 'in L3', memory: 'in memory, beyond the caches' };
 
 interface Rate extends Row {
-  readonly suite: string; readonly who: string; readonly version: string; readonly peer: boolean; readonly decoded: boolean; readonly format: string; readonly family: string;
+  readonly suite: string; readonly who: string; readonly version: string; readonly peer: boolean; readonly decoded: boolean; readonly format: string; readonly bits_per_weight: number | null; readonly activations: string | null; readonly family: string;
   readonly shape: string; readonly phase: string; readonly batch: number; readonly threads: number; readonly value: number; readonly low: number; readonly high: number; readonly unit: string;
   readonly rounds: number; readonly bytes: number; readonly level: Level; readonly level_bytes: number | null; readonly read_share: number | null;
   readonly quick: boolean; readonly cpu: string; readonly cell: string;
@@ -157,7 +157,11 @@ function shapeTable(rates: readonly Rate[], shape: string): Html {
   });
   return table<Rate>({
     caption: html`${lit(shape, 'name')}`, rows: lines, group: (r) => r.who,
-    columns: [{ head: 'format', cell: (r) => r.format }, ...columns, { head: 'weights', number: (r) => r, what: `${TABLE}.bytes`, options: { as: 'bytes' } }],
+    columns: [
+      { head: 'format', cell: (r) => r.format }, ...(lines.some((r) => r.bits_per_weight !== null) ? [
+        { head: 'bits a weight', number: (r: Rate) => (r.bits_per_weight === null ? undefined : r), what: `${TABLE}.bits_per_weight`, options: { bare: true } } satisfies TableColumn<Rate>,
+        { head: 'activations', cell: (r: Rate) => (r.activations === null ? '' : lit(r.activations, 'name')) },
+      ] : []), ...columns, { head: 'weights', number: (r) => r, what: `${TABLE}.bytes`, options: { as: 'bytes' } }],
   });
 }
 

@@ -2,12 +2,12 @@
  * data/bench.json: what `npm run bench -- --json data/bench.json` measured on one machine. This is its schema; it is checked
  * whole when it is read, because it comes from outside the pipeline.
  *
- *   { "format": "bitwidth bench 1", "quick": false, "machine": { ... }, "caches": [ ... ], "rows": [ ... ] }
+ *   { "format": "bitwidth bench 2", "quick": false, "machine": { ... }, "caches": [ ... ], "rows": [ ... ] }
  */
 import { BadInput } from './task-values.ts';
 
 export const BENCH_FILE = 'data/bench.json';
-export const BENCH_FORMAT = 'bitwidth bench 1';
+export const BENCH_FORMAT = 'bitwidth bench 2';
 /** A bench has some hundreds of rows of some 300 bytes. */
 const LARGEST_BYTES = 10_000_000;
 
@@ -28,6 +28,10 @@ export interface BenchRow {
   readonly decoded: boolean;
   /** Of the weights, in the words of who computes: 'nf4', 'Q4_0'. */
   readonly format: string;
+  /** Of a linear layer, scales counted; null where there are no such weights. */
+  readonly bitsPerWeight: number | null;
+  /** What it multiplies with them in, in words: 'fp32', 'int8 in blocks of 32'; null where there are no such weights. */
+  readonly activations: string | null;
   /** '4096 x 4096', or a model's name. */
   readonly shape: string;
   readonly phase: (typeof PHASES)[number];
@@ -69,6 +73,7 @@ export interface BenchFile {
 type Check = (value: unknown) => string | undefined;
 
 const text = (longest: number): Check => (value) => typeof value === 'string' && value.length <= longest ? undefined : `must be text of at most ${longest} characters`;
+const orNull = (check: Check): Check => (value) => value === null ? undefined : check(value);
 const flag: Check = (value) => typeof value === 'boolean' ? undefined : 'must be true or false';
 const whole = (least: number, most: number): Check => (value) => Number.isSafeInteger(value) && value as number >= least && value as number <= most ? undefined : `must be a whole number from ${least} to ${most}`;
 const positive: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value > 0 ? undefined : 'must be a number above 0';
@@ -76,9 +81,9 @@ const one = (of: readonly string[]): Check => (value) => of.includes(value as st
 const MOST_BYTES = Number.MAX_SAFE_INTEGER;
 
 const ROW: { readonly [field in keyof BenchRow]: Check } = {
-  suite: one(SUITES), who: text(64), version: text(128), peer: flag, decoded: flag, format: text(64), shape: text(64), phase: one(PHASES),
+  suite: one(SUITES), who: text(64), version: text(128), peer: flag, decoded: flag, format: text(64), bitsPerWeight: orNull(positive), activations: orNull(text(300)), shape: text(64), phase: one(PHASES),
   batch: whole(1, 1e6), threads: whole(1, 4096), rate: positive, low: positive, high: positive, unit: one(UNITS), rounds: whole(1, 1e6),
-  bytes: whole(0, MOST_BYTES), level: one(LEVELS), readShare: (value) => value === null ? undefined : positive(value),
+  bytes: whole(0, MOST_BYTES), level: one(LEVELS), readShare: orNull(positive),
 };
 const MACHINE: { readonly [field in keyof BenchFile['machine']]: Check } = { cpu: text(200), cores: whole(1, 4096), memoryBytes: whole(1, MOST_BYTES), os: text(200), node: text(64) };
 const CACHE: { readonly [field in keyof BenchCache]: Check } = { level: whole(1, 9), bytes: whole(1, MOST_BYTES), sharedBy: whole(1, 4096) };

@@ -33,8 +33,8 @@ export const run: Run = async (cells, io) => {
 /** Rows of kernel_rates, in the schema's order of columns. */
 export function kernelRates({ quick, machine, caches, rows }: BenchFile, cellId: string): { readonly [column: string]: Json }[] {
   const sizes = new Map(caches.map(({ level, bytes }) => [`L${level}`, bytes]));
-  return rows.map(({ suite, who, version, peer, decoded, format, shape, phase, batch, threads, rate, low, high, unit, rounds, bytes, level, readShare }) => ({
-    suite, who, version, peer, decoded, format, shape, phase, batch, threads, value: rate, low, high, unit, rounds, bytes, level, level_bytes: sizes.get(level) ?? null,
+  return rows.map(({ suite, who, version, peer, decoded, format, bitsPerWeight, activations, shape, phase, batch, threads, rate, low, high, unit, rounds, bytes, level, readShare }) => ({
+    suite, who, version, peer, decoded, format, bits_per_weight: bitsPerWeight, activations, shape, phase, batch, threads, value: rate, low, high, unit, rounds, bytes, level, level_bytes: sizes.get(level) ?? null,
     read_share: readShare, quick, cpu: machine.cpu, cores: machine.cores, cell: cellId,
   }));
 }

@@ -45,9 +45,9 @@ export function peerCells(own: PeeredModel, peers: readonly StudyPeer[], formats
   return { scored: each.flatMap(({ scored }) => scored), timed: each.flatMap(({ timed }) => timed), summarized: each.flatMap(({ summarized }) => summarized) };
 }
 
-/** Of ours those that the study has, and fp32, which shows how far the programs agree; then the peer's own. */
-function peerFormats({ formats, ownFormats }: Peer, { baseFormat }: StudyModel, studied: readonly string[]): string[] {
-  const wanted = new Set([baseFormat, 'fp32', ...studied, ...ownFormats]);
+/** Of ours those that the study has, and fp32, which shows how far the programs agree; then the peer's own, and the file as it was published. */
+function peerFormats({ formats, ownFormats, publishedFormat }: Peer, model: StudyModel, studied: readonly string[]): string[] {
+  const wanted = new Set([model.baseFormat, 'fp32', ...studied, ...ownFormats, ...(filesOf(model) === 'gguf' ? [publishedFormat] : [])]);
   return formats.map(({ name }) => name).filter((name) => wanted.has(name));
 }
 

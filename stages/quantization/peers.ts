@@ -10,6 +10,7 @@
  */
 import type { Checkpoint } from '../../kernels/index.ts';
 import type { DoctorItem } from '../dag/index.ts';
+import { llamaCpp } from './peers/llama-cpp.ts';
 import { transformers } from './peers/transformers.ts';
 
 /** What the study asks of a peer (`peers:` in study.yaml). */
@@ -148,6 +149,8 @@ export interface Peer {
   readonly programs: { readonly [name: string]: string };
   /** Formats of its own that are computed whatever the study names; of ours those that the study has are. */
   readonly ownFormats: readonly string[];
+  /** The format that is a GGUF file as it was published, for a model that came as one; absent where it takes none. */
+  readonly publishedFormat?: string;
   /** What its API does not give: no such cells are declared. */
   readonly without?: readonly ('logits' | 'generate' | 'time')[];
   /**
@@ -163,7 +166,7 @@ export interface Peer {
   install?(options: { readonly print: (line: string) => void; readonly signal?: AbortSignal }): Promise<void>;
 }
 
-export const peers: readonly Peer[] = [transformers];
+export const peers: readonly Peer[] = [transformers, llamaCpp];
 
 export function peerNamed(name: string): Peer {
   const peer = peers.find((one) => one.name === name);

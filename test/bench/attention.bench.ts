@@ -31,7 +31,7 @@ export async function bench(bench: Bench): Promise<BenchRow[]> {
       const cache = ops.kvCache(1, 1, window, kvHeads, headDim);
       const each = Int32Array.from({ length: window }, (_, row) => row);
       contenders.push({
-        who: engine.name, version: engine.build, peer: false, decoded: engine.decodes, format: 'fp32', threads: engine.threads, batch: window, bytes: 2 * 4 * window * kvHeads * headDim,
+        who: engine.name, version: engine.build, peer: false, decoded: engine.decodes, format: 'fp32', bitsPerWeight: null, activations: null, threads: engine.threads, batch: window, bytes: 2 * 4 * window * kvHeads * headDim,
         ...byTheClock(() => {
           ops.begin({ slot: new Int32Array(window), position: each, token: each });
           const kv = ops.embed(keys);

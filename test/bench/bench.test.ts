@@ -51,7 +51,7 @@ test('all take turns; who is slow has fewer, and who is very slow is timed once'
 });
 
 test('a contest gives rates, and shares of what the same threads read of a set of that size', async () => {
-  const contender = (who: string, seconds: number, more: Partial<Contender> = {}): Contender => ({ who, version: '', peer: false, format: 'nf4', threads: 1, bytes: 4e6, ...pretending(seconds, [], who), ...more });
+  const contender = (who: string, seconds: number, more: Partial<Contender> = {}): Contender => ({ who, version: '', peer: false, format: 'nf4', bitsPerWeight: 4.5, activations: 'fp32', threads: 1, bytes: 4e6, ...pretending(seconds, [], who), ...more });
   const reader = { how: '', read: async (threads: number) => (threads === 1 ? 10 : undefined), close() {} };
   const printed = console.log;
   console.log = () => {};

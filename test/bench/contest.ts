@@ -13,7 +13,7 @@ export interface Bench {
 }
 
 /** Who does what. */
-export interface Contender extends Timed, Pick<BenchRow, 'who' | 'version' | 'peer' | 'format' | 'threads' | 'bytes'> {
+export interface Contender extends Timed, Pick<BenchRow, 'who' | 'version' | 'peer' | 'format' | 'bitsPerWeight' | 'activations' | 'threads' | 'bytes'> {
   /** Rows, tokens or sequences of a call, where they are not the contest's. */
   readonly batch?: number;
   /** It keeps weights as fp32. Default false. */
@@ -46,7 +46,7 @@ export async function contest(bench: Bench, { title, work, readOnce, suite, shap
     const whole = reading.get(spot(contender));
     const read = whole === undefined ? undefined : (whole * (contender.reads ?? contender.bytes)) / contender.bytes;
     return {
-      suite, who: contender.who, version: contender.version, peer: contender.peer, decoded: contender.decoded ?? false, format: contender.format, shape, phase, batch: own, threads: contender.threads,
+      suite, who: contender.who, version: contender.version, peer: contender.peer, decoded: contender.decoded ?? false, format: contender.format, bitsPerWeight: contender.bitsPerWeight, activations: contender.activations, shape, phase, batch: own, threads: contender.threads,
       rate: amount / median, low: amount / slow, high: amount / fast, unit, rounds,
       bytes: contender.bytes, level: levelOf(contender.bytes, contender.threads, bench.caches), readShare: read === undefined ? null : read / median,
     };
@@ -55,7 +55,7 @@ export async function contest(bench: Bench, { title, work, readOnce, suite, shap
   const readRows = readers.map(({ threads, bytes }, index): BenchRow => {
     const { median, fast, slow, rounds } = durations[contenders.length + index]!;
     return {
-      suite: 'read', who: 'read', version: '', peer: false, decoded: false, format: 'bytes', shape: `${bytes} bytes beside ${shape}`, phase: 'read', batch: 1, threads,
+      suite: 'read', who: 'read', version: '', peer: false, decoded: false, format: 'bytes', bitsPerWeight: null, activations: null, shape: `${bytes} bytes beside ${shape}`, phase: 'read', batch: 1, threads,
       rate: bytes / 1e9 / median, low: bytes / 1e9 / slow, high: bytes / 1e9 / fast, unit: 'GB/s', rounds, bytes, level: levelOf(bytes, threads, bench.caches), readShare: 1,
     };
   });
@@ -81,7 +81,8 @@ function print(title: string, unit: string, batch: number, rows: readonly BenchR
   const column = ({ who, threads }: BenchRow): string => `${who} ${threads}t`;
   const columns = [...new Set(rows.map(column))];
   const formats = [...new Set(rows.map(({ format }) => format))];
-  printTable(`${title}, ${unit}${rows.some(({ readShare }) => readShare !== null) ? ' (in brackets: bytes read, as a share of what reading alone reaches)' : ''}`, ['format', ...columns], formats.map((format) => [format, ...columns.map((name) => {
+  const bits = (format: string): string => [...new Set(rows.flatMap((row) => row.format === format && row.bitsPerWeight !== null ? [row.bitsPerWeight.toFixed(2)] : []))].join(' or ') || '-';
+  printTable(`${title}, ${unit}${rows.some(({ readShare }) => readShare !== null) ? ' (in brackets: bytes read, as a share of what reading alone reaches)' : ''}`, ['format', 'bits a weight', ...columns], formats.map((format) => [format, bits(format), ...columns.map((name) => {
     const row = rows.find((each) => each.format === format && column(each) === name);
     if (row === undefined) return '-';
     return `${short(row.rate)}${row.readShare === null ? '' : ` (${Math.round(100 * row.readShare)}%)`}${row.batch === batch ? '' : ` at ${row.batch}`}`;

@@ -15,11 +15,16 @@ export interface BenchEngine {
   readonly slow: boolean;
   /** Keeps weights as fp32, whatever their format: its rates say nothing of formats, and large sets of weights do not fit. */
   readonly decodes: boolean;
+  /** What it multiplies with weights of that format, in words. */
+  activations(format: string): string;
   open(): Promise<EngineInstance>;
 }
 
 /** 1 and 2, as far as there are so many processors: peers are timed with the same. */
 export const THREADS: readonly number[] = [1, 2].filter((threads) => threads <= availableParallelism());
+
+/** docs/arithmetic.md: the product of int8, of every engine. */
+const LLM_INT8 = 'int8 by row, outliers fp16';
 
 /** Engines without threads of their own. */
 const SINGLE: ReadonlySet<string> = new Set(['reference']);
@@ -73,14 +78,14 @@ async function openWith(engine: Engine, threads: number): Promise<EngineInstance
 }
 
 /** What a weight shows of an engine; as text, why it does not open (its self-test may fail here). */
-async function tried(engine: Engine): Promise<Pick<BenchEngine, 'build' | 'decodes'> | string> {
+async function tried(engine: Engine): Promise<Pick<BenchEngine, 'build' | 'decodes' | 'activations'> | string> {
   try {
-    const { build, ops } = await openWith(engine, 1);
+    const { build, computes = 'fp32', ops } = await openWith(engine, 1);
     const nf4 = formatNamed('nf4');
     ops.weight(nf4.encode({ name: 'weight', shape: [64, 64], values: new Float32Array(64 * 64).fill(0.5) }), nf4);
     const decodes = ops.memory().decodedCopies > 0;
     ops.dispose();
-    return { build, decodes };
+    return { build, decodes, activations: (format) => formatNamed(format).product === 'llm-int8' ? LLM_INT8 : computes };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -33,7 +33,7 @@ export async function bench(bench: Bench): Promise<BenchRow[]> {
   return rows;
 }
 
-interface Lane { readonly engine: BenchEngine; readonly format: string; readonly bytes: number; readonly session: Session }
+interface Lane { readonly engine: BenchEngine; readonly format: string; readonly bitsPerWeight: number; readonly bytes: number; readonly session: Session }
 
 async function benchModel(bench: Bench, model: string, checkpoint: Checkpoint, engines: readonly BenchEngine[], peers?: ModelPeers): Promise<BenchRow[]> {
   const lanes = await openLanes(checkpoint, bench.quick ? ['fp16', 'nf4'] : ['fp16', 'int8', 'nf4'], engines);
@@ -65,7 +65,7 @@ async function benchModel(bench: Bench, model: string, checkpoint: Checkpoint, e
   return rows;
 }
 
-const named = ({ engine: { name, build, threads, decodes }, format, bytes }: Lane): Omit<Contender, 'time'> => ({ who: name, version: build, peer: false, decoded: decodes, format, threads, bytes });
+const named = ({ engine: { name, build, threads, decodes, activations }, format, bitsPerWeight, bytes }: Lane): Omit<Contender, 'time'> => ({ who: name, version: build, peer: false, decoded: decodes, format, bitsPerWeight, activations: activations(format), threads, bytes });
 
 /** A session of every engine in every format. `bytes`: what a step reads of the weights; the embedding only where it is the head too. */
 async function openLanes(checkpoint: Checkpoint, formats: readonly string[], engines: readonly BenchEngine[]): Promise<Lane[]> {
@@ -78,9 +78,11 @@ async function openLanes(checkpoint: Checkpoint, formats: readonly string[], eng
     const own = format === checkpoint.baseFormat;
     // Not quantizeModel: the errors that it sums up take longer than encoding.
     const artifact = new Map<string, EncodedTensor>(own ? [] : linearNames.map((name) => [name, formatNamed(format).encode(checkpoint.tensor(name))]));
-    const bytes = rest + linearNames.reduce((sum, name) => sum + (own ? checkpoint.storedBytes(name) : encodedBytes(artifact.get(name)!)), 0);
+    const linearBytes = linearNames.reduce((sum, name) => sum + (own ? checkpoint.storedBytes(name) : encodedBytes(artifact.get(name)!)), 0);
+    const linearWeights = linearNames.reduce((sum, name) => sum + checkpoint.shape(name).reduce((product, size) => product * size, 1), 0);
+    const bytes = rest + linearBytes;
     for (const engine of engines) {
-      lanes.push({ engine, format, bytes, session: openSession({ checkpoint, format, engine: await engine.open(), contextTokens: PROMPT, ...(own ? {} : { artifact }) }) });
+      lanes.push({ engine, format, bitsPerWeight: 8 * linearBytes / linearWeights, bytes, session: openSession({ checkpoint, format, engine: await engine.open(), contextTokens: PROMPT, ...(own ? {} : { artifact }) }) });
     }
   }
   return lanes;

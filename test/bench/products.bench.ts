@@ -66,7 +66,7 @@ async function benchLarge(bench: Bench, engines: readonly BenchEngine[]): Promis
   const rows: BenchRow[] = [];
   for (const batch of bench.quick ? [1, 512] : [1, 8, 512]) {
     const contenders = opened.flatMap(({ engine, instance, weights }) => [...weights].map(([format, weight]): Contender => ({
-      ...named(engine), format, bytes: encodedBytes(all.get(format)!), ...byTheClock(chained(instance, [weight], 1, batch, LARGE)),
+      ...named(engine, format, LARGE), bytes: encodedBytes(all.get(format)!), ...byTheClock(chained(instance, [weight], 1, batch, LARGE)),
     })).filter(() => !(engine.slow && batch > 8) && !(engine.decodes && bench.quick && batch > 8)));
     rows.push(...await contest(bench, {
       suite: 'products', title: `${batch} ${batch === 1 ? 'row' : 'rows'} x [${LARGE}, ${LARGE}]`, shape: `${LARGE} x ${LARGE}`, phase: 'product', batch, unit: 'G multiply-adds/s',
@@ -78,7 +78,9 @@ async function benchLarge(bench: Bench, engines: readonly BenchEngine[]): Promis
   return rows;
 }
 
-const named = ({ name, build, threads, decodes }: BenchEngine): Pick<Contender, 'who' | 'version' | 'peer' | 'decoded' | 'threads'> => ({ who: name, version: build, peer: false, decoded: decodes, threads });
+const named = ({ name, build, threads, decodes, activations }: BenchEngine, format: string, side: number): Omit<Contender, 'time' | 'bytes'> => ({
+  who: name, version: build, peer: false, decoded: decodes, format, bitsPerWeight: 8 * encodedBytes(encoded(format, side)) / (side * side), activations: activations(format), threads,
+});
 
 /** Each weight is in the caches of the core that uses it. Not ONNX Runtime: it packs a copy of the weight for each product of a chain. */
 async function benchSmall(bench: Bench, engines: readonly BenchEngine[]): Promise<BenchRow[]> {
@@ -90,7 +92,7 @@ async function benchSmall(bench: Bench, engines: readonly BenchEngine[]): Promis
     instances.push(instance);
     for (const [format, weight] of all) {
       const call = chained(instance, [instance.ops.weight(weight, formatNamed(format))], SMALL_CHAIN, 1, SMALL);
-      contenders.push({ ...named(engine), format, bytes: encodedBytes(weight), reads: SMALL_CHAIN * encodedBytes(weight), times: SMALL_CHAIN, ...byTheClock(call) });
+      contenders.push({ ...named(engine, format, SMALL), bytes: encodedBytes(weight), reads: SMALL_CHAIN * encodedBytes(weight), times: SMALL_CHAIN, ...byTheClock(call) });
     }
   }
   const rows = await contest(bench, {
@@ -117,7 +119,7 @@ async function benchBeyond(bench: Bench, engines: readonly BenchEngine[]): Promi
       instances.push(instance);
       // Copies of their own: an engine may keep what it is given.
       const weights = Array.from({ length: chain }, () => instance.ops.weight(structuredClone(weight), formatNamed(format)));
-      contenders.push({ ...named(engine), format, bytes: chain * encodedBytes(weight), times: chain, ...byTheClock(chained(instance, weights, chain, 1, LARGE)) });
+      contenders.push({ ...named(engine, format, LARGE), bytes: chain * encodedBytes(weight), times: chain, ...byTheClock(chained(instance, weights, chain, 1, LARGE)) });
     }
     chains = Math.max(chains, chain);
   }

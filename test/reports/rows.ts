@@ -65,7 +65,7 @@ export function artificialRows(): { [table: string]: Rows } {
   // An engine that gains where the memory bounds it, one that decodes first, and a peer.
   for (const [suite, shape, phase, weights, level] of [['products', '512 x 512', 'product', 262_144, 'L2'], ['products', '4096 x 4096', 'product', 16_777_216, 'memory'], ['models', 'novel-1m', 'decode', 1e6, 'L2'], ['models', 'random-135m', 'decode', 134e6, 'memory']] as const) {
     const rate = (who: string, format: string, bits: number, threads: number, batch: number, value: number, read_share: number | null, more: { [column: string]: Value } = {}): number => t['kernel_rates']!.push({
-      suite, who, version: 'abc123', peer: false, decoded: who === 'wasm', format, shape, phase, batch, threads, value, low: value * 0.97, high: value * 1.02, unit: suite === 'models' ? 'tokens/s' : 'G multiply-adds/s', rounds: 9,
+      suite, who, version: 'abc123', peer: false, decoded: who === 'wasm', format, bits_per_weight: bits, activations: who === 'peer-node' ? 'int8 in blocks of 32' : 'fp32', shape, phase, batch, threads, value, low: value * 0.97, high: value * 1.02, unit: suite === 'models' ? 'tokens/s' : 'G multiply-adds/s', rounds: 9,
       bytes: Math.round(weights * bits / 8), level, level_bytes: level === 'L2' ? 2_097_152 : null, read_share, quick: false, cpu: 'Test CPU', cores: 2, cell: 'bench:kernels', ...more,
     });
     for (const threads of [1, 2]) {
@@ -76,7 +76,7 @@ export function artificialRows(): { [table: string]: Rows } {
         if (threads === 1) rate('wasm', format, bits, 1, 1, 10, 0.1);
       }
       rate('peer-node', 'Q4_0', 4.5, threads, 1, 45 * threads, 0.9, { peer: true, version: '1.2.3' });
-      rate('read', 'bytes', 8, threads, 1, 100 * threads, 1, { suite: 'read', shape: `${weights} bytes beside ${shape}`, phase: 'read', version: '', unit: 'GB/s' });
+      rate('read', 'bytes', 8, threads, 1, 100 * threads, 1, { suite: 'read', bits_per_weight: null, activations: null, shape: `${weights} bytes beside ${shape}`, phase: 'read', version: '', unit: 'GB/s' });
     }
   }
 

@@ -16,8 +16,8 @@ const good: BenchFile = {
   machine: { cpu: 'Test CPU', cores: 2, memoryBytes: 8e9, os: 'Debian 12', node: 'v20.0.0' },
   caches: [{ level: 2, bytes: 2_097_152, sharedBy: 1 }],
   rows: [
-    { suite: 'products', who: 'native', version: 'abc', peer: false, decoded: false, format: 'nf4', shape: '4096 x 4096', phase: 'product', batch: 1, threads: 2, rate: 40, low: 39, high: 41, unit: 'G multiply-adds/s', rounds: 9, bytes: 9_437_184, level: 'L3', readShare: 0.8 },
-    { suite: 'products', who: 'native', version: 'abc', peer: false, decoded: false, format: 'nf4', shape: '512 x 512', phase: 'product', batch: 1, threads: 2, rate: 40, low: 40, high: 40, unit: 'G multiply-adds/s', rounds: 1, bytes: 147_456, level: 'L2', readShare: null },
+    { suite: 'products', who: 'native', version: 'abc', peer: false, decoded: false, format: 'nf4', bitsPerWeight: 4.5, activations: 'fp32', shape: '4096 x 4096', phase: 'product', batch: 1, threads: 2, rate: 40, low: 39, high: 41, unit: 'G multiply-adds/s', rounds: 9, bytes: 9_437_184, level: 'L3', readShare: 0.8 },
+    { suite: 'products', who: 'native', version: 'abc', peer: false, decoded: false, format: 'nf4', bitsPerWeight: null, activations: null, shape: '512 x 512', phase: 'product', batch: 1, threads: 2, rate: 40, low: 40, high: 40, unit: 'G multiply-adds/s', rounds: 1, bytes: 147_456, level: 'L2', readShare: null },
   ],
 };
 const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
@@ -30,7 +30,7 @@ test('a file that keeps the schema is read as it is', () => {
 test('whatever does not keep it is refused, with its place', () => {
   for (const [value, words] of [
     [[], 'data/bench.json: the file must be an object'],
-    [{ ...good, format: 'bitwidth bench 2' }, 'format must be one of bitwidth bench 1'],
+    [{ ...good, format: 'bitwidth bench 1' }, 'format must be one of bitwidth bench 2'],
     [{ ...good, more: 1 }, 'the file has the field "more"; its fields are format, quick, machine, caches, rows'],
     [{ ...good, machine: { ...good.machine, cores: 0 } }, 'machine.cores must be a whole number from 1 to 4096'],
     [{ ...good, caches: [{ level: 2, bytes: -1, sharedBy: 1 }] }, 'caches[0].bytes must be'],
@@ -38,6 +38,8 @@ test('whatever does not keep it is refused, with its place', () => {
     [changed({ suite: 'other' }), 'rows[0].suite must be one of read, products, attention, models'],
     [changed({ low: 41 }), 'rows[0] has the rate 40 outside its quartiles 41 and 41'],
     [changed({ who: 'x'.repeat(65) }), 'rows[0].who must be text of at most 64 characters'],
+    [changed({ bitsPerWeight: 0 }), 'rows[0].bitsPerWeight must be a number above 0'],
+    [changed({ activations: undefined }), 'rows[0].activations must be text of at most 300 characters'],
     [changed({ readShare: '80 %' }), 'rows[0].readShare must be a number above 0'],
     [{ ...good, rows: [good.rows[0], good.rows[0]] }, 'rows[1] measures'],
   ] as const) assert.throws(() => readBenchFile(bytes(value)), (error: Error) => error.message.includes(words), `${words}`);

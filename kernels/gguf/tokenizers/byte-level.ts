@@ -20,7 +20,7 @@ const EACH_DIGIT = { type: 'Sequence', pretokenizers: [{ type: 'Digits', individ
 const THREE_DIGITS = words('{1,3}');
 const ONE_DIGIT = words('');
 
-interface Cut { readonly preTokenizer: unknown; readonly normalizer?: unknown; /** A piece that is a token is not put together from smaller ones. */ readonly ignoreMerges?: true }
+export interface Cut { readonly preTokenizer: unknown; readonly normalizer?: unknown; /** A piece that is a token is not put together from smaller ones. */ readonly ignoreMerges?: true }
 
 const GPT2: Cut = { preTokenizer: BYTE_LEVEL };
 const SMOLLM: Cut = { preTokenizer: EACH_DIGIT };
@@ -28,7 +28,7 @@ const LLAMA3: Cut = { preTokenizer: THREE_DIGITS, ignoreMerges: true };
 const QWEN2: Cut = { preTokenizer: ONE_DIGIT, normalizer: { type: 'NFC' } };
 
 /** tokenizer.ggml.pre -> how the models of that name cut. */
-const CUTS: ReadonlyMap<string, Cut> = new Map([
+export const CUTS: ReadonlyMap<string, Cut> = new Map([
   ['gpt-2', GPT2], ['olmo', GPT2], ['phi-2', GPT2], ['mpt', GPT2],
   ['smollm', SMOLLM], ['starcoder', SMOLLM], ['refact', SMOLLM],
   ['llama-bpe', LLAMA3], ['llama3', LLAMA3], ['llama-v3', LLAMA3],

@@ -12,16 +12,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tensorEncoderNamed } from '../../../kernels/gguf/encoders.ts';
+import { ggufOfCheckpoint, writeGguf } from '../../../kernels/gguf-writer.ts';
 import type { Checkpoint } from '../../../kernels/index.ts';
+import { ACTIVATIONS } from '../../../stages/quantization/peers/llama-cpp/model-file.ts';
 import type { Contender } from '../contest.ts';
 import { THREADS } from '../engines.ts';
 import { byTheClock } from '../measure.ts';
-import type { GgufType } from './gguf-file.ts';
 import { installed, peerFile } from './installed.ts';
-import { writeLlamaGguf } from './llama-gguf.ts';
 
 const PACKAGE = 'node-llama-cpp';
-const FILES: readonly { readonly format: string; readonly linear: GgufType; readonly head: GgufType }[] = [
+const FILES: readonly { readonly format: string; readonly linear: string; readonly head: string }[] = [
   { format: 'F16', linear: 'F16', head: 'F16' },
   { format: 'Q8_0', linear: 'Q8_0', head: 'Q8_0' },
   { format: 'Q4_0', linear: 'Q4_0', head: 'Q4_0' },
@@ -67,12 +68,14 @@ export async function openModels(checkpoint: Checkpoint, most: { readonly sequen
   const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, progressLogs: false, logLevel: 'error' });
   const addon = llama._bindings;
   const folder = mkdtempSync(join(tmpdir(), 'bitwidth-bench-'));
-  const loaded: { readonly format: string; readonly bytes: number; readonly threads: number; readonly model: AddonModel; readonly context: AddonContext }[] = [];
+  const loaded: { readonly format: string; readonly linear: string; readonly bytes: number; readonly threads: number; readonly model: AddonModel; readonly context: AddonContext }[] = [];
   const models: AddonModel[] = [];
   for (const { format, linear, head } of FILES) {
     if (quick && !QUICK.has(format)) continue;
     const path = join(folder, `${linear}-${head}.gguf`);
-    const bytes = writeLlamaGguf(path, checkpoint, { linear, head });
+    const file = ggufOfCheckpoint(checkpoint, { linear, head });
+    await writeGguf(path, file);
+    const bytes = file.weightBytes;
     const model = new addon.AddonModel(path, { addonExports: addon, gpuLayers: 0 });
     if (!await model.init()) throw new Error(`${PACKAGE} ${peer.version} does not load our ${format} file`);
     models.push(model);
@@ -80,11 +83,13 @@ export async function openModels(checkpoint: Checkpoint, most: { readonly sequen
       // Positions are divided among the sequences.
       const context = new addon.AddonContext(model, { contextSize: most.sequences * most.positions, batchSize: most.positions, sequences: most.sequences, threads, flashAttention: 'auto' });
       if (!await context.init()) throw new Error(`${PACKAGE} ${peer.version} makes no context for our ${format} file`);
-      loaded.push({ format, bytes, threads, model, context });
+      loaded.push({ format, linear, bytes, threads, model, context });
     }
   }
-  const contender = ({ format, bytes, threads }: (typeof loaded)[number], call: () => Promise<unknown>): Contender =>
-    ({ who: PACKAGE, version: peer.version, peer: true, format, threads, bytes, ...byTheClock(call) });
+  const contender = ({ format, linear, bytes, threads }: (typeof loaded)[number], call: () => Promise<unknown>): Contender => {
+    const { blockBytes, blockElements } = tensorEncoderNamed(linear).type;
+    return { who: PACKAGE, version: peer.version, peer: true, format, bitsPerWeight: 8 * blockBytes / blockElements, activations: ACTIVATIONS[linear]!, threads, bytes, ...byTheClock(call) };
+  };
   const feed = async (context: AddonContext, sequences: number, from: number, tokens: Uint32Array): Promise<void> => {
     context.initBatch(sequences * tokens.length);
     for (let sequence = 0; sequence < sequences; sequence++) {

@@ -30,6 +30,8 @@ interface Ort {
 interface Variant {
   readonly format: string;
   readonly bytes: number;
+  /** What the op multiplies with it, by its accuracy_level where it has one. */
+  readonly activations: 'fp32' | 'int8';
   readonly product: OnnxProduct;
   readonly decoded: Float32Array;
   /** How far results may lie from ours, relative to their size: fp32 sums in another order, or activations rounded to 8 bits. */
@@ -60,7 +62,7 @@ export async function openProducts(weight: Float32Array, side: number, quick: bo
   return {
     contenders: (batch) => {
       const x = new ort.Tensor('float32', randomValues(3, batch * side, 1), [batch, side]);
-      return sessions.map(({ variant: { format, bytes }, threads, session }) => ({ who: PACKAGE, version: peer.version, peer: true, format, threads, bytes, ...byTheClock(() => session.run({ x })) }));
+      return sessions.map(({ variant: { format, bytes, activations }, threads, session }) => ({ who: PACKAGE, version: peer.version, peer: true, format, bitsPerWeight: 8 * bytes / weight.length, activations, threads, bytes, ...byTheClock(() => session.run({ x })) }));
     },
     async close() { for (const { session } of sessions) await session.release(); },
   };
@@ -90,7 +92,7 @@ const INT8_ACTIVATIONS = 0.05;
 function matMul(weight: Float32Array, side: number): Variant {
   const turned = new Float32Array(weight.length);
   for (let row = 0; row < side; row++) for (let column = 0; column < side; column++) turned[column * side + row] = weight[row * side + column]!;
-  return { format: 'MatMul fp32', bytes: 4 * weight.length, decoded: weight, tolerance: FP32_SUM, product: { op: 'MatMul', domain: '', constants: [{ dims: [side, side], data: turned }], attributes: {} } };
+  return { format: 'MatMul fp32', activations: 'fp32', bytes: 4 * weight.length, decoded: weight, tolerance: FP32_SUM, product: { op: 'MatMul', domain: '', constants: [{ dims: [side, side], data: turned }], attributes: {} } };
 }
 
 function bnb4(name: 'nf4' | 'fp4', weight: Float32Array, side: number): Variant {
@@ -98,7 +100,7 @@ function bnb4(name: 'nf4' | 'fp4', weight: Float32Array, side: number): Variant 
   const encoded = format.encode({ name: 'weight', shape: [side, side], values: weight }, { blockSize: BLOCK });
   const codes = encoded.parts['codes'] as Uint8Array, absmax = encoded.parts['absmax'] as Float32Array;
   return {
-    format: `MatMulBnb4 ${name}`, bytes: encodedBytes(encoded), decoded: format.decode(encoded), tolerance: FP32_SUM,
+    format: `MatMulBnb4 ${name}`, activations: 'fp32', bytes: encodedBytes(encoded), decoded: format.decode(encoded), tolerance: FP32_SUM,
     product: {
       op: 'MatMulBnb4', domain: 'com.microsoft', attributes: { K: side, N: side, block_size: BLOCK, quant_type: name === 'nf4' ? 1 : 0 },
       constants: [{ dims: [codes.length], data: codes }, { dims: [absmax.length], data: absmax }],
@@ -126,7 +128,7 @@ function nBits(bits: 4 | 8, int8Activations: boolean, weight: Float32Array, side
   }
   const perRow = side / BLOCK;
   return {
-    format: `MatMulNBits ${bits}-bit${int8Activations ? ', int8 activations' : ''}`, bytes: codes.length + scales.byteLength, decoded, tolerance: int8Activations ? INT8_ACTIVATIONS : FP32_SUM,
+    format: `MatMulNBits ${bits}-bit${int8Activations ? ', int8 activations' : ''}`, activations: int8Activations ? 'int8' : 'fp32', bytes: codes.length + scales.byteLength, decoded, tolerance: int8Activations ? INT8_ACTIVATIONS : FP32_SUM,
     product: {
       op: 'MatMulNBits', domain: 'com.microsoft', attributes: { K: side, N: side, bits, block_size: BLOCK, accuracy_level: int8Activations ? 4 : 1 },
       constants: [{ dims: [side, perRow, (BLOCK * bits) / 8], data: codes }, { dims: [side * perRow], data: scales }],
