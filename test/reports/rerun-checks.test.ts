@@ -12,6 +12,8 @@ import { csvName } from '../../reports/tables.ts';
 import { notRun } from '../not-run.ts';
 import { aggregatesCheck } from '../../reports/rerun/aggregates.ts';
 import { filesCheck } from '../../reports/rerun/files.ts';
+import { KeptFiles } from '../../reports/rerun/kept.ts';
+import { MissingFile } from '../../reports/rerun/objects.ts';
 import { KEY_FILE, STATEMENT_FILE, preAuthentication } from '../../reports/statement.ts';
 import { claims } from '../../stages/quantization/claims.ts';
 import { aggregates } from '../../stages/quantization/in-page/aggregates.ts';
@@ -263,6 +265,22 @@ test('on a cell\'s page: its aggregates and its own numbers, and nothing of othe
   caught(await read(filesCheck, folder, { cell, instead: flipped('quality.html') }));
   // Of a cell that makes no aggregates its page is read.
   assert.match(told(await read(aggregatesCheck, folder, { cell: 'quantize:novel-1m/nf4' })), /^equal \d+ numbers on 1 page/);
+});
+
+test('what two checks read is loaded once and let go after the second; what cannot be loaded is tried again', async () => {
+  const loads: string[] = [];
+  const planned = (...paths: string[]) => paths.map((path) => ({ path, bytes: 1 }));
+  const kept = new KeptFiles([planned('a', 'b', 'c'), planned('a', 'c', 'c')], async (path) => {
+    loads.push(path);
+    if (path === 'c' && loads.length < 4) throw new MissingFile('there is no c');
+    return Uint8Array.of(loads.length);
+  });
+  const [first] = [await kept.file('a'), await kept.file('b'), await kept.file('c').catch((error: Error) => assert.match(error.message, /no c/))];
+  assert.is(await kept.file('a'), first, 'the very bytes that were hashed');
+  assert.equal(await kept.file('c'), Uint8Array.of(4));
+  assert.equal(loads, ['a', 'b', 'c', 'c']);
+  await kept.file('a');
+  assert.is(loads.length, 5, 'nothing is kept for nobody');
 });
 
 test('it stops when it is asked to', async () => {
