@@ -108,6 +108,7 @@ CREATE TABLE token_scores (             -- a scored token under a format
   entropy DOUBLE NOT NULL,              -- entropy of the format's, nats
   top1_base INTEGER NOT NULL,           -- id of the base's likeliest token
   top1 INTEGER NOT NULL,                -- id of the format's
+  bytes INTEGER NOT NULL,               -- UTF-8 bytes of the text that the token stands for
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 
@@ -123,6 +124,34 @@ CREATE TABLE sampling_windows (         -- a window at a temperature and top_k: 
   outside_mass DOUBLE NOT NULL,         -- mass on tokens that the base's top_k excludes, summed
   quality_shift DOUBLE,                 -- E(T): expected judge NLL under the format minus under the base, nats, summed; null where top_k is above 0
   base_entropy DOUBLE,                  -- entropy of the base's distribution at T, nats, summed; null likewise
+  base_quality DOUBLE,                  -- expected judge NLL under the base at T, nats, summed; null likewise
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
+CREATE TABLE null_windows (             -- a window at a temperature under noise of a format's size instead of the format: sums over a sample of the positions with at least 32 tokens of context
+  model VARCHAR NOT NULL,               -- name of the model
+  format VARCHAR NOT NULL,              -- name of the format whose KL divergence the noise has
+  text VARCHAR NOT NULL,                -- name of the text
+  "window" INTEGER NOT NULL,            -- window of the text, from 0
+  temperature DOUBLE NOT NULL,          -- of the sampler
+  scored_tokens INTEGER NOT NULL,       -- positions that are summed
+  sigma DOUBLE NOT NULL,                -- standard deviation of the noise, in logits; over all windows of the text, as the next two
+  format_kl DOUBLE NOT NULL,            -- mean KL(base || format) at these positions, nats
+  noise_kl DOUBLE NOT NULL,             -- mean KL(base || base with noise) at them, nats
+  shifts DOUBLE[] NOT NULL,             -- draw by draw: expected judge NLL under the base with noise minus under the base, nats, summed over positions
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
+CREATE TABLE floor_windows (            -- a window of the first text under the base, by an engine that adds in another order against the exact one: sums over its scored positions
+  model VARCHAR NOT NULL,               -- name of the model
+  format VARCHAR NOT NULL,              -- name of the format: the model's own
+  engine VARCHAR NOT NULL,              -- name of the other engine
+  "window" INTEGER NOT NULL,            -- window of the text, from 0
+  scored_tokens INTEGER NOT NULL,       -- scored positions: all but the first
+  kl DOUBLE NOT NULL,                   -- KL(exact || other), nats, summed
+  kl_max DOUBLE NOT NULL,               -- the largest of a position
+  delta_nll DOUBLE NOT NULL,            -- NLL under the other less that under the exact one, nats, summed
+  same_top1 INTEGER NOT NULL,           -- positions where the likeliest token is the same
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 
@@ -211,6 +240,17 @@ CREATE TABLE generations (              -- a text that was written, at the longe
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 
+CREATE TABLE judgements (               -- what the judge makes of a text that was written
+  model VARCHAR NOT NULL,               -- name of the model that wrote it
+  format VARCHAR NOT NULL,              -- name of the format
+  prompt VARCHAR NOT NULL,              -- name of the prompt
+  seed INTEGER NOT NULL,                -- of the noise; 0: greedy, which needs none
+  temperature DOUBLE NOT NULL,          -- of the sampler; 0: greedy
+  top_k INTEGER NOT NULL,               -- of the sampler; 0: all tokens
+  nll DOUBLE[] NOT NULL,                -- token by token: -log p under the judge, given all before it, nats
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
 CREATE TABLE survival (                 -- a step of the curve of “not yet different from the base's text under the same noise”
   model VARCHAR NOT NULL,               -- name of the model
   format VARCHAR NOT NULL,              -- name of the format
@@ -280,6 +320,7 @@ CREATE TABLE speed_samples (            -- a timing: a format once in a block
   tokens INTEGER NOT NULL,              -- tokens read or decoded
   duration_ms DOUBLE NOT NULL,          -- time for all of them, ms
   gpu_ms DOUBLE,                        -- that a GPU worked of it, by its own clock, ms; null: the host computed, or there is no such clock
+  steps_ms DOUBLE[] NOT NULL,           -- its single steps, ms: prompts read, or tokens decoded; at most the first 2000
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 
@@ -300,6 +341,29 @@ CREATE TABLE speed_runs (               -- all formats of a model timed on one e
   steal_share DOUBLE,                   -- of all processors' time, given to others by the host; null: the system does not tell
   load_average DOUBLE NOT NULL,         -- the largest at the end of a block
   mhz DOUBLE,                           -- median over blocks; null: the system does not tell
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
+CREATE TABLE speed_blocks (             -- what else the machine did during a block of timings
+  model VARCHAR NOT NULL,               -- name of the model
+  engine VARCHAR NOT NULL,              -- name of the engine
+  machine VARCHAR NOT NULL,             -- label of the machine
+  block INTEGER NOT NULL,               -- block, from 0: all formats once
+  wall_ms DOUBLE NOT NULL,              -- time of the block, ms
+  cpu_ms DOUBLE NOT NULL,               -- processor time of its process, ms
+  steal_ms DOUBLE,                      -- of all processors, given to others by the host, ms; null: the system does not tell
+  load_average DOUBLE NOT NULL,         -- of the last minute, at its end
+  mhz DOUBLE,                           -- mean over processors at its end; null: the system does not tell
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
+CREATE TABLE speed_memory (             -- what an engine holds of one kind of a model in a format, after the last block
+  model VARCHAR NOT NULL,               -- name of the model
+  format VARCHAR NOT NULL,              -- name of the format
+  engine VARCHAR NOT NULL,              -- name of the engine
+  machine VARCHAR NOT NULL,             -- label of the machine
+  part VARCHAR NOT NULL,                -- weights | decodedCopies | tables | kvCache | workspace
+  bytes BIGINT NOT NULL,                -- bytes of it
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 
@@ -391,6 +455,14 @@ CREATE TABLE machines (                 -- a machine that measured
   memory_bytes BIGINT NOT NULL,         -- main memory
   os VARCHAR NOT NULL,                  -- the system
   node VARCHAR NOT NULL,                -- version of Node
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
+CREATE TABLE machine_caches (           -- a data cache of a machine that measured; none where its system does not tell
+  machine VARCHAR NOT NULL,             -- label of the machine
+  level INTEGER NOT NULL,               -- 1, 2 or 3
+  bytes BIGINT NOT NULL,                -- its size
+  shared_by INTEGER NOT NULL,           -- processors that share one
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 

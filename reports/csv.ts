@@ -55,10 +55,22 @@ export function tableRows(text: string, columns: readonly Column[]): readonly Ro
 function valueOf(field: string | undefined, type: string, line: number, column: string): unknown {
   if (field === undefined) return null;
   if (type === 'BOOLEAN') return field === 'true';
+  if (type === 'DOUBLE[]') return numbersOf(field, line, column);
   if (!/^(?:DOUBLE|BIGINT|INTEGER)$/.test(type)) return field;
   const value = Number(field);
   if (!Number.isFinite(value)) throw new SyntaxError(`row ${line}: ${column} is "${field}", which is no number`);
   return value;
+}
+
+/** Of a list of numbers: '[0.5, 1e-07]'. */
+function numbersOf(field: string, line: number, column: string): readonly number[] {
+  try {
+    const values: unknown = JSON.parse(field);
+    if (Array.isArray(values) && values.every((value) => typeof value === 'number')) return values;
+  } catch {
+    // Said below.
+  }
+  throw new SyntaxError(`row ${line}: ${column} is "${field.slice(0, 80)}", which is no list of numbers`);
 }
 
 /** One line, without its end; nothing for null. */

@@ -22,22 +22,28 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
   windows: ['model', 'format', 'text', 'window'],
   token_scores: ['model', 'format', 'text', 'window', 'position'],
   sampling_windows: ['model', 'format', 'text', 'window', 'temperature', 'top_k'],
+  null_windows: ['model', 'format', 'text', 'window', 'temperature'],
+  floor_windows: ['model', 'format', 'engine', 'window'],
   metrics: [...SWEEP_KEYS, 'engine'],
   sweep_metrics: SWEEP_KEYS,
   profiles: ['profile', 'model', 'format', 'slice'],
   pairs: ['quantity', 'model', 'format', 'other', 'engine'],
   generations: ['model', 'format', 'prompt', 'seed', 'temperature', 'top_k'],
+  judgements: ['model', 'format', 'prompt', 'seed', 'temperature', 'top_k'],
   choice_sets: ['set'],
   choices: ['model', 'format', 'set', 'item', 'option'],
   survival: ['model', 'format', 'temperature', 'top_k', 'step'],
   worst_tokens: ['model', 'format', 'rank'],
   speed_samples: ['model', 'format', 'engine', 'machine', 'phase', 'pair', 'block'],
   speed_runs: ['model', 'engine', 'machine'],
+  speed_blocks: ['model', 'engine', 'machine', 'block'],
+  speed_memory: ['model', 'format', 'engine', 'machine', 'part'],
   kernel_rates: ['suite', 'who', 'format', 'shape', 'phase', 'batch', 'threads'],
   peers: ['model', 'peer', 'format', 'machine'],
   peer_metrics: ['quantity', 'model', 'peer', 'format', 'text'],
   claimed: ['file', 'metric', 'model', 'format', 'program', 'version', 'conditions', 'machine'],
   machines: ['machine'],
+  machine_caches: ['machine', 'level'],
   claims: ['claim', 'version'],
   claim_effects: ['claim', 'part', 'model', 'format'],
   sources: ['path'],
@@ -45,7 +51,7 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
 };
 
 /** Tables with a row per token or per window: their cells' pages say how many rows there are, and do not list them. */
-export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'speed_samples', 'kernel_rates', 'generations', 'choices', 'survival', 'worst_tokens', 'tensor_errors']);
+export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'null_windows', 'speed_samples', 'speed_blocks', 'speed_memory', 'kernel_rates', 'generations', 'judgements', 'choices', 'survival', 'worst_tokens', 'tensor_errors']);
 
 /** The table of figures that other programs gave. Whatever is printed of it is marked, and nothing is derived from it. */
 export const CLAIMED = 'claimed';

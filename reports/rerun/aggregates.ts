@@ -20,8 +20,6 @@ export interface AggregatesProgram {
   /** The tables of what is computed. */
   readonly tables: readonly string[];
   makes(cell: PublishedCell): boolean;
-  /** What a quantity rests on that no table has. */
-  restsOn(quantity: string): string | undefined;
   open(tables: ReadonlyMap<string, readonly Row[]>): {
     compute(cell: PublishedCell, watched: { readonly signal: AbortSignal; progress(done: number, total: number, unit: string): void }): Promise<
       | { readonly tables: { readonly [table: string]: readonly Row[] } }
@@ -85,19 +83,19 @@ interface Tally { equal: number; within: number; differs: number; /** Aggregates
 
 /** What was computed beside what is published, row by row: a row is known by what identifies it. */
 export class Comparison {
-  readonly #program: AggregatesProgram;
   readonly #tables: ReadonlyMap<string, readonly Row[]>;
   /** Table -> cell -> rows that are published, by what identifies them. */
   readonly #published: ReadonlyMap<string, ReadonlyMap<string, Map<string, Row>>>;
   readonly #computed = new Map<Row, Row>();
   readonly #tallies = new Map<string, Tally>();
   readonly #faults: Finding[] = [];
-  readonly #seen = new Set<string>();
+  /** Table -> cells whose rows of it were looked at. */
+  readonly #seen: ReadonlyMap<string, Set<string>>;
 
-  constructor(program: AggregatesProgram, tables: ReadonlyMap<string, readonly Row[]>) {
-    this.#program = program;
+  constructor({ tables: computed }: Pick<AggregatesProgram, 'tables'>, tables: ReadonlyMap<string, readonly Row[]>) {
     this.#tables = tables;
-    this.#published = new Map(program.tables.map((table) => {
+    this.#seen = new Map(computed.map((table) => [table, new Set()]));
+    this.#published = new Map(computed.map((table) => {
       const byCell = new Map<string, Map<string, Row>>();
       for (const row of tables.get(table) ?? []) {
         const cell = String(row['cell']), key = identity(table, row), own = byCell.get(cell) ?? new Map<string, Row>();
@@ -119,27 +117,23 @@ export class Comparison {
     this.#faults.push({ verdict: 'differs', what: `${nameOf(table, row)} in data/${csvName(table)}`, detail });
   }
 
-  /** Published rows of a cell that are not among `computed`. */
-  *#others(cell: string, computed?: { readonly [table: string]: ReadonlySet<string> }): Generator<readonly [table: string, row: Row]> {
-    for (const [table, byCell] of this.#published) for (const [key, row] of byCell.get(cell) ?? []) if (computed?.[table]?.has(key) !== true) yield [table, row];
-  }
-
-  /** What a cell's rows came to. */
+  /** What a cell's rows came to; in some tables they are of other cells, as each says. */
   add(cell: string, tables: { readonly [table: string]: readonly Row[] }): void {
-    this.#seen.add(cell);
-    const keys: { [table: string]: ReadonlySet<string> } = {};
+    const computed = new Map<string, Map<string, Set<string>>>([...this.#published.keys()].map((table) => [table, new Map([[cell, new Set()]])]));
     for (const [table, rows] of Object.entries(tables)) {
-      keys[table] = new Set(rows.map((row) => identity(table, row)));
       for (const row of rows) {
-        const published = this.#published.get(table)?.get(cell)?.get(identity(table, row));
+        const of = String(row['cell']), key = identity(table, row), keys = computed.get(table)!;
+        keys.set(of, (keys.get(of) ?? new Set()).add(key));
+        const published = this.#published.get(table)?.get(of)?.get(key);
         if (published === undefined) this.#differs(table, row, 'it follows from the published rows, and is not published');
         else this.#compare(table, published, row);
       }
     }
-    for (const [table, row] of this.#others(cell, keys)) {
-      const rests = this.#rests(row);
-      if (rests === undefined) this.#differs(table, row, 'it is published, and does not follow from the published rows');
-      else this.#apart(table, rests);
+    for (const [table, cells] of computed) {
+      for (const [of, keys] of cells) {
+        this.#seen.get(table)!.add(of);
+        for (const [key, row] of this.#published.get(table)!.get(of) ?? []) if (!keys.has(key)) this.#differs(table, row, 'it is published, and does not follow from the published rows');
+      }
     }
   }
 
@@ -153,33 +147,27 @@ export class Comparison {
     else this.#differs(table, row, far.filter(({ distance }) => distance > TOLERANCE).map(({ column, value }) => `${column}: ${shown(published[column])} is published, ${shown(value)} follows from the published rows`).join('; '));
   }
 
-  #rests = ({ quantity }: Row): string | undefined => typeof quantity === 'string' ? this.#program.restsOn(quantity) : undefined;
-
-  #apart(table: string, rests: string): void {
-    const { apart } = this.#tally(table);
-    apart.set(rests, (apart.get(rests) ?? 0) + 1);
-  }
-
-  /** A cell whose inputs are in no table: `of` is whose. */
-  leave(cell: string, of: string): void {
-    this.#seen.add(cell);
-    for (const [table, row] of this.#others(cell)) this.#apart(table, this.#rests(row) ?? `what no table has of the stage ${of.split(':')[0]!}`);
+  /** A cell whose inputs are in no table: what that is. */
+  leave(cell: string, rests: string): void {
+    for (const [table, byCell] of this.#published) {
+      this.#seen.get(table)!.add(cell);
+      const { apart } = this.#tally(table), rows = byCell.get(cell)?.size ?? 0;
+      if (rows > 0) apart.set(rests, (apart.get(rests) ?? 0) + rows);
+    }
   }
 
   /** A cell whose inputs make no whole. */
   refuse(cell: string, sentence: string): void {
-    this.#seen.add(cell);
+    for (const seen of this.#seen.values()) seen.add(cell);
     this.#faults.push({ verdict: 'differs', what: `${cell} cannot be computed from the published rows`, detail: sentence });
   }
 
   /** In the tables' order: differences first, then what each table came to. */
   findings({ cell }: Place): readonly Finding[] {
-    // What no cell of the records has made is vouched for by nobody, unless it rests on what no table has.
+    // What no cell of the records has made is vouched for by nobody.
     if (cell === undefined) {
       for (const [table, byCell] of this.#published) {
-        for (const [of, rows] of byCell) {
-          if (!this.#seen.has(of)) for (const row of rows.values()) { const rests = this.#rests(row); if (rests === undefined) this.#differs(table, row, `no record of ${of} says how it came to be`); else this.#apart(table, rests); }
-        }
+        for (const [of, rows] of byCell) if (!this.#seen.get(table)!.has(of)) for (const row of rows.values()) this.#differs(table, row, `no record of ${of} says how it came to be`);
       }
     }
     const told = this.#faults.slice(0, TOLD);

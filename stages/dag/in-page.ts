@@ -14,11 +14,13 @@ export interface RecordedCell {
   readonly cell: string;
   readonly params: { readonly [name: string]: Json };
   /** Input -> the sha256 of the one object that it is, or of each that was gathered. */
-  readonly inputs: { readonly [name: string]: string | readonly GatheredObject[] };
+  readonly inputs: { readonly [name: string]: string | readonly GatheredItem[] };
 }
 
-/** One of the outputs that a cell gathers. */
-export interface GatheredObject { readonly cell: string; readonly output: string; readonly machine?: string; readonly sha256: string }
+/** One of the outputs that a cell gathers, or why it is not there. */
+export type GatheredItem =
+  | { readonly cell: string; readonly output: string; readonly machine?: string; readonly sha256: string }
+  | { readonly cell: string; readonly output: string; readonly missing: Failure };
 
 /** Bytes of an object, by its sha256. */
 export type ObjectOf = (sha256: string) => Uint8Array<ArrayBuffer>;
@@ -39,7 +41,11 @@ export async function computeInPage(run: Run, { cell: id, params, inputs }: Reco
   const task: TaskCell = {
     id, params,
     inputs: Object.fromEntries(Object.entries(inputs).map(([name, from]): [string, TaskInput] => [name, typeof from === 'string' ? { kind: 'object', handle: handle(from) }
-      : { kind: 'gather', items: from.map(({ sha256, ...one }) => ({ ...one, handle: handle(sha256) })) }])),
+      : { kind: 'gather', items: from.map((item) => {
+        if ('missing' in item) return item;
+        const { sha256, ...one } = item;
+        return { ...one, handle: handle(sha256) };
+      }) }])),
   };
   const nowhere = (): never => { throw new Error('there are no files in a page'); };
   const open = async ({ sha256 }: InputHandle): Promise<OpenObject> => {

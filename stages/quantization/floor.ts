@@ -8,6 +8,8 @@ import type { Cell, Run, TaskCell, TaskIo } from '../dag/index.ts';
 import type { Session } from '../../kernels/index.ts';
 import type { StudyModel } from './config.ts';
 import { studyEngine } from './engine.ts';
+import { summarizeFloor } from './floor-windows.ts';
+import type { FloorWindow } from './floor-windows.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { checkpointInputs, registerEntries } from './model-cells.ts';
 import { rowsOf, windowedText } from './score-inputs.ts';
@@ -20,7 +22,7 @@ export const floorStage = stage({
   title: 'Score the base on another engine',
   determinism: 'measured',
   module: 'stages/quantization/floor.ts',
-  outputs: ['metrics'],
+  outputs: ['metrics', 'windows'],
   optional: true,
 });
 
@@ -58,17 +60,11 @@ async function measure(task: TaskCell, io: TaskIo): Promise<void> {
   try {
     const other = await taskSession(io, task, checkpoint, base, await studyEngine(io, task, { exact: false, name: textParam(task, 'engine') }));
     try {
-      const { kl, deltaNll, sameTop1 } = await distances(text, exact, other);
+      const windows = await distances(text, exact, other);
       const { name, build } = other.engine;
       const list = new MetricList();
-      const place = { model, format: base, cell: task.id, engine: name, exact: false };
-      const of = { n: kl.length, clusters: text.windows };
-      const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0);
-      list.add(place, 'floor_kl_mean', 'nats', sum(kl) / kl.length, of);
-      list.add(place, 'floor_kl_max', 'nats', kl.reduce((most, value) => Math.max(most, value), 0), of);
-      list.add(place, 'floor_delta_nll', 'nats', sum(deltaNll) / kl.length, of);
-      list.add(place, 'floor_top1_agreement', 'share', sameTop1 / kl.length, of);
-      await io.commit(task.id, { metrics: JSON.stringify(list.rows) }, { engine: name, build });
+      summarizeFloor(list, { model, format: base, cell: task.id, engine: name, exact: false }, windows);
+      await io.commit(task.id, { metrics: JSON.stringify(list.rows), windows: JSON.stringify({ model, format: base, engine: name, windows }) }, { engine: name, build });
     } finally {
       other.dispose();
     }
@@ -77,28 +73,29 @@ async function measure(task: TaskCell, io: TaskIo): Promise<void> {
   }
 }
 
-/** KL(exact || other) and the difference of -log p of the text's token at every scored position. */
-async function distances(text: WindowedText, exact: Session, other: Session): Promise<{ readonly kl: Float64Array; readonly deltaNll: Float64Array; readonly sameTop1: number }> {
+/** KL(exact || other) and the difference of -log p of the text's token, over the scored positions of each window. */
+async function distances(text: WindowedText, exact: Session, other: Session): Promise<readonly FloorWindow[]> {
   const { vocabulary } = exact.shape;
-  const { windows, windowTokens, positions } = text;
-  const kl = new Float64Array(windows * positions);
-  const deltaNll = new Float64Array(windows * positions);
-  let sameTop1 = 0;
+  const { windowTokens, positions } = text;
   const rowsAtOnce = Math.max(1, Math.floor(LOGITS_BYTES / (4 * vocabulary)));
-  for (let window = 0; window < windows; window++) {
+  const windows: FloorWindow[] = [];
+  for (let window = 0; window < text.windows; window++) {
     for (const session of [exact, other]) session.reset(1, windowTokens);
+    let kl = 0, klMax = 0, deltaNll = 0, sameTop1 = 0;
     for (let from = 0; from < positions; from += rowsAtOnce) {
       const to = Math.min(positions, from + rowsAtOnce);
       const rows = rowsOf(text, window, from, to);
       const scores = async (session: Session) => ({ logits: await session.step(rows), nll: new Float64Array(to - from), entropy: new Float64Array(to - from), top1: new Int32Array(to - from) });
       const [before, after] = [await scores(exact), { ...await scores(other), kl: new Float64Array(to - from) }];
       exact.engine.statistics.fidelity(vocabulary, text.ids.slice(window * windowTokens + from + 1, window * windowTokens + to + 1), before, [after]);
-      kl.set(after.kl, window * positions + from);
       for (let row = 0; row < to - from; row++) {
-        deltaNll[window * positions + from + row] = after.nll[row]! - before.nll[row]!;
+        kl += after.kl[row]!;
+        klMax = Math.max(klMax, after.kl[row]!);
+        deltaNll += after.nll[row]! - before.nll[row]!;
         sameTop1 += Number(after.top1[row] === before.top1[row]);
       }
     }
+    windows.push({ window, scoredTokens: positions, kl, klMax, deltaNll, sameTop1 });
   }
-  return { kl, deltaNll, sameTop1 };
+  return windows;
 }

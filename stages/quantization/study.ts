@@ -77,7 +77,7 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
   const metricsOf = (sweep: boolean): OutputRef[] => summarized.filter(({ params }) => ('temperature' in params) === sweep).map((cell) => output(cell, 'metrics'));
   const outputs = (cells: readonly Cell[]): OutputRef[] => cells.map((cell) => output(cell));
   const { cells: tabulated, tables } = tabulateCells(config, models, {
-    metrics: [...metricsOf(false), ...models.map(({ floor }) => output(floor))], sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)), imported: imported.map((cell) => output(cell)),
+    metrics: [...metricsOf(false), ...models.map(({ floor }) => output(floor, 'metrics'))], sweepMetrics: metricsOf(true), claims: claimed.map((cell) => output(cell, 'claim')), bench: bench.map((cell) => output(cell)), imported: imported.map((cell) => output(cell)),
     profiles: outputs(sliced), worst: outputs(worst), survival: outputs(parted), pairs: outputs(compared), errata,
   });
   const equipped = (of: Cell): Cell => ENGINE_STAGES.has(of.stage.name) || (of.stage.name === 'quantize' && (of.work ?? 0) >= LEAST_COMPILED_WORK) ? { ...of, ...engineTools(native) } : of;

@@ -2,22 +2,51 @@
 import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { levelOf } from './caches.ts';
 import { idPath, samplingPath, writtenCell } from './cell-ids.ts';
-import { samplingWindowRows, tokenScoreRows, windowRows } from './score-output.ts';
+import type { FloorWindow } from './floor-windows.ts';
+import { readFidelity, readJson, samplingWindowRows, tokenScoreRows, windowRows } from './score-output.ts';
+import type { NullScores, SamplingScores } from './score-output.ts';
 import type { SpeedSamples } from './speed.ts';
 import { firstDifference } from './statistics/first-difference.ts';
 import { median } from './statistics/median.ts';
 import { found, foundJson } from './table-rows.ts';
 import type { Row } from './table-rows.ts';
 import { listParam, numberParam } from './task-values.ts';
-import type { WrittenText } from './task-values.ts';
+import type { JudgedText, WrittenText } from './task-values.ts';
 
 /** A maker of rows from the bytes of one scores output. */
 const fromScores = (rows: (cell: string, bytes: Uint8Array) => Iterable<Row>) => async function* (task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
   for (const { cell, handle } of found(task)) yield* rows(cell, await io.read(handle));
 };
 export const scoreRows = fromScores(windowRows);
-export const tokenRows = fromScores(tokenScoreRows);
-export const samplingRows = fromScores(samplingWindowRows);
+
+// The next two add a column here, and not where the others are made: that file is code of every score, none of which would come out otherwise.
+export const tokenRows = fromScores(function* (cell, output) {
+  const { bytes } = readFidelity(output);
+  let i = 0;
+  for (const { cell: from, ...row } of tokenScoreRows(cell, output)) yield { ...row, bytes: bytes[i++]!, cell: from! };
+});
+export const samplingRows = fromScores(function* (cell, output) {
+  const { baseQuality } = readJson<SamplingScores>(output);
+  let window = 0;
+  for (const { cell: from, ...row } of samplingWindowRows(cell, output)) yield { ...row, base_quality: baseQuality?.[window++] ?? null, cell: from! };
+});
+
+export const nullRows = fromScores(function* (cell, output) {
+  const { model, format, text, temperature, scoredTokens, sigma, formatKl, noiseKl, draws } = readJson<NullScores>(output);
+  for (const [window, tokens] of scoredTokens.entries()) {
+    yield { model, format, text, window, temperature, scored_tokens: tokens, sigma, format_kl: formatKl, noise_kl: noiseKl, shifts: draws.map((sums) => sums[window]!), cell };
+  }
+});
+
+/** As of the aggregates made of them: of several machines those of the first. */
+export async function* floorRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+  const seen = new Set<string>();
+  for await (const { cell, value: { model, format, engine, windows } } of foundJson<{ readonly model: string; readonly format: string; readonly engine: string; readonly windows: readonly FloorWindow[] }>(task, io)) {
+    if (seen.has(cell)) continue;
+    seen.add(cell);
+    for (const { window, scoredTokens, kl, klMax, deltaNll, sameTop1 } of windows) yield { model, format, engine, window, scored_tokens: scoredTokens, kl, kl_max: klMax, delta_nll: deltaNll, same_top1: sameTop1, cell };
+  }
+}
 
 /** Summaries, comparisons and curves are rows already. Of what several machines have measured, those of the first by label. */
 export async function* finishedRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
@@ -65,6 +94,13 @@ export async function* generationRows(task: TaskCell, io: TaskIo): AsyncGenerato
   }
 }
 
+export async function* judgementRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+  for await (const { cell, value } of foundJson<readonly JudgedText[]>(task, io)) {
+    const { model, format, sampling } = writtenCell(cell);
+    for (const { prompt, nll } of value) yield { model, format, prompt, seed: sampling?.seed ?? 0, temperature: sampling?.temperature ?? 0, top_k: sampling?.topK ?? 0, nll, cell };
+  }
+}
+
 /** What a text and the base's text with the same noise have in common. */
 function coupledWith(cell: string, prompt: string): string {
   const { model, sampling } = writtenCell(cell);
@@ -87,9 +123,23 @@ async function* timings(task: TaskCell, io: TaskIo): AsyncGenerator<{ readonly c
 
 export async function* speedRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
   for await (const { cell, model, machine, value } of timings(task, io)) {
-    for (const { format, phase, pair, block, place, tokens, durationMs, gpuMs = null } of value.samples) {
-      yield { model, format, engine: value.engine.name, machine, phase, pair, block, place, tokens, duration_ms: durationMs, gpu_ms: gpuMs, cell };
+    for (const { format, phase, pair, block, place, tokens, durationMs, gpuMs = null, stepsMs } of value.samples) {
+      yield { model, format, engine: value.engine.name, machine, phase, pair, block, place, tokens, duration_ms: durationMs, gpu_ms: gpuMs, steps_ms: stepsMs, cell };
     }
+  }
+}
+
+export async function* speedBlockRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+  for await (const { cell, model, machine, value: { engine, conditions } } of timings(task, io)) {
+    for (const { block, wallMs, cpuMs, stealMs, loadAverage, mhz } of conditions) {
+      yield { model, engine: engine.name, machine, block, wall_ms: wallMs, cpu_ms: cpuMs, steal_ms: stealMs, load_average: loadAverage, mhz, cell };
+    }
+  }
+}
+
+export async function* speedMemoryRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+  for await (const { cell, model, machine, value: { engine, memory } } of timings(task, io)) {
+    for (const [format, parts] of Object.entries(memory)) for (const [part, bytes] of Object.entries(parts)) yield { model, format, engine: engine.name, machine, part, bytes, cell };
   }
 }
 
@@ -126,10 +176,21 @@ export async function* kernelRateRows(task: TaskCell, io: TaskIo): AsyncGenerato
 }
 
 export async function* machineRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
-  const seen = new Set<string>();
-  for await (const { cell, machine = 'unknown', value: { machine: facts } } of foundJson<SpeedSamples>(task, io)) {
-    if (seen.has(machine)) continue;
-    seen.add(machine);
+  for await (const { cell, machine, value: { machine: facts } } of firstOfMachines(task, io)) {
     yield { machine, cpu: facts.cpu, cores: facts.cores, memory_bytes: facts.memoryBytes, os: facts.os, node: facts.node, cell };
+  }
+}
+
+export async function* machineCacheRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
+  for await (const { cell, machine, value: { caches } } of firstOfMachines(task, io)) {
+    for (const { level, bytes, sharedBy } of caches) yield { machine, level, bytes, shared_by: sharedBy, cell };
+  }
+}
+
+async function* firstOfMachines(task: TaskCell, io: TaskIo): AsyncGenerator<{ readonly cell: string; readonly machine: string; readonly value: SpeedSamples }> {
+  const seen = new Set<string>();
+  for await (const { cell, machine = 'unknown', value } of foundJson<SpeedSamples>(task, io)) {
+    if (!seen.has(machine)) yield { cell, machine, value };
+    seen.add(machine);
   }
 }

@@ -5,7 +5,10 @@
 import type { TaskCell, TaskIo } from '../dag/index.ts';
 import { artifactRows, errataRows, formatRows, layoutRows, modelRows, sourceRows, tensorErrorRows, textRows } from './tables-models.ts';
 import { choiceRows, choiceSetRows } from './tables-choices.ts';
-import { claimEffectRows, claimRows, finishedRows, generationRows, kernelRateRows, machineRows, samplingRows, scoreRows, speedRows, speedRunRows, sweepMetricRows, tokenRows } from './tables-results.ts';
+import {
+  claimEffectRows, claimRows, finishedRows, floorRows, generationRows, judgementRows, kernelRateRows, machineCacheRows, machineRows, nullRows, samplingRows, scoreRows, speedBlockRows, speedMemoryRows, speedRows, speedRunRows,
+  sweepMetricRows, tokenRows,
+} from './tables-results.ts';
 import type { Row } from './table-rows.ts';
 
 export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => AsyncIterable<Row>> = new Map([
@@ -18,20 +21,26 @@ export const tableRows: ReadonlyMap<string, (task: TaskCell, io: TaskIo) => Asyn
   ['windows', scoreRows],
   ['token_scores', tokenRows],
   ['sampling_windows', samplingRows],
+  ['null_windows', nullRows],
+  ['floor_windows', floorRows],
   ['metrics', finishedRows],
   ['sweep_metrics', sweepMetricRows],
   ['profiles', finishedRows],
   ['pairs', finishedRows],
   ['generations', generationRows],
+  ['judgements', judgementRows],
   ['choice_sets', choiceSetRows],
   ['choices', choiceRows],
   ['survival', finishedRows],
   ['worst_tokens', finishedRows],
   ['speed_samples', speedRows],
   ['speed_runs', speedRunRows],
+  ['speed_blocks', speedBlockRows],
+  ['speed_memory', speedMemoryRows],
   ['kernel_rates', kernelRateRows],
   ['claimed', finishedRows],
   ['machines', machineRows],
+  ['machine_caches', machineCacheRows],
   ['claims', claimRows],
   ['claim_effects', claimEffectRows],
   ['sources', sourceRows],

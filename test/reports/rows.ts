@@ -13,7 +13,7 @@ const TEXTS = ['garden', 'hound'] as const;
 export const TEMPERATURES = [0, 0.5, 0.8, 1, 1.3] as const;
 const ALIASES = new Set(['fp32']);
 
-type Value = string | number | boolean | null | readonly string[];
+type Value = string | number | boolean | null | readonly string[] | readonly number[];
 type Rows = { [column: string]: Value }[];
 
 /** A fixed sequence in (0, 1): enough to make rows differ. */
@@ -26,8 +26,8 @@ function sequence(): () => number {
 export function artificialRows(): { [table: string]: Rows } {
   const next = sequence();
   const t: { [table: string]: Rows } = {
-    models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], metrics: [], sweep_metrics: [], profiles: [], pairs: [], generations: [], choice_sets: [], choices: [], survival: [], worst_tokens: [],
-    speed_samples: [], speed_runs: [], kernel_rates: [], claimed: [], peers: [], peer_metrics: [], machines: [], claims: [], claim_effects: [], sources: [], errata: [],
+    models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], null_windows: [], floor_windows: [], metrics: [], sweep_metrics: [], profiles: [], pairs: [], generations: [], judgements: [], choice_sets: [], choices: [], survival: [], worst_tokens: [],
+    speed_samples: [], speed_runs: [], speed_blocks: [], speed_memory: [], kernel_rates: [], claimed: [], peers: [], peer_metrics: [], machines: [], machine_caches: [], claims: [], claim_effects: [], sources: [], errata: [],
   };
   MODELS.forEach((model, i) => t['models']!.push({
     model, title: `Artificial model ${model}`, architecture: 'LlamaForCausalLM', parameters: [1_100_000, 4_200_000, 10_500_000][i]!, layers: 2 + 2 * i, hidden_size: 128 * (i + 1), heads: 4, kv_heads: 2,
@@ -60,6 +60,7 @@ export function artificialRows(): { [table: string]: Rows } {
     for (const phase of ['decode', 'prefill']) t['metrics']!.push({ quantity: `${phase}_tokens_per_second`, model, format, text: null, temperature: null, top_k: null, max_new_tokens: null, engine: 'other', value: 250, low: 240, high: 260, unit: 'tokens/s', n: 5, clusters: 5, exact: false, cell: `summarize:${model}/speed` });
   }
   t['machines']!.push({ machine: 'm-1a2b3c', cpu: 'Test CPU', cores: 2, memory_bytes: 8e9, os: 'Linux 6', node: 'v20', cell: `speed:${MODELS[0]}/auto` });
+  t['machine_caches']!.push({ machine: 'm-1a2b3c', level: 2, bytes: 2 ** 20, shared_by: 1, cell: `speed:${MODELS[0]}/auto` });
   t['sources']!.push({ path: 'data/texts/garden.txt', title: 'Text garden', origin: 'https://example.org/?a=1&b=2', sha256: 'ab'.repeat(32), bytes: 50_000, licence: 'public domain', redistribute: true, cell: 'tabulate:sources' });
 
   // An engine that gains where the memory bounds it, one that decodes first, and a peer.
@@ -159,6 +160,7 @@ export function artificialRows(): { [table: string]: Rows } {
             const differs = format === 'fp16' ? null : Math.floor(next() * 10) + 1;
             const pieces = Array.from({ length: 16 }, (_, k) => ` ${differs !== null && k >= differs ? format : 'word'}${k}`);
             if (top_k === 0) t['generations']!.push({ model, format, prompt, seed: temperature === 0 ? 0 : 1, temperature, top_k, max_new_tokens: 64, prompt_text: opening, text: pieces.join(''), tokens: pieces.map((_, k) => k).join(' '), pieces, first_difference: differs, cell: `generate:${model}/${format}/T${temperature}/k${top_k}/s1` });
+            if (top_k === 0) t['judgements']!.push({ model, format, prompt, seed: temperature === 0 ? 0 : 1, temperature, top_k, nll: pieces.map((_, k) => k / 3), cell: `judge:${model}/${format}/T${temperature}/k${top_k}/s1` });
           }
         }
       }
@@ -166,7 +168,8 @@ export function artificialRows(): { [table: string]: Rows } {
         for (let window = 0; window < 3; window++) {
           const cellOf = `score:${model}/${format}/${text}`;
           t['windows']!.push({ model, format, text, window, scored_tokens: 511, scored_bytes: 1900, nll_base: 1800, nll: 1800 + kl * 511, kl: kl * 511, same_top1: 480, right_to_wrong: 9, wrong_to_right: 7, cell: cellOf });
-          for (let position = 1; position < 5; position++) t['token_scores']!.push({ model, format, text, window, position, token: 7 * position, nll_base: 3, nll: 3 + kl, kl: kl * (1 + position), entropy_base: 3, entropy: 3.01, top1_base: 4, top1: 4 + (position % 2), cell: cellOf });
+          for (let position = 1; position < 5; position++) t['token_scores']!.push({ model, format, text, window, position, token: 7 * position, nll_base: 3, nll: 3 + kl, kl: kl * (1 + position), entropy_base: 3, entropy: 3.01, top1_base: 4, top1: 4 + (position % 2), bytes: 4, cell: cellOf });
+          if (/4/.test(format)) t['null_windows']!.push({ model, format, text, window, temperature: 0.7, scored_tokens: 40, sigma: 0.1, format_kl: kl, noise_kl: kl, shifts: [kl, -1e-7], cell: `${cellOf}/null/T0.7` });
         }
       }
       for (let layer = 0; layer < 2 + 2 * m; layer++) {
@@ -180,7 +183,7 @@ export function artificialRows(): { [table: string]: Rows } {
         const measured = { exact: false, engine, cell: `summarize:${model}/speed`, n: 5, clusters: 5 };
         const gain = engine === 'native' && m > 0 ? 16 / BITS[format]! : 1;
         for (const phase of ['prefill', 'decode']) {
-          for (let block = 0; block < 5; block++) t['speed_samples']!.push({ model, format, engine, machine: 'm-1a2b3c', phase, pair: 'A', block, place: FORMATS.indexOf(format), tokens: 256, duration_ms: 100 * (m + 1) * (0.9 + 0.2 * next()), gpu_ms: null, cell: timing });
+          for (let block = 0; block < 5; block++) t['speed_samples']!.push({ model, format, engine, machine: 'm-1a2b3c', phase, pair: 'A', block, place: FORMATS.indexOf(format), tokens: 256, duration_ms: 100 * (m + 1) * (0.9 + 0.2 * next()), gpu_ms: null, steps_ms: [0.4, 0.5], cell: timing });
           metric(`${phase}_tokens_per_second`, 2500 / (m + 1), 60, 'tokens/s', measured);
           if (format !== 'fp16') metric(`${phase}_ratio_to_base`, gain + 0.02 * next(), 0.03, 'ratio', measured);
           else metric(`${phase}_aa_ratio`, 1.003, 0.01, 'ratio', measured);
@@ -188,7 +191,10 @@ export function artificialRows(): { [table: string]: Rows } {
         metric('time_to_first_token', 4 * (m + 1), 0.1, 'ms', measured);
         for (const [percent, ms] of [[50, 0.4], [95, 0.5]] as const) metric(`decode_latency_p${percent}`, ms * (m + 1), null, 'ms', { ...measured, n: 80 });
         metric('held_bytes', 4e6 * (m + 1) + 2e6, null, 'bytes', measured);
+        for (const part of ['weights', 'kvCache']) t['speed_memory']!.push({ model, format, engine, machine: 'm-1a2b3c', part, bytes: 2e6 * (m + 1), cell: timing });
         if (format === 'fp16') {
+          t['floor_windows']!.push({ model, format, engine: `${engine}-2`, window: 0, scored_tokens: 511, kl: 0.01, kl_max: 0.001, delta_nll: -0.01, same_top1: 510, cell: `floor:${model}` });
+          for (let block = 0; block < 5; block++) t['speed_blocks']!.push({ model, engine, machine: 'm-1a2b3c', block, wall_ms: 250, cpu_ms: 400, steal_ms: engine === 'native' ? 10 : null, load_average: 1.5, mhz: engine === 'native' ? 2600 : null, cell: timing });
           t['speed_runs']!.push({
             model, engine, machine: 'm-1a2b3c', own: engine === 'native', build: 'abc123', threads: 2, prompt_tokens: 128, blocks: 5, base_bytes: 2e6 * (m + 1), level: ['L2', 'L3', 'memory'][m]!,
             least_tokens: 7, wall_ms: 1234.5, cpu_per_wall: 1.9, steal_share: engine === 'native' ? 0.01 : null, load_average: 1.5, mhz: engine === 'native' ? 2600 : null, cell: timing,

@@ -212,8 +212,11 @@ test('columns of a fidelity row are those of the schema, in its order', () => {
   for (const [table, row] of [
     ['windows', windowRows('c', bytes).next().value], ['token_scores', tokenScoreRows('c', bytes).next().value],
     ['sampling_windows', samplingWindowRows('c', whole.output('score:tiny/nf4/noise/T1/k0', 'scores')).next().value],
-  ] as const) assert.equal(Object.keys(row as object), columns(table), table);
+  ] as const) assert.equal(Object.keys(row as object), columns(table).filter((column) => !ADDED.includes(`${table}.${column}`)), table);
 });
+
+/** Columns that the tables have from the same bytes, made where tables are (test/study/stages.test.ts holds the whole row). */
+const ADDED = ['token_scores.bytes', 'sampling_windows.base_quality'];
 
 test('a judge that cuts the text differently fails the cells that need it, and no others', async () => {
   const task = await scored(sweep(), { judgeTokens: json({ ids: ids.slice(1), bytes: ids }) });

@@ -1,6 +1,7 @@
 /** The panel that opens under the button: what can be done and what that loads; then how far it is; then what was found, with a record to keep. */
 import { byteSize, count } from '../../../stages/dag/index.ts';
 import { checks } from '../checks.ts';
+import { KeptFiles } from '../kept.ts';
 import { readersReproduction } from '../reproduction.ts';
 import { button, downloadLink, make } from './dom.ts';
 import { Results } from './results.ts';
@@ -83,7 +84,8 @@ export class Panel {
     const working = make('p', { class: 'working' }, bar, told, cancel);
     this.element.replaceChildren(working, results.element, status);
     cancel.focus();
-    for (const { check, select } of chosen) {
+    const kept = new KeptFiles(chosen.map(({ offer, select }) => offer.downloads(select?.value)), (path) => this.#site.file(path, stop.signal));
+    for (const { check, offer, select } of chosen) {
       if (stop.signal.aborted) break;
       const progress = (done: number, total: number, unit: string): void => {
         // Of what nobody knows how long it takes the bar only moves.
@@ -96,11 +98,11 @@ export class Panel {
       };
       const started = performance.now();
       try {
-        const downloads = chosen.find((one) => one.check === check)!.offer.downloads(select?.value);
+        const downloads = offer.downloads(select?.value);
         // A step that is under way cannot be broken off, and is not waited for: what comes after it stops.
         await Promise.race([stopped, check.run({
           place: this.#place, plan: this.#plan, choice: select?.value, signal: stop.signal, progress, say: (finding) => { if (!stop.signal.aborted) results.add(finding); },
-          file: (path) => this.#site.file(path, stop.signal), chosen: this.#site.chosen,
+          file: kept.file, chosen: this.#site.chosen,
           object: async (sha256) => {
             stop.signal.throwIfAborted();
             loadingWords(told, this.#plan.objects[sha256], downloads);

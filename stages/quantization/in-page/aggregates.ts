@@ -3,14 +3,17 @@
  * every mean, interval and quantile comes out of the code that the study's did.
  */
 import { computeInPage } from '../../dag/in-page.ts';
-import type { GatheredObject, Watched } from '../../dag/in-page.ts';
+import type { GatheredItem, Watched } from '../../dag/in-page.ts';
 import type { Json, Run } from '../../dag/index.ts';
 import { run as decide } from '../claims.ts';
 import { run as compare } from '../compare.ts';
+import { summarizeFloor } from '../floor-windows.ts';
 import { run as part } from '../parting.ts';
 import { readJson, windowRows } from '../score-output.ts';
 import { run as slice } from '../slices.ts';
+import { MetricList } from '../summarize-rows.ts';
 import { run as summarize } from '../summarize.ts';
+import { tableRows } from '../tables.ts';
 import { PublishedRows, ROW_TABLES } from './published.ts';
 import type { PublishedRow } from './published.ts';
 
@@ -23,13 +26,13 @@ export interface AggregatedCell {
   readonly cell: string;
   readonly stage: string;
   readonly params: { readonly [name: string]: Json };
-  readonly inputs: { readonly [name: string]: readonly { readonly cell?: string; readonly output?: string; readonly machine?: string }[] };
+  readonly inputs: { readonly [name: string]: readonly { readonly cell?: string; readonly output?: string; readonly machine?: string; /** Absent where that cell failed. */ readonly sha256?: string }[] };
 }
 
 export type Aggregated =
-  /** Rows by table, without those of `apart`. */
+  /** Rows by table; where a row is not the cell's own, its column `cell` says whose it is. */
   | { readonly tables: Tables }
-  /** What it rests on is in no table: which cell's. */
+  /** What it rests on is in no table: why, in words. */
   | { readonly unpublished: string }
   /** Rows that do not make a whole, or that the stage refuses: a sentence. */
   | { readonly refused: string };
@@ -39,29 +42,30 @@ interface AggregateStage {
   readonly tables: (outputs: { readonly [output: string]: Bytes }, cell: AggregatedCell) => Tables;
 }
 
-/** Quantities of which the rows do not tell all that they rest on -> what that is. */
-const APART: readonly (readonly [quantity: RegExp, rests: string])[] = [
-  [/^bits_per_byte/, 'the bytes of each token'],
-  [/^judge_nll/, 'the judge’s rating of each token'],
-  [/^base_quality$/, 'the judge’s rating of each distribution'],
-  [/^time_to_first_token$|^decode_latency_/, 'single steps of timings'],
-  [/^held_bytes$/, 'what an engine held'],
-  [/^null_shift_/, 'single draws of noise'],
-  [/^floor_/, 'two engines’ own scores'],
-];
+/** What no table may have. */
+const WITHHELD = 'the scores of single tokens, of texts that may not be passed on';
 
-const isShown = ({ quantity }: Row): boolean => typeof quantity !== 'string' || restsOn(quantity) === undefined;
+/** Tables of rows in which some columns follow from others, or from other rows: those columns, with what identifies the row. Of speed_runs all. */
+const DERIVED: { readonly [table: string]: readonly string[] | undefined } = {
+  generations: ['model', 'format', 'prompt', 'seed', 'temperature', 'top_k', 'first_difference'],
+  choices: ['model', 'format', 'set', 'item', 'option', 'is_chosen'],
+  speed_runs: undefined,
+};
 
-/** What a quantity rests on that no table has; undefined: the tables have all. */
-function restsOn(quantity: string): string | undefined {
-  return APART.find(([pattern]) => pattern.test(quantity))?.[1];
-}
+/** As the stage tabulate, whose rows are for a file. */
+const tabulate: Run = async (cells, io) => {
+  for (const task of cells) {
+    const rows: Row[] = [];
+    for await (const row of tableRows.get(String(task.params['table']))!(task, io)) rows.push(row);
+    await io.commit(task.id, { rows: JSON.stringify(rows) });
+  }
+};
 
 const stages: { readonly [stage: string]: AggregateStage } = {
   summarize: {
     run: summarize,
     tables: ({ metrics }, { params }) => {
-      const rows = readJson<Row[]>(metrics!).filter(isShown);
+      const rows = readJson<Row[]>(metrics!);
       return 'temperature' in params ? { sweep_metrics: rows.map(({ engine: _, ...row }) => row) } : { metrics: rows };
     },
   },
@@ -75,19 +79,45 @@ const stages: { readonly [stage: string]: AggregateStage } = {
       return { claims: [row], claim_effects: effects };
     },
   },
+  tabulate: {
+    run: tabulate,
+    tables: ({ rows }, { params }) => {
+      const table = String(params['table']), columns = DERIVED[table];
+      const all = readJson<Row[]>(rows!);
+      return { [table]: columns === undefined ? all : all.map((row) => Object.fromEntries([...columns, 'cell'].map((column) => [column, row[column]]))) };
+    },
+  },
 };
 
-/** Claims need of timings what no table has: caches, what an engine held. */
-const UNPUBLISHED_NEEDS = ['nulls', 'timings', 'otherTimings'];
+/** Stages whose rows are aggregates of other rows of the same cell: what computed those is no work for a page. */
+const ofOwnRows: { readonly [stage: string]: (published: PublishedRows, cell: string) => Tables | undefined } = {
+  score: (published, cell) => {
+    const scores = published.output(cell);
+    return scores && { windows: [...windowRows(cell, scores)] };
+  },
+  floor: (published, cell) => {
+    const measured = published.floor(cell);
+    if (measured === undefined) return undefined;
+    const list = new MetricList(), { model, format, engine, windows } = measured;
+    summarizeFloor(list, { model, format, cell, engine, exact: false }, windows);
+    return { metrics: [...list.rows] as unknown as readonly Row[] };
+  },
+};
+
+/** Inputs that are gathered: of the others there is one. */
+const isGathered = ({ stage }: AggregatedCell, name: string): boolean => stage === 'claims' || stage === 'tabulate' || name === 'others';
+
+/** Timings of engines beside the study's own. An engine that is the study's own by another name was timed, and counts once: no table has it twice. */
+const OPTIONAL = ['others', 'otherTimings'];
 
 /** What the program offers a page of aggregates. */
 export const aggregates = {
   /** Tables of rows that they are computed from, and tables of what is computed. */
   from: [...ROW_TABLES] as readonly string[],
-  tables: ['windows', 'metrics', 'sweep_metrics', 'profiles', 'pairs', 'survival', 'claims', 'claim_effects'] as readonly string[],
+  tables: ['windows', 'metrics', 'sweep_metrics', 'profiles', 'pairs', 'survival', 'claims', 'claim_effects', ...Object.keys(DERIVED)] as readonly string[],
   /** Whether a cell makes aggregates. */
-  makes: ({ stage, params }: Pick<AggregatedCell, 'stage' | 'params'>): boolean => stage in stages || (stage === 'score' && params['quantity'] === 'fidelity'),
-  restsOn,
+  makes: ({ stage, params }: Pick<AggregatedCell, 'stage' | 'params'>): boolean =>
+    stage === 'tabulate' ? Object.hasOwn(DERIVED, String(params['table'])) : Object.hasOwn(stages, stage) || stage === 'floor' || (stage === 'score' && params['quantity'] === 'fidelity'),
   open: (tables: ReadonlyMap<string, readonly PublishedRow[]>) => new Aggregates(tables),
 };
 
@@ -102,11 +132,9 @@ class Aggregates {
   /** Throws AbortError where it was asked to stop. Whatever else a stage throws over rows that anybody may have written is an answer. */
   async compute(cell: AggregatedCell, watched: Watched): Promise<Aggregated> {
     try {
-      if (cell.stage === 'score') {
-        const scores = this.#rows.output(cell.cell);
-        return scores === undefined ? { unpublished: cell.cell } : { tables: { windows: [...windowRows(cell.cell, scores)].map(({ scored_bytes: _, ...row }) => row) } };
-      }
-      return await this.#computed(cell, watched);
+      if (!Object.hasOwn(ofOwnRows, cell.stage)) return await this.#computed(cell, watched);
+      const tables = ofOwnRows[cell.stage]!(this.#rows, cell.cell);
+      return tables === undefined ? { unpublished: reasonOf(cell.cell) } : { tables };
     } catch (error) {
       if (watched.signal.aborted || !(error instanceof Error)) throw error;
       return { refused: error.message };
@@ -115,31 +143,30 @@ class Aggregates {
 
   async #computed(cell: AggregatedCell, watched: Watched): Promise<Aggregated> {
     const objects = new Map<string, Bytes>();
-    const inputs: { [name: string]: string | readonly GatheredObject[] } = {};
-    const gathers = cell.stage === 'claims';
+    const inputs: { [name: string]: string | readonly GatheredItem[] } = {};
     for (const [name, from] of Object.entries(cell.inputs)) {
-      const gathered: GatheredObject[] = [];
-      for (const { cell: of = '', output = '', machine } of from) {
-        const bytes = this.#input(cell, name, of, machine);
-        if (bytes === undefined || (gathers && UNPUBLISHED_NEEDS.includes(name))) return { unpublished: of };
+      const gathered: GatheredItem[] = [];
+      for (const { cell: of = '', output = '', machine, sha256 } of from) {
+        const bytes = sha256 === undefined ? undefined : this.#rows.output(of, machine);
+        if (bytes === undefined) {
+          if (!isGathered(cell, name) || (sha256 !== undefined && !OPTIONAL.includes(name) && cell.stage !== 'tabulate')) return { unpublished: reasonOf(of) };
+          gathered.push({ cell: of, output, missing: { code: 'upstream-failed', sentence: `${of} has no rows` } });
+          continue;
+        }
         // Not the bytes of a store: they are called by whose they are.
         const key = `${of} ${output} ${machine ?? ''}`;
         objects.set(key, bytes);
         gathered.push({ cell: of, output, sha256: key, ...(machine === undefined ? {} : { machine }) });
       }
-      if (gathers || name === 'others') inputs[name] = gathered;
-      else if (gathered.length === 1) inputs[name] = gathered[0]!.sha256;
-      else return { unpublished: name };
+      const [only] = gathered;
+      if (isGathered(cell, name)) inputs[name] = gathered;
+      else if (gathered.length === 1 && only !== undefined && 'sha256' in only) inputs[name] = only.sha256;
+      else return { unpublished: `what ${cell.cell} reads as ${name}` };
     }
     const computed = await computeInPage(stages[cell.stage]!.run, { cell: cell.cell, params: cell.params, inputs }, (key) => objects.get(key)!, watched);
     return 'outputs' in computed ? { tables: stages[cell.stage]!.tables(computed.outputs, cell) } : { refused: computed.failure.sentence };
   }
-
-  /** Of the judge as many empty ratings as there are texts: what rests on them is left out. */
-  #input(cell: AggregatedCell, name: string, from: string, machine: string | undefined): Bytes | undefined {
-    if (!name.startsWith('judged')) return this.#rows.output(from, machine);
-    const texts = cell.inputs[name.replace(/^judgedBase/, 'base').replace(/^judged/, 'texts')]?.[0]?.cell;
-    const written = texts === undefined ? undefined : this.#rows.output(texts);
-    return written && new TextEncoder().encode(JSON.stringify(readJson<readonly { readonly prompt: string }[]>(written).map(({ prompt }) => ({ prompt, nll: [] }))));
-  }
 }
+
+/** Of a cell whose output no table has. */
+const reasonOf = (cell: string): string => cell.startsWith('score:') ? WITHHELD : `what no table has of ${cell}`;
