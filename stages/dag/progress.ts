@@ -3,6 +3,7 @@
  * on a terminal (progress-terminal.ts).
  */
 import { reasonText } from './reasons.ts';
+import type { CacheTraffic } from './cache/traffic.ts';
 import type { Outcome } from './decide.ts';
 import type { ExportResult } from './export-folder.ts';
 import type { ReadyTask } from './queue.ts';
@@ -41,6 +42,8 @@ export interface RunEnd {
   readonly failures: readonly { readonly cell: string; readonly outcome: Outcome & { kind: 'failed' } }[];
   /** Sentences for the end. */
   readonly closing: readonly string[];
+  /** What went through the shared cache. */
+  readonly cache?: CacheTraffic;
   /** The store that could not be written, and why: what was computed is not on record. */
   readonly notStored?: NotStored;
 }
@@ -63,6 +66,6 @@ export function jsonProgress(write: (line: string) => void): Progress {
     },
     warn: (sentence) => event('warning', { sentence }),
     exported: ({ to, files, written, removed }) => event('exported', { to, files, written, removed }),
-    done: ({ counts, durationMs, interrupted, notStored }) => event('done', { ...counts, ...(interrupted ? { interrupted } : {}), ...(notStored === undefined ? {} : { notStored }), durationMs: Math.round(durationMs) }),
+    done: ({ counts, durationMs, interrupted, notStored, cache }) => event('done', { ...counts, ...(cache === undefined ? {} : { cache }), ...(interrupted ? { interrupted } : {}), ...(notStored === undefined ? {} : { notStored }), durationMs: Math.round(durationMs) }),
   };
 }
