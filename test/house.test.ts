@@ -131,7 +131,7 @@ test('two files open connections; one listens, on this machine only, and its pag
   assert.equal(network, ['provenance/serve-page.ts', 'provenance/serve-server.ts', 'stages/dag/cache/s3.ts', 'stages/quantization/hub/http.ts']);
   assert.equal(product.filter((path) => local(path, false).includes('stages/dag/cache/s3.ts')), ['stages/dag/cache/remotes.ts']);
   assert.equal(product.filter((path) => local(path, false).includes('stages/dag/cache/remotes.ts')), ['stages/dag/cache/shared-cache.ts']);
-  assert.equal(product.filter((path) => importsOf(path, false).some((it) => /cache\/shared-cache\.ts$/.test(it))), ['stages/dag/execute.ts']);
+  assert.equal(product.filter((path) => importsOf(path, false).some((it) => /cache\/shared-cache\.ts$/.test(it))), ['stages/dag/commands/cache.ts', 'stages/dag/execute.ts']);
   const server = text('provenance/serve-server.ts');
   assert.equal(server.match(/import (?!type).*'node:(?:http|net)';/g), ["import { createServer } from 'node:http';"]);
   assert.equal(server.match(/\.listen\([^,]*, ?[^,)]*/g), [".listen(port, '127.0.0.1'"]);

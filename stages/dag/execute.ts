@@ -72,6 +72,9 @@ export async function execute(pipeline: Pipeline, options: RunOptions, progress:
   return await run.report(performance.now() - startedMs);
 }
 
+/** Something that was to come from the shared cache cannot be had. */
+class Lacking extends Error {}
+
 class Run {
   readonly #pipeline: Pipeline;
   readonly #store: Store;
@@ -119,11 +122,10 @@ class Run {
 
   async untilSettled(): Promise<void> {
     for (;;) {
-      const damage = await this.#onePass() ?? (this.#pass?.lacking === true ? undefined : await this.#export());
-      if (this.#interrupts > 0) return;
-      if (damage === undefined) {
-        if (this.#pass?.lacking !== true) return;
-        // Each pass of this kind has at least one object fewer to hope for.
+      const damage = await this.#onePass() ?? (this.#pass?.lacking === true ? 'lacking' : await this.#export());
+      if (damage === undefined || this.#interrupts > 0) return;
+      if (damage === 'lacking') {
+        // Each such pass has at least one object fewer to hope for.
         this.#store.refresh();
         continue;
       }
@@ -216,15 +218,18 @@ class Run {
     return this.#pipeline.exports.filter(({ from }) => from.every(({ cell }) => this.#outcomes.has(cell)));
   }
 
-  async #export(): Promise<{ readonly sha256: Sha256; readonly what: string } | undefined> {
+  async #export(): Promise<{ readonly sha256: Sha256; readonly what: string } | 'lacking' | undefined> {
     if (this.#interrupts > 0) return undefined;
     this.#exported.length = 0;
     for (const folder of this.#exportsSelected()) {
       try {
-        this.#progress.exported(await exportFolder(this.#pipeline.root, folder, this.#store, (cell) => this.#outcomes.get(cell)!, async (outputs) => { await this.#shared?.bring(outputs); }));
+        this.#progress.exported(await exportFolder(this.#pipeline.root, folder, this.#store, (cell) => this.#outcomes.get(cell)!, async (outputs) => {
+          if (((await this.#shared?.bring(outputs)) ?? []).length > 0) throw new Lacking();
+        }));
         this.#exported.push(folder);
       } catch (error) {
         if (error instanceof DamagedObject) return error;
+        if (error instanceof Lacking) return 'lacking';
         if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
         this.#progress.warn(`${folder.to} could not be written: ${(error as Error).message.split(',')[0]}`);
         this.#incomplete = true;

@@ -18,6 +18,8 @@ export { keyOf, partsHash } from './key.ts';
 export { openLive } from './live.ts';
 export type { Live, LiveCell, LiveState } from './live.ts';
 export { onSignals } from './signals.ts';
+export { isPublicKeyText } from './cache/trusted.ts';
+export { S3_SECRET_VARIABLES } from './cache/s3-secrets.ts';
 export { keyId, openSigner } from './signing-key.ts';
 export type { Signer } from './signing-key.ts';
 export { located } from './located.ts';

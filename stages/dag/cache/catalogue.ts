@@ -10,6 +10,7 @@ import { sameResult } from './same-result.ts';
 import { keyOf } from '../key.ts';
 import { revocationOf } from '../revoked.ts';
 import type { Entry, ObjectPlace, Origin } from './entry.ts';
+import type { Put } from './remote.ts';
 import type { Trust } from './trusted.ts';
 import type { Cell, CellRecord, OutputRecord, Revocation, Sha256 } from '../types.ts';
 
@@ -51,6 +52,10 @@ export class Catalogue {
   /** Files and objects that turned out not to be there, or to be others: `<file>` or `<sha256>`. */
   readonly #gone = new Set<string>();
   /** Keys of fetched cells whose files were found to be those that the cell names. */
+  /** Files of which something turned out to be damaged: what else is said to lie there is still read, and put there anew when somebody can. */
+  readonly #suspect = new Set<string>();
+  /** Files that are shorter than they were. */
+  readonly #ends = new Map<string, number>();
   readonly #vouched = new Set<Sha256>();
   readonly #handedOut = new WeakMap<CellRecord, string>();
 
@@ -161,12 +166,17 @@ export class Catalogue {
     this.#load();
     const places = this.#places.get(sha256);
     if (places === undefined || this.#gone.has(sha256)) return [];
-    return places.filter(([, size, file, offset]) => size === bytes && !this.#gone.has(file) && !this.#gone.has(`${file}@${offset}`));
+    return places.filter(([, size, file, offset]) => size === bytes && !this.#gone.has(file) && !this.#gone.has(`${file}@${offset}`) && offset + size <= (this.#ends.get(file) ?? Infinity));
   }
 
-  /** Whether something was wrong with a place of it: then it is put there again. */
-  wasDamaged(sha256: Sha256): boolean {
-    return (this.#places.get(sha256) ?? []).some(([, , file, offset]) => this.#gone.has(file) || this.#gone.has(`${file}@${offset}`));
+  /** Whether it is said to lie in a file of which nothing was found to be wrong. */
+  holds(object: OutputRecord): boolean {
+    return this.placesOf(object).some(([, , file]) => !this.#suspect.has(file));
+  }
+
+  /** How a file is to be put: one of this name of which something was wrong is replaced. */
+  howToPut(file: string): Put {
+    return this.#gone.has(file) || this.#suspect.has(file) ? 'replace' : 'if-absent';
   }
 
   /** A file is not there (any more). */
@@ -177,6 +187,13 @@ export class Catalogue {
   /** The bytes at a place are not the object's. */
   placeDamaged([, , file, offset]: ObjectPlace): void {
     this.#gone.add(`${file}@${offset}`);
+    this.#suspect.add(file);
+  }
+
+  /** A file has no more than so many bytes. */
+  fileEnds(file: string, bytes: number): void {
+    this.#ends.set(file, bytes);
+    this.#suspect.add(file);
   }
 
   /** It cannot be had in this run. */

@@ -115,6 +115,7 @@ export class Downloader {
     const end = Math.max(...places.map(([, bytes, , at]) => at + bytes));
     const range = await this.#remote.get(file, { offset, length: end - offset });
     if (range === undefined) return this.#fileGone(file);
+    if (range.length < end - offset) this.#catalogue.fileEnds(file, offset + range.length);
     const small = new Map<Sha256, Uint8Array>();
     for (const place of places) {
       const [sha, bytes, , at] = place;

@@ -16,7 +16,7 @@ export interface RemoteFile { readonly name: string; readonly bytes: number }
 export type Put =
   /** `present`: where something has this name already, it stays. */
   | 'if-absent'
-  /** In place of what is there: only for an object whose bytes there are known to be others than its name says. */
+  /** In place of what is there: only for a file that is named by its content, and is known to have another there, or none. */
   | 'replace';
 
 /** Every method throws RemoteError. `signal` ends an attempt that takes too long. Names are relative, of [a-z0-9/.-]. */

@@ -7,9 +7,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { withheld } from '../withheld.ts';
 import { RemoteError } from './remote.ts';
-
-/** Variables to be withheld from whatever is started. */
-export const S3_SECRET_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'] as const;
+import { S3_SECRET_VARIABLES } from './s3-secrets.ts';
 
 export interface S3Credentials {
   readonly accessKeyId: string;
@@ -25,7 +23,8 @@ type Section = ReadonlyMap<string, string>;
 /** Throws RemoteError where there are none, saying what was looked for. */
 export function s3Credentials(env: Environment = { ...process.env, ...Object.fromEntries(withheld()) }): S3Credentials {
   const [id, secret, token] = S3_SECRET_VARIABLES.map((name) => env[name] || undefined);
-  if (id !== undefined && secret !== undefined && env['AWS_PROFILE'] === undefined) return { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }), from: 'the environment' };
+  // As Amazon's own programs: a profile counts where the variables are not set.
+  if (id !== undefined && secret !== undefined) return { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }), from: 'the environment' };
   const profile = profileName(env);
   const section = new Map([...sectionOf(configFile(env), `profile ${profile}`, profile), ...sectionOf(credentialsFile(env), profile)]);
   const [fileId, fileSecret, fileToken] = [section.get('aws_access_key_id'), section.get('aws_secret_access_key'), section.get('aws_session_token')];

@@ -131,6 +131,11 @@ export class SharedCache {
     return { taken: this.#taken.size, sent: this.#uploader?.sent.records ?? 0, bytesDown, bytesUp, requests, left: this.#uploader?.left ?? 0 };
   }
 
+  /** Sends what is left, however long that takes. */
+  async finish(): Promise<void> {
+    await Promise.race([this.#uploader?.finish(), new Promise<void>((resolve) => { this.#hurry = resolve; })]);
+  }
+
   /** Does not wait for what is being sent. */
   hurry(): void {
     this.#hurry();

@@ -16,6 +16,9 @@ export function publicKeyOf(text: string): KeyObject | undefined {
   }
 }
 
+/** Whether a text is a public key. */
+export const isPublicKeyText = (text: string): boolean => publicKeyOf(text) !== undefined;
+
 /** The text of a key in PEM form. */
 export function publicKeyText(pem: string): string {
   return `ed25519:${createPublicKey(pem).export({ format: 'jwk' }).x}`;

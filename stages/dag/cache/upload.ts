@@ -59,11 +59,18 @@ export class Uploader {
   /** What the cache has already is passed over. `ruling`: it decides between records that differ. */
   offer(cell: Cell, record: CellRecord, ruling = false): void {
     const { catalogue, remote } = this.#options;
-    if (cell.stage.optional === true || this.#offered.has(record) || !remote.serves('write') || (!ruling && catalogue.hasResult(cell, record))) return;
+    if (cell.stage.optional === true || this.#offered.has(record) || !remote.serves('write') || (!ruling && catalogue.hasResult(cell, record) && this.#isWhole(record))) return;
     this.#offered.add(record);
     this.#queue.push({ cell, record, ruling });
     if (this.#queue.length >= MAX_RECORDS) this.#start();
     else this.#timer ??= setTimeout(() => this.#start(), GATHER_MS);
+  }
+
+  /** Whether the cache has all that a record cites: what was damaged there is put there again. */
+  #isWhole({ outputs }: CellRecord): boolean {
+    const { catalogue, store } = this.#options;
+    for (const output of Object.values(outputs)) for (const object of store.objectsOf(output)) if (!catalogue.holds(object)) return false;
+    return true;
   }
 
   /** Sends what is left. Resolves when all of it is there, or nothing more can be. Throws what is a fault of ours. */
@@ -119,7 +126,7 @@ export class Uploader {
     try {
       const places = [...await this.#putPack(small)];
       for (const object of large) places.push(await this.#putLarge(object));
-      await this.#putEntry(batch, places.filter(([sha, size]) => !catalogue.has({ sha256: sha, bytes: size })));
+      await this.#putEntry(batch, places.filter(([sha, size]) => !catalogue.holds({ sha256: sha, bytes: size })));
     } catch (error) {
       // Their objects may be there already: sent again, these cost a question each.
       this.#queue.unshift(...batch);
@@ -135,14 +142,18 @@ export class Uploader {
     for (const output of Object.values(record.outputs)) {
       for (const object of store.objectsOf(output)) {
         const { sha256: sha, bytes } = object;
-        if (catalogue.has(object) || packed.has(sha) || small.has(sha)) continue;
+        if (catalogue.holds(object) || packed.has(sha) || small.has(sha)) continue;
         try {
           const handle = store.handle(object);
           if (bytes >= LOOSE_BYTES) large.set(sha, { sha256: sha, bytes });
           else small.set(sha, await store.read(handle));
         } catch (error) {
           // The run that needs it makes it anew, and offers that.
-          if (error instanceof DamagedObject) return undefined;
+          if (error instanceof DamagedObject) {
+            // In a file of which something else is damaged: it may be sound all the same.
+            if (catalogue.has(object)) continue;
+            return undefined;
+          }
           throw error;
         }
       }
@@ -155,7 +166,7 @@ export class Uploader {
     const content = Buffer.concat([...objects.values()]);
     const name = sha256(content);
     const file = `packs/${name.slice(0, 2)}/${name}`;
-    if (await this.#options.remote.put(file, sourceOf(content)) === 'put') this.sent.bytes += content.length;
+    if (await this.#options.remote.put(file, sourceOf(content), this.#options.catalogue.howToPut(file)) === 'put') this.sent.bytes += content.length;
     let offset = 0;
     return [...objects].map(([sha, { length }]): ObjectPlace => {
       offset += length;
@@ -167,13 +178,13 @@ export class Uploader {
     const { remote, store, catalogue } = this.#options;
     const { sha256: sha, bytes } = object;
     const file = `objects/${sha.slice(0, 2)}/${sha}`;
-    const damaged = catalogue.wasDamaged(sha);
+    const how = catalogue.howToPut(file);
     // Asked first: a put that finds it there has sent all of it for nothing.
-    if (damaged || await remote.size(file) !== bytes) {
+    if (how === 'replace' || await remote.size(file) !== bytes) {
       // Hashed whole, and held to that while it is read: nothing goes up under a name that is not its own.
       const opened = await openObject(store.handle(object));
       try {
-        const put = await remote.put(file, { bytes, read: async (offset, length) => opened.read(offset, length) }, damaged ? 'replace' : 'if-absent');
+        const put = await remote.put(file, { bytes, read: async (offset, length) => opened.read(offset, length) }, how);
         if (put === 'put') this.sent.bytes += bytes;
       } finally {
         opened.close();
