@@ -6,6 +6,7 @@
  */
 import { loadMirror, saveMirror } from './mirror.ts';
 import { readEntry } from './entry.ts';
+import { isShared } from './is-shared.ts';
 import { sameResult } from './same-result.ts';
 import { keyOf } from '../key.ts';
 import { revocationOf } from '../revoked.ts';
@@ -102,8 +103,7 @@ export class Catalogue {
   /** What it has for a cell of this key. `present`: whether a record's outputs can be had; `own`: a record of this store, that may differ from it. */
   resultOf(cell: Cell, key: Sha256, present: (record: CellRecord) => boolean, own?: CellRecord): Found | undefined {
     const { stage } = cell;
-    // A tool is of the machine that made it, and quickly made.
-    if (stage.optional === true) return undefined;
+    if (!isShared(stage)) return undefined;
     this.#load();
     const places = (this.#records.get(key) ?? []).filter(({ entry, place }) => this.#isOf(entry.record(place), cell, key));
     if (places.length === 0) return undefined;

@@ -8,6 +8,7 @@ import { openObject } from '../open-object.ts';
 import { sha256 } from '../sha256.ts';
 import { LOOSE_BYTES } from '../store.ts';
 import { encodeEntry } from './entry.ts';
+import { isShared } from './is-shared.ts';
 import { RemoteError } from './remote.ts';
 import { SetAside } from './patient.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -59,7 +60,7 @@ export class Uploader {
   /** What the cache has already is passed over. `ruling`: it decides between records that differ. */
   offer(cell: Cell, record: CellRecord, ruling = false): void {
     const { catalogue, remote } = this.#options;
-    if (cell.stage.optional === true || this.#offered.has(record) || !remote.serves('write') || (!ruling && catalogue.hasResult(cell, record) && this.#isWhole(record))) return;
+    if (!isShared(cell.stage) || this.#offered.has(record) || !remote.serves('write') || (!ruling && catalogue.hasResult(cell, record) && this.#isWhole(record))) return;
     this.#offered.add(record);
     this.#queue.push({ cell, record, ruling });
     if (this.#queue.length >= MAX_RECORDS) this.#start();

@@ -8,6 +8,7 @@ import { select } from '../selection.ts';
 import { onSignals } from '../signals.ts';
 import { openSigner } from '../signing-key.ts';
 import { SharedCache } from '../cache/shared-cache.ts';
+import { isShared } from '../cache/is-shared.ts';
 import { publicKeyText } from '../cache/trusted.ts';
 import { byteSize, count, grouped } from '../words.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -78,7 +79,7 @@ class Work {
       await this.#shared?.vouch(selection.cells);
       const ground = await readGround(this.#pipeline, this.#store, selection.cells);
       const forecasts = preview(selection, ground);
-      const cells = selection.cells.filter(({ id, stage }) => stage.optional !== true && (this.#targets.length === 0 || selection.named.has(id)));
+      const cells = selection.cells.filter(({ id, stage }) => isShared(stage) && (this.#targets.length === 0 || selection.named.has(id)));
       const done = cells.flatMap((cell) => { const forecast = forecasts.get(cell.id)!; return forecast.kind === 'done' ? [{ cell, records: forecast.records }] : []; });
       if (action === 'status') return await this.#status(cells, done, forecasts);
       if (this.#shared?.serves !== true) return { code: EXIT.failed, facts: { failed: true }, lines: [] };
