@@ -179,6 +179,13 @@ export class Catalogue {
     return this.#gone.has(file) || this.#suspect.has(file) ? 'replace' : 'if-absent';
   }
 
+  /** A file was put there again. */
+  fileRenewed(file: string): void {
+    this.#suspect.delete(file);
+    this.#ends.delete(file);
+    for (const what of this.#gone) if (what === file || what.startsWith(`${file}@`)) this.#gone.delete(what);
+  }
+
   /** A file is not there (any more). */
   fileGone(file: string): void {
     this.#gone.add(file);

@@ -14,6 +14,7 @@ import { SetAside } from './patient.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ObjectPlace, Origin } from './entry.ts';
 import type { PatientRemote } from './patient.ts';
+import type { RemoteSource } from './remote.ts';
 import type { Store } from '../store.ts';
 import type { Cell, CellRecord, OutputRecord, Sha256 } from '../types.ts';
 
@@ -47,7 +48,7 @@ export class Uploader {
   #checked = false;
   #stopped = false;
   /** Records that went up, and what is left. */
-  readonly sent = { records: 0, bytes: 0 };
+  readonly sent = { records: 0 };
 
   constructor(options: UploaderOptions) {
     this.#options = options;
@@ -105,7 +106,6 @@ export class Uploader {
 
   /** One pack and one entry. */
   async #sendSome(): Promise<void> {
-    const { catalogue } = this.#options;
     await this.#checkConditions();
     const batch: Offer[] = [];
     const small = new Map<Sha256, Uint8Array>();
@@ -127,7 +127,7 @@ export class Uploader {
     try {
       const places = [...await this.#putPack(small)];
       for (const object of large) places.push(await this.#putLarge(object));
-      await this.#putEntry(batch, places.filter(([sha, size]) => !catalogue.holds({ sha256: sha, bytes: size })));
+      await this.#putEntry(batch, places);
     } catch (error) {
       // Their objects may be there already: sent again, these cost a question each.
       this.#queue.unshift(...batch);
@@ -167,7 +167,7 @@ export class Uploader {
     const content = Buffer.concat([...objects.values()]);
     const name = sha256(content);
     const file = `packs/${name.slice(0, 2)}/${name}`;
-    if (await this.#options.remote.put(file, sourceOf(content), this.#options.catalogue.howToPut(file)) === 'put') this.sent.bytes += content.length;
+    await this.#put(file, sourceOf(content));
     let offset = 0;
     return [...objects].map(([sha, { length }]): ObjectPlace => {
       offset += length;
@@ -179,14 +179,12 @@ export class Uploader {
     const { remote, store, catalogue } = this.#options;
     const { sha256: sha, bytes } = object;
     const file = `objects/${sha.slice(0, 2)}/${sha}`;
-    const how = catalogue.howToPut(file);
     // Asked first: a put that finds it there has sent all of it for nothing.
-    if (how === 'replace' || await remote.size(file) !== bytes) {
+    if (catalogue.howToPut(file) === 'replace' || await remote.size(file) !== bytes) {
       // Hashed whole, and held to that while it is read: nothing goes up under a name that is not its own.
       const opened = await openObject(store.handle(object));
       try {
-        const put = await remote.put(file, { bytes, read: async (offset, length) => opened.read(offset, length) }, how);
-        if (put === 'put') this.sent.bytes += bytes;
+        await this.#put(file, { bytes, read: async (offset, length) => opened.read(offset, length) });
       } finally {
         opened.close();
       }
@@ -194,12 +192,21 @@ export class Uploader {
     return [sha, bytes, file, 0];
   }
 
-  async #putEntry(batch: readonly Offer[], objects: readonly ObjectPlace[]): Promise<void> {
+  /** Puts a file that is named by its content; one that is known to be other than that is replaced. */
+  async #put(file: string, source: RemoteSource): Promise<void> {
+    const { remote, catalogue } = this.#options;
+    const how = catalogue.howToPut(file);
+    await remote.put(file, source, how);
+    if (how === 'replace') catalogue.fileRenewed(file);
+  }
+
+  async #putEntry(batch: readonly Offer[], places: readonly ObjectPlace[]): Promise<void> {
     const { remote, catalogue, store, signer, sync } = this.#options;
     for (let attempt = 0; attempt < MAX_NUMBERS; attempt++) {
       await sync();
       // Others may have been first; a ruling counts although there are records.
       const records = batch.filter(({ cell, record, ruling }) => ruling || !catalogue.hasResult(cell, record));
+      const objects = places.filter((place) => !catalogue.placesOf({ sha256: place[0], bytes: place[1] }).some(([, , file, offset]) => file === place[2] && offset === place[3]));
       if (records.length === 0 && objects.length === 0) return;
       const origins = new Map<string, Origin>();
       const closures: { [hash: string]: { readonly [file: string]: string } } = {};
@@ -212,7 +219,6 @@ export class Uploader {
       const entry = encodeEntry({ objects, closures, runs: [...origins.values()], rulings: records.filter(({ ruling }) => ruling).map(({ record }) => record.key) }, records.map(({ record }) => record), signer.text, (bytes) => signer.sign(bytes));
       const name = this.#nextName();
       if (await remote.put(name, sourceOf(entry)) === 'present') continue;
-      this.sent.bytes += entry.length;
       this.sent.records += records.length;
       catalogue.add(name, entry);
       return;
@@ -245,7 +251,7 @@ export function entryName(number: number): string {
   return `${LIST}${String(number).padStart(10, '0')}`;
 }
 
-function sourceOf(bytes: Uint8Array): { readonly bytes: number; read(offset: number, length: number): Promise<Uint8Array> } {
+function sourceOf(bytes: Uint8Array): RemoteSource {
   return { bytes: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
