@@ -58,7 +58,7 @@ export async function execute(pipeline: Pipeline, options: RunOptions, progress:
   let shared: SharedCache | undefined;
   try {
     opened = await openToCompute(pipeline);
-    if (pipeline.cache !== undefined) shared = await (await import('./cache/shared-cache.ts')).SharedCache.open(pipeline, opened.store, { readOnly: options.cacheReadOnly === true || opened.notStored !== undefined, told: (sentence) => progress.warn(sentence) });
+    if (pipeline.cache !== undefined) shared = await (await import('./cache/shared-cache.ts')).SharedCache.open(pipeline, opened.store, { readOnly: options.cacheReadOnly === true || opened.notStored !== undefined, told: (sentence) => progress.warn(sentence), moved: (traffic) => progress.cache(traffic) });
     await shared?.vouch(options.selection.cells);
     run = new Run(pipeline, opened, options, progress, shared);
     for (; early > 0; early--) run.interrupt();

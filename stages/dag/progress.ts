@@ -26,6 +26,8 @@ export interface Progress {
   taskProgress(task: ReadyTask, done: number, total: number, unit: string): void;
   taskEnded(task: ReadyTask): void;
   cell(cell: Cell, outcome: Outcome, status: CellStatus): void;
+  /** Something went through the shared cache; not more than about twice a second. */
+  cache(traffic: CacheTraffic): void;
   warn(sentence: string): void;
   exported(result: ExportResult): void;
   /** The last call. */
@@ -64,6 +66,7 @@ export function jsonProgress(write: (line: string) => void): Progress {
       if (outcome.kind === 'done') event('ran', { cell: cell.id, durationMs: outcome.records[0]!.durationMs });
       else event(status === 'remembered' ? 'failed' : status, { cell: cell.id, ...outcome.failure, ...(status === 'remembered' ? { remembered: true } : {}) });
     },
+    cache: (traffic) => event('cache', { ...traffic }),
     warn: (sentence) => event('warning', { sentence }),
     exported: ({ to, files, written, removed }) => event('exported', { to, files, written, removed }),
     done: ({ counts, durationMs, interrupted, notStored, cache }) => event('done', { ...counts, ...(cache === undefined ? {} : { cache }), ...(interrupted ? { interrupted } : {}), ...(notStored === undefined ? {} : { notStored }), durationMs: Math.round(durationMs) }),

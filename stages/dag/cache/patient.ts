@@ -35,6 +35,8 @@ export class PatientRemote {
   readonly #remote: Remote;
   readonly #patience: CachePatience;
   readonly #told: (sentence: string) => void;
+  /** Called when bytes have moved. */
+  moved: () => void = () => undefined;
   readonly #lanes: { readonly [way in Way]: Lanes } = { read: new Lanes(READS_AT_ONCE), write: new Lanes(WRITES_AT_ONCE) };
   readonly #failures: { [way in Way]: number } = { read: 0, write: 0 };
   readonly #aside: { [way in Way]?: string } = {};
@@ -61,6 +63,7 @@ export class PatientRemote {
   async get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array | undefined> {
     const bytes = await this.#do('read', range?.length ?? 1 << 20, (signal) => this.#remote.get(name, range, signal));
     this.traffic.bytesDown += bytes?.length ?? 0;
+    this.moved();
     return bytes;
   }
 
@@ -71,6 +74,7 @@ export class PatientRemote {
   async put(name: string, source: RemoteSource, how: Put = 'if-absent'): Promise<'put' | 'present'> {
     const answer = await this.#do('write', source.bytes, (signal) => this.#remote.put(name, source, how, signal));
     if (answer === 'put') this.traffic.bytesUp += source.bytes;
+    this.moved();
     return answer;
   }
 

@@ -21,10 +21,13 @@ export interface SharedCacheOptions {
   /** Nothing is put into it. */
   readonly readOnly: boolean;
   readonly told: (sentence: string) => void;
+  /** What went through it so far; not more than about twice a second. */
+  readonly moved?: (traffic: CacheTraffic) => void;
 }
 
 /** So often what others have put there is looked for while a run goes on; ms. */
 const LOOK_MS = 20_000;
+const TELL_MS = 500;
 /** Of a kind of oddity so many are told of. */
 const MAX_TOLD = 3;
 
@@ -58,6 +61,7 @@ export class SharedCache {
     }
     const readOnly = options.readOnly || cache.readOnly === true;
     const shared = new SharedCache(store, store.catalogue, remote, readOnly ? undefined : signerOf(options.told), { ...DEFAULT_PATIENCE, ...cache.patience }.endMs, options.told);
+    if (options.moved !== undefined) shared.#tell(options.moved);
     await shared.#first();
     return shared;
   }
@@ -166,6 +170,16 @@ export class SharedCache {
     }
     const { left } = this.traffic();
     if (left > 0 && this.#remote.trouble('write') === undefined) this.#told(`${count(left, 'result')} could not be put into the shared cache in time; the next run or "cache push" sends ${left === 1 ? 'it' : 'them'}`);
+  }
+
+  #tell(moved: (traffic: CacheTraffic) => void): void {
+    let lastMs = -Infinity;
+    this.#remote.moved = () => {
+      // Looking at its list is no news.
+      if (performance.now() - lastMs < TELL_MS || this.#taken.size + (this.#uploader?.left ?? 0) === 0) return;
+      lastMs = performance.now();
+      moved(this.traffic());
+    };
   }
 
   /** Without its list it is of no use. */

@@ -17,3 +17,8 @@ export interface CacheTraffic {
 export function trafficText({ taken, sent, bytesDown, bytesUp }: CacheTraffic): string {
   return `Shared cache: ${count(taken, 'result')} taken (${byteSize(bytesDown)}), ${count(sent, 'result')} put there (${byteSize(bytesUp)}).`;
 }
+
+/** 'shared cache: 12 results taken, 3 MB down; 4 put there, 1 MB up, 3 to go'. */
+export function movingText({ taken, sent, bytesDown, bytesUp, left }: CacheTraffic): string {
+  return `shared cache: ${count(taken, 'result')} taken, ${byteSize(bytesDown)} down; ${count(sent, 'result')} put there, ${byteSize(bytesUp)} up${left > 0 ? `, ${count(left, 'result')} to go` : ''}`;
+}
