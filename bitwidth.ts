@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
-import { commandLine, output, pipeline, withhold } from './stages/dag/index.ts';
+import { commandLine, output, pipeline, S3_SECRET_VARIABLES, withhold } from './stages/dag/index.ts';
 import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyPeers } from './stages/quantization/index.ts';
 import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
 
@@ -43,7 +43,7 @@ export interface Additions {
 /** The pipeline of the study as it stands in the files; `quick`: of its `quick:` block; `asked`: the command that it is for, which may be one that looks models up. */
 export async function studyPipeline(root: string, { quick }: { readonly quick: boolean }, { cells: added }: Additions = {}, asked?: Asked): Promise<Pipeline> {
   // Before anything is started that would inherit them.
-  withhold(SECRET_VARIABLES);
+  withhold([...SECRET_VARIABLES, ...S3_SECRET_VARIABLES]);
   const hub = hubLeave(asked);
   const config = await readStudy(root, { quick, ...(hub === undefined ? {} : { hub }) });
   // Of a package that was installed also what is known of its own builds.
@@ -75,6 +75,9 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     revoked,
     // Few commands ask: what these need is loaded then.
     variation: async (computedBy) => (await import('./stages/quantization/other-engine.ts')).otherEngine(computedBy),
+    ...(config.cache === undefined ? {} : { cache: config.cache }),
+    // Of results that differ: what an engine computed, the reference computes once more.
+    referee: (computedBy) => computedBy?.['engine'] === undefined ? undefined : { environment: { [ENGINE_VARIABLE]: 'reference' }, label: 'engine reference' },
     doctor: async () => {
       const { compilerChecks, engineChecks, hubChecks } = await import('./stages/quantization/doctor.ts');
       const { gpuChecks } = await import('./stages/quantization/doctor-gpu.ts');

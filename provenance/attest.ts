@@ -4,9 +4,8 @@
  */
 import { preAuthentication } from '../reports/statement.ts';
 import { hashOf } from './pack-format.ts';
-import type { Results } from '../stages/dag/index.ts';
+import type { Results, Signer } from '../stages/dag/index.ts';
 import type { Envelope } from '../reports/statement.ts';
-import type { Signer } from './signing-key.ts';
 
 export const BUILD_TYPE = 'https://arxiv.org/abs/2309.05210#bitwidth-pipeline-v1';
 const PAYLOAD_TYPE = 'application/vnd.in-toto+json';

@@ -2,13 +2,11 @@
  * The signature of a site's statement (reports/statement.ts). It proves that who holds the key named these files: the same signer as of another
  * statement with that key, nothing about who that is.
  */
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createPublicKey, verify } from 'node:crypto';
 import { readEnvelope, subjectsOf } from '../reports/statement.ts';
+import { keyId } from '../stages/dag/index.ts';
 import type { KeyObject } from 'node:crypto';
 import type { Subject } from '../reports/statement.ts';
-
-/** sha256 over the key's DER form. */
-export const keyId = (key: KeyObject): string => createHash('sha256').update(key.export({ format: 'der', type: 'spki' })).digest('hex');
 
 /** Throws SyntaxError, saying what is wrong. */
 export function publicKey(pem: Uint8Array): KeyObject {

@@ -95,7 +95,7 @@ test('each package has one owner file, and is a dependency', () => {
 });
 
 test('heavy packages are loaded only when used', () => {
-  const heavy = ['@duckdb/node-api', '@observablehq/plot', 'linkedom', '@huggingface/tokenizers', 'yaml', 'execa', '@swc/wasm-typescript', 'esbuild'];
+  const heavy = ['@duckdb/node-api', '@observablehq/plot', 'linkedom', '@huggingface/tokenizers', 'yaml', 'execa', '@swc/wasm-typescript', 'esbuild', 'aws4fetch'];
   const statically = (path: string) => [...text(path).matchAll(/^(?:import|export)\s+(?!type\s)[^'"`;]*?from\s*['"]([^'"]+)['"]/gm)].map(([, name]) => name!);
   // An owner that is itself loaded only when used may import its package in the plain way.
   const importedStatically = new Set(product.flatMap((path) => statically(path).filter((it) => it.startsWith('.')).map((it) => relative(root, resolve(root, dirname(path), it)))));
@@ -125,9 +125,13 @@ test('nothing names a machine, a registry host or unfinished work', () => {
   assert.equal(wrong, []);
 });
 
-test('one file opens connections; one listens, on this machine only, and its page asks its own origin', () => {
-  const network = product.filter((path) => importsOf(path, true).some((it) => /^(?:node:)?(?:http|https|http2|net|tls|dgram)$/.test(it)) || /\bfetch\(['"`]?http|new (?:WebSocket|EventSource)\b/.test(text(path)));
-  assert.equal(network, ['provenance/serve-script.ts', 'provenance/serve-server.ts', 'stages/quantization/hub/http.ts']);
+test('two files open connections; one listens, on this machine only, and its page asks its own origin', () => {
+  const network = product.filter((path) => importsOf(path, true).some((it) => /^(?:node:)?(?:http|https|http2|net|tls|dgram)$/.test(it) || it === 'aws4fetch') || /\bfetch\(['"`]?http|new (?:WebSocket|EventSource)\b/.test(text(path)));
+  // For `cache:` of a study, and then for the commands run and cache only.
+  assert.equal(network, ['provenance/serve-script.ts', 'provenance/serve-server.ts', 'stages/dag/cache/s3.ts', 'stages/quantization/hub/http.ts']);
+  assert.equal(product.filter((path) => local(path, false).includes('stages/dag/cache/s3.ts')), ['stages/dag/cache/remotes.ts']);
+  assert.equal(product.filter((path) => local(path, false).includes('stages/dag/cache/remotes.ts')), ['stages/dag/cache/shared-cache.ts']);
+  assert.equal(product.filter((path) => importsOf(path, false).some((it) => /cache\/shared-cache\.ts$/.test(it))), ['stages/dag/commands/cache.ts', 'stages/dag/execute.ts']);
   const server = text('provenance/serve-server.ts');
   assert.equal(server.match(/import (?!type).*'node:(?:http|net)';/g), ["import { createServer } from 'node:http';"]);
   assert.equal(server.match(/\.listen\([^,]*, ?[^,)]*/g), [".listen(port, '127.0.0.1'"]);

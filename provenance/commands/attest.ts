@@ -1,11 +1,10 @@
 /** `attest`: signs the report, and says what that proves. */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ConfigurationError, EXIT, count, openResults } from '../../stages/dag/index.ts';
+import { ConfigurationError, EXIT, count, openResults, openSigner } from '../../stages/dag/index.ts';
 import { MANIFEST_FILE } from '../../reports/manifest.ts';
 import { signedEnvelope, statementOf } from '../attest.ts';
 import { hashOf } from '../pack-format.ts';
-import { openSigner } from '../signing-key.ts';
 import { KEY_FILE, STATEMENT_FILE } from '../../reports/statement.ts';
 import type { Command } from '../../stages/dag/index.ts';
 

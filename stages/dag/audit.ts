@@ -61,7 +61,7 @@ export class Audit {
     this.#outcomeOf = outcomeOf;
     this.#past = past;
     this.#declared = new Map(ground.pipeline.cells.map((cell) => [cell.id, cell]));
-    this.#runs = new Map(ground.store.runs().map((run) => [run.run, run]));
+    this.#runs = new Map([...ground.store.origins(), ...ground.store.runs()].map((run) => [run.run, run]));
     this.hashed = new HashedObjects(ground.store, ground.pipeline);
   }
 

@@ -47,9 +47,10 @@ export async function checkObjects(options: DamageOptions, onObject: (bytes: num
     found(sha, typeof fact === 'string' ? 0 : fact.bytes, what, `objects/${sha.slice(0, 2)}/${sha}`);
   }
   const known = new Set([...sound, ...damagedObjects.map((finding) => finding.sha256)]);
-  for (const [sha, { cells, needed }] of cited) {
+  for (const [sha, { bytes: size, cells, needed }] of cited) {
     // What only superseded records cite may be gone, and what was removed or set aside since is known to be.
     if (known.has(sha) || needed === '' || (index.absentSince(sha) ?? '') > needed) continue;
+    if (outputs.isElsewhere({ sha256: sha, bytes: size })) continue;
     damagedObjects.push({ sha256: sha, what: 'it is not in the store', cells: [...cells] });
   }
   return { objects: known.size, bytes, records: index.records().length, damagedObjects };

@@ -29,6 +29,7 @@ const REGISTER: Register = {
   render: { summary: 'Write the report of a kept run again', load: () => import('./commands/render.ts') },
   gc: { summary: 'Remove from the store what nothing needs', load: () => import('./commands/gc.ts') },
   accept: { summary: 'Keep results after a change that you judge harmless', load: () => import('./commands/accept.ts') },
+  cache: { summary: 'Show what the shared cache has; put results there, or bring them', load: () => import('./commands/cache.ts') },
   doctor: { summary: 'Show what is there, what is missing, and what does not work', load: () => import('./commands/doctor.ts') },
   graph: { summary: 'Draw the stages and what flows between them', load: () => import('./commands/graph.ts') },
 };

@@ -20,7 +20,11 @@ export type Outcome =
 
 export type Verdict =
   | Outcome
-  | { readonly kind: 'run'; readonly key: Sha256; readonly fields: KeyFields; readonly reasons: readonly Reason[] };
+  /** `conflict`: records of this key that differ, of which none is believed. */
+  | { readonly kind: 'run'; readonly key: Sha256; readonly fields: KeyFields; readonly reasons: readonly Reason[]; readonly conflict?: Conflict };
+
+/** Records of one key that differ, by whose word; of this store's own without a name. */
+export interface Conflict { readonly signed: readonly { readonly record: CellRecord; readonly by?: string }[] }
 
 export interface DecideOptions {
   /** Cells to run although they are up to date (--force). */
@@ -47,12 +51,14 @@ export function decide(cell: Cell, ground: Ground, outcomeOf: (cell: string) => 
 
   if (options.force(cell)) return run([{ field: 'asked for with --force' }]);
   if (options.measure(cell)) return run([{ field: 'asked for with --measure' }]);
-  const records = recordsOf(cell.stage, key, ground);
+  const conflict = conflictOf(cell, key, ground);
+  if (conflict !== undefined) return { kind: 'run', key, fields, conflict, reasons: [{ field: `results of the same key that differ: ${conflict.signed.map(({ by }) => by === undefined ? 'one is in this store' : `one is signed by ${by}`).join(', ')}` }] };
+  const records = recordsOf(cell, key, ground);
   if (records.length > 0) return { kind: 'done', records };
 
   const waived = ground.waived(key);
   if (waived !== undefined) {
-    const earlier = recordsOf(cell.stage, waived.counts, ground);
+    const earlier = recordsOf(cell, waived.counts, ground);
     if (earlier.length > 0) return { kind: 'done', records: earlier, waiver: waived.waiver };
   }
 
@@ -74,11 +80,32 @@ export function decide(cell: Cell, ground: Ground, outcomeOf: (cell: string) => 
   return run(nearest(earlier.map((record) => reasonsFor({ fields, closure: code.files, changedCells }, record, ground.store.closure(record.fields.code)))));
 }
 
-/** The records that count for a key: all machines' of a measured cell, else the newest. */
-export function recordsOf(stage: Stage, key: Sha256, ground: Ground): readonly CellRecord[] {
-  if (stage.determinism === 'measured') return ground.store.donePerMachine(key);
-  const record = ground.store.done(key);
+/**
+ * The records that count for a key: all machines' of a measured cell, else the newest. Of a shared cache only where the store has none: another
+ * machine's timing, say, that would join those of this store changes what is made of them, and is not to come by itself.
+ */
+export function recordsOf(cell: Cell, key: Sha256, { store }: Ground): readonly CellRecord[] {
+  const own = ownRecordsOf(cell.stage, key, store);
+  if (own.length > 0 || store.catalogue === undefined) return own;
+  const found = store.catalogue.resultOf(cell, key, (record) => store.missingOutputs(record).length === 0);
+  return found?.kind === 'found' ? found.signed.map(({ record }) => record) : [];
+}
+
+function ownRecordsOf(stage: Stage, key: Sha256, store: Store): readonly CellRecord[] {
+  if (stage.determinism === 'measured') return store.donePerMachine(key);
+  const record = store.done(key);
   return record === undefined ? [] : [record];
+}
+
+/** Looked for by runs only: they can compute the cell once more. */
+function conflictOf(cell: Cell, key: Sha256, { store }: Ground): Conflict | undefined {
+  const { catalogue } = store;
+  if (catalogue?.upToDate !== true || cell.stage.determinism !== 'exact' || store.isRuled(key)) return undefined;
+  const own = store.done(key);
+  const found = catalogue.resultOf(cell, key, () => true, own);
+  if (found?.kind !== 'conflict') return undefined;
+  const isOneOfThem = own === undefined || found.signed.some(({ record }) => record.run === own.run && record.finishedAt === own.finishedAt);
+  return { signed: [...found.signed, ...isOneOfThem ? [] : [{ record: own }]] };
 }
 
 /**

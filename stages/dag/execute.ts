@@ -13,6 +13,7 @@ import { onSignals } from './signals.ts';
 import { openToCompute } from './stand-in.ts';
 import { timestamp } from './timestamp.ts';
 import { count } from './words.ts';
+import type { SharedCache } from './cache/shared-cache.ts';
 import type { Outcome } from './decide.ts';
 import type { Progress } from './progress.ts';
 import type { CellStatus } from './progress.ts';
@@ -33,6 +34,8 @@ export interface RunOptions {
   readonly failFast: boolean;
   /** Shuffles the order of ready work. Default: another one for each run. */
   readonly seed?: number;
+  /** Nothing is put into the shared cache. */
+  readonly cacheReadOnly?: boolean;
   /** A program that is told how the run ended (notify.ts). */
   readonly notify?: string;
 }
@@ -52,24 +55,32 @@ export async function execute(pipeline: Pipeline, options: RunOptions, progress:
     else run.interrupt();
   });
   let opened: OpenedToCompute | undefined;
+  let shared: SharedCache | undefined;
   try {
     opened = await openToCompute(pipeline);
-    run = new Run(pipeline, opened, options, progress);
+    if (pipeline.cache !== undefined) shared = await (await import('./cache/shared-cache.ts')).SharedCache.open(pipeline, opened.store, { readOnly: options.cacheReadOnly === true || opened.notStored !== undefined, told: (sentence) => progress.warn(sentence), moved: (traffic) => progress.cache(traffic) });
+    await shared?.vouch(options.selection.cells);
+    run = new Run(pipeline, opened, options, progress, shared);
     for (; early > 0; early--) run.interrupt();
     await run.untilSettled();
   } finally {
-    ignoreSignals();
+    if (run === undefined) await shared?.close(true);
     await run?.close();
+    ignoreSignals();
     opened?.remove();
   }
   return await run.report(performance.now() - startedMs);
 }
+
+/** Something that was to come from the shared cache cannot be had. */
+class Lacking extends Error {}
 
 class Run {
   readonly #pipeline: Pipeline;
   readonly #store: Store;
   readonly #notStored: NotStored | undefined;
   readonly #options: RunOptions;
+  readonly #shared: SharedCache | undefined;
   readonly #progress: Progress;
   readonly #ranHere = new Set<string>();
   readonly #changedHere = new Set<string>();
@@ -86,7 +97,8 @@ class Run {
   /** Folders that were written in full. */
   readonly #exported: FolderExport[] = [];
 
-  constructor(pipeline: Pipeline, { store, notStored }: OpenedToCompute, options: RunOptions, progress: Progress) {
+  constructor(pipeline: Pipeline, { store, notStored }: OpenedToCompute, options: RunOptions, progress: Progress, shared: SharedCache | undefined) {
+    this.#shared = shared;
     this.#pipeline = pipeline;
     this.#store = store;
     this.#notStored = notStored;
@@ -110,8 +122,13 @@ class Run {
 
   async untilSettled(): Promise<void> {
     for (;;) {
-      const damage = await this.#onePass() ?? await this.#export();
+      const damage = await this.#onePass() ?? (this.#pass?.lacking === true ? 'lacking' : await this.#export());
       if (damage === undefined || this.#interrupts > 0) return;
+      if (damage === 'lacking') {
+        // Each such pass has at least one object fewer to hope for.
+        this.#store.refresh();
+        continue;
+      }
       const times = (this.#healings.get(damage.sha256) ?? 0) + 1;
       this.#healings.set(damage.sha256, times);
       const cells = await this.#store.setAside(damage.sha256, damage.what);
@@ -130,6 +147,7 @@ class Run {
   /** First: finish what runs, start nothing. Second: stop now. */
   interrupt(): void {
     this.#interrupts++;
+    this.#shared?.hurry();
     if (this.#interrupts === 1) {
       this.#progress.warn('stopping: cells that are running are finished first; once more to stop at once');
       this.#pass?.stop(true);
@@ -139,6 +157,7 @@ class Run {
   async close(): Promise<void> {
     const interrupted = this.#interrupts > 0;
     try {
+      await this.#shared?.close(interrupted);
       await noteCitations(this.#pipeline, this.#store, this.#startedAt, this.#outcomes, interrupted ? [] : this.#exported);
     } finally {
       await this.#store.close({ ...this.#counts(), ...(interrupted ? { interrupted: true } : {}) }).catch((error: unknown) => {
@@ -158,7 +177,8 @@ class Run {
     const counts = this.#counts();
     const failed = counts.failed > 0 || this.#incomplete;
     const complete = !interrupted && this.#exportsSelected().length > 0;
-    const end = { counts, durationMs, failed, interrupted, failures, closing: complete ? this.#pipeline.closing ?? [] : [], ...(this.#notStored === undefined ? {} : { notStored: this.#notStored }) };
+    const cache = this.#shared?.traffic();
+    const end = { counts, ...(cache === undefined ? {} : { cache }), durationMs, failed, interrupted, failures, closing: complete ? this.#pipeline.closing ?? [] : [], ...(this.#notStored === undefined ? {} : { notStored: this.#notStored }) };
     const { notify: program } = this.#options;
     const wrong = program === undefined ? undefined : await notify(program, this.#pipeline.name, end);
     if (wrong !== undefined) this.#progress.warn(wrong);
@@ -184,6 +204,7 @@ class Run {
       force: (cell) => force && asked(cell),
       measure: (cell) => measure && cell.stage.determinism === 'measured' && asked(cell),
       retryFailed: (cell) => retryFailed && !this.#failedHere.has(cell.id),
+      ...(this.#shared === undefined ? {} : { shared: this.#shared }),
       ranHere: this.#ranHere, changedHere: this.#changedHere, failedHere: this.#failedHere, progress: this.#progress,
     });
     if (this.#interrupts > 0) return undefined;
@@ -197,15 +218,18 @@ class Run {
     return this.#pipeline.exports.filter(({ from }) => from.every(({ cell }) => this.#outcomes.has(cell)));
   }
 
-  async #export(): Promise<{ readonly sha256: Sha256; readonly what: string } | undefined> {
+  async #export(): Promise<{ readonly sha256: Sha256; readonly what: string } | 'lacking' | undefined> {
     if (this.#interrupts > 0) return undefined;
     this.#exported.length = 0;
     for (const folder of this.#exportsSelected()) {
       try {
-        this.#progress.exported(await exportFolder(this.#pipeline.root, folder, this.#store, (cell) => this.#outcomes.get(cell)!));
+        this.#progress.exported(await exportFolder(this.#pipeline.root, folder, this.#store, (cell) => this.#outcomes.get(cell)!, async (outputs) => {
+          if (((await this.#shared?.bring(outputs)) ?? []).length > 0) throw new Lacking();
+        }));
         this.#exported.push(folder);
       } catch (error) {
         if (error instanceof DamagedObject) return error;
+        if (error instanceof Lacking) return 'lacking';
         if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
         this.#progress.warn(`${folder.to} could not be written: ${(error as Error).message.split(',')[0]}`);
         this.#incomplete = true;

@@ -21,9 +21,9 @@ export interface ExportResult { readonly to: string; readonly files: number; rea
 
 /**
  * Brings the folder to the state of these outputs; those of failed cells are left out. Throws DamagedObject when the store
- * cannot give a file, and the file system's error when the folder cannot be written.
+ * cannot give a file, and the file system's error when the folder cannot be written. `bring` has outputs that are needed come into the store.
  */
-export async function exportFolder(root: string, { to, from }: FolderExport, store: Store, outcomeOf: (cell: string) => Outcome): Promise<ExportResult> {
+export async function exportFolder(root: string, { to, from }: FolderExport, store: Store, outcomeOf: (cell: string) => Outcome, bring: (outputs: readonly OutputRecord[]) => Promise<unknown> = async () => undefined): Promise<ExportResult> {
   const folder = join(root, to);
   const memoPath = join(store.folder, 'cache', `export-${taggedSha256('export 1', to).slice(0, 16)}.ndjson`);
   const { state: lastState, files: lastFiles } = readMemo(memoPath);
@@ -33,6 +33,7 @@ export async function exportFolder(root: string, { to, from }: FolderExport, sto
     return { to, files: lastFiles.size, written: 0, removed: 0 };
   }
 
+  await bring(outputs.map(({ record }) => record));
   const wanted = filesOf(to, outputs, store);
   let removed = 0;
   for (const path of lastFiles.keys()) {

@@ -1,5 +1,6 @@
 /** What decisions stand on: the store, the project's files as they are now, and the identity of the code. Read once for each pass. */
 import { join } from 'node:path';
+import { catalogueOf } from './cache/catalogue-of.ts';
 import { CodeIdentities } from './code-identity.ts';
 import { ConfigurationError } from './declare.ts';
 import { CodeIdentityError, StoreTooNew, StoreUnwritable } from './errors.ts';
@@ -34,9 +35,9 @@ export function openStoreOf(pipeline: Pipeline): Store {
 }
 
 /** Opens the store in this folder as the pipeline's. Throws ConfigurationError. */
-export function openStoreIn(folder: string, { store = DEFAULT_STORE, revoked }: Pipeline): Store {
+export function openStoreIn(folder: string, { store = DEFAULT_STORE, revoked, cache }: Pipeline): Store {
   try {
-    return openStore({ folder, ...(revoked === undefined ? {} : { revoked }) });
+    return openStore({ folder, ...(revoked === undefined ? {} : { revoked }), ...(cache === undefined ? {} : { catalogue: catalogueOf(cache, folder, revoked) }) });
   } catch (error) {
     if (error instanceof StoreTooNew) throw new ConfigurationError(error.message);
     const { code, syscall } = error as NodeJS.ErrnoException;

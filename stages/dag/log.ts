@@ -11,6 +11,8 @@
  *   removed   objects that gc removed
  *   noted     a damaged line of some segment that was told of
  *   waiver    keys for which earlier records go on counting; withdrawn: not any more
+ *   origin    a run of another store, of which records were taken in from a shared cache
+ *   ruling    a key whose records differed, and of which this run's is right
  *   end       the run's counts
  */
 import { closeSync, constants, fstatSync, openSync, readSync, readdirSync } from 'node:fs';

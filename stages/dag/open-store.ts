@@ -1,6 +1,8 @@
 /** The store on a disk: composes log, objects, group commit and leases. store.ts says what each method promises. */
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import type { Catalogue } from './cache/catalogue.ts';
+import type { Origin } from './cache/entry.ts';
 import { checkObjects, repairStore } from './check.ts';
 import { setAside } from './damage.ts';
 import type { DamageOptions } from './damage.ts';
@@ -41,6 +43,7 @@ class DiskStore implements Store {
   readonly run: string;
   readonly leases: Leases;
   readonly facts: FileFacts;
+  readonly catalogue: Catalogue | undefined;
   readonly #env: { readonly [name: string]: string | undefined };
   readonly #revoked: readonly Revocation[];
   readonly #startedAt = timestamp();
@@ -61,10 +64,11 @@ class DiskStore implements Store {
   /** The folder that scratch paths lie in. */
   #scratchPaths: Promise<string> | undefined;
 
-  constructor({ folder, revoked = [], env = process.env }: StoreOptions) {
+  constructor({ folder, revoked = [], catalogue, env = process.env }: StoreOptions) {
     refuseNewerFormat(folder);
     this.folder = folder;
     this.#revoked = revoked;
+    this.catalogue = catalogue;
     this.#env = env;
     // Sorts by time in a listing; two runs that start in the same second still differ.
     this.run = `${this.#startedAt.slice(0, 19).replaceAll(':', '-')}-${randomBytes(4).toString('hex')}`;
@@ -72,7 +76,7 @@ class DiskStore implements Store {
     this.facts = new FileFacts(`${folder}/cache/files.ndjson`);
     this.leases = new FileLeases({ folder, prepare, machine: () => this.machine });
     this.#places = new ObjectPlaces(folder);
-    this.#outputs = new OutputReader(this.#places);
+    this.#outputs = new OutputReader(this.#places, catalogue);
     this.#index = new LogIndex(this.#places);
     this.#reader = new LogReader(`${folder}/records`);
     this.#writer = new LogWriter(`${folder}/records`, this.run);
@@ -155,6 +159,14 @@ class DiskStore implements Store {
     return this.#index.runs();
   }
 
+  origins(): readonly Origin[] {
+    return this.#index.origins();
+  }
+
+  isRuled(key: Sha256): boolean {
+    return this.#index.isRuled(key);
+  }
+
   damagedLines(): readonly DamagedLine[] {
     return [...this.#reader.damaged(), ...this.#index.notUnderstood(), ...this.#reader.torn()];
   }
@@ -184,6 +196,14 @@ class DiskStore implements Store {
   }
 
   // ---- objects ----
+
+  isHere(output: OutputRecord): boolean {
+    return this.#outputs.isHere(output);
+  }
+
+  objectsOf(output: OutputRecord): Iterable<OutputRecord> {
+    return this.#outputs.objectsOf(output);
+  }
 
   handle(output: OutputRecord): InputHandle {
     return this.#outputs.handle(output);
@@ -253,6 +273,31 @@ class DiskStore implements Store {
     for (const [name, content] of Object.entries(contents)) outputs[name] = await writer.put(content);
     const record: CellRecord = { ...draft, outputs, machine: this.machine, run: this.run };
     return { record, written: this.#commits.add(writer.small, [{ kind: 'record', body: record }]) };
+  }
+
+  async adopt(records: readonly CellRecord[]): Promise<void> {
+    const known = new Set(this.#index.origins().map(({ run }) => run));
+    const lines: LogEntry[] = [];
+    for (const record of records) {
+      const origin = known.has(record.run) ? undefined : this.catalogue?.origin(record.run);
+      if (origin !== undefined) lines.push({ kind: 'origin', body: origin });
+      known.add(record.run);
+      const files = this.catalogue?.closure(record.fields.code);
+      if (files !== undefined) this.noteClosure(record.fields.code, files);
+      lines.push({ kind: 'record', body: record });
+    }
+    await this.#commits.add(new Map(), lines);
+  }
+
+  async takeIn(small: ReadonlyMap<Sha256, Uint8Array>, files: readonly { readonly object: OutputRecord; readonly path: string }[]): Promise<void> {
+    const writer = new OutputWriter(this.#places, () => this.#prepare());
+    for (const { object, path } of files) await writer.putHashed(object, path);
+    if (small.size > 0) await this.#commits.add(small, []);
+    for (const sha of small.keys()) this.#outputs.forget(sha);
+  }
+
+  noteRuling(key: Sha256): void {
+    this.#commits.ride({ kind: 'ruling', body: { key, at: timestamp() } });
   }
 
   async waive(waiver: Waiver, keys: readonly WaivedKey[]): Promise<void> {

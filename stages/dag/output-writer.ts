@@ -43,6 +43,11 @@ export class OutputWriter {
     return output;
   }
 
+  /** Takes over the file of an object whose bytes were hashed as they were written. Throws StoreUnwritable. */
+  async putHashed(object: OutputRecord, path: string): Promise<void> {
+    await this.#putLoose(object, folder => adoptDurably(path, folder, object.sha256));
+  }
+
   /** Throws DamagedObject for one that is not there (any more). */
   #stored({ sha256: sha, bytes }: OutputRecord): OutputRecord {
     if (this.#places.find(sha, bytes) === undefined) throw new DamagedObject(sha, 'it is not in the store');

@@ -1,4 +1,5 @@
 /** Progress as plain lines, for files and for people who read them: what failed at once, each stage when it is through. */
+import { movingText } from './cache/traffic.ts';
 import { lackingLine } from './failure-lines.ts';
 import { Rate } from './rate.ts';
 import { inWords, settledOf, summaryLines, Tally } from './tally.ts';
@@ -41,6 +42,8 @@ export function lineProgress(print: (line: string) => void): Progress {
         say(`${stage.name}: ${settled} of ${stage.cells} cells${left === undefined ? '' : `, ${left}`}`);
       }
     },
+    // Bringing what a cell needs may take long before anything runs.
+    cache: (traffic) => { if (performance.now() - lastMs > SIGN_OF_LIFE_MS) say(movingText(traffic)); },
     warn: (sentence) => say(sentence),
     exported: ({ to, written, removed }) => { if (written + removed > 0) say(`${to}: ${written} files written, ${removed} removed`); },
     done: (end) => { for (const line of summaryLines(tally, end)) print(line); },

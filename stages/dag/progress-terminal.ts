@@ -1,5 +1,6 @@
 /** Progress on a terminal of at least MIN_COLUMNS: a line for each stage that has begun, redrawn in place, and the time left. */
 import type { WriteStream } from 'node:tty';
+import { movingText } from './cache/traffic.ts';
 import { lackingLine } from './failure-lines.ts';
 import { Rate } from './rate.ts';
 import { inWords, settledOf, summaryLines, Tally } from './tally.ts';
@@ -20,6 +21,8 @@ export function terminalProgress(out: WriteStream): Progress {
   const begun = new Map<string, string>();
   /** Of stages whose newest task counts bytes: how much of it is done, and how fast that goes. */
   const flowing = new Map<string, { share: number; readonly rate: Rate }>();
+  /** What went through the shared cache, once something has. */
+  let moving: string | undefined;
   let drawn = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -32,10 +35,11 @@ export function terminalProgress(out: WriteStream): Progress {
     timer = undefined;
     const stages = [...tally.stages.values()].filter(({ name }) => begun.has(name));
     // What has scrolled off the top cannot be redrawn: a low window shows the stages that are not through.
-    const room = (out.rows ?? 24) - 2;
+    const room = (out.rows ?? 24) - (moving === undefined ? 2 : 3);
     const shown = stages.length <= room ? stages : stages.filter((stage) => settledOf(stage) < stage.cells).slice(0, Math.max(1, room));
     const lines = shown.map(stageLine);
     const left = tally.timeLeft();
+    if (moving !== undefined) lines.push(paint(2, moving));
     if (lines.length > 0 && left !== undefined) lines.push(paint(2, left));
     write(lines);
     drawn = lines.length;
@@ -79,6 +83,10 @@ export function terminalProgress(out: WriteStream): Progress {
       if (status === 'failed' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(`${paint(31, 'failed')} ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);
       else if (status === 'lacking' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(paint(33, lackingLine(cell, outcome.failure)));
       else if (begun.size > 0) later();
+    },
+    cache(traffic) {
+      moving = movingText(traffic).slice(0, out.columns ?? 80);
+      later();
     },
     warn: (sentence) => say(paint(33, sentence)),
     exported: ({ to, written, removed }) => { if (written + removed > 0) say(`${to}: ${written} files written, ${removed} removed`); },

@@ -3,6 +3,7 @@
  * on a terminal (progress-terminal.ts).
  */
 import { reasonText } from './reasons.ts';
+import type { CacheTraffic } from './cache/traffic.ts';
 import type { Outcome } from './decide.ts';
 import type { ExportResult } from './export-folder.ts';
 import type { ReadyTask } from './queue.ts';
@@ -25,6 +26,8 @@ export interface Progress {
   taskProgress(task: ReadyTask, done: number, total: number, unit: string): void;
   taskEnded(task: ReadyTask): void;
   cell(cell: Cell, outcome: Outcome, status: CellStatus): void;
+  /** Something went through the shared cache; not more than about twice a second. */
+  cache(traffic: CacheTraffic): void;
   warn(sentence: string): void;
   exported(result: ExportResult): void;
   /** The last call. */
@@ -41,6 +44,8 @@ export interface RunEnd {
   readonly failures: readonly { readonly cell: string; readonly outcome: Outcome & { kind: 'failed' } }[];
   /** Sentences for the end. */
   readonly closing: readonly string[];
+  /** What went through the shared cache. */
+  readonly cache?: CacheTraffic;
   /** The store that could not be written, and why: what was computed is not on record. */
   readonly notStored?: NotStored;
 }
@@ -61,8 +66,9 @@ export function jsonProgress(write: (line: string) => void): Progress {
       if (outcome.kind === 'done') event('ran', { cell: cell.id, durationMs: outcome.records[0]!.durationMs });
       else event(status === 'remembered' ? 'failed' : status, { cell: cell.id, ...outcome.failure, ...(status === 'remembered' ? { remembered: true } : {}) });
     },
+    cache: (traffic) => event('cache', { ...traffic }),
     warn: (sentence) => event('warning', { sentence }),
     exported: ({ to, files, written, removed }) => event('exported', { to, files, written, removed }),
-    done: ({ counts, durationMs, interrupted, notStored }) => event('done', { ...counts, ...(interrupted ? { interrupted } : {}), ...(notStored === undefined ? {} : { notStored }), durationMs: Math.round(durationMs) }),
+    done: ({ counts, durationMs, interrupted, notStored, cache }) => event('done', { ...counts, ...(cache === undefined ? {} : { cache }), ...(interrupted ? { interrupted } : {}), ...(notStored === undefined ? {} : { notStored }), durationMs: Math.round(durationMs) }),
   };
 }

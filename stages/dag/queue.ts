@@ -1,6 +1,7 @@
 /** Which work is ready, and which goes first. */
 import { workOf } from './critical-path.ts';
 import { mulberry32 } from './random.ts';
+import type { Conflict } from './decide.ts';
 import type { Cell, KeyFields, Reason, Sha256, Stage } from './types.ts';
 
 /** A cell that is to run, with what was decided about it. */
@@ -9,6 +10,8 @@ export interface Pending {
   readonly key: Sha256;
   readonly fields: KeyFields;
   readonly reasons: readonly Reason[];
+  /** Records of its key that differ: it is computed in the way that decides between them. */
+  readonly conflict?: Conflict;
   /** It brought down a task and is now alone in one: dying once more convicts it. */
   readonly diedAlone?: true;
   /** How often it was tried again for a passing reason. */

@@ -1,11 +1,12 @@
 /** What the log says, indexed in memory: records, decisions, closures, runs. Knows nothing of files. */
+import type { Origin } from './cache/entry.ts';
 import { StoreTooNew } from './errors.ts';
 import type { SegmentPart } from './log.ts';
 import type { LineNames, LogLine } from './log-lines.ts';
-import { isSha256 } from './sha256.ts';
+import { isAside, isClosure, isDecision, isEnd, isNoted, isOrigin, isPack, isRecord, isRemoved, isRuling, isRun, isWithdrawn } from './log-shapes.ts';
 import { STORE_FORMAT } from './store.ts';
 import type { DamagedLine, Decision, RunCounts, RunSummary } from './store.ts';
-import type { CellRecord, OutputRecord, Sha256 } from './types.ts';
+import type { CellRecord, Sha256 } from './types.ts';
 import { isWaiverBody, WaiverIndex } from './waivers.ts';
 import type { WaiverBody } from './waivers.ts';
 
@@ -23,6 +24,10 @@ export interface LogBodies {
   readonly removed: { readonly objects: readonly Sha256[]; readonly at: string };
   readonly waiver: WaiverBody;
   readonly withdrawn: { readonly waiver: string; readonly at: string };
+  /** A run of another store, of which records were taken in. */
+  readonly origin: Origin;
+  /** Records of this key differed, and the one that this run made by the reference is right. */
+  readonly ruling: { readonly key: Sha256; readonly at: string };
   readonly noted: { readonly file: string; readonly offset: number; readonly at: string };
 }
 export type LogKind = keyof LogBodies;
@@ -82,6 +87,8 @@ export class LogIndex {
   #ordered = 0;
   #searches = 0;
   readonly #runs = new Map<string, RunSummary>();
+  readonly #origins = new Map<string, Origin>();
+  readonly #rulings = new Set<Sha256>();
   readonly #closures = new Map<string, Files>();
   readonly #decisions = new Map<string, Decision[]>();
   /** Object -> when it was last set aside or removed on purpose. */
@@ -145,6 +152,12 @@ export class LogIndex {
       case 'noted': return this.#applyIf(isNoted, line.parse(), body => {
         this.#noted.add(`${body.file}@${body.offset}`);
       });
+      case 'origin': return this.#applyIf(isOrigin, line.parse(), body => {
+        this.#origins.set(body.run, body);
+      });
+      case 'ruling': return this.#applyIf(isRuling, line.parse(), body => {
+        this.#rulings.add(body.key);
+      });
       case 'run': return this.#applyIf(isRun, line.parse(), body => {
         if (body.format > STORE_FORMAT) throw new StoreTooNew(body.format, STORE_FORMAT);
         const { format: _, ...summary } = body;
@@ -187,6 +200,16 @@ export class LogIndex {
 
   runs(): readonly RunSummary[] {
     return [...this.#runs.values()].sort((a, b) => compare(a.startedAt, b.startedAt) || compare(a.run, b.run));
+  }
+
+  /** Runs of other stores, of which records were taken in. */
+  origins(): readonly Origin[] {
+    return [...this.#origins.values()];
+  }
+
+  /** Whether it was decided here which of several records of a key is right. */
+  isRuled(key: Sha256): boolean {
+    return this.#rulings.has(key);
   }
 
   closure(hash: string): Files | undefined {
@@ -329,66 +352,4 @@ function byTime(a: CellRecord, b: CellRecord): number {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-// ---- what may stand in a line: a checksum shows that it is what was written, not that a friend wrote it. (That the hash of
-// an object is one is seen where a path is made of it.) ----
-
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isName(value: unknown): value is Sha256 {
-  return typeof value === 'string' && isSha256(value);
-}
-
-function isSize(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function isOutput(value: unknown): value is OutputRecord {
-  return isObject(value) && typeof value['sha256'] === 'string' && isSize(value['bytes']);
-}
-
-function isRecord(value: unknown): value is CellRecord {
-  return isObject(value) && typeof value['cell'] === 'string' && typeof value['key'] === 'string' && isObject(value['fields'])
-    && (value['status'] === 'done' || value['status'] === 'failed') && typeof value['finishedAt'] === 'string'
-    && typeof value['machine'] === 'string' && isObject(value['outputs']) && Object.values(value['outputs']).every(isOutput);
-}
-
-function isPack(value: unknown): value is LogBodies['pack'] {
-  return isObject(value) && isName(value['pack']) && isSize(value['bytes']) && Array.isArray(value['objects'])
-    && value['objects'].every(entry => Array.isArray(entry) && typeof entry[0] === 'string' && isSize(entry[1]) && isSize(entry[2]));
-}
-
-function isAside(value: unknown): value is LogBodies['aside'] {
-  return isObject(value) && isName(value['sha256']) && typeof value['at'] === 'string';
-}
-
-function isRemoved(value: unknown): value is LogBodies['removed'] {
-  return isObject(value) && typeof value['at'] === 'string' && Array.isArray(value['objects']) && value['objects'].every(isName);
-}
-
-function isWithdrawn(value: unknown): value is LogBodies['withdrawn'] {
-  return isObject(value) && typeof value['waiver'] === 'string';
-}
-
-function isNoted(value: unknown): value is LogBodies['noted'] {
-  return isObject(value) && typeof value['file'] === 'string' && isSize(value['offset']);
-}
-
-function isRun(value: unknown): value is LogBodies['run'] {
-  return isObject(value) && typeof value['run'] === 'string' && isSize(value['format']) && typeof value['startedAt'] === 'string';
-}
-
-function isEnd(value: unknown): value is LogBodies['end'] {
-  return isObject(value) && typeof value['run'] === 'string' && isObject(value['counts']);
-}
-
-function isClosure(value: unknown): value is LogBodies['closure'] {
-  return isObject(value) && typeof value['hash'] === 'string' && isObject(value['files']);
-}
-
-function isDecision(value: unknown): value is Decision {
-  return isObject(value) && typeof value['cell'] === 'string' && Array.isArray(value['reasons']);
 }

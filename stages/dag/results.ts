@@ -66,7 +66,8 @@ export async function openResults(pipeline: Pipeline, which?: string): Promise<R
     await announceUse(store);
     const ground = await readGround(pipeline, store, pipeline.cells);
     const { run, cells, exports, lost, outcomeOf, then } = which === undefined ? current(pipeline, ground) : past(citationsNamed(store, which), ground);
-    const runs = store.runs();
+    // Records that came from a shared cache are of runs of other stores.
+    const runs = [...store.origins(), ...store.runs()].sort((a, b) => a.startedAt < b.startedAt ? -1 : 1);
     let audit: Audit | undefined;
     const auditor = (): Audit => audit ??= new Audit({ ground, outcomeOf, past: then });
     return {

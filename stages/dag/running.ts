@@ -11,12 +11,14 @@ import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors, taskOf } from './executor.ts';
 import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
 import { memoryNeed, ResourcePool } from './resources.ts';
-import { taskCell } from './task-inputs.ts';
+import { readBy, taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
 import { timestamp } from './timestamp.ts';
 import { Turns } from './turns.ts';
+import { keepEvidence, refereeOf, verdictText } from './cache/verdict.ts';
 import { count, duration } from './words.ts';
-import type { Outcome } from './decide.ts';
+import type { SharedCache } from './cache/shared-cache.ts';
+import type { Conflict, Outcome } from './decide.ts';
 import type { RunningTask, TaskEnd } from './executor.ts';
 import type { FollowUp } from './follow-up.ts';
 import type { Ground } from './ground.ts';
@@ -35,6 +37,8 @@ export interface RunnerEvents {
   heldElsewhere(pending: Pending): void;
   again(task: ReadyTask, delayMs: number): void;
   damaged(damage: { readonly sha256: Sha256; readonly what: string }): void;
+  /** Something that it reads was to come from the shared cache and cannot be had: its cells are left for the next pass, which has it made. */
+  lacking(task: ReadyTask): void;
 }
 
 /** A task that commits faster than the disk takes it waits once so much is on its way. */
@@ -57,6 +61,7 @@ export class TaskRunner {
   readonly #pool: ResourcePool;
   readonly #progress: Progress;
   readonly #events: RunnerEvents;
+  readonly #shared: SharedCache | undefined;
   readonly #executors = new Executors();
   readonly #turns: Turns;
   readonly #tasks = new Set<RunningTask>();
@@ -70,13 +75,14 @@ export class TaskRunner {
   readonly #faults: unknown[] = [];
 
   /** `resources`: what its tasks may use together. */
-  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, resources: Resources, progress: Progress, events: RunnerEvents) {
+  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, resources: Resources, progress: Progress, events: RunnerEvents, shared?: SharedCache) {
     this.#ground = ground;
     this.#outcomeOf = outcomeOf;
     this.#jobs = resources.jobs;
     this.#pool = new ResourcePool(resources);
     this.#progress = progress;
     this.#events = events;
+    this.#shared = shared;
     this.#turns = new Turns(ground.store, ground.pipeline, (sentence) => progress.warn(sentence), () => this.#stopped);
   }
 
@@ -136,6 +142,10 @@ export class TaskRunner {
       if (task.stage.exclusive === true) await this.#turns.begin();
       mine = await this.#lease(task);
       if (mine.length === 0 || this.#stopped) return;
+      if (!await this.#bring(mine)) {
+        this.#events.lacking({ stage: task.stage, pending: mine });
+        return;
+      }
       scratch = await store.scratchPath();
       const cells = mine.map(({ cell }) => taskCell(cell, this.#ground, this.#outcomeOf));
       followUps = await this.#execute({ stage: task.stage, pending: mine }, cells, scratch, free);
@@ -172,7 +182,7 @@ export class TaskRunner {
     store.refresh();
     const mine: Pending[] = [];
     for (const one of held) {
-      const records = this.#isAskedFor(one) ? [] : recordsOf(one.cell.stage, one.key, this.#ground);
+      const records = this.#isAskedFor(one) ? [] : recordsOf(one.cell, one.key, this.#ground);
       if (records.length === 0) mine.push(one);
       else {
         await store.leases.release(one.key);
@@ -182,8 +192,17 @@ export class TaskRunner {
     return mine;
   }
 
-  #isAskedFor({ reasons }: Pending): boolean {
-    return reasons.some(({ field }) => field.startsWith('asked for with'));
+  /** False: something cannot be had. */
+  async #bring(pending: readonly Pending[]): Promise<boolean> {
+    if (this.#shared === undefined) return true;
+    const { needed, promised } = readBy(pending.map(({ cell }) => cell), this.#ground, this.#outcomeOf);
+    // What is only promised is fetched from where it comes from, if it is not there.
+    await this.#shared.bring(promised.filter((object) => this.#ground.store.catalogue?.has(object)));
+    return (await this.#shared.bring(needed)).length === 0;
+  }
+
+  #isAskedFor({ reasons, conflict, key }: Pending): boolean {
+    return (conflict !== undefined && !this.#ground.store.isRuled(key)) || reasons.some(({ field }) => field.startsWith('asked for with'));
   }
 
   async #execute(task: ReadyTask, cells: readonly TaskCell[], scratch: string, free: () => void): Promise<readonly FollowUp[]> {
@@ -198,8 +217,11 @@ export class TaskRunner {
     const left = new Map(task.pending.map((pending) => [pending.cell.id, pending]));
     const again: Pending[] = [];
     const commits = new Commits((pending, made, durationMs) => this.#commit(pending, made, durationMs));
-    const executor = await this.#executors.of(stage, undefined);
-    const running = executor.start(taskOf(pipeline, stage, { id, cells, scratch, jobs: this.#jobs, unfinished: join(store.folder, 'unfinished', stage.name) }), {
+    // One that decides between others is alone in its task.
+    const variation = task.pending[0]!.conflict === undefined ? undefined : refereeOf(pipeline, task.pending[0]!.conflict);
+    const environment = variation?.environment;
+    const executor = await this.#executors.of(stage, environment);
+    const running = executor.start(taskOf(pipeline, stage, { id, cells, scratch, jobs: this.#jobs, unfinished: join(store.folder, 'unfinished', stage.name), ...(environment === undefined ? {} : { environment }) }), {
       committed: async (cell, outputs, computedBy, peakBytes) => {
         const pending = left.get(cell);
         if (pending === undefined) return;
@@ -283,9 +305,12 @@ export class TaskRunner {
     const { cell, key, fields } = pending;
     const earlier = cell.stage.determinism === 'exact' ? store.done(key) : undefined;
     const last = store.newestOfCell(cell.id);
+    if (pending.conflict !== undefined) store.noteRuling(key);
     try {
       const record = await store.commit({ cell: cell.id, key, fields, status: 'done', ...(computedBy === undefined ? {} : { computedBy }), durationMs: rounded(durationMs), ...memoryOf(cell, peakBytes), finishedAt: timestamp() }, outputs);
-      if (earlier !== undefined) this.#warnOfDifference(pending, earlier, record);
+      if (pending.conflict !== undefined) this.#decided(pending, pending.conflict, record);
+      else if (earlier !== undefined) this.#warnOfDifference(pending, earlier, record);
+      this.#shared?.settled(cell, [record]);
       const records = cell.stage.determinism === 'measured' ? store.donePerMachine(key) : [record];
       this.#events.settled(pending, { kind: 'done', records }, cell.stage.outputs.some((name) => last?.outputs[name]?.sha256 !== record.outputs[name]?.sha256));
     } catch (error) {
@@ -309,6 +334,14 @@ export class TaskRunner {
     if (!(error instanceof StoreUnwritable)) throw error;
     this.#unwritable = error;
     this.#events.settled(pending, { kind: 'failed', failure: unwritableFailure(error), origin: pending.cell.id }, true);
+  }
+
+  /** Says which of the records that differed is right, and keeps all of them for a person to look at. */
+  #decided({ cell }: Pending, conflict: Conflict, record: CellRecord): void {
+    const { store, pipeline } = this.#ground;
+    this.#shared?.ruled(cell, record);
+    this.#progress.warn(verdictText(cell, conflict, record, refereeOf(pipeline, conflict)?.label));
+    keepEvidence(store.folder, conflict, record);
   }
 
   /** An exact cell that was run again must give the same bytes. */

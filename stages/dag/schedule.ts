@@ -7,6 +7,7 @@ import { decide, recordsOf } from './decide.ts';
 import { producersOf, toolCellsOf } from './pipeline.ts';
 import { ReadyQueue } from './queue.ts';
 import { TaskRunner } from './running.ts';
+import type { SharedCache } from './cache/shared-cache.ts';
 import type { Outcome, Verdict } from './decide.ts';
 import type { Ground } from './ground.ts';
 import type { Pending, ReadyTask } from './queue.ts';
@@ -30,6 +31,7 @@ export interface PassOptions {
   readonly changedHere: Set<string>;
   readonly failedHere: Map<string, Outcome & { kind: 'failed' }>;
   readonly progress: Progress;
+  readonly shared?: SharedCache;
 }
 
 /** How often the records of another run are looked at while it computes what this one needs; ms. */
@@ -49,6 +51,8 @@ export class Pass {
   readonly outcomes = new Map<string, Outcome>();
   /** Set when an input was damaged or changed under the run: the pass ends and another one is needed. */
   damaged: { readonly sha256: Sha256; readonly what: string } | undefined;
+  /** Set when something that was to come from the shared cache could not be had: another pass is needed, which has it made. */
+  lacking = false;
 
   readonly #cells: readonly Cell[];
   readonly #ground: Ground;
@@ -99,7 +103,9 @@ export class Pass {
       },
       again: (task, delayMs) => this.#again(task, delayMs),
       damaged: (damage) => { this.damaged ??= damage; this.stop(); },
-    });
+      // The others go on: what can be done without it is done.
+      lacking: () => { this.lacking = true; },
+    }, options.shared);
   }
 
   /** Resolves when nothing is left that could run. Cells without an outcome were not reached. */
@@ -198,8 +204,10 @@ export class Pass {
     const verdict = this.#options.failedHere.get(cell.id) ?? this.#verdictOn(cell);
     if (verdict.kind === 'run' && !this.#twins.has(verdict.key)) {
       this.#twins.set(verdict.key, []);
-      const pending: Pending = { cell, key: verdict.key, fields: verdict.fields, reasons: verdict.reasons };
-      this.#equip(pending, inBatch, awoken);
+      const pending: Pending = { cell, key: verdict.key, fields: verdict.fields, reasons: verdict.reasons, ...(verdict.conflict === undefined ? {} : { conflict: verdict.conflict }) };
+      // Computed in another way than the others, it is none of their batch.
+      if (inBatch && verdict.conflict !== undefined) this.#decided(cell);
+      this.#equip(pending, inBatch && verdict.conflict === undefined, awoken);
       return undefined;
     }
     if (verdict.kind === 'run') this.#twins.get(verdict.key)!.push(cell);
@@ -243,6 +251,7 @@ export class Pass {
   /** Notes an outcome; answers the cells that it makes decidable. */
   #settle(cell: Cell, outcome: Outcome, how: Exclude<CellStatus, 'lacking'>): Cell[] {
     this.outcomes.set(cell.id, outcome);
+    if (how === 'cached' && outcome.kind === 'done' && outcome.waiver === undefined) this.#options.shared?.settled(cell, outcome.records);
     const lacking = outcome.kind === 'failed' && cell.stage.optional === true;
     this.#options.progress.cell(cell, outcome, lacking ? 'lacking' : how === 'cached' && this.#options.ranHere.has(cell.id) ? 'ran' : how);
     if (this.#options.failFast && how === 'failed' && !lacking) this.stop();
@@ -322,7 +331,7 @@ export class Pass {
       const back = new Map<string, Pending[]>();
       let asked = 0;
       for (const pending of waiting) {
-        const records = recordsOf(pending.cell.stage, pending.key, this.#ground);
+        const records = recordsOf(pending.cell, pending.key, this.#ground);
         if (records.length > 0) {
           this.#settlePending(pending, { kind: 'done', records }, 'cached');
           continue;

@@ -30,6 +30,8 @@
  *   logs/<run>/<task>.log   what tasks wrote to their output (task-log.ts)
  *   build/                  the compiled program (bin/build.mjs); no part of the store, it only lives here
  */
+import type { Catalogue } from './cache/catalogue.ts';
+import type { Origin } from './cache/entry.ts';
 import type { FileFacts } from './facts.ts';
 import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Revocation, Sha256, TreeHandle } from './types.ts';
 import type { Waived, WaivedKey, Waiver } from './waivers.ts';
@@ -212,6 +214,10 @@ export interface Store {
   decisions(cell: string): readonly Decision[];
   /** Runs that computed something, oldest first. */
   runs(): readonly RunSummary[];
+  /** Runs of other stores, of which records were taken in. */
+  origins(): readonly Origin[];
+  /** Whether it was decided here which of several records of a key is right. */
+  isRuled(key: Sha256): boolean;
   /** Lines that were ignored, so far. */
   damagedLines(): readonly DamagedLine[];
   /** Of these, the lines that cannot be trusted and of which no run has told. What a dead run did not finish was never promised. */
@@ -223,6 +229,12 @@ export interface Store {
 
   // ---- objects ----
 
+  /** What a shared cache is known to hold: outputs that are there count as present. */
+  readonly catalogue: Catalogue | undefined;
+  /** Whether an object is in the store itself. */
+  isHere(output: OutputRecord): boolean;
+  /** The objects that an output consists of: of a tree its manifest, then its files, if the manifest is here. */
+  objectsOf(output: OutputRecord): Iterable<OutputRecord>;
   /** Where an output lies. Throws DamagedObject when it is not there. */
   handle(output: OutputRecord): InputHandle;
   /** Where an object lies, cited by a record or not; undefined when it is nowhere. */
@@ -265,6 +277,15 @@ export interface Store {
    * A failed cell is committed with no outputs.
    */
   commit(draft: RecordDraft, outputs: { readonly [name: string]: OutputContent }): Promise<CellRecord>;
+  /**
+   * Takes in records of another store as they are, with what the catalogue knows of their runs and code. Their outputs need not be here. Resolves
+   * when they are on the disk.
+   */
+  adopt(records: readonly CellRecord[]): Promise<void>;
+  /** Takes in objects whose bytes were hashed: small ones, and files that it takes over. Resolves when they can be read. */
+  takeIn(small: ReadonlyMap<Sha256, Uint8Array>, files: readonly { readonly object: OutputRecord; readonly path: string }[]): Promise<void>;
+  /** Notes, with the next commit, that of a key's records the newest of this store is right. */
+  noteRuling(key: Sha256): void;
   /** Has the records of earlier keys count for these. */
   waive(waiver: Waiver, keys: readonly WaivedKey[]): Promise<void>;
   /** Takes a waiver back. */
@@ -289,6 +310,8 @@ export interface StoreOptions {
   readonly folder: string;
   /** Records that do not count. */
   readonly revoked?: readonly Revocation[];
+  /** What a shared cache is known to hold. */
+  readonly catalogue?: Catalogue;
   /** Stands in for the environment (tests). */
   readonly env?: { readonly [name: string]: string | undefined };
 }

@@ -1,5 +1,6 @@
 /** Counts of a run by stage, for whoever shows them: how far it is, how long it may take, how it ended. */
 import { failureLines } from './failure-lines.ts';
+import { trafficText } from './cache/traffic.ts';
 import { count, duration, grouped } from './words.ts';
 import type { Outcome } from './decide.ts';
 import type { CellStatus, RunEnd } from './progress.ts';
@@ -98,7 +99,7 @@ export function inWords({ byStatus: { ran, cached, failed, remembered, skipped, 
 }
 
 /** The end of a run in plain lines: a table of the stages unless nothing was computed, failures, and the closing sentences. */
-export function summaryLines(tally: Tally, { counts, durationMs, interrupted, failures, closing, notStored }: RunEnd): readonly string[] {
+export function summaryLines(tally: Tally, { counts, durationMs, interrupted, failures, closing, notStored, cache }: RunEnd): readonly string[] {
   const lines: string[] = [];
   if (counts.ran + counts.failed > 0) {
     const rows = [...tally.stages.values()].filter(({ byStatus }) => byStatus.ran + byStatus.failed + byStatus.remembered > 0);
@@ -117,5 +118,6 @@ export function summaryLines(tally: Tally, { counts, durationMs, interrupted, fa
     lines.push(`${count(counts.ran, 'cell')} computed, ${rest.join(', ')}, in ${duration(durationMs)}.`);
   }
   if (notStored !== undefined && counts.ran > 0) lines.push(`${count(counts.ran, 'cell')} computed and not stored: ${notStored.store} cannot be written (${notStored.reason}).`);
+  if (cache !== undefined && cache.taken + cache.sent > 0) lines.push(trafficText(cache));
   return [...lines, ...closing];
 }

@@ -25,6 +25,27 @@ function present(promised: readonly PromisedObject[], { store }: Ground): { read
   return handles;
 }
 
+/** What these cells read of others' outputs, and of what is promised to them: a run has it brought where it is not in the store. */
+export function readBy(cells: readonly Cell[], ground: Ground, outcomeOf: OutcomeOf): { readonly needed: readonly OutputRecord[]; readonly promised: readonly OutputRecord[] } {
+  const needed = new Map<string, OutputRecord>();
+  const promised = new Map<string, OutputRecord>();
+  const add = ({ cell, output }: OutputRef): void => {
+    const outcome = outcomeOf(cell);
+    if (outcome.kind === 'failed') return;
+    const records = ground.cell(cell).stage.determinism === 'measured' ? outcome.records : [representative(outcome.records, ground.store)];
+    for (const { outputs: { [output]: own } } of records) needed.set(own!.sha256, own!);
+  };
+  for (const { inputs, tools = {}, promised: objects = [] } of cells) {
+    for (const input of Object.values(inputs)) {
+      if (input.kind === 'output') add(input);
+      else if (input.kind === 'gather') input.of.forEach(add);
+    }
+    Object.values(tools).forEach(add);
+    for (const { sha256, bytes } of objects) promised.set(sha256, { sha256: sha256 as Sha256, bytes });
+  }
+  return { needed: [...needed.values()], promised: [...promised.values()] };
+}
+
 /** A tool that failed is missing, with the reason. Throws DamagedObject when it is not in the store any more. */
 export function taskTool(ref: OutputRef, ground: Ground, outcomeOf: OutcomeOf): TaskTool {
   const outcome = outcomeOf(ref.cell);

@@ -23,6 +23,7 @@ const run: Command = {
     memory: { type: 'string', value: 'size', summary: 'How much memory tasks may need together, by what their stages declare: 12G (default: 90 % of the machine\'s)' },
     gpus: { type: 'string', value: 'n', summary: 'How many GPUs tasks may need together (default: 1)' },
     notify: { type: 'string', value: 'program', summary: 'Start this at the end, with one sentence as its argument and JSON on its standard input' },
+    'cache-read-only': { type: 'boolean', summary: 'Put nothing into the shared cache' },
     json: { type: 'boolean', summary: 'Print events, one JSON object a line; the last is {"event":"done",...}' },
   },
   positionals: { min: 0, max: Infinity },
@@ -34,6 +35,7 @@ const run: Command = {
       selection: select(pipeline, positionals), targets: positionals, resources: resourcesFrom(values),
       force: values['force'] === true, measure: values['measure'] === true,
       retryFailed: values['retry-failed'] === true, failFast: values['fail-fast'] === true,
+      cacheReadOnly: values['cache-read-only'] === true,
       ...(program === undefined ? {} : { notify: program }),
     }, progress);
     return interrupted ? EXIT.interrupted : failed ? EXIT.failed : EXIT.done;

@@ -9,7 +9,7 @@ import type { Cell, Stage } from '../../../stages/dag/index.ts';
 import type { SweepSettings } from './sweep.ts';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
-const { models, formats, points, where, changes } = JSON.parse(readFileSync(`${root}settings.json`, 'utf8')) as SweepSettings;
+const { models, formats, points, where, changes, cache } = JSON.parse(readFileSync(`${root}settings.json`, 'utf8')) as SweepSettings;
 
 const trivial = (name: string, title: string): Stage => stage({ name, title, determinism: 'exact', module: 'stages/trivial.ts', outputs: ['out'], where });
 const fetch = trivial('fetch', 'Fetch the weights');
@@ -36,5 +36,5 @@ export default (argv: readonly string[]) => commandLine(() => {
     }
   }
   add(cell(report, 'all', { inputs: { aggregates: gather(aggregates.map((one) => output(one))) } }));
-  return pipeline({ name: 'sweep', root, cells });
+  return pipeline({ name: 'sweep', root, cells, ...(cache === undefined ? {} : { cache }) });
 }, argv);

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { LaunchedProject } from '../../dag/launched-project.ts';
 import { measured } from './measured.ts';
 import type { Measured } from './measured.ts';
+import type { SharedCacheSettings } from '../../../stages/dag/index.ts';
 
 export interface SweepSettings {
   readonly models: number;
@@ -13,6 +14,7 @@ export interface SweepSettings {
   readonly where: 'in-process' | 'worker';
   /** A parameter of one leaf. */
   readonly changes: number;
+  readonly cache?: SharedCacheSettings;
 }
 
 /** Files that changed more recently than this are read again at every start. */
@@ -23,6 +25,8 @@ export interface SweepRun extends Measured {
   /** Ids of the cells that ran, sorted. */
   readonly ran: readonly string[];
   readonly cached: number;
+  /** What went through a shared cache. */
+  readonly cache?: { readonly requests: number; readonly bytesDown: number; readonly bytesUp: number; readonly taken: number; readonly sent: number; readonly left: number };
 }
 
 export class Sweep {
@@ -63,8 +67,8 @@ export class Sweep {
 
   async run({ withPeak = false } = {}): Promise<SweepRun> {
     const answer = await this.#measured(['run', '--json', '--jobs', '2'], withPeak);
-    const events = answer.out.trimEnd().split('\n').map((line) => JSON.parse(line) as { readonly event: string; readonly cell?: string; readonly cached?: number });
-    return { ...answer, ran: events.flatMap(({ event, cell }) => event === 'ran' && cell !== undefined ? [cell] : []).sort(), cached: events.at(-1)!.cached! };
+    const events = answer.out.trimEnd().split('\n').map((line) => JSON.parse(line) as { readonly event: string; readonly cell?: string; readonly cached?: number; readonly cache?: NonNullable<SweepRun['cache']> });
+    return { ...answer, ran: events.flatMap(({ event, cell }) => event === 'ran' && cell !== undefined ? [cell] : []).sort(), cached: events.at(-1)!.cached!, ...(events.at(-1)!.cache === undefined ? {} : { cache: events.at(-1)!.cache! }) };
   }
 
   remove(): void {

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openSigner, settingsFolder } from '../../provenance/signing-key.ts';
+import { openSigner, settingsFolder } from '../../stages/dag/signing-key.ts';
 import { signedEnvelope } from '../../provenance/attest.ts';
 import { preAuthentication } from '../../reports/statement.ts';
 import { publicKey, verifiedSubjects } from '../../provenance/statement.ts';
 
-const test = suite<{ folder: string; root: string }>('provenance: signing key');
+const test = suite<{ folder: string; root: string }>('dag: signing key');
 test.before.each((context) => {
   context.root = realpathSync(mkdtempSync(join(tmpdir(), 'bitwidth-key-')));
   context.folder = join(context.root, 'bitwidth');

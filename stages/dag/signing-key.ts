@@ -1,13 +1,12 @@
 /**
- * The key that statements are signed with: Ed25519, made on first use, in the user's own folder of settings, readable by the user alone. It
+ * The key that a person signs with, statements and what goes into a shared cache: Ed25519, made on first use, in the user's own folder of settings, readable by the user alone. It
  * never leaves that folder: no record, log, page, child process or message has it.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { chmodSync, closeSync, constants, existsSync, fchmodSync, fstatSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigurationError } from '../stages/dag/index.ts';
-import { keyId } from './statement.ts';
+import { ConfigurationError } from './declare.ts';
 import type { KeyObject } from 'node:crypto';
 
 const FILE = 'signing-key.pem';
@@ -24,11 +23,17 @@ export interface Signer {
   sign(bytes: Uint8Array): Buffer;
 }
 
+/** sha256 over a public key's DER form. */
+export const keyId = (key: KeyObject): string => createHash('sha256').update(key.export({ format: 'der', type: 'spki' })).digest('hex');
+
 /** The folder of the user's settings: $XDG_CONFIG_HOME/bitwidth, or ~/.config/bitwidth. */
 export function settingsFolder(env: { readonly [name: string]: string | undefined } = process.env): string {
   const base = env['XDG_CONFIG_HOME'];
   return join(base !== undefined && base.startsWith('/') ? base : join(env['HOME'] ?? homedir(), '.config'), 'bitwidth');
 }
+
+/** Whether there is a key already. */
+export const hasSigner = (folder = settingsFolder()): boolean => existsSync(join(folder, FILE));
 
 /** Opens the key, or makes one. Throws ConfigurationError where it cannot be trusted or written; its message names the file, never what is in it. */
 export function openSigner(folder = settingsFolder()): Signer {
