@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describeMachine, StageFailure } from '../../dag/index.ts';
 import type { Peer, PeerFormat, PeerIdentity, PeerSettings } from '../peers.ts';
 import { startOverLines } from './over-lines.ts';
+import { writeDecoded } from './transformers/decoded-model.ts';
 import { INSTALL, installedPackages, interpreter, PACKAGES } from './transformers/python.ts';
 import type { Absent } from './transformers/python.ts';
 
@@ -33,7 +34,7 @@ export const transformers: Peer = {
   formats: FORMATS,
   devices: ['cpu', 'cuda'],
   computeTypes: ['fp32', 'bf16', 'fp16'],
-  files: ['safetensors'],
+  files: ['safetensors', 'gguf'],
   programs: { program: SCRIPT },
   ownFormats: [],
   find,
@@ -44,9 +45,11 @@ export const transformers: Peer = {
     if ('missing' in found) throw absent(found as Absent);
     const script = join(scratch, 'program.py');
     writeFileSync(script, programs['program']!);
+    // GGUF it would decode itself, and not as we do: the weights that the study computes with are what is compared.
+    const path = files.kind === 'safetensors' ? files.path : writeDecoded(await files.checkpoint(), join(scratch, 'decoded'));
     const run = await startOverLines({
       name: 'transformers', command: python, arguments: ['-I', '-B', '-u', script, device, compute], folder: scratch, packages: PACKAGES, hint: HINT, environment: environment(scratch, threads),
-    }, { path: files.path, threads }, limits, signal);
+    }, { path, threads }, limits, signal);
     // Its own word names the kernels that torch takes; the processor it does not know.
     return { ...run, identity: { ...run.identity, device: device === 'cpu' ? `${deviceWords(device)}; torch: ${run.identity.device.replace(/^cpu: /, '')}` : run.identity.device } };
   },

@@ -17,7 +17,7 @@ os.dup2(2, 1)
 
 
 def refuse_network(event, _):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto", "socket.sendmsg"):
         raise PermissionError("a peer of a study uses no network")
 
 
