@@ -78,14 +78,18 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     doctor: async () => {
       const { compilerChecks, engineChecks, hubChecks } = await import('./stages/quantization/doctor.ts');
       const { gpuChecks } = await import('./stages/quantization/doctor-gpu.ts');
+      const { peerChecks } = await import('./stages/quantization/doctor-peers.ts');
       // In this order: the engines are asked with the library loaded.
-      return [await compilerChecks(), await gpuChecks(), await engineChecks(), hubChecks()];
+      return [await compilerChecks(), await gpuChecks(), await engineChecks(), hubChecks(), await peerChecks()];
     },
   });
 }
 
 /** The one command that is about the network. */
 const fetch = { summary: 'Look up and download what the study names of the Hugging Face hub', load: async () => ({ default: await (await import('./stages/quantization/hub/command.ts')).fetchCommand() }) };
+
+/** Other programs, beside the study's engines. */
+const peering = { summary: 'List the programs to compare with, and install one', load: () => import('./stages/quantization/peers-command.ts') };
 
 /** Figures of other programs: shown, never decided on. */
 const importing = { summary: 'Bring in figures of other programs, claimed and not derived', load: () => import('./stages/quantization/import-command.ts') };
@@ -104,7 +108,7 @@ export function bitwidth(pipelineUrl: string, additions: Additions = {}): (argv:
   const crosscheck = crosscheckEntry(async ({ quick }) => (await import('./stages/quantization/crosscheck.ts')).crosscheck(await readStudy(root, { quick: quick === true })));
   // Who made it is told where it leaves.
   const publishing = publishingEntries(async ({ quick }) => { const { authors } = await readStudy(root, { quick: quick === true }); return authors.length > 0 ? authors : citedAuthors(root); });
-  return (argv) => commandLine(async ({ quick }, asked) => studyPipeline(root, { quick: quick === true }, additions, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch, import: importing }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
+  return (argv) => commandLine(async ({ quick }, asked) => studyPipeline(root, { quick: quick === true }, additions, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch, import: importing, peers: peering }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
 }
 
 export { cell, file, gather, output, records, stage } from './stages/dag/index.ts';
