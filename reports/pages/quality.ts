@@ -12,6 +12,7 @@ import { claimedFigures } from './claimed-figures.ts';
 import { OVERALL, find, formatName, formats, gaps, intervalNote, mark, metrics, modelName, models, nothing } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 import { isPoint, pareto } from './pareto.ts';
+import { peersBeside } from './peers-beside.ts';
 import { perModel } from './per-model.ts';
 import { answers } from './quality-answers.ts';
 import { choices } from './quality-choices.ts';
@@ -29,7 +30,7 @@ const CLAIMED_HERE = ['perplexity', 'nll', 'delta_nll', 'bits_per_byte', 'kl_mea
 export const quality: Page = {
   name: 'quality',
   path: () => 'quality.html',
-  tables: ['models', 'formats', 'metrics', 'artifacts', 'pairs', 'profiles', 'choice_sets', 'claimed'],
+  tables: ['models', 'formats', 'metrics', 'artifacts', 'pairs', 'profiles', 'choice_sets', 'claimed', 'peers'],
   async write(input) {
     const rows = await metrics(input, QUANTITIES, OVERALL);
     const all = await models(input);
@@ -51,6 +52,7 @@ ${await calibration(input, all, rows)}
 ${await answers(input, all)}
 <h2 id="numbers">Every quality number</h2>
 ${await everything(input, all, rows)}
+${await peersBeside(input)}
 ${await claimedFigures(input, CLAIMED_HERE)}
 <p class="note">Not measured: KL divergence on texts that the base itself writes, and how far the few likeliest tokens overlap beyond the first.</p>
 <p class="note">Intervals are ${lit('95 %', 'definition')} ${term('bootstrap', 'bootstrap intervals')} over ${term('window', 'windows')} and speak for texts of this kind, not for other models or training seeds. Formats here round weights only; activations stay in fp32, except int8's products. Figures elsewhere often include rounded activations and cannot be compared with these.</p>`,

@@ -22,6 +22,8 @@ const WHOLE_FILE_BYTES = 64 << 20;
 const LOGITS_BYTES = 32 << 20;
 /** Sequences that are written at once, tokens of a prompt, and rows of a step of judging: what bounds an engine's workspace. */
 const SEQUENCES = 64, PROMPT_TOKENS = 64, ROWS = 8192;
+/** A peer's process before it holds a model: Python with torch; it runs beside the task's own and counts with it. */
+const PEER_BYTES = 1e9;
 /** Engines that compute with fp32 copies of all weights. */
 const WIDENING: ReadonlySet<string> = new Set(['reference', 'wasm']);
 const BASE_BYTES = { fp32: 4, fp16: 2, bf16: 2 } as const;
@@ -54,6 +56,10 @@ export function expectedMemory(config: StudyConfig): (cell: Cell) => number | un
     judge: (model) => ratingBytes(judge ?? model, config, written * config.prompts.length),
     choose: (model) => ratingBytes(model, config, ROWS),
     floor: (model) => fileBytes(model) + LOGITS_BYTES + sessions(model, [model.baseFormat], config.engine, FLOOR_ROWS) + sessions(model, [model.baseFormat], 'fast', FLOOR_ROWS),
+    // Weights in fp32, once as they are read and once as they are held; and our base and format beside them.
+    'peer-score': (model, { params }) => PEER_BYTES + 8 * model.parametersEstimate + fileBytes(model) + sessions(model, [model.baseFormat, ...(formatsOf(model).includes(String(params['format'])) ? [String(params['format'])] : [])], config.engine, { slots: 1, positions: config.windowTokens, rows: config.windowTokens }),
+    // All formats at once.
+    'peer-speed': (model, { params }) => PEER_BYTES + 4 * model.parametersEstimate * (params['formats'] as readonly string[]).length,
     // The models of an engine go through one process, one after the other.
     speed: (_, { params }) => Math.max(...config.models.map((model) => timing(model, String(params['engine'])))),
     'speed-other': (_, { params }) => Math.max(...config.models.map((model) => timing(model, String(params['engine'])))),

@@ -197,10 +197,10 @@ test('a peer has a page of its own: what agrees, what does not, what it computes
   assert.match(text, /28\s*27/);
   assert.match(page, /cells\/peer-summary~artificial-1m~other~nf4\.html#peer_metrics\.value\.agreement_kl_mean\.artificial-1m\.other\.nf4/);
   assert.match(text, /decode, native/);
-  assert.match(markup(site, 'speed.html'), /href="peers\/other\.html"/);
+  for (const path of ['speed.html', 'quality.html']) assert.match(markup(site, path), /href="peers\/other\.html"/, path);
   const none = await buildSite({ rows: { ...rows, peers: [], peer_metrics: [] }, records, stages: PAGES });
   assert.not.ok([...none.files.keys()].some((path) => path.startsWith('peers/')));
-  assert.not.match(markup(none, 'speed.html'), /peers\//);
+  for (const path of ['speed.html', 'quality.html']) assert.not.match(markup(none, path), /href="peers\//, path);
 });
 
 test.run();
