@@ -243,4 +243,22 @@ test('hostile YAML is refused with a sentence', async () => {
   assert.match(await one('? [a]\n: 1'), /a key must be plain text/);
 });
 
+test('peers are named, with device and type where another than the default is wanted; none without a word', async () => {
+  const withPeers = (text: string): string => original.replace('\nchoices: []\n', `\nchoices: []\npeers: ${text}\n`);
+  assert.equal((await read(original)).peers, []);
+  assert.equal((await read(withPeers('[]'))).peers, []);
+  assert.equal((await read(withPeers('[transformers]'))).peers, [{ name: 'transformers', device: 'cpu', compute: 'fp32' }]);
+  assert.equal((await read(withPeers('[{ name: transformers, device: cuda, compute: bf16 }]'))).peers, [{ name: 'transformers', device: 'cuda', compute: 'bf16' }]);
+  const line = original.slice(0, original.indexOf('\nchoices: []\n')).split('\n').length + 2;
+  for (const [text, answer] of [
+    ['[torch]', /unknown peer "torch"; peers are transformers/], ['[{ name: transformers, device: tpu }]', /unknown device "tpu"; devices of transformers are cpu, cuda/],
+    ['[{ name: transformers, compute: fp8 }]', /unknown compute type "fp8"; compute types of transformers are fp32, bf16, fp16/], ['[{ device: cpu }]', /name/], ['[transformers, transformers]', /"transformers" stands in peers a second time/],
+    ['[{ name: transformers, threads: 2 }]', /threads/],
+  ] as const) {
+    const [first] = await refused(withPeers(text));
+    assert.match(first!, answer);
+    assert.match(first!, new RegExp(`^data/study\\.yaml:${line}:`));
+  }
+});
+
 test.run();
