@@ -175,8 +175,9 @@ const questions = {
       while (tokens.length < newTokens) {
         const [place] = await feed(context, prompt.length + tokens.length - (next === prompt ? prompt.length : 1), next, [next.length - 1]);
         const token = await context.sampleToken(place, sampler);
-        if (ends.has(token)) break;
         tokens.push(token);
+        // Kept as its last, as in kernels/generate.ts.
+        if (ends.has(token)) break;
         next = [token];
       }
     } finally {
