@@ -12,6 +12,7 @@ import { csvName } from '../../reports/tables.ts';
 import { notRun } from '../not-run.ts';
 import { aggregatesCheck } from '../../reports/rerun/aggregates.ts';
 import { filesCheck } from '../../reports/rerun/files.ts';
+import { logitsApart } from '../../reports/rerun/gpu.ts';
 import { KeptFiles } from '../../reports/rerun/kept.ts';
 import { MissingFile } from '../../reports/rerun/objects.ts';
 import { KEY_FILE, STATEMENT_FILE, preAuthentication } from '../../reports/statement.ts';
@@ -281,6 +282,16 @@ test('what two checks read is loaded once and let go after the second; what cann
   assert.equal(loads, ['a', 'b', 'c', 'c']);
   await kept.file('a');
   assert.is(loads.length, 5, 'nothing is kept for nobody');
+});
+
+test('how far logits lie apart: as a share of the largest, and without bound where one is none', () => {
+  const exact = [Float32Array.of(1, -20, 3), Float32Array.of(0.5)];
+  assert.equal(logitsApart(exact, exact), { share: 0 });
+  assert.equal(logitsApart(exact, [Float32Array.of(1, -20, 3.5), Float32Array.of(0.25)]), { share: 0.5 / 20 });
+  assert.equal(logitsApart(exact, [Float32Array.of(1, -20, NaN), Float32Array.of(0.5)]), { share: Infinity });
+  assert.equal(logitsApart(exact, [Float32Array.of(1, -20, Infinity), Float32Array.of(0.5)]), { share: Infinity });
+  assert.equal(logitsApart(exact, exact.slice(1)), { share: Infinity });
+  assert.is(logitsApart([], []), undefined);
 });
 
 test('it stops when it is asked to', async () => {
