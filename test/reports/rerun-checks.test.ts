@@ -163,6 +163,7 @@ const moreOfAll = (by: number) => (line: string): string => line.replace(/"\[.*\
 const ROWS: readonly (readonly [cell: string, table: string, begins: string | RegExp, change: (line: string) => string, name: RegExp])[] = [
   ['summarize:novel-1m/nf4/fidelity', 'token_scores', TOKEN, (line) => line.replace(/,(\d+),score:/, (_, bytes: string) => `,${Number(bytes) + 1},score:`), /^bits_per_byte\.novel-1m\.nf4 /],
   ['score:novel-1m/nf4/garden', 'token_scores', TOKEN, (line) => line.replace(/,(\d+),score:/, (_, bytes: string) => `,${Number(bytes) + 1},score:`), /^windows\.\w+\.novel-1m\.nf4\.garden\.w1 /],
+  ['worst-tokens:novel-1m/nf4', 'worst_tokens', 'novel-1m,nf4,1,', more(5, 2), /^worst_tokens\.kl\.novel-1m\.nf4/],
   ['summarize:novel-1m/nf4/weights', 'artifacts', 'novel-1m,nf4,', more(4, 1.5), /^bits_per_weight_linear\.novel-1m\.nf4 /],
   ['summarize:novel-1m/nf4/T0.7/k0', 'sampling_windows', 'novel-1m,nf4,garden,0,0.7,', more(7, 1.5), /^total_variation\.novel-1m\.nf4\.T0\.7\.k0 /],
   ['summarize:novel-1m/fp16/T0.7/k0', 'sampling_windows', 'novel-1m,fp16,garden,0,0.7,', more(11), /^base_quality\.novel-1m\.fp16\.T0\.7\.k0 /],
