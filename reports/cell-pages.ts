@@ -20,8 +20,8 @@ import { rerunList } from './verdicts.ts';
 import type { Verdicts } from './verdicts.ts';
 
 const MOST_ROWS = 400, MOST_LINKS = 40;
-/** Columns too long to list; the exports have them. */
-const LONG = new Set(['cell', 'tokens', 'pieces', 'text', 'prompt_text', 'sql', 'statement', 'operationalised', 'margin_reason', 'would_change', 'sentence', 'test', 'what']);
+/** Columns too long to list, as every list is; the exports have them. */
+const LONG = new Set(['cell', 'tokens', 'text', 'prompt_text', 'sql', 'statement', 'operationalised', 'margin_reason', 'would_change', 'sentence', 'test', 'what']);
 
 /** Left out where they are the same in all rows: the cell's parameters say them. */
 const SAME = new Set(['model', 'format']);
@@ -78,7 +78,7 @@ async function gatherContext(schema: string, ndjson: ReadonlyMap<string, Uint8Ar
   try {
     const rows = new Map<string, Map<string, Row[]>>();
     for (const table of ndjson.keys()) {
-      const columns = warehouse.tables.get(table)!.filter((c) => c.name === 'cell' || KEYS[table]!.includes(c.name) || !LONG.has(c.name)).map((c) => `"${c.name}"`).join(', ');
+      const columns = warehouse.tables.get(table)!.filter((c) => c.name === 'cell' || KEYS[table]!.includes(c.name) || (!LONG.has(c.name) && !c.type.endsWith('[]'))).map((c) => `"${c.name}"`).join(', ');
       const byCell = new Map<string, Row[]>();
       for (const row of await warehouse.query(`SELECT ${columns} FROM ${table}`)) {
         const own = byCell.get(row['cell'] as string);

@@ -17,9 +17,11 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** What the study's program offers (stages/quantization/in-page/program.ts). */
 export interface StudyProgram {
   readonly stages: readonly string[];
-  compute(engine: 'wasm' | 'webgpu', stage: string, cell: Pick<PlannedCell, 'cell' | 'params' | 'inputs'>, objectOf: (sha256: string) => Bytes, watched: { readonly signal: AbortSignal; progress(done: number, total: number, unit: string): void }): Promise<
-    | { readonly outputs: { readonly [output: string]: Bytes }; readonly computedBy: { readonly [name: string]: string } }
+  compute(engine: 'wasm' | 'webgpu', stage: string, cell: Pick<PlannedCell, 'cell' | 'params' | 'inputs'>, objectOf: (sha256: string) => Bytes, watched: { readonly signal: AbortSignal; progress(done: number, total: number, unit: string): void; readonly logits?: boolean }): Promise<
+    | { readonly outputs: { readonly [output: string]: Bytes }; readonly computedBy: { readonly [name: string]: string }; /** If asked for: as they were read, step after step. */ readonly logits?: readonly Float32Array[] }
     | { readonly failure: { readonly sentence: string } }>;
+  /** By what share of the largest an engine's logits may differ from the exact ones: kernels/logits-bound.ts. */
+  logitsBound(cell: Pick<PlannedCell, 'params'>): number;
   /** Rows of tables that follow from a cell's outputs, in the order in which they are published. */
   rows(stage: string, cell: string, outputs: { readonly [output: string]: Bytes }): { readonly [table: string]: readonly PlannedRow[] };
   /** A first part of a cell, which takes a fraction of its time and has rows of its own; undefined where there is none. */

@@ -1,6 +1,7 @@
 /**
  * A part of it on the reader's GPU, against the same part by the WASM engine, which the check `compute` holds against the records. No exact result comes from
- * WebGPU, whose language lets an adapter round as it likes, so it is held to a tolerance and goes into no record; many adapters have the same bits all the same.
+ * WebGPU, whose language lets an adapter round as it likes, so it goes into no record. Many adapters have the same bits all the same; the logits of the others are held to what
+ * the engine's own conformance tests hold a model's logits to. All else follows from logits by exact sums.
  */
 import { cellsAt, formatsOf, objectsOf, STUDY_NAME, STUDY_PROGRAM } from './compute.ts';
 import { compareRows } from './compare.ts';
@@ -9,12 +10,6 @@ import { downloadsOf } from './plan.ts';
 import type { Check, CheckContext } from './checks.ts';
 import type { StudyProgram } from './compute.ts';
 import type { Plan, PlannedCell } from './plan.ts';
-
-/**
- * Of sums over a window, and of counts of its positions, where a likeliest token changes with the last bits of two near logits: a hundredth is two or three
- * positions of a window, and far above what fused or reordered fp32 sums do to a model of this size. Stated, not derived.
- */
-const TOLERANCE = 0.01;
 
 /** What is asked of the browser. */
 interface Gpu { requestAdapter(options: object): Promise<{ readonly info: { readonly isFallbackAdapter?: boolean; readonly architecture?: string } } | null> }
@@ -54,7 +49,7 @@ async function computeOnGpu(program: StudyProgram, cell: PlannedCell, slow: bool
   const { params, what } = part;
   const by = (engine: 'wasm' | 'webgpu'): ReturnType<StudyProgram['compute']> => {
     context.progress(0, 0, engine === 'wasm' ? `${cell.cell}, ${what}` : `${cell.cell}, ${what}, on the GPU, after its self-test`);
-    return program.compute(engine, cell.stage, { ...cell, params }, (sha256) => objects.get(sha256)!, { signal: context.signal, progress: () => undefined });
+    return program.compute(engine, cell.stage, { ...cell, params }, (sha256) => objects.get(sha256)!, { signal: context.signal, progress: () => undefined, logits: true });
   };
   const [exact, computed] = [await by('wasm'), await by('webgpu')];
   const failed = [exact, computed].find((one) => 'failure' in one);
@@ -69,12 +64,34 @@ async function computeOnGpu(program: StudyProgram, cell: PlannedCell, slow: bool
     context.say({ verdict: 'equal', what: `${cell.cell} on the GPU: ${what}, byte for byte what WASM computes`, detail: words });
     return;
   }
+  const bound = program.logitsBound(cell);
+  const logits = logitsApart(exact.logits ?? [], computed.logits ?? []);
+  if (logits !== undefined) context.say({
+    verdict: logits.share <= bound ? 'within' : 'differs', what: `${cell.cell} on the GPU: ${what}, the model’s logits against those of WASM`,
+    detail: `farthest apart by ${logits.share.toPrecision(2)} of the largest, ${bound} is tolerated: what the engine’s conformance tests hold a model’s logits to in this format where an adapter has not the same bits; ${words}`,
+  });
   const rowsOf = (outputs: typeof exact.outputs) => program.rows(cell.stage, cell.cell, outputs);
   const now = rowsOf(computed.outputs);
   for (const [table, rows] of Object.entries(rowsOf(exact.outputs))) {
-    const { farthest, first } = compareRows(rows, now[table] ?? []);
-    // A text that parts from another cannot be near it: after the first other token all differ.
-    const verdict = farthest <= TOLERANCE ? 'within' : table === 'generations' ? 'note' : 'differs';
-    context.say({ verdict, what: `${cell.cell} on the GPU: ${what}, against WASM`, detail: `${Number.isFinite(farthest) ? `farthest apart by ${farthest.toPrecision(2)} of a value, ${TOLERANCE} is tolerated (stated, not derived); ` : ''}${first ?? ''}; ${words}` });
+    const { equal, rows: all, first } = compareRows(rows, now[table] ?? []);
+    // No bound on logits is one on a text: it may part from another where two tokens are nearly equally likely, and after that all differ.
+    context.say({ verdict: equal === all ? 'equal' : 'note', what: `${cell.cell} on the GPU: ${what}, ${equal === all ? 'every column is what WASM computes' : 'what follows from other last bits'}`, detail: `${first === undefined ? '' : `${first}; `}${words}` });
   }
+}
+
+/** The largest distance of two logits as a share of the largest one; Infinity where there are not as many; undefined where none were read. */
+export function logitsApart(exact: readonly Float32Array[], found: readonly Float32Array[]): { readonly share: number } | undefined {
+  if (exact.length === 0 && found.length === 0) return undefined;
+  if (exact.length !== found.length || exact.some(({ length }, i) => length !== found[i]!.length)) return { share: Infinity };
+  let largest = 0, apart = 0;
+  for (const [step, values] of exact.entries()) {
+    for (const [i, value] of values.entries()) {
+      const distance = Math.abs(value - found[step]![i]!);
+      // Not a number is no distance that any bound allows.
+      if (Number.isNaN(distance)) return { share: Infinity };
+      apart = Math.max(apart, distance);
+      largest = Math.max(largest, Math.abs(value));
+    }
+  }
+  return { share: apart === 0 ? 0 : apart / largest };
 }

@@ -12,6 +12,7 @@ import { firstOutside, FUSED_FP32, toleranceTest } from '../../kernels/engines/f
 import { NativeDevice } from '../../kernels/engines/native-device.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
+import { logitsBound } from '../../kernels/logits-bound.ts';
 import { EngineUnfit } from '../../kernels/selftest.ts';
 import { bundledCheckpoint, goldenModels, sessionOf, someTokens, tinyCheckpoint } from '../kernels/test-models.ts';
 import { nativeForTests } from '../kernels/native-library.ts';
@@ -22,7 +23,7 @@ import { notHere, notRun } from '../not-run.ts';
  * hundred products, in other order. bf16: half a unit of 8 bits on each factor, averaged over the columns of every product on the way. int8: a
  * last bit of an activation may turn its code into the neighbour, 1/127 of the row's largest away, and again in each layer.
  */
-const LOGITS = { fused: 2e-5, bf16: 0.03, int8: 0.06 };
+const LOGITS = { fused: logitsBound('fp32'), bf16: 0.03, int8: logitsBound('int8') };
 const MEAN_KL = { fused: 1e-9, bf16: 1e-4, int8: 2e-3 };
 
 const library = await nativeForTests();

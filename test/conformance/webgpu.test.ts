@@ -8,6 +8,7 @@ import { generate, openEngine, scoreWindow } from '../../kernels/index.ts';
 import type { EngineInstance, Ops } from '../../kernels/index.ts';
 import { FUSED_FP32, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
+import { logitsBound } from '../../kernels/logits-bound.ts';
 import { openWebGpu, webgpu } from '../../kernels/engines/webgpu.ts';
 import { EngineUnfit, firstDifference, input, opCases, selfTest, table, testValues } from '../../kernels/selftest.ts';
 import type { OpCase } from '../../kernels/selftest.ts';
@@ -88,7 +89,7 @@ else {
       }
       const largest = expected.logits.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
       const apart = expected.logits.reduce((most, value, i) => Math.max(most, Math.abs(value - actual.logits[i]!)), 0);
-      assert.ok(apart <= largest * (format === 'int8' ? 0.06 : 2e-5), `${apart} apart, of ${largest}`);
+      assert.ok(apart <= largest * logitsBound(format), `${apart} apart, of ${largest}`);
     });
   }
 

@@ -12,6 +12,7 @@ import { csvName } from '../../reports/tables.ts';
 import { notRun } from '../not-run.ts';
 import { aggregatesCheck } from '../../reports/rerun/aggregates.ts';
 import { filesCheck } from '../../reports/rerun/files.ts';
+import { logitsApart } from '../../reports/rerun/gpu.ts';
 import { KeptFiles } from '../../reports/rerun/kept.ts';
 import { MissingFile } from '../../reports/rerun/objects.ts';
 import { KEY_FILE, STATEMENT_FILE, preAuthentication } from '../../reports/statement.ts';
@@ -162,6 +163,7 @@ const moreOfAll = (by: number) => (line: string): string => line.replace(/"\[.*\
 const ROWS: readonly (readonly [cell: string, table: string, begins: string | RegExp, change: (line: string) => string, name: RegExp])[] = [
   ['summarize:novel-1m/nf4/fidelity', 'token_scores', TOKEN, (line) => line.replace(/,(\d+),score:/, (_, bytes: string) => `,${Number(bytes) + 1},score:`), /^bits_per_byte\.novel-1m\.nf4 /],
   ['score:novel-1m/nf4/garden', 'token_scores', TOKEN, (line) => line.replace(/,(\d+),score:/, (_, bytes: string) => `,${Number(bytes) + 1},score:`), /^windows\.\w+\.novel-1m\.nf4\.garden\.w1 /],
+  ['worst-tokens:novel-1m/nf4', 'worst_tokens', 'novel-1m,nf4,1,', more(5, 2), /^worst_tokens\.kl\.novel-1m\.nf4/],
   ['summarize:novel-1m/nf4/weights', 'artifacts', 'novel-1m,nf4,', more(4, 1.5), /^bits_per_weight_linear\.novel-1m\.nf4 /],
   ['summarize:novel-1m/nf4/T0.7/k0', 'sampling_windows', 'novel-1m,nf4,garden,0,0.7,', more(7, 1.5), /^total_variation\.novel-1m\.nf4\.T0\.7\.k0 /],
   ['summarize:novel-1m/fp16/T0.7/k0', 'sampling_windows', 'novel-1m,fp16,garden,0,0.7,', more(11), /^base_quality\.novel-1m\.fp16\.T0\.7\.k0 /],
@@ -281,6 +283,16 @@ test('what two checks read is loaded once and let go after the second; what cann
   assert.equal(loads, ['a', 'b', 'c', 'c']);
   await kept.file('a');
   assert.is(loads.length, 5, 'nothing is kept for nobody');
+});
+
+test('how far logits lie apart: as a share of the largest, and without bound where one is none', () => {
+  const exact = [Float32Array.of(1, -20, 3), Float32Array.of(0.5)];
+  assert.equal(logitsApart(exact, exact), { share: 0 });
+  assert.equal(logitsApart(exact, [Float32Array.of(1, -20, 3.5), Float32Array.of(0.25)]), { share: 0.5 / 20 });
+  assert.equal(logitsApart(exact, [Float32Array.of(1, -20, NaN), Float32Array.of(0.5)]), { share: Infinity });
+  assert.equal(logitsApart(exact, [Float32Array.of(1, -20, Infinity), Float32Array.of(0.5)]), { share: Infinity });
+  assert.equal(logitsApart(exact, exact.slice(1)), { share: Infinity });
+  assert.is(logitsApart([], []), undefined);
 });
 
 test('it stops when it is asked to', async () => {

@@ -9,11 +9,13 @@ import { run as decide } from '../claims.ts';
 import { run as compare } from '../compare.ts';
 import { summarizeFloor } from '../floor-windows.ts';
 import { run as part } from '../parting.ts';
-import { readJson, windowRows } from '../score-output.ts';
+import { readFidelity, readJson, windowRows } from '../score-output.ts';
 import { run as slice } from '../slices.ts';
 import { MetricList } from '../summarize-rows.ts';
 import { run as summarize } from '../summarize.ts';
 import { tableRows } from '../tables.ts';
+import { textParam } from '../task-values.ts';
+import { worstTokens } from '../worst-tokens.ts';
 import { PublishedRows, ROW_TABLES } from './published.ts';
 import type { PublishedRow } from './published.ts';
 
@@ -61,6 +63,17 @@ const tabulate: Run = async (cells, io) => {
   }
 };
 
+/** As the stage worst-tokens, without the words: which positions they are, and how far they moved, rests on no tokenizer. */
+const worst: Run = async (cells, io) => {
+  const wordless = { pieces: (ids: ArrayLike<number>) => Array.from(ids, () => ''), decode: () => '' };
+  for (const task of cells) {
+    const texts = [];
+    for (const name of Object.keys(task.inputs)) texts.push(readFidelity(await io.input(task, name)));
+    const rows = worstTokens(texts, wordless, { model: textParam(task, 'model'), format: textParam(task, 'format'), cell: task.id });
+    await io.commit(task.id, { rows: JSON.stringify(rows.map(({ context: _, token: __, choice: ___, choice_base: ____, ...row }) => row)) });
+  }
+};
+
 const stages: { readonly [stage: string]: AggregateStage } = {
   summarize: {
     run: summarize,
@@ -72,6 +85,7 @@ const stages: { readonly [stage: string]: AggregateStage } = {
   slices: { run: slice, tables: ({ profiles }) => ({ profiles: readJson<Row[]>(profiles!) }) },
   parting: { run: part, tables: ({ curve }) => ({ survival: readJson<Row[]>(curve!) }) },
   compare: { run: compare, tables: ({ pairs }) => ({ pairs: readJson<Row[]>(pairs!) }) },
+  'worst-tokens': { run: worst, tables: ({ rows }) => ({ worst_tokens: readJson<Row[]>(rows!) }) },
   claims: {
     run: decide,
     tables: ({ claim }) => {
@@ -114,7 +128,7 @@ const OPTIONAL = ['others', 'otherTimings'];
 export const aggregates = {
   /** Tables of rows that they are computed from, and tables of what is computed. */
   from: [...ROW_TABLES] as readonly string[],
-  tables: ['windows', 'metrics', 'sweep_metrics', 'profiles', 'pairs', 'survival', 'claims', 'claim_effects', ...Object.keys(DERIVED)] as readonly string[],
+  tables: ['windows', 'metrics', 'sweep_metrics', 'profiles', 'pairs', 'survival', 'worst_tokens', 'claims', 'claim_effects', ...Object.keys(DERIVED)] as readonly string[],
   /** Whether a cell makes aggregates. */
   makes: ({ stage, params }: Pick<AggregatedCell, 'stage' | 'params'>): boolean =>
     stage === 'tabulate' ? Object.hasOwn(DERIVED, String(params['table'])) : Object.hasOwn(stages, stage) || stage === 'floor' || (stage === 'score' && params['quantity'] === 'fidelity'),
@@ -145,6 +159,7 @@ class Aggregates {
     const objects = new Map<string, Bytes>();
     const inputs: { [name: string]: string | readonly GatheredItem[] } = {};
     for (const [name, from] of Object.entries(cell.inputs)) {
+      if (cell.stage === 'worst-tokens' && !name.startsWith('scores.')) continue;
       const gathered: GatheredItem[] = [];
       for (const { cell: of = '', output = '', machine, sha256 } of from) {
         const bytes = sha256 === undefined ? undefined : this.#rows.output(of, machine);

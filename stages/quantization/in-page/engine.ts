@@ -18,6 +18,18 @@ export function useEngine(name: PageEngine): void {
   chosen = name;
 }
 
+/** Logits that were read since somebody began to watch, step after step; undefined: nobody does. */
+let logits: Float32Array[] | undefined;
+
+/** Begins to watch; the function returned ends it, and answers what was read. */
+export function watchLogits(): () => readonly Float32Array[] {
+  const own: Float32Array[] = logits = [];
+  return () => {
+    logits = undefined;
+    return own;
+  };
+}
+
 /** As ../engine.ts has it: the chosen engine, after its self-test. */
 export const studyEngine: Engine['studyEngine'] = async (io) => {
   const engine = engines[chosen];
@@ -44,7 +56,13 @@ export function breathing(engine: EngineInstance, signal: AbortSignal): EngineIn
     last = performance.now();
     signal.throwIfAborted();
   };
-  ops.read = async (...of) => { await breath(); return read(...of); };
+  ops.read = async (...of) => {
+    await breath();
+    const values = await read(...of);
+    // A copy: the next step may be read into the same memory.
+    if (of[1] === 'logits') logits?.push(values.slice());
+    return values;
+  };
   ops.sample = async (...of) => { await breath(); return sample(...of); };
   return engine;
 }

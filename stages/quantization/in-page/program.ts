@@ -2,6 +2,7 @@
  * The study in a page: what a page loads to compute a cell again (reports/program.ts makes the file). Models, formats, kernels and the stages' own modules
  * are those of the study; only what a page has not is stood in for (../in-page-cells.ts says what by what).
  */
+import { logitsBound } from '../../../kernels/logits-bound.ts';
 import { computeInPage } from '../../dag/in-page.ts';
 import { run as generate } from '../generate.ts';
 import { run as score } from '../score.ts';
@@ -9,7 +10,7 @@ import { run as quantize } from '../quantize.ts';
 import { readJson, windowRows } from '../score-output.ts';
 import { aggregates } from './aggregates.ts';
 import { write } from './write.ts';
-import { useEngine } from './engine.ts';
+import { useEngine, watchLogits } from './engine.ts';
 import type { PageEngine } from './engine.ts';
 import type { Computed, ObjectOf, RecordedCell, Watched } from '../../dag/in-page.ts';
 import type { Json, Run } from '../../dag/index.ts';
@@ -51,10 +52,19 @@ const stages: { readonly [stage: string]: StageInPage } = {
 /** What the program offers the page that loaded it (reports/rerun/compute.ts). */
 const program = {
   stages: Object.keys(stages),
-  compute(engine: PageEngine, stage: string, cell: RecordedCell, objectOf: ObjectOf, watched: Watched): Promise<Computed> {
+  /** `logits`: the outcome holds them too, for which there is room where a part of a cell is computed. */
+  async compute(engine: PageEngine, stage: string, cell: RecordedCell, objectOf: ObjectOf, { logits = false, ...watched }: Watched & { readonly logits?: boolean }): Promise<Computed & { readonly logits?: readonly Float32Array[] }> {
     useEngine(engine);
-    return computeInPage(stages[stage]!.run, cell, objectOf, watched);
+    const ended = logits ? watchLogits() : undefined;
+    try {
+      const computed = await computeInPage(stages[stage]!.run, cell, objectOf, watched);
+      return ended === undefined ? computed : { ...computed, logits: ended() };
+    } finally {
+      ended?.();
+    }
   },
+  /** What an engine's logits may differ by from the exact ones, as a share of the largest. */
+  logitsBound: ({ params }: Pick<RecordedCell, 'params'>) => logitsBound(String(params['format'])),
   rows: (stage: string, cell: string, outputs: Outputs) => stages[stage]!.rows(cell, outputs),
   write,
   aggregates,
