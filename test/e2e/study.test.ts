@@ -57,6 +57,30 @@ test.before(async () => {
 });
 test.after(() => { project.remove(); });
 
+test('through a shared cache another clone computes nothing, and publishes the same bytes', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bitwidth-e2e-cache-'));
+  const env = { BITWIDTH_CACHE: join(folder, 'shared'), XDG_CONFIG_HOME: join(folder, 'settings'), AWS_SECRET_ACCESS_KEY: 'not-for-anyone-else' };
+  mkdirSync(env.BITWIDTH_CACHE);
+  const other = new Project();
+  try {
+    project.env = other.env = env;
+    const pushed = check(await project.run('cache', 'push', '--quick', '--json')).events.at(-1)!;
+    assert.ok(Number(pushed['sent']) > 200 && pushed['left'] === 0, JSON.stringify(pushed));
+    const taken = check(await other.run('run', '--quick', '--json', '--cache-read-only'));
+    assert.equal([done(taken).ran, done(taken).failed, done(taken).skipped], [0, 0, 0], cellsThatRan(taken).join(' '));
+    const files = project.files('reports/site').sort();
+    assert.equal(other.files('reports/site').sort(), files);
+    assert.equal(files.filter((file) => !readFileSync(join(other.root, file)).equals(readFileSync(join(project.root, file)))), []);
+    // Timings of the other machine stand under its own name, and every link of a number holds.
+    check(await other.run('cache', 'pull', '--quick'));
+    assert.match(check(await other.run('audit', 'kl_mean.novel-1m.nf4', '--quick')).stdout, /^every link holds /m);
+  } finally {
+    project.env = {};
+    other.remove();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test('the site is complete', () => {
   for (const page of ['index.html', 'quality.html', 'sensitivity.html', 'speed.html', 'samples.html', 'claims.html', 'method.html', 'dag.html', 'data.html', 'glossary.html', 'formats/nf4.html', 'models/novel-1m.html'])
     assert.ok(existsSync(join(site, page)), page);
