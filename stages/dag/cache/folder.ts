@@ -20,6 +20,7 @@ export function folderRemote({ path: folder }: { readonly path: string }): Remot
   };
   return {
     label: folder,
+    hangs: true,
     async get(name, range, signal) {
       const file = await openFile(`${folder}/${name}`);
       if (file === undefined) {

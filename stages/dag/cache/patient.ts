@@ -115,12 +115,12 @@ export class PatientRemote {
         const patienceMs = Math.ceil(attemptMs + bytes / SLOW_BYTES_PER_MS);
         try {
           this.traffic.requests++;
-          const value = await act(AbortSignal.any([this.#end.signal, AbortSignal.timeout(patienceMs)]));
+          const value = await inTime(act, AbortSignal.any([this.#end.signal, AbortSignal.timeout(patienceMs)]));
           this.#failures[way] = 0;
           return value;
         } catch (error) {
           this.#end.signal.throwIfAborted();
-          const trouble = (error as Error).name === 'TimeoutError' || (error as Error).name === 'AbortError' ? new RemoteError('passing', `it did not answer within ${Math.round(patienceMs / 1000)} s`) : error;
+          const trouble = (error as Error).name === 'TimeoutError' || (error as Error).name === 'AbortError' ? new RemoteError(this.#remote.hangs === true ? 'wrong' : 'passing', `it did not answer within ${Math.round(patienceMs / 1000)} s`) : error;
           // What is not the remote's trouble: an object of the store that is damaged, say.
           if (!(trouble instanceof RemoteError)) throw error;
           if (trouble.trouble === 'refused' || trouble.trouble === 'wrong') {
@@ -141,6 +141,20 @@ export class PatientRemote {
         }
       }
     });
+  }
+}
+
+/** Whatever an attempt does not do about its signal (a file system that hangs cannot be told), nobody waits for it longer. */
+async function inTime<T>(act: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  let late: () => void = () => undefined;
+  const end = new Promise<never>((_, reject) => {
+    late = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', late);
+  });
+  try {
+    return await Promise.race([act(signal), end]);
+  } finally {
+    signal.removeEventListener('abort', late);
   }
 }
 

@@ -23,6 +23,8 @@ export type Put =
 export interface Remote {
   /** For people: which it is, without a secret: 's3://lab/bitwidth', '/shared/bitwidth'. */
   readonly label: string;
+  /** An attempt that does not end cannot be ended, and holds a thread of this process: another one would hold one more. */
+  readonly hangs?: true;
   /** So many bytes from `offset`, or all; undefined where there is nothing of this name. */
   get(name: string, range: { readonly offset: number; readonly length: number } | undefined, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** Its size; undefined where there is nothing of this name. */
