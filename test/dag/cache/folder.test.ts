@@ -42,6 +42,7 @@ test('an empty store takes everything from it, computes nothing, and publishes e
   assert.is(second.read('site/lines/1.txt'), first.read('site/lines/1.txt'));
   assert.equal((await second.run()).ran, []);
   assert.is((await second.command('check')).code, 0);
+  assert.match((await second.command('why', 'tally:all')).lines.join('\n'), /taken from the shared cache, signed by Anna/);
 });
 
 test('only what something needs is brought: here the published tree, and not what it was made of', async ({ group, cache }) => {
