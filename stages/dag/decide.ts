@@ -108,9 +108,13 @@ function conflictOf(cell: Cell, key: Sha256, { store }: Ground): Conflict | unde
   return { signed: [...found.signed, ...isOneOfThem ? [] : [{ record: own }]] };
 }
 
-/** Of several machines' records the one that stands for the cell where a single one is read: this machine's, else the newest. */
-export function representative(records: readonly CellRecord[], machine: string): CellRecord {
-  return records.find((record) => record.machine === machine)
+/**
+ * Of several machines' records the one that stands for the cell where a single one is read: this machine's, else the newest. Which machine this is takes
+ * longer to find out than all else here, so it is asked only where it matters.
+ */
+export function representative(records: readonly CellRecord[], store: Pick<Store, 'machine'>): CellRecord {
+  if (records.length === 1) return records[0]!;
+  return records.find((record) => record.machine === store.machine)
     ?? records.reduce((newest, record) => record.finishedAt > newest.finishedAt ? record : newest);
 }
 
@@ -145,7 +149,7 @@ export function inputHash(input: InputRef, ground: Ground, outcomeOf: (cell: str
     case 'output': {
       const outcome = outcomeOf(input.cell);
       if (outcome.kind === 'failed') throw new Error(`${input.cell} failed and has no ${input.output}`);
-      return representative(outcome.records, ground.store.machine).outputs[input.output]!.sha256;
+      return representative(outcome.records, ground.store).outputs[input.output]!.sha256;
     }
     case 'gather': return partsHash(input.of.flatMap(({ cell, output }) => {
       const outcome = outcomeOf(cell);
