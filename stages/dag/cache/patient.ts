@@ -83,11 +83,10 @@ export class PatientRemote {
     const all: RemoteFile[] = [];
     for (;;) {
       const from = all.at(-1)?.name ?? after;
-      const some = (await this.#do('read', 1 << 18, (signal) => this.#remote.list(prefix, from, signal), LIST_TRIES)).filter(({ name }) => name > from);
-      if (some.length === 0) return all;
+      const { files, more } = await this.#do('read', 1 << 18, (signal) => this.#remote.list(prefix, from, signal), LIST_TRIES);
+      const some = files.filter(({ name }) => name > from);
       all.push(...some);
-      // A last request that answers nothing is spared where there are few, as there mostly are.
-      if (some.length < 100) return all;
+      if (!more || some.length === 0) return all;
     }
   }
 
