@@ -280,7 +280,8 @@ class DiskStore implements Store {
     const lines: LogEntry[] = [];
     for (const record of records) {
       const origin = known.has(record.run) ? undefined : this.catalogue?.origin(record.run);
-      if (origin !== undefined) lines.push({ kind: 'origin', body: origin });
+      const by = this.catalogue?.signerOf(record);
+      if (origin !== undefined) lines.push({ kind: 'origin', body: { ...origin, ...(by === undefined ? {} : { by }) } });
       known.add(record.run);
       const files = this.catalogue?.closure(record.fields.code);
       if (files !== undefined) this.noteClosure(record.fields.code, files);

@@ -73,7 +73,7 @@ test('through a shared cache another clone computes nothing, and publishes the s
     assert.equal(files.filter((file) => !readFileSync(join(other.root, file)).equals(readFileSync(join(project.root, file)))), []);
     // Timings of the other machine stand under its own name, and every link of a number holds.
     check(await other.run('cache', 'pull', '--quick'));
-    check(await other.run('audit', '--all', '--quick'));
+    assert.match(check(await other.run('audit', 'kl_mean.novel-1m.nf4', '--quick')).stdout, /^every link holds /m);
   } finally {
     project.env = {};
     other.remove();

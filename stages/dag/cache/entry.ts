@@ -21,7 +21,10 @@ const MAX_BODY = 256 << 20;
 export type ObjectPlace = readonly [sha256: Sha256, bytes: number, file: string, offset: number];
 
 /** A run of the machine that computed some of the records: what their provenance needs of it. Nothing of a process or a person. */
-export type Origin = Pick<RunSummary, 'run' | 'startedAt' | 'machine' | 'description' | 'about'>;
+export interface Origin extends Pick<RunSummary, 'run' | 'startedAt' | 'machine' | 'description' | 'about'> {
+  /** In a store's log: who has signed what was taken of it, under the name by which that was trusted. */
+  readonly by?: string;
+}
 
 export interface EntryHead {
   readonly keys: readonly Sha256[];

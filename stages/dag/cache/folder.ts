@@ -4,7 +4,7 @@
  */
 import { constants, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { temporaryName, writeAll } from '../disk.ts';
+import { sweepLeftovers, temporaryName, writeAll } from '../disk.ts';
 import { RemoteError } from './remote.ts';
 import type { Put, Remote, RemoteFile, RemoteSource } from './remote.ts';
 
@@ -20,6 +20,7 @@ export function folderRemote({ path: folder }: { readonly path: string }): Remot
   };
   return {
     label: folder,
+    hangs: true,
     async get(name, range, signal) {
       const file = await openFile(`${folder}/${name}`);
       if (file === undefined) {
@@ -68,11 +69,11 @@ export function folderRemote({ path: folder }: { readonly path: string }): Remot
       });
       const found: RemoteFile[] = [];
       for (const name of names.map((one) => prefix + one).filter((one) => one > after && !one.includes('/.')).sort()) {
-        if (found.length === LISTED_AT_ONCE) break;
+        if (found.length === LISTED_AT_ONCE) return { files: found, more: true };
         const { size } = await stat(`${folder}/${name}`).catch(() => ({ size: -1 }));
         if (size >= 0) found.push({ name, bytes: size });
       }
-      return found;
+      return { files: found, more: false };
     },
   };
 }
@@ -80,6 +81,8 @@ export function folderRemote({ path: folder }: { readonly path: string }): Remot
 async function putFile(path: string, source: RemoteSource, how: Put, signal: AbortSignal): Promise<'put' | 'present'> {
   // A group shares it: what others may do is the umask's and the folder's to say.
   await mkdir(dirname(path), { recursive: true });
+  // What writers that were killed have left here.
+  await sweepLeftovers(dirname(path));
   const temporary = `${dirname(path)}/${temporaryName()}`;
   try {
     const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o444);

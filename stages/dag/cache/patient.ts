@@ -83,11 +83,10 @@ export class PatientRemote {
     const all: RemoteFile[] = [];
     for (;;) {
       const from = all.at(-1)?.name ?? after;
-      const some = (await this.#do('read', 1 << 18, (signal) => this.#remote.list(prefix, from, signal), LIST_TRIES)).filter(({ name }) => name > from);
-      if (some.length === 0) return all;
+      const { files, more } = await this.#do('read', 1 << 18, (signal) => this.#remote.list(prefix, from, signal), LIST_TRIES);
+      const some = files.filter(({ name }) => name > from);
       all.push(...some);
-      // A last request that answers nothing is spared where there are few, as there mostly are.
-      if (some.length < 100) return all;
+      if (!more || some.length === 0) return all;
     }
   }
 
@@ -115,12 +114,12 @@ export class PatientRemote {
         const patienceMs = Math.ceil(attemptMs + bytes / SLOW_BYTES_PER_MS);
         try {
           this.traffic.requests++;
-          const value = await act(AbortSignal.any([this.#end.signal, AbortSignal.timeout(patienceMs)]));
+          const value = await inTime(act, AbortSignal.any([this.#end.signal, AbortSignal.timeout(patienceMs)]));
           this.#failures[way] = 0;
           return value;
         } catch (error) {
           this.#end.signal.throwIfAborted();
-          const trouble = (error as Error).name === 'TimeoutError' || (error as Error).name === 'AbortError' ? new RemoteError('passing', `it did not answer within ${Math.round(patienceMs / 1000)} s`) : error;
+          const trouble = (error as Error).name === 'TimeoutError' || (error as Error).name === 'AbortError' ? new RemoteError(this.#remote.hangs === true ? 'wrong' : 'passing', `it did not answer within ${Math.round(patienceMs / 1000)} s`) : error;
           // What is not the remote's trouble: an object of the store that is damaged, say.
           if (!(trouble instanceof RemoteError)) throw error;
           if (trouble.trouble === 'refused' || trouble.trouble === 'wrong') {
@@ -141,6 +140,20 @@ export class PatientRemote {
         }
       }
     });
+  }
+}
+
+/** Whatever an attempt does not do about its signal (a file system that hangs cannot be told), nobody waits for it longer. */
+async function inTime<T>(act: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  let late: () => void = () => undefined;
+  const end = new Promise<never>((_, reject) => {
+    late = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', late);
+  });
+  try {
+    return await Promise.race([act(signal), end]);
+  } finally {
+    signal.removeEventListener('abort', late);
   }
 }
 

@@ -13,6 +13,8 @@ export interface RemoteSource {
 
 export interface RemoteFile { readonly name: string; readonly bytes: number }
 
+export interface Listed { readonly files: readonly RemoteFile[]; readonly more: boolean }
+
 export type Put =
   /** `present`: where something has this name already, it stays. */
   | 'if-absent'
@@ -23,13 +25,15 @@ export type Put =
 export interface Remote {
   /** For people: which it is, without a secret: 's3://lab/bitwidth', '/shared/bitwidth'. */
   readonly label: string;
+  /** An attempt that does not end cannot be ended, and holds a thread of this process: another one would hold one more. */
+  readonly hangs?: true;
   /** So many bytes from `offset`, or all; undefined where there is nothing of this name. */
   get(name: string, range: { readonly offset: number; readonly length: number } | undefined, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** Its size; undefined where there is nothing of this name. */
   size(name: string, signal: AbortSignal): Promise<number | undefined>;
   put(name: string, source: RemoteSource, how: Put, signal: AbortSignal): Promise<'put' | 'present'>;
-  /** Files whose names begin with `prefix`, which ends with '/', and come after `after`, sorted. At most some thousand: the next call goes on after the last. */
-  list(prefix: string, after: string, signal: AbortSignal): Promise<readonly RemoteFile[]>;
+  /** Files whose names begin with `prefix`, which ends with '/', and come after `after`, sorted. `more`: there are others after the last. */
+  list(prefix: string, after: string, signal: AbortSignal): Promise<Listed>;
 }
 
 export type RemoteTrouble =

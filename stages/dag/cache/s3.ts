@@ -110,11 +110,12 @@ export function s3Remote({ bucket, prefix, endpoint, region = s3Region() ?? DEFA
       const response = await send({ method: 'GET', name: '', query: { 'list-type': '2', prefix: under + prefixOf, 'max-keys': '1000', ...(after === '' ? {} : { 'start-after': under + after }) }, signal });
       if (!response.ok) return await refuse(response);
       const found: RemoteFile[] = [];
-      for (const contents of elements(await textOf(response, LIST_BYTES), 'Contents')) {
+      const said = await textOf(response, LIST_BYTES);
+      for (const contents of elements(said, 'Contents')) {
         const [key, size] = [elements(contents, 'Key')[0], elements(contents, 'Size')[0]];
         if (key !== undefined && size !== undefined && key.startsWith(under)) found.push({ name: unescaped(key).slice(under.length), bytes: Number(size) });
       }
-      return found;
+      return { files: found, more: found.length > 0 && elements(said, 'IsTruncated')[0] === 'true' };
     },
   };
 }

@@ -45,6 +45,7 @@ export class SharedCache {
   #syncing: Promise<void> | undefined;
   #look: NodeJS.Timeout | undefined;
   #hurry: () => void = () => undefined;
+  #hurried = false;
 
   /**
    * Of a pipeline with `cache`, and a store that was opened as the pipeline's. Undefined where it cannot be used; that was told.
@@ -142,6 +143,7 @@ export class SharedCache {
 
   /** Does not wait for what is being sent. */
   hurry(): void {
+    this.#hurried = true;
     this.#hurry();
   }
 
@@ -149,6 +151,7 @@ export class SharedCache {
   async close(now = false): Promise<void> {
     clearInterval(this.#look);
     await this.#adopting;
+    now ||= this.#hurried;
     if (now) this.#uploader?.stop();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {

@@ -75,7 +75,8 @@ function lastTime(cell: string, store: Store, withTimes: boolean): readonly stri
   const record = store.newestOfCell(cell);
   if (record === undefined) return ['  was never computed'];
   const decision = store.decisions(cell).findLast(({ key }) => key === record.key);
-  return recordLines('last', record, decision?.reasons, withTimes);
+  const origin = store.origins().find(({ run }) => run === record.run);
+  return [...recordLines('last', record, decision?.reasons, withTimes), ...(origin === undefined ? [] : [`  taken from the shared cache${origin.by === undefined ? '' : `, signed by ${origin.by}`}`])];
 }
 
 function recordLines(word: 'last' | 'then', record: CellRecord, reasons: readonly Reason[] | undefined, withTimes: boolean): readonly string[] {

@@ -1,4 +1,5 @@
 /** A shared cache in a folder: what one clone has computed another one takes, with equal bytes; what is wrong there is told and computed. */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
@@ -41,6 +42,7 @@ test('an empty store takes everything from it, computes nothing, and publishes e
   assert.is(second.read('site/lines/1.txt'), first.read('site/lines/1.txt'));
   assert.equal((await second.run()).ran, []);
   assert.is((await second.command('check')).code, 0);
+  assert.match((await second.command('why', 'tally:all')).lines.join('\n'), /taken from the shared cache, signed by Anna/);
 });
 
 test('only what something needs is brought: here the published tree, and not what it was made of', async ({ group, cache }) => {
@@ -172,6 +174,24 @@ test('a folder that is not there: one sentence, and a run like any other', async
   assert.equal([answer.code, answer.ran.length], [0, 5]);
   assert.is(warningsOf(answer).length, 1);
   assert.match(warningsOf(answer)[0]!, /the shared cache .* cannot be used: there is no such folder; make it, or mount its disk\. This run goes on without it/);
+});
+
+test('a file system that hangs: let go of after one attempt', async ({ group, cache, path }) => {
+  // Opening a pipe that nobody writes to hangs as a network file system does whose server is away.
+  mkdirSync(join(path, 'log'));
+  const pipe = join(path, 'log/0000000001');
+  execFileSync('mkfifo', [pipe]);
+  try {
+    const startedMs = performance.now();
+    const answer = await group.clone(cache).run();
+    assert.equal([answer.code, answer.ran.length], [0, 5]);
+    assert.match(warningsOf(answer).join('\n'), /cannot be used: it did not answer within \d+ s/);
+    assert.is(warningsOf(answer).length, 1);
+    assert.ok(performance.now() - startedMs < 15_000);
+  } finally {
+    // The thread that waits is let go.
+    writeFileSync(pipe, '');
+  }
 });
 
 test('--cache-read-only takes and puts nothing', async ({ group, cache, path }) => {

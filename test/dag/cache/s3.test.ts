@@ -54,8 +54,13 @@ if (missing === undefined) {
     assert.is(await remote.put('objects/a', source(Buffer.from('new')), 'replace', signal()), 'put');
     assert.is(await remote.size('objects/a', signal()), 3);
     for (const n of [3, 1, 2]) await remote.put(`log/000000000${n}`, source(Buffer.from('x'.repeat(n))), 'if-absent', signal());
-    assert.equal(await remote.list('log/', '', signal()), [1, 2, 3].map((n) => ({ name: `log/000000000${n}`, bytes: n })));
-    assert.equal(await remote.list('log/', 'log/0000000002', signal()), [{ name: 'log/0000000003', bytes: 3 }]);
+    assert.equal(await remote.list('log/', '', signal()), { files: [1, 2, 3].map((n) => ({ name: `log/000000000${n}`, bytes: n })), more: false });
+    assert.equal(await remote.list('log/', 'log/0000000002', signal()), { files: [{ name: 'log/0000000003', bytes: 3 }], more: false });
+    const many = s3Remote({ ...at(context), prefix: `${context.prefix}-many` });
+    for (let n = 0; n < 1050; n += 50) await Promise.all(Array.from({ length: 50 }, (_, i) => many.put(`log/${String(n + i).padStart(10, '0')}`, source(Buffer.from('x')), 'if-absent', signal())));
+    const begun = await many.list('log/', '', signal());
+    assert.equal([begun.files.length, begun.more], [1000, true]);
+    assert.equal((await many.list('log/', begun.files.at(-1)!.name, signal())).files.length, 50);
     const puts = await Promise.all(Array.from({ length: 8 }, (_, n) => remote.put('log/0000000004', source(Buffer.from(`writer ${n}`)), 'if-absent', signal()).catch((error: RemoteError) => error.trouble)));
     assert.is(puts.filter((put) => put === 'put').length, 1, puts.join());
   });
