@@ -8,6 +8,7 @@ import { producersOf, toolCellsOf } from './pipeline.ts';
 import { ReadyQueue } from './queue.ts';
 import { TaskRunner } from './running.ts';
 import type { Outcome, Verdict } from './decide.ts';
+import type { Executors } from './executor.ts';
 import type { Ground } from './ground.ts';
 import type { Pending, ReadyTask } from './queue.ts';
 import type { CellStatus, Progress } from './progress.ts';
@@ -30,6 +31,8 @@ export interface PassOptions {
   readonly changedHere: Set<string>;
   readonly failedHere: Map<string, Outcome & { kind: 'failed' }>;
   readonly progress: Progress;
+  /** Where tasks run. */
+  readonly executors: Executors;
 }
 
 /** How often the records of another run are looked at while it computes what this one needs; ms. */
@@ -82,8 +85,7 @@ export class Pass {
     this.#options = options;
     // Asked for when something is to run: a run that finds nothing to do need not know.
     let behind: ReadonlyMap<string, number> | undefined;
-    this.#queue = new ReadyQueue(options.seed, ({ id }) => (behind ??= workBehind(cells)).get(id)!);
-    this.#runner = new TaskRunner(ground, this.#outcomeOf, options.resources, options.progress, {
+    this.#runner = new TaskRunner(ground, this.#outcomeOf, options.resources, options.progress, options.executors, {
       settled: (pending, outcome, changed) => {
         if (changed) options.changedHere.add(pending.cell.id);
         if (outcome.kind === 'done') options.ranHere.add(pending.cell.id);
@@ -100,6 +102,7 @@ export class Pass {
       again: (task, delayMs) => this.#again(task, delayMs),
       damaged: (damage) => { this.damaged ??= damage; this.stop(); },
     });
+    this.#queue = new ReadyQueue(options.seed, ({ id }) => (behind ??= workBehind(cells)).get(id)!, this.#runner.isExclusive);
   }
 
   /** Resolves when nothing is left that could run. Cells without an outcome were not reached. */
@@ -121,7 +124,7 @@ export class Pass {
       if (fault !== undefined) throw fault.error;
     } finally {
       clearInterval(poll);
-      this.#runner.close();
+      await this.#runner.close();
     }
   }
 
@@ -278,8 +281,7 @@ export class Pass {
   }
 
   #dispatch(): void {
-    const { jobs } = this.#options.resources;
-    while (!this.#stopping && this.#runner.running < jobs && !this.#runner.exclusive) {
+    while (!this.#stopping && !this.#runner.isFull) {
       const task = this.#queue.take(this.#runner.active, this.#runner.fits);
       if (task === undefined) break;
       this.#runner.start(task, this.#options.failFast, () => this.#wake());

@@ -2,13 +2,17 @@
 import { EXIT } from '../command.ts';
 import { ConfigurationError } from '../declare.ts';
 import { execute } from '../execute.ts';
+import { EXECUTORS } from '../executor.ts';
+import { askWhatBecomesOfJobs } from '../interrupt-question.ts';
 import { notifier } from '../notify.ts';
 import { resourcesFrom } from '../number-options.ts';
 import { jsonProgress } from '../progress.ts';
 import { lineProgress } from '../progress-lines.ts';
 import { MIN_COLUMNS, terminalProgress } from '../progress-terminal.ts';
 import { select } from '../selection.ts';
-import type { Command } from '../command.ts';
+import type { Command, CommandContext } from '../command.ts';
+import type { RunOptions } from '../execute.ts';
+import type { Pipeline } from '../types.ts';
 
 const run: Command = {
   usage: 'bitwidth run [target ...]',
@@ -22,6 +26,8 @@ const run: Command = {
     'fail-fast': { type: 'boolean', summary: 'Start nothing more once a cell has failed' },
     memory: { type: 'string', value: 'size', summary: 'How much memory tasks may need together, by what their stages declare: 12G (default: 90 % of the machine\'s)' },
     gpus: { type: 'string', value: 'n', summary: 'How many GPUs tasks may need together (default: 1)' },
+    executor: { type: 'string', value: 'name', summary: 'Where tasks run: local (the default), or slurm: as jobs of a cluster' },
+    'on-interrupt': { type: 'string', value: 'what', summary: 'What becomes of jobs when the run is interrupted: cancel, or leave (for the next run; the default, asked on a terminal)' },
     notify: { type: 'string', value: 'program', summary: 'Start this at the end, with one sentence as its argument and JSON on its standard input' },
     json: { type: 'boolean', summary: 'Print events, one JSON object a line; the last is {"event":"done",...}' },
   },
@@ -34,9 +40,23 @@ const run: Command = {
       selection: select(pipeline, positionals), targets: positionals, resources: resourcesFrom(values),
       force: values['force'] === true, measure: values['measure'] === true,
       retryFailed: values['retry-failed'] === true, failFast: values['fail-fast'] === true,
-      ...(program === undefined ? {} : { notify: program }),
+      ...(program === undefined ? {} : { notify: program }), ...awayFrom(pipeline, values, terminal),
     }, progress);
     return interrupted ? EXIT.interrupted : failed ? EXIT.failed : EXIT.done;
   },
 };
 export default run;
+
+/** Throws ConfigurationError. */
+function awayFrom(pipeline: Pipeline, values: CommandContext['values'], terminal: boolean): Pick<RunOptions, 'away'> {
+  const { executor = 'local', 'on-interrupt': interrupt } = values;
+  const names = Object.keys(EXECUTORS).filter((name) => EXECUTORS[name]!.away === true);
+  if (interrupt !== undefined && interrupt !== 'cancel' && interrupt !== 'leave') throw new ConfigurationError(`--on-interrupt is "${interrupt}"; it must be cancel or leave`);
+  if (executor === 'local') {
+    if (interrupt !== undefined) throw new ConfigurationError(`--on-interrupt says what becomes of jobs of a cluster; give it with --executor ${names.join(' or ')}`);
+    return {};
+  }
+  if (typeof executor !== 'string' || !names.includes(executor)) throw new ConfigurationError(`--executor is "${executor}"; it must be local or ${names.join(' or ')}`);
+  const whenInterrupted = interrupt !== undefined ? async () => interrupt : terminal && process.stdin.isTTY ? askWhatBecomesOfJobs : async () => 'leave' as const;
+  return { away: { executor, cluster: pipeline.cluster ?? {}, whenInterrupted } };
+}
