@@ -33,6 +33,8 @@ export interface Cluster {
   readonly node?: string;
   /** Variables of the jobs; those of the run are no others' business but for `PATH` and a few like it. */
   readonly environment?: { readonly [name: string]: string };
+  /** Further variables of a coordinator that is a job itself (slurm/detach.ts). */
+  readonly coordinator?: { readonly [name: string]: string };
   readonly pace?: Partial<Pace>;
 }
 

@@ -4,6 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { noteCitations } from './cited.ts';
+import { ConfigurationError } from './declare.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors } from './executor.ts';
 import { exportFolder } from './export-folder.ts';
@@ -201,6 +202,7 @@ class Run {
   #executors(): Executors {
     const { away } = this.#options;
     if (away === undefined) return new Executors();
+    if (this.#notStored !== undefined) throw new ConfigurationError(`${this.#notStored.store} cannot be written (${this.#notStored.reason}): jobs leave their results there, so with --executor it must be`);
     const { executor: name, cluster, whenInterrupted } = away;
     return new Executors({ name, surroundings: { store: this.#store, cluster, warn: (sentence) => this.#progress.warn(sentence), whenInterrupted } });
   }

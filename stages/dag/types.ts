@@ -171,7 +171,7 @@ export interface Pipeline {
    * the root are looked up in both, the project first; what is written goes to the project.
    */
   readonly base?: string;
-  /** Store folder from the root. Default '.bitwidth'. */
+  /** Store folder from the root, or an absolute path. Default '.bitwidth'. */
   readonly store?: string;
   readonly cells: readonly Cell[];
   readonly boundaries: { readonly [path: string]: CodeBoundary };

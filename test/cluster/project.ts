@@ -48,7 +48,7 @@ export class ClusterProject extends LaunchedProject {
   /** What is in the store's folder for jobs. */
   left(): readonly string[] {
     const folder = this.path('.bitwidth/cluster');
-    return existsSync(folder) ? readdirSync(folder).filter((name) => name !== 'job.sh' && name !== 'scratch').flatMap((name) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`)) : [];
+    return existsSync(folder) ? readdirSync(folder).filter((name) => !['job.sh', 'scratch', 'coordinator.log'].includes(name)).flatMap((name) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`)) : [];
   }
 
   async records(): Promise<readonly CellRecord[]> {

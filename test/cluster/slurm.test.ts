@@ -227,6 +227,23 @@ onCluster('interrupted: jobs are left, and the next run takes them in; or they a
   assert.ok(await comesTrue(() => slurm.queue('%T').every((state) => !['RUNNING', 'PENDING', 'COMPLETING'].includes(state))));
 });
 
+onCluster('detached: the run is a job, of which there is one; before its time is over it goes on in another, and no cell is computed twice', async (project, slurm) => {
+  project.say({ cells: cells(4, 'gate'), cluster: { stages: { coordinator: { options: ['--comment=the-run'] } } } });
+  const { code, out, err } = await project.begin('--detach').end;
+  assert.is(code, 0, err);
+  assert.match(out, /^The run is job \d+;/);
+  assert.match((await project.begin('--detach').end).out, /underway as job \d+ already/);
+  const coordinators = (): readonly string[] => slurm.queue('%i %T %k').filter((line) => line.endsWith(' the-run'));
+  assert.ok(await comesTrue(() => project.begun().length === 4));
+  const first = coordinators()[0]!.split(' ')[0]!;
+  slurm.ask('scancel', '--batch', '--signal=USR2', first);
+  assert.ok(await comesTrue(() => coordinators().some((line) => !line.startsWith(`${first} `) && line.includes('RUNNING'))), 'a second one runs');
+  project.open();
+  assert.ok(await comesTrue(() => coordinators().every((line) => / (COMPLETED|FAILED) /.test(line))));
+  assert.equal((await project.records()).map(({ cell, status }) => `${cell} ${status}`).sort(), ['act:c0 done', 'act:c1 done', 'act:c2 done', 'act:c3 done', 'all:all done']);
+  assert.is(project.begun().length, 4);
+});
+
 onCluster('two runs at once in one folder: each cell has one job', async (project) => {
   project.say({ cells: cells(12, 'sleep:500'), batch: 1 });
   const both = await Promise.all([project.onSlurm(), project.onSlurm()]);

@@ -8,8 +8,8 @@
  *   output/<name>-<index>        what the job's program wrote outside of its tasks
  *   scratch/                     working folders, where nodes have no disk of their own
  */
-import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import { saltOf } from '../machine.ts';
 import { taggedSha256 } from '../sha256.ts';
 import type { Sha256 } from '../types.ts';
 
@@ -22,8 +22,8 @@ export function clusterPlaces(store: string): ClusterPlaces {
 }
 
 /** What the names of all jobs of a store begin with: the same for every run that works in it, and no other store's. */
-export function namePrefix(store: string, salt: string = readFileSync(`${store}/salt`, 'utf8')): string {
-  return `bw-${taggedSha256('cluster store 1', salt).slice(0, 10)}-`;
+export function namePrefix(store: string): string {
+  return `bw-${taggedSha256('cluster store 1', saltOf(store)).slice(0, 10)}-`;
 }
 
 /** The name of one try at computing these. No two are alike: what an earlier one left is found by what it computed, not by its name. */
