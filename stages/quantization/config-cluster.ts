@@ -3,7 +3,7 @@
  * result: where a cell ran does not change what it is.
  */
 import { isAbsolute } from 'node:path';
-import { clusterOptionFault } from '../dag/index.ts';
+import { closest, clusterOptionFault } from '../dag/index.ts';
 import type { Cluster, JobNeeds } from '../dag/index.ts';
 import type { Reader } from './config-fields.ts';
 import { quoted } from './config-yaml.ts';
@@ -22,6 +22,9 @@ const KEYS = [...NEEDS, 'stages', 'here', 'jobs', 'tasks_per_job', 'tasks', 'sta
 
 /** Over before a job would have begun, or in need of a compiler: these stay on the machine of the run unless `stages` says otherwise. */
 const LIGHT = ['native', 'tokenize', 'summarize', 'slices', 'worst-tokens', 'parting', 'compare', 'claims', 'tabulate', 'exports', 'database', 'page', 'run-page', 'cell-pages', 'numbers-tex', 'program'];
+
+/** Computed by jobs; and the run itself, where it is one. */
+const OTHERS = ['quantize', 'score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other', 'coordinator'];
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const PARTITIONS = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:,[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
@@ -42,7 +45,10 @@ export function readCluster(reader: Reader, value: Located | undefined): Cluster
   };
   const stages: { [stage: string]: JobNeeds } = {};
   for (const [stage, { keyAt, value: needs }] of reader.openMap(at('stages'), 'cluster.stages')?.entries ?? []) {
+    const near = [...LIGHT, ...OTHERS].includes(stage) ? undefined : closest(stage, [...LIGHT, ...OTHERS]);
     if (!STAGE.test(stage)) reader.wrong(keyAt, `${quoted(stage)} in cluster.stages is no name of a stage, such as score`);
+    // A project may have stages of its own.
+    else if (near !== undefined) reader.wrong(keyAt, `there is no stage ${quoted(stage)}; did you mean ${quoted(near)}?`);
     else stages[stage] = readNeeds(reader, reader.map(needs, `cluster.stages.${stage}`, NEEDS), `cluster.stages.${stage}`);
   }
   const here = reader.list(at('here'), 'cluster.here', 64, (item) => {

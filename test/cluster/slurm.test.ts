@@ -1,6 +1,6 @@
 /** Runs on a real Slurm of four nodes: the results are those of a run on one machine, and what happens to jobs ends in a recorded state. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -30,7 +30,7 @@ const cells = (count: number, what: string, prefix = 'c'): { [name: string]: str
 const times = (names: readonly string[]): { [name: string]: number } => names.reduce<{ [name: string]: number }>((all, name) => ({ ...all, [name]: (all[name] ?? 0) + 1 }), {});
 
 if (why === undefined) {
-  test.before((context) => { context.slurm = new Slurm(); });
+  test.before((context) => { context.slurm = new Slurm({ MAX_ARRAY: '40' }); });
   test.after(({ slurm }) => slurm.remove());
 }
 
@@ -256,6 +256,51 @@ onCluster('what is timed runs alone on a node of its kind, and is recorded under
   assert.is((await project.onSlurm()).code, 0);
   assert.equal((await project.records()).filter(({ cell }) => cell.startsWith('act:')).map(({ machine, place }) => [machine, place?.name]), [['fake', 'fake'], ['fake', 'fake']]);
 });
+
+onCluster('a thousand cells as arrays, cut to what the site allows, cost less than a minute besides their work, and few files', async (project, slurm) => {
+  project.say({ cells: Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`c${i}`, 'plain'])), batch: 1, cluster: { jobs: 64, tasksPerJob: 16 } });
+  const before = slurm.queue('%j').length;
+  const { end } = project.begin();
+  let most = 0;
+  const timer = setInterval(() => { most = Math.max(most, inodesUnder(project.path('.bitwidth'))); }, 500);
+  const from = performance.now();
+  const ended = await end;
+  const tookS = (performance.now() - from) / 1000;
+  clearInterval(timer);
+  assert.is(ended.code, 0, ended.err);
+  assert.match(ended.out, /"ran":1001/);
+  const names = slurm.queue('%j').slice(before - slurm.queue('%j').length);
+  assert.is(names.length, 64, 'jobs');
+  assert.ok(new Set(names).size >= 2, 'of more than one array, since one may have 40 elements');
+  const workS = (await project.records()).reduce((sum, { durationMs }) => sum + durationMs, 0) / 1000;
+  assert.ok(tookS - workS / 16 < 60, `${tookS} s, of which ${workS / 16} s are the cells' own on 16 processors`);
+  // What lies there at once while jobs are underway is bounded by how many tasks are: of ten thousand cells it is no more.
+  assert.ok(most < 2000, `${most} inodes`);
+});
+
+if (process.env['BITWIDTH_LONG'] === '1') onCluster('a task whose time is over ends in that, the other tasks of its job do not; of several cells the slow one alone', async (project) => {
+  project.say({ cells: { a: 'sleep:10', slow: 'sleep:600000', b: 'sleep:11' }, batch: 3, cluster: { all: { timeMs: 60_000 } } });
+  const { code, events, out } = await project.onSlurm();
+  assert.is(code, 1, out);
+  assert.equal(events.filter(({ event }) => event === 'failed').map(({ cell, code: how }) => [cell, how]), [['act:slow', 'timed-out']], out);
+  assert.match(out, /its job was ended: TIMEOUT/);
+});
+
+/** Files and folders, without the compiled program. Leases are names of one file. */
+function inodesUnder(folder: string): number {
+  const inodes = new Set<number>();
+  const walk = (path: string): void => {
+    for (const name of readdirSync(path)) {
+      if (name === 'build') continue;
+      const found = statSync(`${path}/${name}`, { throwIfNoEntry: false });
+      if (found === undefined) continue;
+      inodes.add(found.ino);
+      if (found.isDirectory()) walk(`${path}/${name}`);
+    }
+  };
+  try { walk(folder); } catch { /* a folder went meanwhile */ }
+  return inodes.size;
+}
 
 /** The text that the last cell of a project makes of all others. */
 async function gathered(project: ClusterProject): Promise<string> {

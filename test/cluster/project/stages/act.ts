@@ -32,6 +32,9 @@ export const run: Run = async (cells, io) => {
       }
       if (what === 'fail') out = '';
     }
-    if (out !== '') await io.commit(cell.id, { out, tree: { tree: new Map<string, string | Uint8Array>([['small.txt', name], ['folder/large.bin', new Uint8Array(1 << 21).fill(name.length)]]) } });
+    const tree = new Map<string, string | Uint8Array>([['small.txt', name]]);
+    // A file of its own in the store, unless the cell is to be a small one.
+    if (cell.params['what'] !== 'plain') tree.set('folder/large.bin', new Uint8Array(1 << 21).fill(name.length));
+    if (out !== '') await io.commit(cell.id, { out, tree: { tree } });
   }
 };
