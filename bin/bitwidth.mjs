@@ -40,8 +40,9 @@ try {
   const folder = await currentBuild(root, realpathSync(root) === own ? undefined : own);
   const { default: main } = await import(pathToFileURL(join(folder, 'pipeline.js')).href);
   process.exitCode = await main(process.argv.slice(2));
-  // Interrupted: whatever a stage in this process still does is not waited for.
-  if (process.exitCode === 130) process.exit();
+  // What was written is waited for; what a stage in this process may still do after an interruption is not, nor that memory is put in order which ends anyway.
+  for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => { stream.write('', resolve); });
+  process.exit();
 } catch (error) {
   // By name: the bundle holds its own copy of the class.
   if (error instanceof Error && error.name === 'ConfigurationError') fail(error.message);

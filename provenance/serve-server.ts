@@ -4,9 +4,10 @@ import { createReadStream, realpathSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, sep } from 'node:path';
 import { pipeline as piped } from 'node:stream';
-import { ConfigurationError, openLive } from '../stages/dag/index.ts';
+import { ConfigurationError, duration, openLive } from '../stages/dag/index.ts';
 import { numberText } from './number-text.ts';
-import { SHELL, SHELL_POLICY, SHELL_SCRIPT, SHELL_STYLE } from './serve-page.ts';
+import { SHELL, SHELL_POLICY, SHELL_STYLE } from './serve-page.ts';
+import { SHELL_SCRIPT } from './serve-script.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Live, LiveState, Pipeline } from '../stages/dag/index.ts';
@@ -16,10 +17,16 @@ const TYPES: { readonly [extension: string]: string } = {
   '.csv': 'text/csv; charset=utf-8', '.txt': 'text/plain; charset=utf-8', '.tex': 'text/plain; charset=utf-8', '.md': 'text/plain; charset=utf-8', '.sql': 'text/plain; charset=utf-8', '.wasm': 'application/wasm', '.woff2': 'font/woff2', '.pdf': 'application/pdf',
 };
 const LOOK_EVERY_MS = 1000;
+/** Looking at ten thousand cells takes a while: at most this share of the time is spent on it. */
+const LOOKING_SHARE = 0.2;
 
 export interface Served { readonly url: string; close(): Promise<void> }
 
-interface Figure { readonly quantity: string; readonly model: string; readonly format: string; readonly text: string; readonly value: string }
+/** A figure of a finished cell, as it is shown. */
+interface Figure {
+  readonly quantity: string; readonly model: string; readonly format: string; readonly text: string | null; readonly temperature: number | null; readonly topK: number | null;
+  readonly maxNewTokens: number | null; readonly engine: string | null; readonly value: string;
+}
 
 /** `port` 0: any free one. Throws ConfigurationError where it is taken. */
 export async function serveStudy(pipeline: Pipeline, port: number): Promise<Served> {
@@ -27,19 +34,24 @@ export async function serveStudy(pipeline: Pipeline, port: number): Promise<Serv
   const token = randomBytes(24).toString('base64url');
   const listeners = new Set<ServerResponse>();
   let [state, site, looking] = ['', siteStamp(pipeline), false];
-  const figures = new Map<string, readonly Figure[]>();
-  const send = (event: string, data: string): void => { for (const one of listeners) one.write(`event: ${event}\ndata: ${data}\n\n`); };
+  const figures = new Figures(live);
+  const message = (event: string, data: string): string => `event: ${event}\ndata: ${data}\n\n`;
+  const send = (event: string, data: string): void => { for (const one of listeners) one.write(message(event, data)); };
   const look = async (): Promise<void> => {
     if (looking) return;
     looking = true;
     try {
       const found = await live.look();
-      if (found !== undefined) send('state', state = JSON.stringify(await told(found, live, figures)));
+      if (found !== undefined) {
+        send('state', state = JSON.stringify(told(found)));
+        const changed = await figures.take(found.records);
+        if (Object.keys(changed).length > 0) send('figures', JSON.stringify({ all: false, of: changed }));
+      }
       const now = siteStamp(pipeline);
       if (now !== site) send('site', site = now);
     } catch (error) {
       // A file that is being edited, an object that was just removed: told, and looked at again.
-      send('state', JSON.stringify({ running: [], failures: [(error as Error).message], recent: [], stages: [], figures: [] }));
+      send('state', JSON.stringify({ running: [], failures: [(error as Error).message], recent: [], stages: [] }));
     } finally {
       looking = false;
     }
@@ -55,7 +67,7 @@ export async function serveStudy(pipeline: Pipeline, port: number): Promise<Serv
     } else if (path === 'events') {
       response.setHeader('Content-Type', 'text/event-stream');
       if (request.method === 'HEAD') { response.end(); return; }
-      response.write(state === '' ? ': looking\n\n' : `event: state\ndata: ${state}\n\n`);
+      response.write(state === '' ? ': looking\n\n' : message('state', state) + message('figures', JSON.stringify({ all: true, of: figures.all() })));
       listeners.add(response);
       response.on('close', () => listeners.delete(response));
       void look();
@@ -69,15 +81,25 @@ export async function serveStudy(pipeline: Pipeline, port: number): Promise<Serv
     const { code } = error as NodeJS.ErrnoException;
     throw new ConfigurationError(code === 'EADDRINUSE' ? `serve: port ${port} is taken by another program; choose another with --port, or leave it out for any free one` : `serve: port ${port} cannot be opened (${code ?? 'unknown'}); choose one from 1024 to 65535`);
   }
-  // Nobody looks: nothing is read.
-  const timer = setInterval(() => { if (listeners.size > 0) void look(); }, LOOK_EVERY_MS);
+  let timer: NodeJS.Timeout;
+  let closed = false;
+  const wait = (ms: number): void => {
+    timer = setTimeout(async () => {
+      const fromMs = performance.now();
+      // Nobody looks: nothing is read.
+      if (listeners.size > 0) await look();
+      if (!closed) wait(Math.max(LOOK_EVERY_MS, (performance.now() - fromMs) / LOOKING_SHARE));
+    }, ms);
+  };
+  wait(LOOK_EVERY_MS);
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${token}/`,
     async close() {
-      clearInterval(timer);
-      const closed = new Promise((resolve) => server.close(resolve));
+      closed = true;
+      clearTimeout(timer);
+      const ended = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
-      await closed;
+      await ended;
       while (looking) await new Promise((resolve) => setTimeout(resolve, 10));
       await live.close();
     },
@@ -144,30 +166,57 @@ function sendFile(pipeline: Pipeline, path: string, request: IncomingMessage, re
   }
 }
 
-/** The state as the page takes it. Figures are the rows of finished cells with an output `metrics`, each read once. */
-async function told({ running, failures, recent, cells, records }: LiveState, live: Live, known: Map<string, readonly Figure[]>): Promise<object> {
+/** The state as the page takes it. */
+function told({ running, failures, recent, cells, leftMs }: LiveState): object {
   const stages = new Map<string, { stage: string; done: number; running: number; open: number; failed: number }>();
   for (const { stage, state } of cells) {
     const row = stages.get(stage) ?? { stage, done: 0, running: 0, open: 0, failed: 0 };
     if (state !== 'not needed') row[state]++;
     stages.set(stage, row);
   }
-  const figures: Figure[] = [];
-  for (const record of records.values()) {
-    const output = record.outputs['metrics'];
-    if (output === undefined || output.tree === true) continue;
-    let rows = known.get(output.sha256);
-    if (rows === undefined) known.set(output.sha256, rows = figuresOf(await live.read(record, 'metrics')));
-    figures.push(...rows);
-  }
-  return { running, failures, recent, stages: [...stages.values()], figures };
+  return { running, failures, recent, stages: [...stages.values()], left: leftMs === undefined ? '' : duration(leftMs) };
 }
 
-interface Metric { readonly quantity: string; readonly model: string; readonly format: string; readonly text: string | null; readonly value: number; readonly low: number | null; readonly high: number | null; readonly unit: string }
+/** The rows of finished cells with an output `metrics`; each is read once. */
+class Figures {
+  readonly #live: Live;
+  readonly #known = new Map<string, { readonly sha256: string; readonly rows: readonly Figure[] }>();
+
+  constructor(live: Live) {
+    this.#live = live;
+  }
+
+  /** What is new, or another now, by cell; null: it does not count any more. */
+  async take(records: LiveState['records']): Promise<{ readonly [cell: string]: readonly Figure[] | null }> {
+    const changed: { [cell: string]: readonly Figure[] | null } = {};
+    for (const [cell, record] of records) {
+      const output = record.outputs['metrics'];
+      if (output === undefined || output.tree === true || this.#known.get(cell)?.sha256 === output.sha256) continue;
+      const rows = changed[cell] = figuresOf(await this.#live.read(record, 'metrics'));
+      this.#known.set(cell, { sha256: output.sha256, rows });
+    }
+    for (const cell of this.#known.keys()) {
+      if (records.has(cell)) continue;
+      this.#known.delete(cell);
+      changed[cell] = null;
+    }
+    return changed;
+  }
+
+  all(): { readonly [cell: string]: readonly Figure[] } {
+    return Object.fromEntries(Array.from(this.#known, ([cell, { rows }]) => [cell, rows]));
+  }
+}
+
+interface Metric {
+  readonly quantity: string; readonly model: string; readonly format: string; readonly text: string | null; readonly temperature?: number | null; readonly top_k?: number | null;
+  readonly max_new_tokens?: number | null; readonly engine?: string | null; readonly value: number; readonly low: number | null; readonly high: number | null; readonly unit: string;
+}
 
 function figuresOf(bytes: Uint8Array): readonly Figure[] {
   const rows = JSON.parse(Buffer.from(bytes).toString('utf8')) as readonly Metric[];
-  return rows.map(({ quantity, model, format, text, value, low, high, unit }) => ({
-    quantity, model, format, text: text ?? '', value: numberText({ value, unit, ...(low === null ? {} : { low }), ...(high === null ? {} : { high }) }),
+  return rows.map(({ quantity, model, format, text, temperature = null, top_k: topK = null, max_new_tokens: maxNewTokens = null, engine = null, value, low, high, unit }) => ({
+    quantity, model, format, text, temperature, topK, maxNewTokens, engine,
+    value: numberText({ value, unit, ...(low === null ? {} : { low }), ...(high === null ? {} : { high }) }),
   }));
 }

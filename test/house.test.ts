@@ -127,13 +127,12 @@ test('nothing names a machine, a registry host or unfinished work', () => {
 
 test('one file opens connections; one listens, on this machine only, and its page asks its own origin', () => {
   const network = product.filter((path) => importsOf(path, true).some((it) => /^(?:node:)?(?:http|https|http2|net|tls|dgram)$/.test(it)) || /\bfetch\(['"`]?http|new (?:WebSocket|EventSource)\b/.test(text(path)));
-  assert.equal(network, ['provenance/serve-page.ts', 'provenance/serve-server.ts', 'stages/quantization/hub/http.ts']);
+  assert.equal(network, ['provenance/serve-script.ts', 'provenance/serve-server.ts', 'stages/quantization/hub/http.ts']);
   const server = text('provenance/serve-server.ts');
   assert.equal(server.match(/import (?!type).*'node:(?:http|net)';/g), ["import { createServer } from 'node:http';"]);
   assert.equal(server.match(/\.listen\([^,]*, ?[^,)]*/g), [".listen(port, '127.0.0.1'"]);
-  const page = text('provenance/serve-page.ts');
-  assert.equal(page.match(/new EventSource\([^)]*\)/g), ["new EventSource('events')"]);
-  assert.match(page, /connect-src 'self'/);
+  assert.equal(text('provenance/serve-script.ts').match(/new EventSource\([^)]*\)/g), ["new EventSource('events')"]);
+  assert.match(text('provenance/serve-page.ts'), /connect-src 'self'/);
 });
 
 test('the lockfile records no download addresses', () => {

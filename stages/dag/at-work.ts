@@ -13,7 +13,11 @@ const NAMED = 3;
 /** 'running: score:a, score:b and 3 more by process 4711 on this machine, since 2026-11-26 07:12:03 UTC'; a line for each process. */
 export function atWorkLines(held: Held, forecasts: ReadonlyMap<string, Forecast>, machine: string): readonly string[] {
   const cellOf = new Map<string, string>();
-  for (const [id, forecast] of forecasts) if (forecast.kind === 'run') cellOf.set(forecast.key, id);
+  for (const [id, forecast] of forecasts) {
+    if (forecast.kind === 'run') cellOf.set(forecast.key, id);
+    // What counts and is computed all the same: it was asked for by force, or to measure once more.
+    else if (forecast.kind === 'done') for (const { key } of forecast.records) cellOf.set(key, id);
+  }
   const byHolder = new Map<string, { readonly holder: LeaseHolder; readonly cells: string[]; others: number }>();
   for (const { key, holder } of held) {
     if (key === machineKey(holder.machine)) continue;

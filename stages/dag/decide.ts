@@ -7,6 +7,7 @@ import { keyOf, partsHash } from './key.ts';
 import { nearest, reasonsFor } from './reasons.ts';
 import { revocationText } from './revoked.ts';
 import type { Ground } from './ground.ts';
+import type { Store } from './store.ts';
 import type { Waiver } from './waivers.ts';
 import type { Cell, CellRecord, Failure, FailureCode, InputRef, KeyFields, Reason, Sha256, Stage } from './types.ts';
 
@@ -80,9 +81,13 @@ export function recordsOf(stage: Stage, key: Sha256, ground: Ground): readonly C
   return record === undefined ? [] : [record];
 }
 
-/** Of several machines' records the one that stands for the cell where a single one is read: this machine's, else the newest. */
-export function representative(records: readonly CellRecord[], machine: string): CellRecord {
-  return records.find((record) => record.machine === machine)
+/**
+ * Of several machines' records the one that stands for the cell where a single one is read: this machine's, else the newest. Which machine this is takes
+ * longer to find out than all else here, so it is asked only where it matters.
+ */
+export function representative(records: readonly CellRecord[], store: Pick<Store, 'machine'>): CellRecord {
+  if (records.length === 1) return records[0]!;
+  return records.find((record) => record.machine === store.machine)
     ?? records.reduce((newest, record) => record.finishedAt > newest.finishedAt ? record : newest);
 }
 
@@ -117,7 +122,7 @@ export function inputHash(input: InputRef, ground: Ground, outcomeOf: (cell: str
     case 'output': {
       const outcome = outcomeOf(input.cell);
       if (outcome.kind === 'failed') throw new Error(`${input.cell} failed and has no ${input.output}`);
-      return representative(outcome.records, ground.store.machine).outputs[input.output]!.sha256;
+      return representative(outcome.records, ground.store).outputs[input.output]!.sha256;
     }
     case 'gather': return partsHash(input.of.flatMap(({ cell, output }) => {
       const outcome = outcomeOf(cell);

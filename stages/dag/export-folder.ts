@@ -83,7 +83,7 @@ interface NamedOutput { readonly name: string; readonly record: OutputRecord }
 function outputsOf(from: FolderExport['from'], store: Store, outcomeOf: (cell: string) => Outcome): readonly NamedOutput[] {
   return from.flatMap(({ cell, output }) => {
     const outcome = outcomeOf(cell);
-    return outcome.kind === 'failed' ? [] : [{ name: output, record: representative(outcome.records, store.machine).outputs[output]! }];
+    return outcome.kind === 'failed' ? [] : [{ name: output, record: representative(outcome.records, store).outputs[output]! }];
   });
 }
 

@@ -1,11 +1,16 @@
 /** What goes on in a store at this moment, for a page that follows runs of other processes: read from what they write anyway. */
 import { atWorkLines } from './at-work.ts';
+import { durationEstimates } from './estimates.ts';
 import { failureLines } from './failure-lines.ts';
 import { openStoreOf, readGround } from './ground.ts';
 import { recentLines } from './past-runs.ts';
 import { preview } from './preview.ts';
 import { machineKey } from './turns.ts';
-import type { Failure, CellRecord, Pipeline } from './types.ts';
+import type { Estimate } from './estimates.ts';
+import type { Failure, Cell, CellRecord, Pipeline } from './types.ts';
+
+/** What work costs is looked up again after so long: of a stage that is new it is known once some of its cells are done. */
+const ESTIMATED_EVERY_MS = 30_000;
 
 export interface LiveCell { readonly cell: string; readonly stage: string; readonly state: 'done' | 'failed' | 'running' | 'open' | 'not needed' }
 
@@ -15,6 +20,8 @@ export interface LiveState {
   readonly failures: readonly string[];
   readonly recent: readonly string[];
   readonly cells: readonly LiveCell[];
+  /** Time that computing takes what is left, ms, one cell after another, as far as records tell; undefined where none does, or nothing is left. */
+  readonly leftMs: number | undefined;
   /** Of the cells that count now, by id. */
   readonly records: ReadonlyMap<string, CellRecord>;
 }
@@ -31,6 +38,15 @@ export interface Live {
 export function openLive(pipeline: Pipeline): Live {
   const store = openStoreOf(pipeline);
   let told = '';
+  let estimate: Estimate | undefined;
+  let estimatedMs = -Infinity;
+  /** Of these cells together. */
+  const timeOf = (cells: readonly Cell[]): number | undefined => {
+    if (cells.length === 0) return undefined;
+    if (performance.now() - estimatedMs > ESTIMATED_EVERY_MS) [estimate, estimatedMs] = [durationEstimates(pipeline.cells, store), performance.now()];
+    const sum = cells.reduce((total, cell) => total + (estimate!(cell) ?? 0), 0);
+    return sum === 0 ? undefined : sum;
+  };
   return {
     async look() {
       store.refresh();
@@ -42,15 +58,23 @@ export function openLive(pipeline: Pipeline): Live {
       const cells: LiveCell[] = [];
       const records = new Map<string, CellRecord>();
       const failures: { cell: string; failure: Failure }[] = [];
-      for (const { id, stage } of pipeline.cells) {
+      const left: Cell[] = [];
+      for (const one of pipeline.cells) {
+        const { id, stage } = one;
         const forecast = forecasts.get(id)!;
-        const state = forecast.kind === 'run' ? keys.has(forecast.key) ? 'running' : 'open' : forecast.kind === 'follows' ? 'open' : forecast.kind === 'idle' ? 'not needed' : forecast.kind;
+        // What counts may be computed once more: by force, or to be measured again.
+        const isHeld = forecast.kind === 'run' ? keys.has(forecast.key) : forecast.kind === 'done' && forecast.records.some(({ key }) => keys.has(key));
+        const state = isHeld ? 'running' : forecast.kind === 'run' || forecast.kind === 'follows' ? 'open' : forecast.kind === 'idle' ? 'not needed' : forecast.kind;
         cells.push({ cell: id, stage: stage.name, state });
+        if (state === 'open' || state === 'running') left.push(one);
         if (forecast.kind === 'done') records.set(id, forecast.records[0]!);
         if (forecast.kind === 'failed' && forecast.origin === id) failures.push({ cell: id, failure: forecast.failure });
       }
       told = seen;
-      return { running: atWorkLines(held.filter(({ key, holder }) => key !== machineKey(holder.machine)), forecasts, store.machine), failures: failureLines(failures), recent: recentLines(store, held.map(({ holder }) => holder)), cells, records };
+      return {
+        running: atWorkLines(held.filter(({ key, holder }) => key !== machineKey(holder.machine)), forecasts, store.machine),
+        failures: failureLines(failures), recent: recentLines(store, held.map(({ holder }) => holder)), cells, records, leftMs: timeOf(left),
+      };
     },
     read: async (record, output) => await store.read(store.handle(record.outputs[output]!)),
     close: () => store.close(),

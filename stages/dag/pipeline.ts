@@ -46,10 +46,12 @@ export function pipeline(declaration: PipelineDeclaration): Pipeline {
     }
   };
   for (const cell of cells) {
-    for (const [inputName, input] of Object.entries(cell.inputs)) {
+    const { outputs, unstableOutputs } = cell.stage;
+    // What differs between equal runs may then only reach what differs anyhow, and no key of an exact result.
+    const stableOnly = unstableOutputs === undefined || !outputs.every((output) => unstableOutputs.includes(output));
+    for (const inputName in cell.inputs) {
+      const input = cell.inputs[inputName]!;
       const where = (): string => `cell "${cell.id}": inputs.${inputName}`;
-      // What differs between equal runs may then only reach what differs anyhow, and no key of an exact result.
-      const stableOnly = !cell.stage.outputs.every((output) => cell.stage.unstableOutputs?.includes(output));
       if (input.kind === 'output') {
         check(where, input, stableOnly);
         // Otherwise a failure that is none of the run would leave cells undone, and the run would seem to have succeeded.
@@ -65,7 +67,8 @@ export function pipeline(declaration: PipelineDeclaration): Pipeline {
     }
   }
   for (const cell of cells) {
-    for (const [toolName, ref] of Object.entries(cell.tools ?? {})) {
+    for (const toolName in cell.tools) {
+      const ref = cell.tools[toolName]!;
       const where = (): string => `cell "${cell.id}": tools.${toolName}`;
       check(where, ref, false);
       if (byId.get(ref.cell)!.stage.optional !== true) throw new ConfigurationError(`${where()} refers to "${ref.cell}", whose stage is not optional; declare the stage \`optional: true\`, or make it an input`);

@@ -125,7 +125,7 @@ function past(citations: RunCitations, ground: Ground): Found {
   const cells = new Map<string, ResultCell>();
   for (const [id, own] of records) {
     const cell = declared.get(id);
-    const record = representative(own, store.machine);
+    const record = representative(own, store);
     const known = cell && provenance(cell, ground, outcomeOf);
     cells.set(id, {
       ...(cell && known ? { ...known, inputs: inputsThen(cell, known.inputs, record), compared: comparedOf(cell.stage), codeToday: ground.codeOf(cell).files } : undeclared(id, record, determinisms)),

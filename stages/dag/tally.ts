@@ -5,6 +5,9 @@ import type { Outcome } from './decide.ts';
 import type { CellStatus, RunEnd } from './progress.ts';
 import type { Cell, Failure } from './types.ts';
 
+/** The first cell of a task has the opening of its model, and whatever they are all computed with, in its time: fewer than so many tell little of the rest. */
+const TELLING = 4;
+
 export interface StageTally {
   readonly name: string;
   readonly title: string;
@@ -68,8 +71,8 @@ export class Tally {
     let total = 0;
     let known = false;
     let all = true;
-    for (const { computedMs, computedWork, workLeft } of this.stages.values()) {
-      if (computedWork === 0) all &&= workLeft === 0;
+    for (const { computedMs, computedWork, workLeft, byStatus } of this.stages.values()) {
+      if (computedWork === 0 || (byStatus.ran < TELLING && computedWork < workLeft)) all &&= workLeft === 0;
       else {
         known = true;
         total += computedMs / computedWork * workLeft / this.jobs;

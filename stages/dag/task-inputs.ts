@@ -49,7 +49,7 @@ function taskInput(input: InputRef, ground: Ground, outcomeOf: OutcomeOf): TaskI
 function outputOf(cell: string, output: string, ground: Ground, outcomeOf: OutcomeOf): OutputRecord {
   const outcome = outcomeOf(cell);
   if (outcome.kind === 'failed') throw new Error(`${cell} failed and has no ${output}`);
-  return representative(outcome.records, ground.store.machine).outputs[output]!;
+  return representative(outcome.records, ground.store).outputs[output]!;
 }
 
 function gathered(cell: string, output: string, ground: Ground, outcomeOf: OutcomeOf): readonly Gathered[] {
@@ -66,7 +66,7 @@ function gathered(cell: string, output: string, ground: Ground, outcomeOf: Outco
 /** Everything that is known of how a cell's result came about. */
 export function provenance(cell: Cell, ground: Ground, outcomeOf: OutcomeOf): CellProvenance {
   const outcome = outcomeOf(cell.id);
-  const record: CellRecord | undefined = outcome.kind === 'done' ? representative(outcome.records, ground.store.machine) : outcome.record;
+  const record: CellRecord | undefined = outcome.kind === 'done' ? representative(outcome.records, ground.store) : outcome.record;
   const code = (record === undefined ? undefined : ground.store.closure(record.fields.code)) ?? ground.codeOf(cell).files;
   return {
     cell: cell.id, stage: cell.stage.name, determinism: cell.stage.determinism, params: cell.params,
@@ -82,7 +82,7 @@ export function provenance(cell: Cell, ground: Ground, outcomeOf: OutcomeOf): Ce
 function origins(input: InputRef, ground: Ground, outcomeOf: OutcomeOf): CellProvenance['inputs'][string] {
   const origin = (cell: string, output: string) => {
     const outcome = outcomeOf(cell);
-    return outcome.kind === 'failed' ? { cell, output } : { cell, output, sha256: representative(outcome.records, ground.store.machine).outputs[output]!.sha256 };
+    return outcome.kind === 'failed' ? { cell, output } : { cell, output, sha256: representative(outcome.records, ground.store).outputs[output]!.sha256 };
   };
   switch (input.kind) {
     case 'file': {

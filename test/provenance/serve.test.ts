@@ -82,7 +82,7 @@ test('a run shows as it goes, with its figures and failures; its end and its rep
   assert.not.match(text, /perplexity/);
   const run = project.run();
   await until(/"running":\["running: site:all by process \d+ on this machine, at work since /);
-  await until(/"quantity":"perplexity","model":"m","format":"nf4","text":"novel","value":"12\.3/);
+  await until(/event: figures\ndata: {"all":false,"of":{"summary:a":\[{"quantity":"perplexity","model":"m","format":"nf4","text":"novel","temperature":null,"topK":null,"maxNewTokens":null,"engine":null,"value":"12\.3/);
   await until(/the input is bad/);
   assert.not.match(text, /event: site/);
   project.write('go', '');

@@ -92,7 +92,7 @@ function now(cell: string, forecast: Forecast, store: Store, withTimes: boolean)
   switch (forecast.kind) {
     case 'done': {
       if (forecast.waiver !== undefined) return [`  now: up to date, ${waiverText(forecast.waiver)} (waiver ${forecast.waiver.id}; ${sampleText(forecast.waiver)})`, ...forecast.waiver.causes.map((cause) => `    ${cause}`)];
-      const used = representative(forecast.records, store.machine);
+      const used = representative(forecast.records, store);
       // Equal work under two ids is computed once, and what was computed under an earlier setting counts again when that returns.
       if (used.cell !== cell) return [`  now: up to date: the same work as ${used.cell}, which was computed`];
       if (used.key !== store.newestOfCell(cell)?.key) return [`  now: up to date: parameters, inputs and code are again those of ${withTimes ? timeText(used.finishedAt) : 'an earlier time'}; that result is used`];
