@@ -3,6 +3,7 @@
  *
  *   node --import tsx test/cluster/measure.ts [cells]            prints the figures as JSON
  */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClusterProject } from './project.ts';
@@ -20,7 +21,10 @@ export interface Measured {
   /** Processor time of the coordinator: the start alone, and for each cell. */
   readonly coordinatorStartCpuMs: number;
   readonly coordinatorCpuMsPerCell: number;
+  readonly coordinatorStartPeakMB: number;
   readonly coordinatorPeakMB: number;
+  /** Bytes that one thread hashes in a second. */
+  readonly hashBytesPerS: number;
   /** sbatch of an array, and squeue with so many jobs in the queue. */
   readonly sbatchMs: number;
   readonly squeueMs: number;
@@ -57,7 +61,7 @@ export async function measure(cells: number): Promise<Measured> {
     const squeueMs = timed(() => { slurm.queue('%i %T %j %r'); }, 9);
     const lines = slurm.queue('%i %T %j %r');
     return {
-      cells, tasks: cells, jobs, wallS: run.wallS, coordinatorStartCpuMs: start.cpuMs, coordinatorCpuMsPerCell: (run.cpuMs - start.cpuMs) / cells, coordinatorPeakMB: run.peakMB,
+      cells, tasks: cells, jobs, wallS: run.wallS, coordinatorStartCpuMs: start.cpuMs, coordinatorCpuMsPerCell: (run.cpuMs - start.cpuMs) / cells, coordinatorStartPeakMB: start.peakMB, coordinatorPeakMB: run.peakMB, hashBytesPerS: hashRate(),
       sbatchMs, squeueMs, squeueJobs: lines.length, squeueBytesPerJob: lines.join('\n').length / lines.length, jobBeginMs: start.queuedMs, emptyCellMs: run.medianMs,
       storeBytesPerCell: treeOf(project.path('.bitwidth')).bytes / cells, storeInodes: treeOf(project.path('.bitwidth')).inodes, storeInodesMost: run.inodesMost,
     };
@@ -111,6 +115,15 @@ function treeOf(folder: string): { readonly bytes: number; readonly inodes: numb
 
 function list(path: string): string[] {
   try { return readdirSync(path); } catch { return []; }
+}
+
+function hashRate(): number {
+  const bytes = new Uint8Array(1 << 28);
+  // The processor's own time: others may be at work here.
+  const from = process.cpuUsage();
+  createHash('sha256').update(bytes).digest();
+  const { user, system } = process.cpuUsage(from);
+  return bytes.length / ((user + system) / 1e6);
 }
 
 function readOr(path: string): string {

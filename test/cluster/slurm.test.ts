@@ -57,6 +57,9 @@ onCluster('a sweep gives the bytes of a run on one machine; its records say wher
   assert.equal(await project.outputs(), await here.outputs());
   here.remove();
   assert.match((await project.onSlurm()).out, /"ran":0,"cached":25/);
+  // Asked for although it is there: no result that lies anywhere stands for it.
+  assert.match((await project.onSlurm('--force', 'act:c3')).out, /"ran":1,"cached":0/);
+  assert.is(times(project.begun())['c3'], 2);
 });
 
 onCluster('what fails fails alone: a failure, an error and a crash in one batch take none of its other cells', async (project) => {

@@ -76,7 +76,7 @@ poll: 3
     'study.yaml:5:22 the option "-Aphysics" is no option of sbatch written in full, like --account=physics; write options of the site\'s such as --account=physics or --qos=normal',
     'study.yaml:6:11 "Bad stage" in cluster.stages is no name of a stage, such as score',
     'study.yaml:6:37 unknown key "gpu" in cluster.stages.score; keys are partition, cpus, gpus, memory, time, node_type, options; did you mean "gpus"?',
-    'study.yaml:6:49 there is no stage "quantise"; did you mean "quantize"?',
+    'study.yaml:6:47 there is no stage "quantise"; did you mean "quantize"?',
     'study.yaml:7:8 cluster.store "somewhere" must be an absolute path, the same on every node',
     'study.yaml:8:1 unknown key "poll" in cluster; keys are partition, cpus, gpus, memory, time, node_type, options, stages, here, jobs, tasks_per_job, tasks, staging, store, node, poll_seconds, settle_seconds',
   ]);

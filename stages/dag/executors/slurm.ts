@@ -76,7 +76,7 @@ class SlurmExecutor implements Executor {
     this.#pace = { ...DEFAULT_PACE, ...cluster.pace };
     this.#queueGapMs = this.#pace.queueMs;
     this.#places = clusterPlaces(store.folder);
-    this.#results = new Results(this.#places, (end) => store.done(end.key) !== undefined || ('failure' in end && store.failed(end.key) !== undefined));
+    this.#results = new Results(this.#places, (end) => !this.#byKey.has(end.key) && (store.done(end.key) !== undefined || ('failure' in end && store.failed(end.key) !== undefined)));
     this.#loop = this.#work();
   }
 
@@ -182,6 +182,11 @@ class SlurmExecutor implements Executor {
   /** Gives each cell to where it is: in a result that lies there, in a job of an earlier run, or in a new one. */
   async #divide(jobs: Jobs): Promise<void> {
     if (!await jobs.findOthers()) {
+      if (jobs.absent) {
+        const failure = { code: 'not-available', sentence: 'there is no squeue on this machine', hint: 'run it where the commands of Slurm are' } as const;
+        for (const local of this.#arrived.splice(0)) this.#end(local, { kind: 'given-up', failure });
+        return;
+      }
       this.#lastArrivalMs = performance.now() + this.#pace.queueMs - this.#pace.gatherMs;
       this.#firstArrivalMs = this.#lastArrivalMs;
       return;

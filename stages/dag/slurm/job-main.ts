@@ -14,7 +14,7 @@ import { clusterPlaces, resultNames } from './places.ts';
 import { readResult } from './result-file.ts';
 import { ResultWriter } from './result-writer.ts';
 import { stagedTask } from './staging.ts';
-import type { RunningTask, Task } from '../executor.ts';
+import type { RunningTask, Task, TaskEnd, TaskEvents } from '../executor.ts';
 import type { Sha256 } from '../types.ts';
 import type { ArrayHead, RemoteTask } from './array-file.ts';
 
@@ -82,20 +82,29 @@ async function workAt({ digest, keys, task }: RemoteTask, head: ArrayHead, scrat
   const left = task.cells.flatMap((cell, i) => done.has(keys[i]!) ? [] : [{ cell, key: keys[i]! }]);
   const keyOf = new Map(left.map(({ cell, key }) => [cell.id, key]));
   const own: Task = { ...task, cells: left.map(({ cell }) => cell), scratch: `${scratch}/${digest.slice(0, 12)}`, cpus: processors() };
-  const given = head.staging === undefined ? own : await stagedTask(own, `${head.staging}/bitwidth-objects`);
+  const objects = head.staging === undefined ? undefined : `${head.staging}/bitwidth-objects`;
   const writer = new ResultWriter(store, places.results, {
     task: digest, machine: head.machine ?? machineLabel(store, process.env), description: describeMachine(), place: head.place,
     queuedMs: Math.max(0, startedAtMs - head.submittedAtMs),
   }, (there.at(-1)?.part ?? -1) + 1);
-  running = executor.start(given, {
+  const run = (given: Task): Promise<TaskEnd> => {
+    running = executor.start(given, events);
+    if (told) running.stop();
+    return running.end;
+  };
+  const events: TaskEvents = {
     committed: (cell, outputs, computedBy, peakBytes) => writer.commits.add(keyOf.get(cell)!, { outputs, computedBy, peakBytes }),
     failed: (cell, failure) => writer.fail(keyOf.get(cell)!, failure),
     progress: () => undefined,
-  });
-  if (told) running.stop();
-  const end = await running.end;
+  };
+  let end = await run(objects === undefined ? own : await stagedTask(own, objects));
+  if (end.kind === 'damaged' && objects !== undefined) {
+    // The copy may be what is damaged: whether the object is shows where it is read from the store.
+    rmSync(`${objects}/${end.sha256}`, { force: true });
+    end = await run(own);
+  }
   // Ended by a signal: whoever goes on with it finds what is done.
-  await writer.close(end.kind === 'stopped' ? undefined : end, running.log());
+  await writer.close(end.kind === 'stopped' ? undefined : end, running!.log());
   running = undefined;
 }
 

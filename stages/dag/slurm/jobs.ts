@@ -81,6 +81,8 @@ export class Jobs {
   readonly #elements = new Map<string, Element>();
   readonly #tasksOfKeys = new Map<Sha256, string>();
   readonly #waiting: { readonly task: RemoteTask; readonly asked: Asked }[] = [];
+  /** There is no scheduler's program on this machine. */
+  absent = false;
   #maxArray: number | undefined;
   #silent = 0;
   #tooMany = 0;
@@ -156,12 +158,12 @@ export class Jobs {
     if (element.open.size === 0) void this.#tidy(element);
   }
 
-  /** Asks the scheduler. Answers whether it did answer; `changed`: and whether anything is not as it was. */
+  /** Asks the scheduler. Answers whether it did answer. */
   async look(): Promise<boolean> {
     const answer = await queuedJobs(this.#prefix);
     if ('trouble' in answer) {
-      if (answer.absent) this.#events.warn('there is no squeue on this machine: the jobs cannot be seen until there is');
-      else if (++this.#silent === SILENT_TIMES) this.#events.warn(`the scheduler does not answer (${answer.trouble.split('\n')[0]!.slice(0, 200)}): waiting for it; what runs goes on`);
+      this.absent = answer.absent;
+      if (++this.#silent === SILENT_TIMES) this.#events.warn(`the scheduler does not answer (${answer.trouble.split('\n')[0]!.slice(0, 200)}): waiting for it; what runs goes on`);
       return false;
     }
     if (this.#silent >= SILENT_TIMES) this.#events.warn('the scheduler answers again');
