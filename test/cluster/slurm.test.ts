@@ -170,7 +170,7 @@ onCluster('a node dies with all that it runs: its tasks are computed on another'
   assert.not.match(text, /NODENAME=n2/);
   assert.is(Object.values(times(project.begun())).reduce((a, b) => a + b), 10, 'two of them twice');
   slurm.startNode('n2');
-  assert.ok(await comesTrue(() => /idle/.test(slurm.ask('sinfo', '-h', '-n', 'n2', '-p', 'main', '-o', '%T'))));
+  assert.ok(await comesTrue(() => slurm.resume('n2')), 'the node is back for the tests that follow');
 });
 
 onCluster('a job that a person cancels, one that can never start and one that the scheduler refuses each end in a failure that says so', async (project, slurm) => {

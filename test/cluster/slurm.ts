@@ -58,6 +58,13 @@ export class Slurm {
     this.ask('slurmd', '-N', node, '-f', `${this.folder}/slurm.conf`);
   }
 
+  /** Asks for a node that was down; answers whether it is idle. The controller may have taken it back by itself, and says then that it cannot. */
+  resume(node: string): boolean {
+    const idle = (): boolean => /^idle$/.test(this.ask('sinfo', '-h', '-n', node, '-p', 'main', '-o', '%T').trim());
+    if (!idle()) spawnSync('scontrol', ['update', `nodename=${node}`, 'state=resume'], { env: this.env, stdio: 'ignore' });
+    return idle();
+  }
+
   /** Ends whatever is in the queue. */
   endJobs(): void {
     const unfinished = (): readonly string[] => this.queue('%i %T').filter((line) => /RUNNING|PENDING|COMPLETING|CONFIGURING|SUSPENDED/.test(line)).map((line) => line.split(' ')[0]!);
