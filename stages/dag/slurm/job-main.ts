@@ -30,9 +30,12 @@ const job = process.env['SLURM_JOB_ID'] ?? 'none';
 /** Told once: its time is nearly over, or somebody else needs the node. */
 let told = false;
 let running: RunningTask | undefined;
+let writer: ResultWriter | undefined;
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {
   told = true;
   running?.stop();
+  // A task may not come to its next commit before the kill that follows.
+  void writer?.flush().catch(() => undefined);
 });
 
 const executor = (await import('../executors/worker.ts')).workerExecutor();
@@ -83,7 +86,7 @@ async function workAt({ digest, keys, task }: RemoteTask, head: ArrayHead, scrat
   const keyOf = new Map(left.map(({ cell, key }) => [cell.id, key]));
   const own: Task = { ...task, cells: left.map(({ cell }) => cell), scratch: `${scratch}/${digest.slice(0, 12)}`, cpus: processors() };
   const objects = head.staging === undefined ? undefined : `${head.staging}/bitwidth-objects`;
-  const writer = new ResultWriter(store, places.results, {
+  const results = writer = new ResultWriter(store, places.results, {
     task: digest, machine: head.machine ?? machineLabel(store, process.env), description: describeMachine(), place: head.place,
     queuedMs: Math.max(0, startedAtMs - head.submittedAtMs),
   }, (there.at(-1)?.part ?? -1) + 1);
@@ -93,8 +96,8 @@ async function workAt({ digest, keys, task }: RemoteTask, head: ArrayHead, scrat
     return running.end;
   };
   const events: TaskEvents = {
-    committed: (cell, outputs, computedBy, peakBytes) => writer.commits.add(keyOf.get(cell)!, { outputs, computedBy, peakBytes }),
-    failed: (cell, failure) => writer.fail(keyOf.get(cell)!, failure),
+    committed: (cell, outputs, computedBy, peakBytes) => results.commits.add(keyOf.get(cell)!, { outputs, computedBy, peakBytes }),
+    failed: (cell, failure) => results.fail(keyOf.get(cell)!, failure),
     progress: () => undefined,
   };
   let end = await run(objects === undefined ? own : await stagedTask(own, objects));
@@ -104,8 +107,8 @@ async function workAt({ digest, keys, task }: RemoteTask, head: ArrayHead, scrat
     end = await run(own);
   }
   // Ended by a signal: whoever goes on with it finds what is done.
-  await writer.close(end.kind === 'stopped' ? undefined : end, running!.log());
-  running = undefined;
+  await results.close(end.kind === 'stopped' ? undefined : end, running!.log());
+  running = writer = undefined;
 }
 
 /** What the job was given, which may be less than the node has. */

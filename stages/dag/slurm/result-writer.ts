@@ -51,6 +51,13 @@ export class ResultWriter {
     this.#cells.push({ key, failure, durationMs: this.commits.sinceLast() });
   }
 
+  /** Writes what there is now: there may be no later. */
+  async flush(): Promise<void> {
+    await this.commits.finish();
+    if (this.#cells.length > 0) this.#write(undefined, '');
+    await this.#writing;
+  }
+
   /** Writes what is left, and the end. Without one the rest of the task is another job's. */
   async close(end: TaskEnd | undefined, log: string): Promise<void> {
     await this.commits.finish();
