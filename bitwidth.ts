@@ -10,7 +10,7 @@ import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, output, pipeline, S3_SECRET_VARIABLES, withhold } from './stages/dag/index.ts';
-import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyPeers } from './stages/quantization/index.ts';
+import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyPeers } from './stages/quantization/index.ts';
 import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
 
 /** Where this package is: its files stand in for those that a project made with it does not have. */
@@ -50,7 +50,7 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
   const revoked = [...await readRevoked(root), ...(root === OWN ? [] : await readRevoked(OWN))];
   // Which exact engine computes is no part of any key: it reaches the stages' processes beside the tasks.
   process.env[ENGINE_VARIABLE] = config.engine;
-  const native = await nativeCell();
+  const native = nativeOn(config, await nativeCell());
   const errata = await readErrata(root);
   const { cells: own, tables, formats } = study(config, native, errata, await studyPeers(config));
   const cells = [...own, ...(added?.(own) ?? [])];
@@ -68,6 +68,7 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     name: 'bitwidth',
     root,
     ...(root === OWN ? {} : { base: OWN }),
+    ...studyCluster(config, native),
     cells: [native, ...cells, ...site.cells],
     boundaries,
     exports: site.exports,
@@ -94,6 +95,9 @@ const fetch = { summary: 'Look up and download what the study names of the Huggi
 /** Other programs, beside the study's engines. */
 const peering = { summary: 'List the programs to compare with, and install one', load: () => import('./stages/quantization/peers-command.ts') };
 
+/** All that needs a network or a compiler. */
+const prepare = { summary: 'Do what nodes of a cluster cannot: download, compile', load: async () => ({ default: await (await import('./stages/quantization/prepare-command.ts')).prepareCommand() }) };
+
 /** Figures of other programs: shown, never decided on. */
 const importing = { summary: 'Bring in figures of other programs, claimed and not derived', load: () => import('./stages/quantization/import-command.ts') };
 
@@ -111,7 +115,7 @@ export function bitwidth(pipelineUrl: string, additions: Additions = {}): (argv:
   const crosscheck = crosscheckEntry(async ({ quick }) => (await import('./stages/quantization/crosscheck.ts')).crosscheck(await readStudy(root, { quick: quick === true })));
   // Who made it is told where it leaves.
   const publishing = publishingEntries(async ({ quick }) => { const { authors } = await readStudy(root, { quick: quick === true }); return authors.length > 0 ? authors : citedAuthors(root); });
-  return (argv) => commandLine(async ({ quick }, asked) => studyPipeline(root, { quick: quick === true }, additions, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch, import: importing, peers: peering }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
+  return (argv) => commandLine(async ({ quick }, asked) => studyPipeline(root, { quick: quick === true }, additions, asked), argv, { commands: { ...provenanceCommands, ...publishing, crosscheck, fetch, prepare, import: importing, peers: peering }, flags: { quick: 'Run the small study under `quick:` in data/study.yaml' } });
 }
 
 export { cell, file, gather, output, records, stage } from './stages/dag/index.ts';

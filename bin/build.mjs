@@ -127,9 +127,9 @@ async function build(root, base, sources, builds) {
   }
 }
 
-/** A module that a stage may name exports `run`; the pipeline and the worker's own entry are started by path. */
+/** A module that a stage may name exports `run`; the pipeline, and the programs of workers and jobs, are started by path. */
 function isEntry(path, file) {
-  if (path === 'pipeline.ts' || path === 'stages/dag/executors/worker-main.ts') return true;
+  if (path === 'pipeline.ts' || path === 'stages/dag/executors/worker-main.ts' || path === 'stages/dag/slurm/job-main.ts') return true;
   return path.endsWith('.ts') && /^export\s[^;]*?\brun\b/m.test(readFileSync(file, 'utf8'));
 }
 

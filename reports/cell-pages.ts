@@ -146,7 +146,8 @@ function thisRun({ record, others = [], reasons }: CellProvenance, context: Cont
 <dt>time</dt><dd>${own(record.durationMs, 'ms')}, its share of the task that computed it</dd>
 ${record.memory ? html`<dt>memory</dt><dd>${own(record.memory.peakBytes, 'bytes')} held at its height by the process, ${record.memory.expectedBytes === undefined ? 'with nothing said beforehand' : html`${own(record.memory.expectedBytes, 'bytes')} expected`}</dd>
 ` : ''}<dt>machine</dt><dd>${machine(record.machine, context)}</dd>
-${others.map((other) => html`<dt>also measured by</dt><dd>${machine(other.machine, context)}; ${literal(utcMinute(other.finishedAt))}</dd>
+${record.place ? html`<dt>place</dt><dd>a job on ${literal(record.place.name)}, after ${own(record.place.queuedMs, 'ms')} in the queue</dd>
+` : ''}${others.map((other) => html`<dt>also measured by</dt><dd>${machine(other.machine, context)}; ${literal(utcMinute(other.finishedAt))}</dd>
 `)}${record.computedBy ? html`<dt>computed by</dt><dd>${sorted(record.computedBy).map(([name, value], i) => html`${i > 0 ? ', ' : ''}${name} ${literal(value)}`)}</dd>` : ''}` : ''}
 ${reasons.length > 0 ? html`<dt>why it ran</dt><dd>${reasons.map((r) => html`${r.field}${r.before === undefined && r.after === undefined ? '' : html`: ${literal(r.before ?? 'nothing')} → ${literal(r.after ?? 'nothing')}`}<br>`)}</dd>` : ''}</dl></section>`;
 }

@@ -38,7 +38,7 @@ ${costs('class', classes, total)}
 <p class="note">Exact results are the same on every machine, measured ones belong to theirs, fetched ones came from outside and were held to their hash.</p>
 <h2 id="largest">The largest results</h2>
 ${table({ rows: largest, columns: [{ head: 'cell', cell: (c) => link(cellPath(c.name), c.name) }, { head: 'bytes', end: true, cell: (c) => bytes(`cell.${c.name}`, c.bytes) }] })}
-${memoryTable(done)}<h2 id="machines">Machines</h2>
+${memoryTable(done)}${placeTable(done)}<h2 id="machines">Machines</h2>
 ${machineTable(by, machines)}
 <p class="note">Energy and processor time were not measured. Another machine computes the exact results alike, and in another time.</p>`,
     };
@@ -108,6 +108,23 @@ ${table({ rows, columns: [
     { head: 'held of what was expected, at most', end: true, cell: (r) => derived(`time.memory.part.${idOf(r.stage)}`, part(r.closest), html`the largest ratio among the cells’ records.`, { as: 'percent', decimals: 0 }) },
     { head: 'in', cell: (r) => link(cellPath(r.closest.cell), r.closest.cell) },
   ] })}
+`;
+}
+
+/** Of a study that ran on a cluster: where, for how long, and how long its jobs had waited. */
+function placeTable(done: readonly CellProvenance[]): Html {
+  const away = done.filter(({ record }) => record?.place !== undefined);
+  if (away.length === 0) return html``;
+  const names = [...new Set(away.map(({ record }) => record!.place!.name))].sort();
+  const rows = names.map((name) => ({ ...costOf(name, away.filter(({ record }) => record!.place!.name === name)), waits: away.filter(({ record }) => record!.place!.name === name).map(({ record }) => record!.place!.queuedMs).sort((a, b) => a - b) }));
+  const here = done.length - away.length;
+  return html`<h2 id="places">Places</h2>
+<p>Jobs of a cluster computed ${count('away', away.length)} of these results, and the machine of the run ${here === 0 ? 'none' : count('here', here)}. A job waits in the queue once for all the cells that it computes; the waits are those of cells.</p>
+${table({ rows, columns: [
+    { head: 'place', cell: (c) => lit(c.name, 'name') }, { head: 'cells', end: true, cell: (c) => count(`place.${c.name}`, c.cells) }, { head: 'run time', end: true, cell: (c) => time(`place.${c.name}`, c.ms) },
+    { head: 'in the queue, median', end: true, cell: (c) => time(`queue.median.${c.name}`, c.waits[Math.floor((c.waits.length - 1) / 2)]!) }, { head: 'longest', end: true, cell: (c) => time(`queue.longest.${c.name}`, c.waits.at(-1)!) },
+  ] })}
+<p class="note">A place is a kind of node, where the study asks for one, else a partition. Each cell’s own page says where it ran.</p>
 `;
 }
 

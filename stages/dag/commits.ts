@@ -1,4 +1,5 @@
 /** The commits of one task on their way to the disk. */
+import type { RanElsewhere } from './executor.ts';
 import type { Pending } from './queue.ts';
 import type { OutputContent } from './store.ts';
 import type { CellRecord } from './types.ts';
@@ -6,33 +7,34 @@ import type { CellRecord } from './types.ts';
 /** Commits that come this close to each other share the time since the last ones: a stage may end many cells in one step. */
 const SAME_STEP_MS = 25;
 
-/** What a task gave for a cell, and what its process had held by then. */
+/** What a task gave for a cell, what its process had held by then, and where it ran when that was not here. */
 export interface Made {
   readonly outputs: { readonly [name: string]: OutputContent };
   readonly computedBy: CellRecord['computedBy'];
   readonly peakBytes: number | undefined;
+  readonly ran?: RanElsewhere | undefined;
 }
 
 /** Commits one cell; resolves when it is on the disk. */
-export type WriteCommit = (pending: Pending, made: Made, durationMs: number) => Promise<void>;
+export type WriteCommit<T> = (cell: T, made: Made, durationMs: number) => Promise<void>;
 
 /** The commits of one task, with its time divided among them. */
-export class Commits {
-  readonly #write: WriteCommit;
+export class Commits<T = Pending> {
+  readonly #write: WriteCommit<T>;
   readonly #underway: Promise<void>[] = [];
   #step: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #lastMs = performance.now();
   #stepMs = 0;
 
-  constructor(write: WriteCommit) {
+  constructor(write: WriteCommit<T>) {
     this.#write = write;
   }
 
   /** Resolves when the cell is committed. */
-  add(pending: Pending, made: Made): Promise<void> {
+  add(cell: T, made: Made): Promise<void> {
     const written = new Promise<void>((resolve, reject) => {
-      this.#step.push(() => { this.#write(pending, made, this.#stepMs).then(resolve, reject); });
+      this.#step.push(() => { this.#write(cell, made, this.#stepMs).then(resolve, reject); });
     });
     this.#underway.push(written);
     this.#timer ??= setTimeout(() => this.#endStep(), SAME_STEP_MS);

@@ -4,7 +4,9 @@
  */
 import { randomInt } from 'node:crypto';
 import { noteCitations } from './cited.ts';
+import { ConfigurationError } from './declare.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
+import { Executors } from './executor.ts';
 import { exportFolder } from './export-folder.ts';
 import { readGround } from './ground.ts';
 import { notify } from './notify.ts';
@@ -14,7 +16,9 @@ import { openToCompute } from './stand-in.ts';
 import { timestamp } from './timestamp.ts';
 import { count } from './words.ts';
 import type { SharedCache } from './cache/shared-cache.ts';
+import type { Cluster } from './cluster.ts';
 import type { Outcome } from './decide.ts';
+import type { WhenInterrupted } from './executor.ts';
 import type { Progress } from './progress.ts';
 import type { CellStatus } from './progress.ts';
 import type { Resources } from './resources.ts';
@@ -38,6 +42,8 @@ export interface RunOptions {
   readonly cacheReadOnly?: boolean;
   /** A program that is told how the run ended (notify.ts). */
   readonly notify?: string;
+  /** The executor of tasks that leave this machine (executor.ts), and what becomes of them when the run is interrupted. */
+  readonly away?: { readonly executor: string; readonly cluster: Cluster; readonly whenInterrupted: () => Promise<WhenInterrupted> };
 }
 
 export interface RunResult { readonly failed: boolean; readonly interrupted: boolean }
@@ -205,12 +211,21 @@ class Run {
       measure: (cell) => measure && cell.stage.determinism === 'measured' && asked(cell),
       retryFailed: (cell) => retryFailed && !this.#failedHere.has(cell.id),
       ...(this.#shared === undefined ? {} : { shared: this.#shared }),
+      executors: this.#executors(),
       ranHere: this.#ranHere, changedHere: this.#changedHere, failedHere: this.#failedHere, progress: this.#progress,
     });
     if (this.#interrupts > 0) return undefined;
     await this.#pass.run();
     this.#outcomes = this.#pass.outcomes;
     return this.#pass.damaged;
+  }
+
+  #executors(): Executors {
+    const { away } = this.#options;
+    if (away === undefined) return new Executors();
+    if (this.#notStored !== undefined) throw new ConfigurationError(`${this.#notStored.store} cannot be written (${this.#notStored.reason}): jobs leave their results there, so with --executor it must be`);
+    const { executor: name, cluster, whenInterrupted } = away;
+    return new Executors({ name, surroundings: { store: this.#store, cluster, warn: (sentence) => this.#progress.warn(sentence), whenInterrupted } });
   }
 
   /** Only exports all of whose cells were looked at: a run of some targets leaves the others as they are. */

@@ -1,5 +1,5 @@
 /** What decisions stand on: the store, the project's files as they are now, and the identity of the code. Read once for each pass. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { catalogueOf } from './cache/catalogue-of.ts';
 import { CodeIdentities } from './code-identity.ts';
 import { ConfigurationError } from './declare.ts';
@@ -26,7 +26,7 @@ export interface Ground {
 
 /** Absolute path of the pipeline's store. */
 export function storeFolder({ root, store = DEFAULT_STORE }: Pipeline): string {
-  return join(root, store);
+  return resolve(root, store);
 }
 
 /** Opens the pipeline's store; what it revoked does not count there. Throws ConfigurationError when it was written by a newer version. */

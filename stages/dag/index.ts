@@ -9,6 +9,8 @@ export { cell, ConfigurationError, file, gather, isConfigurationError, output, r
 export type { CellDeclaration } from './declare.ts';
 export { pipeline } from './pipeline.ts';
 export type { PipelineDeclaration } from './pipeline.ts';
+export type { Cluster, JobNeeds } from './cluster.ts';
+export { optionFault as clusterOptionFault } from './slurm/sbatch.ts';
 export { canonicalJson } from './canonical.ts';
 export { closureHash } from './code-identity.ts';
 export { EXIT } from './command.ts';

@@ -59,7 +59,8 @@ function hostId(): string {
   return readOr('/etc/machine-id', '').trim() || hostname();
 }
 
-function saltOf(folder: string): string {
+/** The store's random number, made where there is none. */
+export function saltOf(folder: string): string {
   const path = `${folder}/salt`;
   const existing = readOr(path, '');
   if (SALT.test(existing)) return existing;

@@ -29,10 +29,16 @@ function findUrl(root: string, path: string): string {
 }
 
 /** Path of the program that worker processes run. */
-export function workerProgram(): string {
-  if (BUILD === undefined) return fileURLToPath(new URL('./executors/worker-main.ts', import.meta.url));
+export const workerProgram = (): string => programAt('executors/worker-main');
+
+/** Path of the program that jobs of a cluster run. */
+export const jobProgram = (): string => programAt('slurm/job-main');
+
+/** `path`: from this folder, without its ending. */
+function programAt(path: string): string {
+  if (BUILD === undefined) return fileURLToPath(new URL(`./${path}.ts`, import.meta.url));
   const folder = fileURLToPath(BUILD);
   // What is in use is touched, so that a run of many days keeps its build.
   try { utimesSync(folder, new Date(), new Date()); } catch { /* a read-only disk: nothing is pruned there either */ }
-  return join(folder, 'stages/dag/executors/worker-main.js');
+  return join(folder, `stages/dag/${path}.js`);
 }

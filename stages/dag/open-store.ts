@@ -271,7 +271,7 @@ class DiskStore implements Store {
     const writer = new OutputWriter(this.#places, () => this.#prepare());
     const outputs: { [name: string]: OutputRecord } = {};
     for (const [name, content] of Object.entries(contents)) outputs[name] = await writer.put(content);
-    const record: CellRecord = { ...draft, outputs, machine: this.machine, run: this.run };
+    const record: CellRecord = { ...draft, outputs, machine: draft.machine ?? this.machine, run: this.run };
     return { record, written: this.#commits.add(writer.small, [{ kind: 'record', body: record }]) };
   }
 

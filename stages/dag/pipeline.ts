@@ -19,8 +19,8 @@ export function pipeline(declaration: PipelineDeclaration): Pipeline {
   const { name, root, base, store, cells, boundaries = {}, exports = [] } = declaration;
   if (!isAbsolute(root)) throw new ConfigurationError(`pipeline "${name}": root must be an absolute path`);
   if (base !== undefined && !isAbsolute(base)) throw new ConfigurationError(`pipeline "${name}": base must be an absolute path`);
-  const badStore = store === undefined ? undefined : unsafePath(store);
-  if (badStore !== undefined) throw new ConfigurationError(`pipeline "${name}": store "${store}" ${badStore}; give a path from the project's root`);
+  const badStore = store === undefined || isAbsolute(store) ? undefined : unsafePath(store);
+  if (badStore !== undefined) throw new ConfigurationError(`pipeline "${name}": store "${store}" ${badStore}; give a path from the project's root, or an absolute one`);
 
   const byId = new Map<string, Cell>();
   const stages = new Map<string, Stage>();

@@ -36,8 +36,11 @@ export class ReadyQueue {
   /** Stages of #shared, with how many of their tasks are there: a search ends when each was refused. */
   readonly #stages = new Map<Stage, number>();
 
-  /** `behind`: the work that waits behind a cell. */
-  constructor(seed: number, behind: (cell: Cell) => number = () => 0) {
+  readonly #isExclusive: (stage: Stage) => boolean;
+
+  /** `behind`: the work that waits behind a cell. `isExclusive`: beside whose tasks nothing may run. */
+  constructor(seed: number, behind: (cell: Cell) => number = () => 0, isExclusive: (stage: Stage) => boolean = (stage) => stage.exclusive === true) {
+    this.#isExclusive = isExclusive;
     this.#random = mulberry32(seed);
     this.#behind = behind;
   }
@@ -50,7 +53,7 @@ export class ReadyQueue {
     const cells = task.pending.map(({ cell }) => cell);
     const work = workOf(cells) + cells.reduce((most, cell) => Math.max(most, this.#behind(cell)), 0);
     const entry: Entry = { task, work, tie: this.#random() };
-    const list = task.stage.exclusive === true ? this.#exclusive : this.#shared;
+    const list = this.#isExclusive(task.stage) ? this.#exclusive : this.#shared;
     if (list === this.#shared) this.#stages.set(task.stage, (this.#stages.get(task.stage) ?? 0) + 1);
     // Insertion by bisection keeps ten thousand tasks cheap.
     let low = 0;

@@ -269,7 +269,8 @@ function damagedFailure({ what }: Pick<DamagedObject, 'what'>): Failure {
 
 function failureAt(end: TaskEnd, { timeoutMs = 0 }: Stage): Failure {
   switch (end.kind) {
-    case 'threw': return end.failure;
+    case 'threw':
+    case 'given-up': return end.failure;
     case 'crashed': return { code: 'crashed', sentence: end.sentence };
     case 'timed-out': return { code: 'timed-out', sentence: `it ran longer than its limit of ${timeoutMs / 1000} s` };
     case 'damaged': return damagedFailure(end);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Commits, type Made } from './commits.ts';
 import { recordsOf } from './decide.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
-import { Executors, taskOf } from './executor.ts';
+import { taskOf } from './executor.ts';
 import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
 import { memoryNeed, ResourcePool } from './resources.ts';
 import { readBy, taskCell } from './task-inputs.ts';
@@ -19,14 +19,14 @@ import { keepEvidence, refereeOf, verdictText } from './cache/verdict.ts';
 import { count, duration } from './words.ts';
 import type { SharedCache } from './cache/shared-cache.ts';
 import type { Conflict, Outcome } from './decide.ts';
-import type { RunningTask, TaskEnd } from './executor.ts';
+import type { Executors, RanElsewhere, RunningTask, TaskEnd } from './executor.ts';
 import type { FollowUp } from './follow-up.ts';
 import type { Ground } from './ground.ts';
 import type { Progress } from './progress.ts';
 import type { Pending, ReadyTask } from './queue.ts';
 import type { Needs, Resources } from './resources.ts';
 import type { OutputContent } from './store.ts';
-import type { Cell, CellRecord, Failure, Sha256, TaskCell } from './types.ts';
+import type { Cell, CellRecord, Failure, Sha256, Stage, TaskCell } from './types.ts';
 
 /** What the pass is told. */
 export interface RunnerEvents {
@@ -48,8 +48,10 @@ const MAX_BYTES_UNDERWAY = 64 * 1024 * 1024;
 const MAX_TIMINGS = 4;
 
 export class TaskRunner {
-  /** Tasks that occupy a job. */
+  /** Tasks that occupy a job of this machine. */
   running = 0;
+  /** Tasks that are at work elsewhere. */
+  #away = 0;
   /** Tasks with anything left to do, commits included. */
   active = 0;
   /** A stage that suffers nothing beside it is running. */
@@ -62,7 +64,7 @@ export class TaskRunner {
   readonly #progress: Progress;
   readonly #events: RunnerEvents;
   readonly #shared: SharedCache | undefined;
-  readonly #executors = new Executors();
+  readonly #executors: Executors;
   readonly #turns: Turns;
   readonly #tasks = new Set<RunningTask>();
   #count = 0;
@@ -74,8 +76,9 @@ export class TaskRunner {
   /** Errors of our own: the pass ends with the first of them. */
   readonly #faults: unknown[] = [];
 
-  /** `resources`: what its tasks may use together. */
-  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, resources: Resources, progress: Progress, events: RunnerEvents, shared?: SharedCache) {
+  /** `resources`: what its tasks may use together on this machine. */
+  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, resources: Resources, progress: Progress, executors: Executors, events: RunnerEvents, shared?: SharedCache) {
+    this.#executors = executors;
     this.#ground = ground;
     this.#outcomeOf = outcomeOf;
     this.#jobs = resources.jobs;
@@ -91,18 +94,25 @@ export class TaskRunner {
    * while its last commits are on their way to the disk; `untilSettled`: only when it is known how each of its cells ended.
    */
   start(task: ReadyTask, untilSettled: boolean, changed: () => void): void {
-    this.running++;
     this.active++;
+    const away = this.#executors.leave(task.stage) && task.pending[0]!.conflict === undefined;
     const needs = needsOf(task);
-    this.#pool.take(needs);
-    this.exclusive = task.stage.exclusive === true;
+    if (away) this.#away++;
+    else {
+      this.running++;
+      this.#pool.take(needs);
+      this.exclusive = this.isExclusive(task.stage);
+    }
     let occupies = true;
     const free = (): void => {
       if (!occupies) return;
       occupies = false;
-      this.running--;
-      this.#pool.give(needs);
-      this.exclusive = false;
+      if (away) this.#away--;
+      else {
+        this.running--;
+        this.#pool.give(needs);
+        this.exclusive = false;
+      }
       changed();
     };
     void this.#run(task, untilSettled ? () => undefined : free).catch((error: unknown) => this.#faults.push(error)).finally(() => {
@@ -112,8 +122,20 @@ export class TaskRunner {
     });
   }
 
-  /** Whether a task may start now. */
-  readonly fits = (task: ReadyTask): boolean => this.#pool.fits(needsOf(task));
+  /** Whether a task may start now: what leaves needs nothing that is here. */
+  readonly fits = (task: ReadyTask): boolean => this.#executors.leave(task.stage) ? this.#away < this.#mostAway : this.running < this.#jobs && !this.exclusive && this.#pool.fits(needsOf(task));
+
+  /** Whether nothing of this machine may work beside a stage's tasks. */
+  readonly isExclusive = (stage: Stage): boolean => stage.exclusive === true && !this.#executors.leave(stage);
+
+  /** Whether no task can start, whatever it needs. */
+  get isFull(): boolean {
+    return (this.running >= this.#jobs || this.exclusive) && this.#away >= this.#mostAway;
+  }
+
+  get #mostAway(): number {
+    return this.#executors.mostAway;
+  }
 
   stop(): void {
     this.#stopped = true;
@@ -127,8 +149,8 @@ export class TaskRunner {
   }
 
   /** Ends idle processes. Throws what should not have happened. */
-  close(): void {
-    this.#executors.release();
+  async close(): Promise<void> {
+    await this.#executors.release();
     if (this.#faults.length > 0) throw this.#faults[0];
   }
 
@@ -139,7 +161,7 @@ export class TaskRunner {
     let followUps: readonly FollowUp[] = [];
     try {
       if (this.#unwritable !== undefined) throw this.#unwritable;
-      if (task.stage.exclusive === true) await this.#turns.begin();
+      if (this.isExclusive(task.stage)) await this.#turns.begin();
       mine = await this.#lease(task);
       if (mine.length === 0 || this.#stopped) return;
       if (!await this.#bring(mine)) {
@@ -158,7 +180,7 @@ export class TaskRunner {
       } else throw error;
     } finally {
       for (const { key } of mine) await store.leases.release(key);
-      if (task.stage.exclusive === true) await this.#turns.end();
+      if (this.isExclusive(task.stage)) await this.#turns.end();
       if (scratch !== undefined && existsSync(scratch)) await rm(scratch, { recursive: true, force: true });
     }
     // Only now: the next task takes the same leases.
@@ -172,7 +194,7 @@ export class TaskRunner {
     let elsewhere: Pending[] = [];
     for (;;) {
       for (const one of pending) (await store.leases.acquire(one.key) === undefined ? held : elsewhere).push(one);
-      if (stage.exclusive === true || held.length === 0 || !await this.#turns.mustWait()) break;
+      if (stage.exclusive === true || this.#executors.leave(stage) || held.length === 0 || !await this.#turns.mustWait()) break;
       for (const { key } of held) await store.leases.release(key);
       [held, elsewhere] = [[], []];
       await this.#turns.free();
@@ -217,27 +239,36 @@ export class TaskRunner {
     const left = new Map(task.pending.map((pending) => [pending.cell.id, pending]));
     const again: Pending[] = [];
     const commits = new Commits((pending, made, durationMs) => this.#commit(pending, made, durationMs));
-    // One that decides between others is alone in its task.
-    const variation = task.pending[0]!.conflict === undefined ? undefined : refereeOf(pipeline, task.pending[0]!.conflict);
-    const environment = variation?.environment;
+    // One that decides between others is alone in its task, and computed here.
+    const environment = task.pending[0]!.conflict === undefined ? undefined : refereeOf(pipeline, task.pending[0]!.conflict)?.environment;
     const executor = await this.#executors.of(stage, environment);
-    const running = executor.start(taskOf(pipeline, stage, { id, cells, scratch, jobs: this.#jobs, unfinished: join(store.folder, 'unfinished', stage.name), ...(environment === undefined ? {} : { environment }) }), {
-      committed: async (cell, outputs, computedBy, peakBytes) => {
+    const parts = {
+      id, cells, scratch, jobs: this.#jobs, unfinished: join(store.folder, 'unfinished', stage.name), keys: task.pending.map(({ key }) => key),
+      memoryBytes: needsOf(task).memoryBytes, ...(task.pending.some((one) => this.#isAskedFor(one)) ? { anew: true } : {}), ...(environment === undefined ? {} : { environment }),
+    };
+    const running = executor.start(taskOf(pipeline, stage, parts), {
+      committed: async (cell, outputs, computedBy, peakBytes, ran) => {
         const pending = left.get(cell);
         if (pending === undefined) return;
         left.delete(cell);
         const bytes = sizeOf(outputs);
         this.#bytesUnderway += bytes;
         // What goes wrong is heard by commits.finish().
-        const written = commits.add(pending, { outputs, computedBy, peakBytes }).catch(() => undefined).finally(() => { this.#bytesUnderway -= bytes; });
+        const written = commits.add(pending, { outputs, computedBy, peakBytes, ran }).catch(() => undefined).finally(() => { this.#bytesUnderway -= bytes; });
         if (this.#bytesUnderway > MAX_BYTES_UNDERWAY) await written;
+        return { onDisk: written };
       },
-      failed: (cell, failure) => {
+      failed: (cell, failure, ran) => {
         const pending = left.get(cell);
         if (pending === undefined) return;
         left.delete(cell);
-        if (failure.code === 'not-available' && (pending.retries ?? 0) < (stage.retries ?? 0)) again.push(pending);
-        else commits.fail(() => this.#fail(pending, failure, commits.sinceLast()));
+        if (failure.code === 'not-available' && (pending.retries ?? 0) < (stage.retries ?? 0)) {
+          again.push(pending);
+          return;
+        }
+        const written = this.#fail(pending, failure, commits.sinceLast(), ran);
+        commits.fail(() => written);
+        return { onDisk: written.catch(() => undefined) };
       },
       progress: (done, total, unit) => this.#progress.taskProgress(task, done, total, unit),
     });
@@ -279,7 +310,7 @@ export class TaskRunner {
         if ((rest[0]!.retries ?? 0) < (stage.retries ?? 0)) return [...retried, ...retryLater(stage, rest)];
         // One cell that hangs must not fail those that stood behind it.
         if (rest.length > 1) return [...retried, ...halves(stage, rest)];
-        return [...retried, ...await failAll({ code: 'timed-out', sentence: `it ran longer than its limit of ${(stage.timeoutMs ?? 0) / 1000} s` })];
+        return [...retried, ...await failAll({ code: 'timed-out', sentence: end.sentence ?? `it ran longer than its limit of ${(stage.timeoutMs ?? 0) / 1000} s` })];
       case 'stood-still': {
         const sentence = `the process stood still for ${duration(end.ms)} while it timed (a suspended machine, a stopped process, or no processor for it)`;
         if ((rest[0]!.standstills ?? 0) + 1 < MAX_TIMINGS) {
@@ -293,21 +324,22 @@ export class TaskRunner {
         if (rest.length > 1 && end.failure.code !== 'not-available') return [...retried, ...halves(stage, rest)];
         return [...retried, ...await failAll(end.failure)];
       case 'crashed':
-        if (rest.length > 1 || rest[0]!.diedAlone === undefined) this.#progress.warn(`${stage.name}: ${end.sentence}; ${count(rest.length, 'cell')} of it will be tried again`);
+        if (rest.length > 1 || (rest[0]!.diedAlone === undefined && end.certain !== true)) this.#progress.warn(`${stage.name}: ${end.sentence}; ${count(rest.length, 'cell')} of it will be tried again`);
         if (rest.length > 1) return [...retried, ...halves(stage, rest)];
-        if (rest[0]!.diedAlone === undefined) return [...retried, alone(stage, rest[0]!)];
+        if (rest[0]!.diedAlone === undefined && end.certain !== true) return [...retried, alone(stage, rest[0]!)];
         return [...retried, ...await failAll({ code: 'crashed', sentence: end.sentence })];
+      case 'given-up': return [...retried, ...await failAll(end.failure)];
     }
   }
 
-  async #commit(pending: Pending, { outputs, computedBy, peakBytes }: Made, durationMs: number): Promise<void> {
+  async #commit(pending: Pending, { outputs, computedBy, peakBytes, ran }: Made, durationMs: number): Promise<void> {
     const { store } = this.#ground;
     const { cell, key, fields } = pending;
     const earlier = cell.stage.determinism === 'exact' ? store.done(key) : undefined;
     const last = store.newestOfCell(cell.id);
     if (pending.conflict !== undefined) store.noteRuling(key);
     try {
-      const record = await store.commit({ cell: cell.id, key, fields, status: 'done', ...(computedBy === undefined ? {} : { computedBy }), durationMs: rounded(durationMs), ...memoryOf(cell, peakBytes), finishedAt: timestamp() }, outputs);
+      const record = await store.commit({ cell: cell.id, key, fields, status: 'done', ...(computedBy === undefined ? {} : { computedBy }), durationMs: rounded(ran?.durationMs ?? durationMs), ...elsewhere(ran), ...memoryOf(cell, peakBytes), finishedAt: timestamp() }, outputs);
       if (pending.conflict !== undefined) this.#decided(pending, pending.conflict, record);
       else if (earlier !== undefined) this.#warnOfDifference(pending, earlier, record);
       this.#shared?.settled(cell, [record]);
@@ -319,10 +351,10 @@ export class TaskRunner {
     await store.leases.release(key);
   }
 
-  async #fail(pending: Pending, failure: Failure, durationMs: number): Promise<void> {
+  async #fail(pending: Pending, failure: Failure, durationMs: number, ran?: RanElsewhere): Promise<void> {
     const { cell, key, fields } = pending;
     try {
-      const record = await this.#ground.store.commit({ cell: cell.id, key, fields, status: 'failed', failure, durationMs: rounded(durationMs), finishedAt: timestamp() }, {});
+      const record = await this.#ground.store.commit({ cell: cell.id, key, fields, status: 'failed', failure, durationMs: rounded(ran?.durationMs ?? durationMs), ...elsewhere(ran), finishedAt: timestamp() }, {});
       this.#events.settled(pending, { kind: 'failed', failure, origin: cell.id, record }, true);
     } catch (error) {
       this.#couldNotKeep(pending, error);
@@ -356,6 +388,11 @@ const needsOf = ({ stage, pending }: ReadyTask): Needs => ({ stage, memoryBytes:
 
 function memoryOf({ memoryBytes }: Cell, peakBytes: number | undefined): Pick<CellRecord, 'memory'> {
   return peakBytes === undefined ? {} : { memory: { peakBytes, ...(memoryBytes === undefined ? {} : { expectedBytes: memoryBytes }) } };
+}
+
+/** What a record says of a job's machine instead of the run's. */
+function elsewhere(ran: RanElsewhere | undefined): { readonly machine?: string; readonly place?: NonNullable<CellRecord['place']> } {
+  return ran === undefined ? {} : { machine: ran.machine, place: { name: ran.place.name, queuedMs: Math.round(ran.place.queuedMs) } };
 }
 
 function unwritableFailure({ message, hint }: StoreUnwritable): Failure {

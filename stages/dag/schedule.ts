@@ -9,6 +9,7 @@ import { ReadyQueue } from './queue.ts';
 import { TaskRunner } from './running.ts';
 import type { SharedCache } from './cache/shared-cache.ts';
 import type { Outcome, Verdict } from './decide.ts';
+import type { Executors } from './executor.ts';
 import type { Ground } from './ground.ts';
 import type { Pending, ReadyTask } from './queue.ts';
 import type { CellStatus, Progress } from './progress.ts';
@@ -32,6 +33,8 @@ export interface PassOptions {
   readonly failedHere: Map<string, Outcome & { kind: 'failed' }>;
   readonly progress: Progress;
   readonly shared?: SharedCache;
+  /** Where tasks run. */
+  readonly executors: Executors;
 }
 
 /** How often the records of another run are looked at while it computes what this one needs; ms. */
@@ -86,8 +89,7 @@ export class Pass {
     this.#options = options;
     // Asked for when something is to run: a run that finds nothing to do need not know.
     let behind: ReadonlyMap<string, number> | undefined;
-    this.#queue = new ReadyQueue(options.seed, ({ id }) => (behind ??= workBehind(cells)).get(id)!);
-    this.#runner = new TaskRunner(ground, this.#outcomeOf, options.resources, options.progress, {
+    this.#runner = new TaskRunner(ground, this.#outcomeOf, options.resources, options.progress, options.executors, {
       settled: (pending, outcome, changed) => {
         if (changed) options.changedHere.add(pending.cell.id);
         if (outcome.kind === 'done') options.ranHere.add(pending.cell.id);
@@ -106,6 +108,7 @@ export class Pass {
       // The others go on: what can be done without it is done.
       lacking: () => { this.lacking = true; },
     }, options.shared);
+    this.#queue = new ReadyQueue(options.seed, ({ id }) => (behind ??= workBehind(cells)).get(id)!, this.#runner.isExclusive);
   }
 
   /** Resolves when nothing is left that could run. Cells without an outcome were not reached. */
@@ -127,7 +130,7 @@ export class Pass {
       if (fault !== undefined) throw fault.error;
     } finally {
       clearInterval(poll);
-      this.#runner.close();
+      await this.#runner.close();
     }
   }
 
@@ -287,8 +290,7 @@ export class Pass {
   }
 
   #dispatch(): void {
-    const { jobs } = this.#options.resources;
-    while (!this.#stopping && this.#runner.running < jobs && !this.#runner.exclusive) {
+    while (!this.#stopping && !this.#runner.isFull) {
       const task = this.#queue.take(this.#runner.active, this.#runner.fits);
       if (task === undefined) break;
       this.#runner.start(task, this.#options.failFast, () => this.#wake());

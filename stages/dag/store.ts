@@ -28,6 +28,7 @@
  *   scratch/                working folders of live tasks
  *   unfinished/<stage>/     what a later run goes on with (downloads); its loss costs time only
  *   logs/<run>/<task>.log   what tasks wrote to their output (task-log.ts)
+ *   cluster/                what jobs of a cluster are given and leave (slurm/places.ts); empty when none is underway
  *   build/                  the compiled program (bin/build.mjs); no part of the store, it only lives here
  */
 import type { Catalogue } from './cache/catalogue.ts';
@@ -48,8 +49,8 @@ export type OutputBytes = Uint8Array | { readonly file: string } | { readonly st
 /** One output as a cell hands it over. A tree maps relative paths (no '..', no leading '/') to bytes. */
 export type OutputContent = OutputBytes | { readonly tree: ReadonlyMap<string, OutputBytes> };
 
-/** What the scheduler knows of a finished cell; the store adds outputs' hashes, machine and run. */
-export type RecordDraft = Omit<CellRecord, 'outputs' | 'machine' | 'run'>;
+/** What the scheduler knows of a finished cell; the store adds outputs' hashes and run, and its own machine where it was none else's. */
+export type RecordDraft = Omit<CellRecord, 'outputs' | 'machine' | 'run'> & Partial<Pick<CellRecord, 'machine'>>;
 
 /** Why a cell was run, kept where it was decided. */
 export interface Decision {

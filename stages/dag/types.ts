@@ -8,6 +8,7 @@
  * Everything that crosses to a worker process or another host is plain JSON (Task, TaskCell, InputHandle).
  */
 
+import type { Cluster } from './cluster.ts';
 import type { Waiver } from './waivers.ts';
 
 export type { Waiver };
@@ -199,7 +200,7 @@ export interface Pipeline {
    * the root are looked up in both, the project first; what is written goes to the project.
    */
   readonly base?: string;
-  /** Store folder from the root. Default '.bitwidth'. */
+  /** Store folder from the root, or an absolute path. Default '.bitwidth'. */
   readonly store?: string;
   readonly cells: readonly Cell[];
   readonly boundaries: { readonly [path: string]: CodeBoundary };
@@ -207,6 +208,8 @@ export interface Pipeline {
   /** Sentences for the end of a run: 'The report: reports/site/index.html'. */
   readonly closing?: readonly string[];
   readonly revoked?: readonly Revocation[];
+  /** Of a pipeline whose tasks may run as jobs of a cluster. */
+  readonly cluster?: Cluster;
   /** How `reproduce` computes otherwise what was computed by these; undefined: in the same way. */
   readonly variation?: (computedBy: CellRecord['computedBy']) => Variation | undefined | Promise<Variation | undefined>;
   /** Results are shared through this. */
@@ -363,6 +366,8 @@ export interface CellRecord {
   readonly computedBy?: { readonly [name: string]: string };
   /** Wall time of the task divided among its cells; ms. */
   readonly durationMs: number;
+  /** Where it was computed as a job of a cluster: the kind of node or the partition, and how long its job waited in the queue. */
+  readonly place?: { readonly name: string; readonly queuedMs: number };
   /** Of the process that computed it, from the task's start until this cell was committed (peak-memory.ts); where the system tells. */
   readonly memory?: { readonly peakBytes: number; /** What the cell said beforehand. */ readonly expectedBytes?: number };
   /** ISO 8601 with +00:00. */

@@ -15,6 +15,8 @@ import { readAuthors } from './authors.ts';
 import type { Author } from './authors.ts';
 import { BENCH_FILE } from './bench-file.ts';
 import { readCache } from './config-cache.ts';
+import { readCluster } from './config-cluster.ts';
+import type { ClusterSettings } from './config-cluster.ts';
 import { Reader } from './config-fields.ts';
 import { tokenizerIdentity } from './config-gguf.ts';
 import { readPeers } from './config-peers.ts';
@@ -69,6 +71,8 @@ export interface StudyConfig {
   readonly imported: readonly string[];
   /** Through what results are shared with other machines. */
   readonly cache?: SharedCacheSettings;
+  /** What jobs are given, when it runs on a cluster. */
+  readonly cluster: ClusterSettings;
 }
 
 /** Where the files of the study are, from the project's root. */
@@ -84,7 +88,7 @@ export const KEYS = [
 /** Keys that may be left out. */
 export const OPTIONAL_KEYS = ['choices', 'peers'] as const;
 /** Keys of the whole study only, which may be left out. */
-export const TOP_KEYS = ['authors', 'cache', 'quick'] as const;
+export const TOP_KEYS = ['authors', 'cache', 'cluster', 'quick'] as const;
 const MAX_ITEMS = 64;
 const CONTEXT = 'the shortest context of the models';
 const MAX_SEED = 2 ** 31 - 1;
@@ -107,6 +111,7 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
 
   const authors = readAuthors(reader, top?.entries.get('authors')?.value);
   const cache = readCache(reader, top?.entries.get('cache')?.value, root);
+  const cluster = readCluster(reader, top?.entries.get('cluster')?.value);
   // Both forms are checked on every start: a mistake in the one that is not wanted today is better seen today.
   const whole = top === undefined ? undefined : readSettings(reader, top, known);
   const quickBlock = top?.entries.get('quick')?.value;
@@ -122,7 +127,7 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
   const chosen = options.quick === true ? quick : whole;
   if (chosen === undefined) throw new ConfigurationError(`${STUDY_FILE}: holds no study`);
   try {
-    return { ...chosen, authors, ...(cache === undefined ? {} : { cache }), imported: imported.names, prompts: placed(chosen.prompts, [...sources.texts.values()], root) };
+    return { ...chosen, authors, cluster, ...(cache === undefined ? {} : { cache }), imported: imported.names, prompts: placed(chosen.prompts, [...sources.texts.values()], root) };
   } catch (error) {
     throw new ConfigurationError(`${PROMPTS_FILE}: ${(error as Error).message}`);
   }
@@ -130,7 +135,7 @@ export async function readStudy(root: string, options: { readonly quick?: boolea
 
 interface Known { readonly root: string; readonly sources: Sources; readonly pins: Pins; readonly prompts: ReadonlyMap<string, Prompt> }
 
-function readSettings(reader: Reader, top: LocatedMap, known: Known): Omit<StudyConfig, 'authors' | 'imported' | 'cache'> | undefined {
+function readSettings(reader: Reader, top: LocatedMap, known: Known): Omit<StudyConfig, 'authors' | 'imported' | 'cache' | 'cluster'> | undefined {
   const { sources } = known;
   const need = (key: string): Located | undefined => reader.required(top, key, 'the study');
   const names = <T>(key: string, noun: string, from: ReadonlyMap<string, T>): T[] | undefined => {

@@ -1,5 +1,6 @@
 /** The study's public face: read it, and compose its cells. */
 export { citedAuthors } from './authors.ts';
+export { nativeOn, studyCluster } from './cluster.ts';
 export { ENGINE_VARIABLE } from './engine.ts';
 export { cellsInPage, programFiles, STUDY_PROGRAM } from './in-page-cells.ts';
 export { hubLeave } from './hub/command.ts';

@@ -8,6 +8,7 @@ import { StoreUnwritable } from '../errors.ts';
 import { openStoreOf } from '../ground.ts';
 import { keptRuns } from '../kept.ts';
 import { bytesOf, removeLeftovers } from '../leftovers.ts';
+import { clusterAtWork } from '../slurm/places.ts';
 import { byteSize, count, duration, grouped } from '../words.ts';
 import type { CollectPlan } from '../collect.ts';
 import type { Command } from '../command.ts';
@@ -35,6 +36,11 @@ const gc: Command = {
       const empty = garbage.objects.size === 0 && garbage.packs.length === 0 && garbage.strayPacks.length === 0 && leftovers.logs.length === 0 && leftovers.aside.length === 0 && leftovers.unfinished.length === 0;
       if (!json) for (const line of planLines(plan, empty)) print(line);
       const yes = !empty && (values['yes'] === true || (!json && terminal && process.stdin.isTTY && await agreed()));
+      if (yes && await clusterAtWork(store.folder)) {
+        if (json) print(JSON.stringify({ ...planned(plan), removed }));
+        else print('Nothing was removed: jobs of a cluster may still work for this store; let "run --executor slurm" take their results in first, or cancel them.');
+        return EXIT.failed;
+      }
       if (yes) {
         const others = await aloneIn(store);
         if (others.length > 0) {

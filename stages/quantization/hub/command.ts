@@ -4,7 +4,7 @@ import type { Asked, Command } from '../../dag/index.ts';
 import type { HubLeave } from './pins.ts';
 
 /** Commands that may ask a hub; the others work with what is pinned. */
-const ASKING: ReadonlySet<string> = new Set(['run', 'fetch']);
+const ASKING: ReadonlySet<string> = new Set(['run', 'fetch', 'prepare']);
 
 /** The stages that take models in. */
 const STAGES: ReadonlySet<string> = new Set(['fetch', 'fetch-gguf']);
