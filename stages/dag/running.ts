@@ -10,6 +10,7 @@ import { recordsOf } from './decide.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { taskOf } from './executor.ts';
 import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
+import { elsewhere, memoryOf, rounded, sizeOf, unwritableFailure } from './record-fields.ts';
 import { memoryNeed, ResourcePool } from './resources.ts';
 import { readBy, taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
@@ -25,8 +26,7 @@ import type { Ground } from './ground.ts';
 import type { Progress } from './progress.ts';
 import type { Pending, ReadyTask } from './queue.ts';
 import type { Needs, Resources } from './resources.ts';
-import type { OutputContent } from './store.ts';
-import type { Cell, CellRecord, Failure, Sha256, Stage, TaskCell } from './types.ts';
+import type { CellRecord, Failure, Sha256, Stage, TaskCell } from './types.ts';
 
 /** What the pass is told. */
 export interface RunnerEvents {
@@ -385,30 +385,3 @@ export class TaskRunner {
 }
 
 const needsOf = ({ stage, pending }: ReadyTask): Needs => ({ stage, memoryBytes: memoryNeed(stage, pending.map(({ cell }) => cell)) });
-
-function memoryOf({ memoryBytes }: Cell, peakBytes: number | undefined): Pick<CellRecord, 'memory'> {
-  return peakBytes === undefined ? {} : { memory: { peakBytes, ...(memoryBytes === undefined ? {} : { expectedBytes: memoryBytes }) } };
-}
-
-/** What a record says of a job's machine instead of the run's. */
-function elsewhere(ran: RanElsewhere | undefined): { readonly machine?: string; readonly place?: NonNullable<CellRecord['place']> } {
-  return ran === undefined ? {} : { machine: ran.machine, place: { name: ran.place.name, queuedMs: Math.round(ran.place.queuedMs) } };
-}
-
-function unwritableFailure({ message, hint }: StoreUnwritable): Failure {
-  return { code: 'not-available', sentence: message, hint };
-}
-
-function sizeOf(outputs: { readonly [name: string]: OutputContent }): number {
-  let bytes = 0;
-  for (const output of Object.values(outputs)) {
-    const parts = output instanceof Uint8Array || !('tree' in output) ? [output] : output.tree.values();
-    for (const part of parts) if (part instanceof Uint8Array) bytes += part.length;
-  }
-  return bytes;
-}
-
-/** Microseconds are noise. */
-function rounded(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
-}
