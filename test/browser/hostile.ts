@@ -14,8 +14,8 @@ export const HARMLESS = PAYLOAD.replace(/[^\w ]|[_]/gs, 'x').replace(/\d/g, 'z')
 
 /** Columns that say which of a few kinds something is: pages ask for their values. */
 const KINDS = new Set(['quantity', 'unit', 'family', 'phase', 'level', 'verdict', 'suite', 'product', 'pair', 'kind', 'quick']);
-/** Names of the study's own models and formats: they are names of files too. */
-const NAMES = new Set(['model', 'format', 'base_format', 'alias_of']);
+/** Names of the study's own models and formats, and of peers: they are names of files too. */
+const NAMES = new Set(['model', 'format', 'base_format', 'alias_of', 'peer']);
 
 export type Reach = 'texts' | 'names' | 'kinds';
 type Rows = { readonly [table: string]: readonly { readonly [column: string]: unknown }[] };

@@ -43,7 +43,7 @@ function exactOutputs(): Map<string, string> {
       const record = (parsed['record'] ?? parsed) as { cell?: string; key?: string; status?: string; outputs?: Record<string, { sha256: string }> };
       if (record.cell === undefined || record.status !== 'done' || !study.includes(record.cell.split(':')[0]!)) continue;
       // What speed measured, and what is made of it, is a fact about one moment.
-      if (/^speed:|speed|machine|^tabulate:(metrics|pairs|claims|claim_effects)$|^claims:(d|e|a-speed|fewer-bits)/.test(record.cell)) continue;
+      if (/^speed:|speed|machine|^tabulate:(floor_windows|metrics|pairs|claims|claim_effects)$|^claims:(d|e|a-speed|fewer-bits)/.test(record.cell)) continue;
       for (const [name, { sha256 }] of Object.entries(record.outputs!)) found.set(`${record.cell.split(':')[0]}.${name} ${record.key}`, sha256);
     }
   }

@@ -6,6 +6,7 @@ import type { CellProvenance, CellRecord, Sha256 } from '../../stages/dag/index.
 
 export const MODELS = ['artificial-1m', 'artificial-4m', 'artificial-10m'] as const;
 export const FORMATS = ['fp32', 'fp16', 'bf16', 'int8', 'nf4', 'nf4-dq', 'fp4', 'fp4-dq'] as const;
+export const PEERS = ['other'] as const;
 const FAMILY: { readonly [format: string]: string } = { fp32: 'base', fp16: 'base', bf16: 'base', int8: 'int8', nf4: 'nf4', 'nf4-dq': 'nf4', fp4: 'fp4', 'fp4-dq': 'fp4' };
 const BITS: { readonly [format: string]: number } = { fp32: 32, fp16: 16, bf16: 16, int8: 8.03125, nf4: 4.5, 'nf4-dq': 4.127, fp4: 4.5, 'fp4-dq': 4.127 };
 const DAMAGE: { readonly [format: string]: number } = { fp32: 0, fp16: 0, bf16: 2e-5, int8: 8e-5, nf4: 3.2e-3, 'nf4-dq': 3.3e-3, fp4: 6.0e-3, 'fp4-dq': 6.1e-3 };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { report } from '../../reports/index.ts';
 import type { ReportOptions } from '../../reports/index.ts';
 import type { Cell, CellProvenance, Failure, InputHandle, OutputRef, OutputValue, Run, Sha256, TaskCell, TaskInput, TaskIo } from '../../stages/dag/index.ts';
-import { FORMATS, MODELS } from './rows.ts';
+import { FORMATS, MODELS, PEERS } from './rows.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 
@@ -34,7 +34,7 @@ export async function buildSite({ rows, records, lost = [], stages, errata = [],
     return { sha256, bytes: bytes.length, path: sha256, offset: 0 };
   };
   const tables = new Map<string, OutputRef>(Object.keys(rows).map((table) => [table, { kind: 'output', cell: `tabulate:${table}`, output: 'rows' }]));
-  const { cells } = report({ tables, cells: records.map((r) => r.cell), formats: FORMATS, models: MODELS, errata, peers: [...new Set((rows['peers'] ?? []).map((row) => String((row as { peer: unknown }).peer)))], ...(rerun === undefined ? {} : { rerun }) });
+  const { cells } = report({ tables, cells: records.map((r) => r.cell), formats: FORMATS, models: MODELS, errata, peers: (rows['peers'] ?? []).length > 0 ? PEERS : [], ...(rerun === undefined ? {} : { rerun }) });
   const outputs = new Map<string, InputHandle>();
   for (const [table, list] of Object.entries(rows)) outputs.set(`tabulate:${table} rows`, put(list.map((row) => JSON.stringify(row)).join('\n') + (list.length > 0 ? '\n' : '')));
   for (const [name, bytes] of published) outputs.set(name, put(bytes));
