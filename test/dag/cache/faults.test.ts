@@ -85,20 +85,16 @@ if (missing === undefined) {
     }
   });
 
-  test('away for two seconds in the middle: waited for', async (context) => {
+  test('broken off twice in the middle: tried again', async (context) => {
     await clone(context).run();
     const project = clone(context);
-    let away = false;
-    context.proxy.choose = (asked) => {
-      if (isData(asked) && !away) {
-        away = true;
-        setTimeout(() => { context.proxy.choose = () => 'pass'; }, 700);
-      }
-      return away ? 'reset' : 'pass';
-    };
+    let broken = 0;
+    // One try less than there are of a thing, whichever things they fall on.
+    context.proxy.choose = (asked) => isData(asked) && broken++ < 2 ? 'reset' : 'pass';
     const answer = await project.run();
     isWell(context, project, answer);
-    assert.equal([answer.ran, warningsOf(answer)], [[], []], 'three tries take longer than that');
+    assert.equal([answer.ran, warningsOf(answer)], [[], []]);
+    assert.ok(broken > 2);
   });
 
   test('never answers: let go of in time', async (context) => {
