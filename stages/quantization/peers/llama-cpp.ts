@@ -19,6 +19,11 @@ import type { PeerProgram } from './process.ts';
 const PROGRAM = 'stages/quantization/peers/llama-cpp/program.mjs';
 /** From here. Not where it is read: what is named there counts into the identity of this code, and the program is an input of its cells. */
 const OWN_PROGRAM = 'llama-cpp/program.mjs';
+/**
+ * Of the processors that a task may use, so many are left to the rest of the machine: llama.cpp's threads wait for each other by spinning, and where one of them has to
+ * give way for a moment all stand still. With two threads on two otherwise idle processors a 10 M model decodes at 60 to 90 tokens a second, with one at thousands.
+ */
+const SPARED = 1;
 const DEVICES = ['cpu', 'cuda', 'vulkan', 'metal'] as const;
 
 /** Of the environment the program gets what finds libraries, drivers and cards, and nothing else. */
@@ -63,7 +68,7 @@ export function llamaCppIn(folder: () => string | undefined): Peer {
     async start({ files, device, threads, scratch, programs, limits, signal }: PeerRequest): Promise<PeerRun> {
       const found = installedPackage(folder());
       if (typeof found === 'string') throw new StageFailure({ code: 'not-available', sentence: found, hint: `${INSTALL} installs it` });
-      const run = await startOverLines(programOf(found.folder, device, threads, scratch, programs['program']!), { files: scratch }, limits, signal);
+      const run = await startOverLines(programOf(found.folder, device, Math.max(1, threads - SPARED), scratch, programs['program']!), { files: scratch }, limits, signal);
       return {
         ...run,
         async load(format) {
