@@ -2,9 +2,8 @@
  * A text-to-text map in a file, whose loss or damage costs time only: every line carries a checksum and a line that does not
  * hold is dropped; a file that cannot be written is left alone; of two processes saving at once, one is remembered.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { removeQuietly, temporaryName } from './disk.ts';
+import { readFileSync } from 'node:fs';
+import { replaceQuietly } from './disk.ts';
 import { encodeLine, readLines } from './log-lines.ts';
 
 /** The file's entries; empty when there is none. */
@@ -25,16 +24,5 @@ export function loadCache(path: string): Map<string, string> {
 
 /** Replaces the file. Returns whether it could. Not synced: after a crash the checksums tell what is left of it. */
 export function saveCache(path: string, entries: ReadonlyMap<string, string>): boolean {
-  const temporary = `${dirname(path)}/${temporaryName()}`;
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const lines: Uint8Array[] = [];
-    for (const [key, value] of entries) lines.push(encodeLine('entry', { key, value }));
-    writeFileSync(temporary, Buffer.concat(lines), { flag: 'wx', mode: 0o600 });
-    renameSync(temporary, path);
-    return true;
-  } catch {
-    removeQuietly(temporary);
-    return false;
-  }
+  return replaceQuietly(path, () => Array.from(entries, ([key, value]) => encodeLine('entry', { key, value })));
 }

@@ -2,7 +2,7 @@
  * How the store writes: a temporary file in the same folder, synced, renamed, and the folder synced. A name therefore stands
  * either for all of the bytes or for nothing, also after a power cut.
  */
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -139,6 +139,23 @@ export async function sweepLeftovers(folder: string): Promise<void> {
 async function isOlderThan(path: string, ms: number): Promise<boolean> {
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
   return Date.now() - mtimeMs > ms;
+}
+
+/**
+ * Replaces a file whose loss costs time only; whether it could. Not synced, and of two processes at once one is remembered: who reads it must see what is
+ * whole in it.
+ */
+export function replaceQuietly(path: string, pieces: () => readonly Uint8Array[]): boolean {
+  const temporary = `${dirname(path)}/${temporaryName()}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(temporary, Buffer.concat(pieces()), { flag: 'wx', mode: 0o600 });
+    renameSync(temporary, path);
+    return true;
+  } catch {
+    removeQuietly(temporary);
+    return false;
+  }
 }
 
 /** Removes a file if there is one and it can be. (rmSync's `force` still throws for ENOTDIR.) */

@@ -2,9 +2,8 @@
  * A copy of a shared cache's list in the store: a run asks the remote only for what is new, and commands that ask no network know what the cache had
  * when a run last looked. Its loss costs the requests that made it; of two runs that write it at once one is remembered.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { removeQuietly, temporaryName } from '../disk.ts';
+import { readFileSync } from 'node:fs';
+import { replaceQuietly } from '../disk.ts';
 
 const FRAME = /^\{"name":"([a-z0-9/-]+)","bytes":(\d+)\}$/;
 
@@ -29,14 +28,5 @@ export function loadMirror(path: string): Map<string, Buffer> {
 
 /** Says nothing where it cannot be written. */
 export function saveMirror(path: string, entries: ReadonlyMap<string, Uint8Array>): void {
-  const temporary = `${dirname(path)}/${temporaryName()}`;
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const pieces: Uint8Array[] = [];
-    for (const [name, bytes] of entries) pieces.push(Buffer.from(`${JSON.stringify({ name, bytes: bytes.length })}\n`), bytes);
-    writeFileSync(temporary, Buffer.concat(pieces), { flag: 'wx', mode: 0o600 });
-    renameSync(temporary, path);
-  } catch {
-    removeQuietly(temporary);
-  }
+  replaceQuietly(path, () => Array.from(entries, ([name, bytes]) => [Buffer.from(`${JSON.stringify({ name, bytes: bytes.length })}\n`), bytes]).flat());
 }
