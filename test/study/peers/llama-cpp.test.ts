@@ -5,7 +5,6 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readGguf } from '../../../kernels/gguf.ts';
-import { StageFailure } from '../../../stages/dag/index.ts';
 import { readStudy } from '../../../stages/quantization/config.ts';
 import type { StudyModel } from '../../../stages/quantization/config.ts';
 import { llamaCppIn } from '../../../stages/quantization/peers/llama-cpp.ts';
@@ -14,6 +13,7 @@ import type { Peer, PeerFiles, PeerLimits, PeerModel } from '../../../stages/qua
 import { study } from '../../../stages/quantization/study.ts';
 import { bundledCheckpoint, goldenModel } from '../../kernels/test-models.ts';
 import { root } from '../in-process.ts';
+import { failure } from './failure.ts';
 import { fakePackage } from './fake-llama.ts';
 
 const LIMITS: PeerLimits = { memoryBytes: 1 << 30, loadMs: 20_000, answerMs: 20_000 };
@@ -41,16 +41,6 @@ async function loaded<T>(peer: Peer, use: (model: PeerModel, scratch: string) =>
   } finally {
     await run.close();
   }
-}
-
-async function failure(work: Promise<unknown>): Promise<{ readonly code: string; readonly sentence: string; readonly hint?: string }> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof StageFailure) return error.failure;
-    throw error;
-  }
-  throw new Error('it did not fail');
 }
 
 const read = async (model: PeerModel): Promise<number[]> => {

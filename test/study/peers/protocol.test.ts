@@ -3,13 +3,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { StageFailure } from '../../../stages/dag/index.ts';
 import { linesOf, LineTooLong } from '../../../stages/quantization/peers/lines.ts';
 import { startOverLines } from '../../../stages/quantization/peers/over-lines.ts';
 import { residentBytes } from '../../../stages/quantization/peers/process.ts';
 import type { PeerLimits, PeerModel } from '../../../stages/quantization/peers.ts';
 import { sentenceFrom } from '../../../stages/quantization/peers/protocol.ts';
 import { notHere } from '../../not-run.ts';
+import { failure } from './failure.ts';
 
 const FAKE = fileURLToPath(new URL('fake-peer.mjs', import.meta.url));
 const LIMITS: PeerLimits = { memoryBytes: 1 << 30, loadMs: 20_000, answerMs: 20_000 };
@@ -23,16 +23,6 @@ async function started<T>(mode: string, use: (model: PeerModel, identity: object
   } finally {
     await run.close();
   }
-}
-
-async function failure(work: Promise<unknown>): Promise<{ readonly code: string; readonly sentence: string }> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof StageFailure) return error.failure;
-    throw error;
-  }
-  throw new Error('it did not fail');
 }
 
 const read = async (model: PeerModel): Promise<number[]> => {
