@@ -35,6 +35,11 @@ export class Slurm {
     return this.ask('squeue', '--noheader', '--array', '--states=all', `--format=${format}`).split('\n').filter((line) => line !== '');
   }
 
+  /** Nodes with why they are out of service, and the queue: for the words of a test that fails. */
+  state(): string {
+    return [this.ask('sinfo', '-N', '-o', '%N %T %E'), this.ask('squeue', '--states=all', '--sort=-i', '--format=%i %T %r %N %j').split('\n').slice(0, 20).join('\n')].join('\n');
+  }
+
   /** As a power cut would: no word to anybody. */
   killController(): void {
     process.kill(this.#pid('slurmctld'), 'SIGKILL');
@@ -58,11 +63,11 @@ export class Slurm {
     this.ask('slurmd', '-N', node, '-f', `${this.folder}/slurm.conf`);
   }
 
-  /** Asks for a node that was down; answers whether it is idle. The controller may have taken it back by itself, and says then that it cannot. */
-  resume(node: string): boolean {
-    const idle = (): boolean => /^idle$/.test(this.ask('sinfo', '-h', '-n', node, '-p', 'main', '-o', '%T').trim());
-    if (!idle()) spawnSync('scontrol', ['update', `nodename=${node}`, 'state=resume'], { env: this.env, stdio: 'ignore' });
-    return idle();
+  /** Asks for the nodes that are out of service; answers whether all are idle. The controller may have taken one back by itself, and says then that it cannot. */
+  resume(): boolean {
+    const busy = (): readonly string[] => this.ask('sinfo', '-h', '-N', '-p', 'main', '-o', '%N %T').split('\n').filter((line) => line !== '' && !line.endsWith(' idle'));
+    for (const line of busy()) spawnSync('scontrol', ['update', `nodename=${line.split(' ')[0]!}`, 'state=resume'], { env: this.env, stdio: 'ignore' });
+    return busy().length === 0;
   }
 
   /** Ends whatever is in the queue. */
