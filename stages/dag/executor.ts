@@ -85,7 +85,7 @@ export type TaskEnd =
   /** An input's bytes are not what they should be. */
   | { readonly kind: 'damaged'; readonly sha256: Sha256; readonly what: string }
   /** Its process died. */
-  | { readonly kind: 'crashed'; readonly sentence: string; /** It would again: alone in its task, a cell is not given a second chance. */ readonly certain?: true }
+  | { readonly kind: 'crashed'; readonly sentence: string; readonly hint?: string; /** It would again: alone in its task, a cell is not given a second chance. */ readonly certain?: true }
   | { readonly kind: 'timed-out'; /** Where it was another limit than the stage's. */ readonly sentence?: string }
   /** Its process stood still while it timed: what it would have committed is no timing. */
   | { readonly kind: 'stood-still'; readonly ms: number }

@@ -327,7 +327,7 @@ export class TaskRunner {
         if (rest.length > 1 || (rest[0]!.diedAlone === undefined && end.certain !== true)) this.#progress.warn(`${stage.name}: ${end.sentence}; ${count(rest.length, 'cell')} of it will be tried again`);
         if (rest.length > 1) return [...retried, ...halves(stage, rest)];
         if (rest[0]!.diedAlone === undefined && end.certain !== true) return [...retried, alone(stage, rest[0]!)];
-        return [...retried, ...await failAll({ code: 'crashed', sentence: end.sentence })];
+        return [...retried, ...await failAll({ code: 'crashed', sentence: end.sentence, ...(end.hint === undefined ? {} : { hint: end.hint }) })];
       case 'given-up': return [...retried, ...await failAll(end.failure)];
     }
   }

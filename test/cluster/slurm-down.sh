@@ -17,5 +17,9 @@ for _ in $(seq 50); do
   sleep 0.1
 done
 for f in "$S"/run/slurm*.pid; do [ -f "$f" ] && kill -9 "$(cat "$f")" 2>/dev/null; done
+# What held its jobs to their memory: groups of each node, empty now.
+if grep -q '^TaskPlugin=task/cgroup' "$S/slurm.conf"; then
+  for d in "$S"/spool/*/; do find "/sys/fs/cgroup/memory/slurm_$(basename "$d")" -depth -type d -exec rmdir {} \; 2>/dev/null; done
+fi
 [ -f "$S/run/munged.pid" ] && kill "$(cat "$S/run/munged.pid")" 2>/dev/null
 exit 0

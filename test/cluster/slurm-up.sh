@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A Slurm of several nodes on this one host, for tests: Debian's packages slurmctld, slurmd, slurm-client and munge; root; no systemd, no
-# cgroups, no accounting, loopback only. Memory is not enforced by it, and its GPUs are files.
+# accounting, loopback only. Its GPUs are files. With ENFORCE_MEMORY=1 a job is held to the memory it asked for, by cgroups (version 1).
+# PROLOG: a program that each node runs before a job.
 # usage: slurm-up.sh FOLDER      then: . FOLDER/env      end: slurm-down.sh FOLDER
 # NODES=4 CPUS=4 MEM=2000 (MB of a node) GPUS=2 (of a node) PORT=16817 (and the NODES ports behind it)
 set -euo pipefail
@@ -32,7 +33,7 @@ SlurmdPidFile=$S/run/slurmd-%n.pid
 SlurmctldLogFile=$S/log/slurmctld.log
 SlurmdLogFile=$S/log/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
+TaskPlugin=task/$([ -n "${ENFORCE_MEMORY:-}" ] && echo cgroup || echo none)
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MpiDefault=none
@@ -54,12 +55,18 @@ MessageTimeout=10
 KillWait=3
 InactiveLimit=0
 JobRequeue=1
+${PROLOG:+Prolog=$PROLOG}
 RebootProgram=/bin/true
 SlurmdParameters=config_overrides
 GresTypes=gpu
 NodeName=n[1-$NODES] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[$((PORT + 1))-$((PORT + NODES))] CPUs=$CPUS RealMemory=$MEM Gres=gpu:fake:$GPUS Feature=fake State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
 PartitionName=urgent Nodes=ALL MaxTime=60 State=UP PriorityTier=10
+C
+cat >"$S/cgroup.conf" <<C
+CgroupPlugin=cgroup/v1
+CgroupMountpoint=/sys/fs/cgroup
+ConstrainRAMSpace=yes
 C
 cat >"$S/gres.conf" <<C
 AutoDetect=off

@@ -1,6 +1,6 @@
 /** A real Slurm of four nodes on this host, for tests (slurm-up.sh), and what may happen to it. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,16 @@ export function whyNoSlurm(): string | undefined {
   if (process.getuid?.() !== 0) return 'a Slurm for tests is started by root';
   const missing = ['slurmctld', 'slurmd', 'sbatch', 'munged'].filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
   return missing.length === 0 ? undefined : `there is no ${missing.join(', ')} here (Debian: apt-get install slurmctld slurmd slurm-client munge)`;
+}
+
+/** Why no job can be held to its memory here; undefined: it can. Slurm asks the kernel for that, in the older form of its control groups. */
+export function whyNoMemoryLimit(): string | undefined {
+  try {
+    accessSync('/sys/fs/cgroup/memory/memory.limit_in_bytes', constants.W_OK);
+    return undefined;
+  } catch {
+    return 'memory cannot be limited by control groups (version 1) on this machine';
+  }
 }
 
 export class Slurm {

@@ -6,6 +6,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { DEFAULT_PACE, needsOfStage } from '../cluster.ts';
 import { temporaryName } from '../disk.ts';
+import { MORE_MEMORY } from '../memory-kills.ts';
 import { jobProgram } from '../modules.ts';
 import { Jobs } from '../slurm/jobs.ts';
 import { clusterPlaces, namePrefix, taskDigest } from '../slurm/places.ts';
@@ -306,7 +307,7 @@ class SlurmExecutor implements Executor {
           this.#again(local, { digest, keys }, sentence, why === 'taken');
           break;
         case 'over': this.#endPart(local, digest, { kind: 'crashed', sentence }); break;
-        case 'out-of-memory': this.#endPart(local, digest, { kind: 'crashed', sentence: `${sentence}; give it more with \`memory\` in the cluster's settings`, certain: true }); break;
+        case 'out-of-memory': this.#endPart(local, digest, { kind: 'crashed', sentence, hint: MORE_MEMORY, certain: true }); break;
         case 'timed-out': this.#endPart(local, digest, { kind: 'timed-out', sentence: `${sentence}; give it more with \`time\` in the cluster's settings` }); break;
         case 'cancelled': this.#endPart(local, digest, { kind: 'given-up', failure: { code: 'interrupted', sentence, hint: 'run again when it may go on' } }); break;
         case 'stuck':

@@ -6,6 +6,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { execaNode } from 'execa';
 import { canonicalJson } from '../canonical.ts';
+import { MORE_MEMORY, memoryKills } from '../memory-kills.ts';
 import { workerProgram } from '../modules.ts';
 import { addGroup, killGroup } from './process-group.ts';
 import { timeLimit } from './time-limit.ts';
@@ -24,7 +25,7 @@ interface Process {
   tasks: number;
   log: string;
   /** Set while a task runs. */
-  current: { readonly onMessage: (message: FromWorker) => void; readonly onExit: (sentence: string) => void } | undefined;
+  current: { readonly onMessage: (message: FromWorker) => void; readonly onExit: (sentence: string, hint?: string) => void } | undefined;
   send(message: ToWorker): void;
   kill(): void;
 }
@@ -91,7 +92,7 @@ function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () =>
           else worker.kill();
       }
     },
-    onExit: (sentence) => ended({ kind: 'crashed', sentence }),
+    onExit: (sentence, hint) => ended({ kind: 'crashed', sentence, ...(hint === undefined ? {} : { hint }) }),
   };
   worker.send({ kind: 'task', task });
   return {
@@ -103,6 +104,7 @@ function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () =>
 }
 
 function startProcess(kind: string, environment: Task['environment'], idle: Process[]): Process {
+  const killsBefore = memoryKills();
   const child = execaNode(workerProgram(), [], {
     ipc: true, buffer: false, reject: false, stdin: 'ignore', all: true, detached: true,
     // Time zone and locale are the machine's; results must not be.
@@ -124,9 +126,12 @@ function startProcess(kind: string, environment: Task['environment'], idle: Proc
     worker.kill();
     const place = idle.indexOf(worker);
     if (place >= 0) idle.splice(place, 1);
-    const how = result.signal !== undefined ? `by ${result.signal}` : result.exitCode !== undefined ? `with exit code ${result.exitCode}` : `before it began (${result.code ?? 'unknown'})`;
+    // The kernel says nothing to whom it kills; that it has killed somebody meanwhile it counts.
+    const memory = result.signal === 'SIGKILL' && killsBefore !== undefined && memoryKills() !== killsBefore;
+    const how = memory ? 'by SIGKILL: memory ran out, and the kernel ended it'
+      : result.signal !== undefined ? `by ${result.signal}` : result.exitCode !== undefined ? `with exit code ${result.exitCode}` : `before it began (${result.code ?? 'unknown'})`;
     const last = worker.log.trimEnd().split('\n').at(-1) ?? '';
-    worker.current?.onExit(`its process ended ${how}${last === '' ? '' : ` after "${last.slice(0, 300)}"`}`);
+    worker.current?.onExit(`its process ended ${how}${last === '' ? '' : ` after "${last.slice(0, 300)}"`}`, memory ? MORE_MEMORY : undefined);
   });
   return worker;
 }

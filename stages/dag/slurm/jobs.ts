@@ -208,7 +208,7 @@ export class Jobs {
     for (const element of this.#overdue()) {
       const claim = readClaim(this.#places.claims, `${element.array.name}-${element.index}`);
       const lost = this.#whyLost(element, claim !== undefined);
-      if (element.job?.standing === 'stuck') await cancelJobs([element.job.id]);
+      if (element.job?.state === 'PENDING') await cancelJobs([element.job.id]);
       const tasks = element.tasks.flatMap((task, place) => element.open.has(task.digest) ? [{ task, place }] : []);
       element.open.clear();
       for (const { task: { digest } } of tasks) this.#elements.delete(digest);
@@ -338,8 +338,8 @@ export class Jobs {
     // What another run has written down it may be about to submit.
     const graceMs = (by: string): number => by === ownProcessId() || processState(by) === 'dead' ? this.#pace.graceMs : this.#pace.graceMs + OTHERS_MS;
     return [...this.#submissions.values()].flatMap(({ elements }) => elements.filter(({ array, open, job, lostSinceMs }) => open.size > 0 && lostSinceMs !== undefined
-      // A person who cancels, or a job that never starts, leaves no results that are on their way.
-      && (job?.standing === 'stuck' || nowMs - lostSinceMs >= graceMs(array.by))));
+      // A job that waits and will never start has no results on their way.
+      && (job?.state === 'PENDING' || nowMs - lostSinceMs >= graceMs(array.by))));
   }
 
   #whyLost({ array, index, job }: Element, begun: boolean): Lost {
@@ -353,7 +353,7 @@ export class Jobs {
         : { why: 'not-started', sentence: `the program of its job did not start (${reason})${last === '' ? '' : `: ${last.slice(0, 300)}`}` };
       case 'stuck': return { why: 'stuck', sentence: `its job can never start: ${job.reason}` };
       case 'live': return { why: 'taken', sentence: 'its job lives' };
-      default: return { why: job.standing, sentence: `its job was ended: ${reason}` };
+      default: return { why: job.standing, sentence: job.state === 'PENDING' ? `a node could not start its job (${job.reason})` : `its job was ended: ${reason}` };
     }
   }
 

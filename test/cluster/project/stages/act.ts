@@ -1,5 +1,5 @@
 /** Does what its cell says: words that are worked off one after the other, each of which may have a number behind a colon. */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Run } from '../../../../stages/dag/types.ts';
@@ -9,6 +9,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Where a test sees which cells were begun, and by which process. */
 const BEGUN = `${root}/begun.log`;
 const GATE = `${root}/gate`;
+
+/** What was eaten: nothing frees it. */
+const kept: Uint8Array[] = [];
 
 export const run: Run = async (cells, io) => {
   for (const cell of cells) {
@@ -25,6 +28,10 @@ export const run: Run = async (cells, io) => {
         case 'crash': process.kill(process.pid, 'SIGSEGV'); await new Promise(() => undefined); break;
         case 'throw': throw new Error(`${name} was told to throw`);
         case 'fail': await io.fail(cell.id, { code: 'bad-input', sentence: `${name} was told to fail` }); break;
+        // Of all that has memory here the kernel ends the job's own program first.
+        case 'expose': writeFileSync(`/proc/${process.ppid}/oom_score_adj`, '1000'); break;
+        // More megabytes than its job may have: each is written to, so that it is there.
+        case 'eat': for (let eaten = 0; eaten < Number(number); eaten += 10) kept.push(new Uint8Array(10 << 20).fill(1)); break;
         case 'large': out += 'x'.repeat(Number(number)); break;
         case 'env': out += `${number}=${process.env[number] ?? 'unset'}\n`; break;
         // Without a network a process has no interface but the loopback, and that is down.
