@@ -9,7 +9,7 @@ import { native } from './engines/native.ts';
 import { fast } from './engines/fast.ts';
 import { wasm } from './engines/wasm.ts';
 import { webgpu } from './engines/webgpu.ts';
-import { webgpuFast } from './engines/webgpu-fast.ts';
+import { webgpuFast, webgpuFastF16 } from './engines/webgpu-fast.ts';
 import type { Ops } from './ops.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -45,7 +45,7 @@ export interface Engine {
   open(): Promise<EngineInstance>;
 }
 
-export const engines: readonly Engine[] = [reference, wasm, native, fast, webgpu, webgpuFast];
+export const engines: readonly Engine[] = [reference, wasm, native, fast, webgpu, webgpuFast, webgpuFastF16];
 
 export interface OpenedEngine {
   readonly instance: EngineInstance;

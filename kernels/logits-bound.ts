@@ -8,4 +8,10 @@ const FUSED = 2e-5;
 /** A value near the border between two integers may go to the other one, and its product by a whole step with it; measured likewise: 9.6e-3 at most. */
 const ROUNDED_TO_INTEGERS = 0.06;
 
-export const logitsBound = (format: string): number => format === 'int8' ? ROUNDED_TO_INTEGERS : FUSED;
+/**
+ * Of products of fp16 (webgpu-fast-f16): both factors are rounded to 11 bits and up to 16 products summed so, each by 2^-11 at most and in either direction, so that most of it cancels.
+ */
+const F16_PRODUCTS = 5e-3;
+
+/** `engine`: where it is one whose products are of less than fp32. */
+export const logitsBound = (format: string, engine?: string): number => format === 'int8' ? ROUNDED_TO_INTEGERS : engine === 'webgpu-fast-f16' ? F16_PRODUCTS : FUSED;

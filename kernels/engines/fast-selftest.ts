@@ -16,6 +16,8 @@ export interface Computes {
   readonly words: string;
   /** Of w x in a product with weights of 4 or 16 bits, and of what is added up. */
   readonly roundoff: number;
+  /** Factors and products below it may count as zero. */
+  readonly flushed?: number;
 }
 
 /** 2^-14. A product of up to a thousand columns fused in any order: (1000 + 2) 2^-24; exp and reciprocals are well within it. */
@@ -27,18 +29,39 @@ const BF16_ROUNDOFF = 1 / 128 + 1 / 65536 + FP32_ROUNDOFF;
 export const BF16_TILES: Computes = { words: 'up to 3 rows, and fp32 weights: fp32, fused; more rows: bf16 products, fp32 sums, and attention to bf16 values', roundoff: BF16_ROUNDOFF };
 export const BF16_DOTS: Computes = { words: '4-bit weights, and 16-bit ones with more than 4 rows: bf16 products, fp32 sums; all else: fp32, fused', roundoff: BF16_ROUNDOFF };
 
+/**
+ * Both factors rounded to 11 bits, 2^-11 each; 16 products and their sum in fp16, fused or not: 2^-11 for a product and for each sum that it goes through; then fp32.
+ * An adapter may take fp16 below 2^-14 for zero: that far may factors and products be off besides.
+ */
+export const F16_PRODUCTS: Computes = { words: '4-bit weights, and fp16 ones with more than 16 rows: fp16 products, of which up to 16 are summed in fp16, then fp32 sums; all else: fp32, fused', roundoff: 19 / 2048 + FP32_ROUNDOFF, flushed: 1 / 16384 };
+
 /** Below this nothing counts: products of bf16 take denormal numbers for zero. */
 const NOTHING = 1e-33;
 
-/** The reference with the magnitudes of all that it is given. */
+/** The reference with the magnitudes of all that it is given, each larger by `more`. */
 class Magnitudes extends ReferenceOps {
+  readonly #magnitude: (value: number) => number;
+
+  constructor(more: number) {
+    super();
+    this.#magnitude = (value) => Math.abs(value) + more;
+  }
+
   override weight(encoded: EncodedTensor, format: Format): Weight {
     const fp32 = formatNamed('fp32');
-    return super.weight(fp32.encode({ name: encoded.name, shape: encoded.shape, values: format.decode(encoded).map(Math.abs) }), fp32);
+    return super.weight(fp32.encode({ name: encoded.name, shape: encoded.shape, values: format.decode(encoded).map(this.#magnitude) }), fp32);
   }
 
   override vector(values: Float32Array): Vector {
-    return super.vector(values.map(Math.abs));
+    return super.vector(values.map(this.#magnitude));
+  }
+
+  /** (|x| + mean) r |w| + |b|: of |x| - mean next to nothing may be left. Its deviation is at most that of x, so r is at least as large. */
+  protected override layerNormRow(out: Float32Array, x: Float32Array, at: number, weight: Float32Array, bias: Float32Array, eps: number): void {
+    const row = x.subarray(at, at + weight.length);
+    const mean = row.reduce((sum, value) => sum + value, 0) / row.length;
+    const r = 1 / Math.sqrt(row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / row.length + eps);
+    for (let k = 0; k < row.length; k++) out[at + k] = (row[k]! + mean) * r * weight[k]! + bias[k]!;
   }
 }
 
@@ -57,9 +80,11 @@ export async function toleranceTest(engine: string, computes: Computes, fresh: (
       ops.dispose();
     }
   };
+  // roundoff (|x| + more) (|w| + more) is at least what is lost of x, of w and of their product, where each may be taken for zero.
+  const more = Math.sqrt((computes.flushed ?? 0) / computes.roundoff);
   // The exact engines' cases of attention have scores of hundreds, which no bound on them would survive; it has its own.
   for (const { name, run } of [...opCases(extent).filter((one) => !one.name.startsWith('attention')), ...productCases()]) {
-    const magnitudes = await run(new Magnitudes());
+    const magnitudes = await run(new Magnitudes(more));
     await judge(name, run, magnitudes.map((magnitude) => Math.abs(magnitude) * computes.roundoff + NOTHING));
   }
   for (const shape of ATTENTION) {

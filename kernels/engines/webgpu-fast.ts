@@ -3,37 +3,43 @@
  * op is held to a bound that follows from how it computes, by a self-test on each adapter.
  */
 import type { Engine, EngineInstance } from '../engines.ts';
-import { gpuUnavailable, openGpu } from '../webgpu/adapter.ts';
+import { gpuLacks, gpuUnavailable, openGpu } from '../webgpu/adapter.ts';
 import { gpuContext } from '../webgpu/context.ts';
 import type { GpuContext } from '../webgpu/context.ts';
 import { WebGpuDevice } from '../webgpu/device.ts';
 import { kernelSources } from '../webgpu/sources.ts';
-import { FUSED_FP32, toleranceTest } from './fast-selftest.ts';
+import { F16_PRODUCTS, FUSED_FP32, toleranceTest } from './fast-selftest.ts';
 import { RecordedOps } from './recorded-ops.ts';
 import { wasmStatisticsTested } from './wasm.ts';
 import { buildOf } from './webgpu.ts';
 
 interface Tested { readonly context: GpuContext; readonly build: string }
 
-/** The device of this process, tested; opened anew after a loss. */
-let tested: Promise<Tested> | undefined;
+/** Its forms, by name: as products are of fp32 or of fp16. */
+const COMPUTES = { 'webgpu-fast': FUSED_FP32, 'webgpu-fast-f16': F16_PRODUCTS } as const;
+type Name = keyof typeof COMPUTES;
 
-async function openTested(): Promise<Tested> {
+/** The device of this process for each form, tested; opened anew after a loss. */
+const tested = new Map<Name, Promise<Tested>>();
+
+async function openTested(name: Name): Promise<Tested> {
+  const f16 = name === 'webgpu-fast-f16';
   const gpu = await openGpu();
-  if (typeof gpu === 'string') throw new Error(`the engine webgpu-fast is not available here: ${gpu}`);
+  if (typeof gpu === 'string') throw new Error(`the engine ${name} is not available here: ${gpu}`);
+  if (f16 && !gpu.device.features.has(F16)) throw new Error(`the engine ${name} is not available here: ${gpu.words} has no fp16 arithmetic (${F16})`);
   const sources = await kernelSources();
-  const context = gpuContext(gpu.device, sources, 'plain', { width: gpu.subgroupWidth });
-  await toleranceTest(`webgpu-fast (${gpu.words})`, FUSED_FP32, () => new RecordedOps(new WebGpuDevice(context)));
-  return { context, build: await buildOf(gpu, sources, `fast${gpu.subgroupWidth > 1 ? `-subgroups-of-${gpu.subgroupWidth}` : ''}`) };
+  const context = gpuContext(gpu.device, sources, 'plain', { width: gpu.subgroupWidth, f16 });
+  await toleranceTest(`${name} (${gpu.words})`, COMPUTES[name], () => new RecordedOps(new WebGpuDevice(context)));
+  return { context, build: await buildOf(gpu, sources, `fast${f16 ? '-f16' : ''}${gpu.subgroupWidth > 1 ? `-subgroups-of-${gpu.subgroupWidth}` : ''}`) };
 }
 
 /** As the engine's open(). `mostBytes`: of one buffer of weights, where it shall be less than what the adapter allows. */
-export async function openWebGpuFast(mostBytes?: number): Promise<EngineInstance & { readonly context: GpuContext }> {
-  if (tested !== undefined && (await tested.catch(() => undefined))?.context.loss() !== undefined) tested = undefined;
-  tested ??= openTested();
-  const { context, build } = await tested;
+export async function openWebGpuFast(mostBytes?: number, name: Name = 'webgpu-fast'): Promise<EngineInstance & { readonly context: GpuContext }> {
+  const before = tested.get(name);
+  if (before === undefined || (await before.catch(() => undefined))?.context.loss() !== undefined) tested.set(name, openTested(name));
+  const { context, build } = await tested.get(name)!;
   const device = new WebGpuDevice(context, mostBytes);
-  return { name: 'webgpu-fast', canonical: false, build, computes: FUSED_FP32.words, ops: new RecordedOps(device), statistics: await wasmStatisticsTested(), context, workedMs: () => device.workedMs() };
+  return { name, canonical: false, build, computes: COMPUTES[name].words, ops: new RecordedOps(device), statistics: await wasmStatisticsTested(), context, workedMs: () => device.workedMs() };
 }
 
 export const webgpuFast: Engine = {
@@ -43,4 +49,16 @@ export const webgpuFast: Engine = {
   canonical: false,
   unavailable: gpuUnavailable,
   open: () => openWebGpuFast(),
+};
+
+const F16 = 'shader-f16';
+
+/** A name of its own, so that records tell which computed: which is the faster depends on the card, and a choice by a timing would not be the same in each run. */
+export const webgpuFastF16: Engine = {
+  name: 'webgpu-fast-f16',
+  title: 'as webgpu-fast, with products of fp16 where weights are of 4 bits or fp16; not exact',
+  rank: 0,
+  canonical: false,
+  unavailable: () => gpuLacks(F16),
+  open: () => openWebGpuFast(undefined, 'webgpu-fast-f16'),
 };

@@ -62,6 +62,15 @@ export async function gpuUnavailable(): Promise<string | undefined> {
   return (await bestAdapter(from.gpu)) === undefined ? NO_ADAPTER : undefined;
 }
 
+/** Undefined when there is an adapter here that has a feature; otherwise a sentence that says what is missing. */
+export async function gpuLacks(feature: string): Promise<string | undefined> {
+  const from = await gpuSource();
+  if (typeof from === 'string') return from;
+  const adapter = await bestAdapter(from.gpu);
+  if (adapter === undefined) return NO_ADAPTER;
+  return adapter.features.has(feature) ? undefined : `the adapter ${adapterWords(adapter.info)} has no ${feature}`;
+}
+
 export interface FoundAdapters {
   /** 'dawn 0.6.2' */
   readonly name: string;
@@ -90,7 +99,7 @@ function adapterWords({ vendor, architecture, device, description }: GpuAdapterI
 const MOST_WIDTH = 32;
 
 /** Features that kernels use where they are. */
-const WANTED = ['subgroups', 'timestamp-query'];
+const WANTED = ['subgroups', 'timestamp-query', 'shader-f16'];
 
 /** A device with the adapter's own limits, or why there is none. */
 export async function openGpu(): Promise<OpenedGpu | string> {

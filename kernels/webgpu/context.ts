@@ -8,13 +8,15 @@ export interface GpuContext {
   readonly pipelines: Pipelines;
   /** Of the engine webgpu-fast: other kernels, and another place for weights. */
   readonly fast: boolean;
+  /** Products in fp16 where there are kernels for them. */
+  readonly f16: boolean;
   /** A sentence, once the device is lost. */
   loss(): string | undefined;
 }
 
-/** `fast`: for the engine webgpu-fast; `width`: threads of every subgroup of the device, 1 where there are none to rely on. */
-export function gpuContext(device: GpuDevice, sources: KernelSources, rounding: Rounding, fast?: { readonly width: number }): GpuContext {
+/** `fast`: for the engine webgpu-fast; `width`: threads of every subgroup of the device, 1 where there are none to rely on; `f16`: with products in fp16, for a device that has them. */
+export function gpuContext(device: GpuDevice, sources: KernelSources, rounding: Rounding, fast?: { readonly width: number; readonly f16?: boolean }): GpuContext {
   let said: string | undefined;
   void device.lost.then(({ reason, message }) => (said = `the GPU was lost (${reason}${message === '' ? '' : `: ${message}`})`));
-  return { device, rounding, pipelines: new Pipelines(device, sources, rounding, fast?.width ?? 1), fast: fast !== undefined, loss: () => said };
+  return { device, rounding, pipelines: new Pipelines(device, sources, rounding, fast?.width ?? 1), fast: fast !== undefined, f16: fast?.f16 === true, loss: () => said };
 }

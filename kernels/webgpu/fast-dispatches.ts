@@ -23,9 +23,9 @@ const MOST_HEAD = 256;
 /** Weights of a quad. */
 const QUAD = { fp32: 4, fp16: 8, bf16: 8, table4: 32 } as const;
 
-/** The dispatches of a program, in order. */
-export function planFast(program: Program, holdings: Holdings): Plan {
-  const plan = planOf(program, holdings, special);
+/** The dispatches of a program, in order. `f16`: products by the kernels of fp16 where there are such. */
+export function planFast(program: Program, holdings: Holdings, f16: boolean): Plan {
+  const plan = planOf(program, holdings, special(f16));
   const dispatches = plan.dispatches.map((dispatch) => (dispatch.kernel === 'attend' && headsAreVectors(program, dispatch) ? { ...dispatch, kernel: 'attend quickly' } : dispatch));
   return { ...plan, dispatches: together(dispatches, program).map(inRows) };
 }
@@ -37,7 +37,7 @@ function headsAreVectors({ words }: Program, { parts: [part] }: Dispatch): boole
   return headDim % 4 === 0 && headDim <= MOST_HEAD;
 }
 
-const special: Special = ({ code, rows, cols, word }, add, holdings) => {
+const special = (f16: boolean): Special => ({ code, rows, cols, word }, add, holdings) => {
   const vector = (handle: number): Held | undefined => holdings.vectors.get(handle);
   switch (code) {
     case OPCODE.embed: {
@@ -68,7 +68,7 @@ const special: Special = ({ code, rows, cols, word }, add, holdings) => {
       if (weight.kind === 'int8') return false;
       const bias = vector(word('handle2'));
       const quads = paddedColumns(cols) / QUAD[weight.kind];
-      const { kernel, outputs, high } = productKernel(weight, rows, quads);
+      const { kernel, outputs, high } = productKernel(weight, rows, quads, f16);
       for (const { first, rows: own, data, scales } of weight.pieces) {
         const last = first + own === weight.outFeatures;
         const units = Math.ceil((last ? paddedColumns(weight.outFeatures) - first : own) / outputs);
@@ -82,15 +82,15 @@ const special: Special = ({ code, rows, cols, word }, add, holdings) => {
   }
 };
 
-function productKernel({ kind }: GpuWeight, rows: number, quads: number): { readonly kernel: string; readonly outputs: number; readonly high: number } {
+function productKernel({ kind }: GpuWeight, rows: number, quads: number, f16: boolean): { readonly kernel: string; readonly outputs: number; readonly high: number } {
   if (rows > MOST_FEW) {
     const high = TILE_ROWS.find((height) => rows <= height) ?? TILE_ROWS.at(-1)!;
-    return { kernel: `tile ${kind} ${high}`, outputs: TILE_OUTPUTS, high };
+    return { kernel: `tile ${kind} ${high}${f16 && (kind === 'fp16' || kind === 'table4') ? ' f16' : ''}`, outputs: TILE_OUTPUTS, high };
   }
   // As many threads as have two quads each: with one there is nothing to fetch while it is multiplied.
   const team = TEAMS.findLast((threads) => quads >= 2 * threads) ?? TEAMS[0];
   const high = rows === 1 ? 1 : FEW_ROWS;
-  return { kernel: `row ${kind} ${high} ${team}`, outputs: (GROUP / team) * TEAM_OUTPUTS, high };
+  return { kernel: `row ${kind} ${high} ${team}${f16 && kind === 'table4' ? ' f16' : ''}`, outputs: (GROUP / team) * TEAM_OUTPUTS, high };
 }
 
 /** The buffer that a piece lies in. */

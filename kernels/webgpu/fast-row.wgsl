@@ -51,7 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     {
       let at = VECTORS * (q + $su * quads);
       @each r in ROWS
-      let low$r = workspace[x$r + at];
+      let low$r = Terms(workspace[x$r + at]);
       let high$r = second(x$r + at);
       @end
       @each o in 4

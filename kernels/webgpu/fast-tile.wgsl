@@ -1,7 +1,7 @@
 // out = x w^T (+ bias) (+ residual) for many rows: what reading a prompt spends its time with. A workgroup has a tile of HEIGHT rows and 64 outputs; it brings 16 columns
 // at a time into workgroup memory, with columns first, and fetches the next ones while it multiplies. A thread has
 // TALL times four rows and 4 outputs.
-// Words as in fast-row.wgsl.
+// Terms are fp32 or fp16 (terms-*.wgsl): DEPTH products are summed as such. Words as in fast-row.wgsl.
 @group(0) @binding(3) var<storage, read> data: array<u32>;
 @group(0) @binding(4) var<storage, read> scales: array<f32>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
@@ -11,8 +11,8 @@ const DEPTH = 16u;
 const THREADS = 256u;
 
 /** [column] of four rows, and of four outputs. Written a vector at a time: a component alone would not be its own place in memory. */
-var<workgroup> xs: array<array<vec4f, HEIGHT / 4u>, DEPTH>;
-var<workgroup> ws: array<array<vec4f, OUTPUTS / 4u>, DEPTH>;
+var<workgroup> xs: array<array<Terms, HEIGHT / 4u>, DEPTH>;
+var<workgroup> ws: array<array<Terms, OUTPUTS / 4u>, DEPTH>;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -58,13 +58,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   @end
   for (var column = 0u; column < columns; column += DEPTH) {
     if (ofWeights) {
-      ws[2u * deep][four] = vec4f(fetched0.x, fetched1.x, fetched2.x, fetched3.x);
-      ws[2u * deep + 1u][four] = vec4f(fetched0.y, fetched1.y, fetched2.y, fetched3.y);
+      ws[2u * deep][four] = Terms(vec4f(fetched0.x, fetched1.x, fetched2.x, fetched3.x));
+      ws[2u * deep + 1u][four] = Terms(vec4f(fetched0.y, fetched1.y, fetched2.y, fetched3.y));
     } else if (fetches) {
-      xs[4u * deep][four] = vec4f(fetched0.x, fetched1.x, fetched2.x, fetched3.x);
-      xs[4u * deep + 1u][four] = vec4f(fetched0.y, fetched1.y, fetched2.y, fetched3.y);
-      xs[4u * deep + 2u][four] = vec4f(fetched0.z, fetched1.z, fetched2.z, fetched3.z);
-      xs[4u * deep + 3u][four] = vec4f(fetched0.w, fetched1.w, fetched2.w, fetched3.w);
+      xs[4u * deep][four] = Terms(vec4f(fetched0.x, fetched1.x, fetched2.x, fetched3.x));
+      xs[4u * deep + 1u][four] = Terms(vec4f(fetched0.y, fetched1.y, fetched2.y, fetched3.y));
+      xs[4u * deep + 2u][four] = Terms(vec4f(fetched0.z, fetched1.z, fetched2.z, fetched3.z));
+      xs[4u * deep + 3u][four] = Terms(vec4f(fetched0.w, fetched1.w, fetched2.w, fetched3.w));
     }
     workgroupBarrier();
     let next = column + DEPTH;
@@ -81,16 +81,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         @end
       }
     }
+    @each i in TALL
+    @each j in 4
+    var sum$i_$j = opened(acc$i_$j);
+    @end
+    @end
     for (var k = 0u; k < DEPTH; k++) {
       let w = ws[k][left];
       @each i in TALL
       let x$i = xs[k][top + 16u * $iu];
-      acc$i_0 = fma(vec4f(x$i.x), w, acc$i_0);
-      acc$i_1 = fma(vec4f(x$i.y), w, acc$i_1);
-      acc$i_2 = fma(vec4f(x$i.z), w, acc$i_2);
-      acc$i_3 = fma(vec4f(x$i.w), w, acc$i_3);
+      sum$i_0 = fma(Terms(x$i.x), w, sum$i_0);
+      sum$i_1 = fma(Terms(x$i.y), w, sum$i_1);
+      sum$i_2 = fma(Terms(x$i.z), w, sum$i_2);
+      sum$i_3 = fma(Terms(x$i.w), w, sum$i_3);
       @end
     }
+    @each i in TALL
+    @each j in 4
+    acc$i_$j = closed(sum$i_$j, acc$i_$j);
+    @end
+    @end
     workgroupBarrier();
   }
 

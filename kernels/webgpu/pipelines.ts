@@ -25,8 +25,10 @@ interface Kernel {
   readonly buffers: readonly ('read' | 'write')[];
   /** Constants that the text needs. */
   readonly constants?: { readonly [name: string]: number };
-  /** One of the engine webgpu-fast: another beginning, and several ops at once. */
+  /** One of the fast engines: another beginning, and several ops at once. */
   readonly fast?: boolean;
+  /** Of fp16 arithmetic, which not every device has. */
+  readonly f16?: boolean;
 }
 
 const FAMILIES = ['fp32', 'fp16', 'bf16', 'table4'] as const;
@@ -35,6 +37,8 @@ const QUADS = {
   fp32: { SPANS: 1, VECTORS: 1, SCALES: 0, SCALED: 0 }, fp16: { SPANS: 1, VECTORS: 2, SCALES: 0, SCALED: 0 }, bf16: { SPANS: 1, VECTORS: 2, SCALES: 0, SCALED: 0 },
   table4: { SPANS: 4, VECTORS: 2, SCALES: 4, SCALED: 1 },
 } as const;
+/** Families whose weights fit into fp16. */
+const F16_TILES = ['fp16', 'table4'] as const;
 /** Codes are looked up. */
 const LOOKUP = { fp32: [], fp16: [], bf16: [], table4: ['lookup-table'] } as const;
 
@@ -50,10 +54,16 @@ const KERNELS: { readonly [name: string]: Kernel } = {
   })),
   ...Object.fromEntries(FAMILIES.flatMap((family): [string, Kernel][] => [
     ...[1, FEW_ROWS].flatMap((rows) => TEAMS.map((team): [string, Kernel] => [
-      `row ${family} ${rows} ${team}`, { files: [...LOOKUP[family], `quads-${family}`, 'fast-row'], buffers: ['read', 'read', 'read'], constants: { ROWS: rows, TEAM: team, ...QUADS[family] }, fast: true },
+      `row ${family} ${rows} ${team}`, { files: ['terms-f32', ...LOOKUP[family], `quads-${family}`, 'fast-row'], buffers: ['read', 'read', 'read'], constants: { ROWS: rows, TEAM: team, ...QUADS[family] }, fast: true },
     ])),
-    ...TILE_ROWS.map((height): [string, Kernel] => [`tile ${family} ${height}`, { files: [...LOOKUP[family], `pairs-${family}`, 'fast-tile'], buffers: ['read', 'read', 'read'], constants: { HEIGHT: height, TALL: height / 64 }, fast: true }]),
+    ...TILE_ROWS.map((height): [string, Kernel] => [`tile ${family} ${height}`, { files: ['terms-f32', ...LOOKUP[family], `pairs-${family}`, 'fast-tile'], buffers: ['read', 'read', 'read'], constants: { HEIGHT: height, TALL: height / 64 }, fast: true }]),
   ])),
+  ...Object.fromEntries(F16_TILES.flatMap((family) => TILE_ROWS.map((height): [string, Kernel] => [
+    `tile ${family} ${height} f16`, { files: ['terms-f16', ...LOOKUP[family], `pairs-${family}`, 'fast-tile'], buffers: ['read', 'read', 'read'], constants: { HEIGHT: height, TALL: height / 64 }, fast: true, f16: true },
+  ]))),
+  ...Object.fromEntries([1, FEW_ROWS].flatMap((rows) => TEAMS.map((team): [string, Kernel] => [
+    `row table4 ${rows} ${team} f16`, { files: ['terms-f16', 'quads-table4-f16', 'fast-row'], buffers: ['read', 'read', 'read'], constants: { ROWS: rows, TEAM: team, ...QUADS.table4 }, fast: true, f16: true },
+  ]))),
   'attend quickly': { files: ['fast-attend'], buffers: ['read', 'read', 'write'], fast: true },
   'rotate vectors': { files: ['fast-rotate'], buffers: ['read', 'read'], fast: true },
   'norm of rows': { files: ['fast-norm'], buffers: ['read'], fast: true },
@@ -117,14 +127,14 @@ export class Pipelines {
 
   async #compile(name: string): Promise<Compiled> {
     const device = this.#device;
-    const { files, buffers, constants = {}, fast = false } = KERNELS[name]!;
+    const { files, buffers, constants = {}, fast = false, f16 = false } = KERNELS[name]!;
     const opBytes = fast ? MOST_PARTS * OP_STRIDE : OP_BYTES;
     const layout = this.#layoutOf(buffers, opBytes);
     const width = this.#width;
     const begin = fast ? ['fast', width > 1 ? 'pool-subgroups' : 'pool-threads'] : ['arithmetic', this.#rounding];
     const all = fast ? { ...constants, WIDTH: width } : constants;
     const code = [
-      ...(fast && width > 1 ? ['enable subgroups;'] : []), ...Object.entries(all).map(([constant, value]) => `const ${constant} = ${value}u;`), ...[...begin, ...files].map((file) => unrolled(this.#sources[file]!, constants)),
+      ...(f16 ? ['enable f16;'] : []), ...(fast && width > 1 ? ['enable subgroups;'] : []), ...Object.entries(all).map(([constant, value]) => `const ${constant} = ${value}u;`), ...[...begin, ...files].map((file) => unrolled(this.#sources[file]!, constants)),
     ].join('\n');
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ code });

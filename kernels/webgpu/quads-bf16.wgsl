@@ -9,6 +9,6 @@ fn decoded(quad: vec4u, span: u32) -> Decoded {
 }
 
 /** The second vector of the activations of a span. */
-fn second(at: u32) -> vec4f { return workspace[at + 1u]; }
+fn second(at: u32) -> Terms { return workspace[at + 1u]; }
 
-fn product(w: Decoded, low: vec4f, high: vec4f) -> f32 { return dot(w.low, low) + dot(w.high, high); }
+fn product(w: Decoded, low: Terms, high: Terms) -> f32 { return dot(w.low, low) + dot(w.high, high); }

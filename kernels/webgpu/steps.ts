@@ -45,7 +45,8 @@ export class Steps {
     const kept = scoresKept(program).join();
     const before = this.#planned;
     if (before !== undefined && before.kept === kept && same(before.words, words)) return { plan: before.plan, opWords: before.opWords, again: true };
-    const plan = (this.#context.fast ? planFast : planOf)(program, holdings);
+    const { fast, f16 } = this.#context;
+    const plan = fast ? planFast(program, holdings, f16) : planOf(program, holdings);
     const opWords = wordsOf(words, plan.dispatches);
     this.#planned = { words: words.slice(), kept, plan, opWords };
     return { plan, opWords, again: false };
