@@ -140,11 +140,10 @@ function blockSizeCases(): OpCase[] {
 
 /** A batch of which some rows have outliers for LLM.int8(), from none to all columns; so many outputs that a product put together in another order shows. */
 function mixedOutlierCases(full: boolean): OpCase[] {
-  const outFeatures = 70;
   return (full ? [64, 130, 300] : [130]).map((inFeatures) => ({
     name: `int8 over ${inFeatures} columns, rows with 0 to all outliers`,
     async run(ops) {
-      const rows = 9;
+      const [rows, outFeatures] = [9, 70];
       const values = testValues(500, rows * inFeatures, 0.5).map((value, i) => {
         const outliers = Math.floor((Math.floor(i / inFeatures) * inFeatures) / (rows - 1));
         return (i * 37) % inFeatures < outliers ? (value < 0 ? value - 6 : value + 6) : Math.max(-5.9, Math.min(5.9, value));

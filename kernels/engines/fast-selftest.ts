@@ -45,7 +45,7 @@ class Magnitudes extends ReferenceOps {
   protected override layerNormRow(out: Float32Array, x: Float32Array, at: number, weight: Float32Array, bias: Float32Array, eps: number): void {
     const row = x.subarray(at, at + weight.length);
     const mean = row.reduce((sum, value) => sum + value, 0) / row.length;
-    const r = 1 / Math.sqrt(row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / row.length + eps);
+    const r = 1 / Math.sqrt(row.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / row.length + eps);
     for (let k = 0; k < row.length; k++) out[at + k] = (row[k]! + mean) * r * weight[k]! + bias[k]!;
   }
 }
