@@ -60,14 +60,6 @@ class Magnitudes extends ReferenceOps {
   protected override layerNormRow(out: Float32Array, x: Float32Array, at: number, weight: Float32Array, bias: Float32Array, eps: number): void {
     const row = x.subarray(at, at + weight.length);
     const mean = row.reduce((sum, value) => sum + value, 0) / row.length;
-    const r = 1 / Math.sqrt(row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / row.length + eps);
-    for (let k = 0; k < row.length; k++) out[at + k] = (row[k]! + mean) * r * weight[k]! + bias[k]!;
-  }
-
-  /** (|x| + mean) r |w| + |b|: of |x| - mean next to nothing may be left. Its deviation is at most that of x, so r is at least as large. */
-  protected override layerNormRow(out: Float32Array, x: Float32Array, at: number, weight: Float32Array, bias: Float32Array, eps: number): void {
-    const row = x.subarray(at, at + weight.length);
-    const mean = row.reduce((sum, value) => sum + value, 0) / row.length;
     const r = 1 / Math.sqrt(row.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / row.length + eps);
     for (let k = 0; k < row.length; k++) out[at + k] = (row[k]! + mean) * r * weight[k]! + bias[k]!;
   }

@@ -1,10 +1,10 @@
 /**
- * `npm run bench -- gpu`: the engine webgpu-fast against what the card can do. Reading alone by a kernel that does nothing else; single products and steps of a decoder by the
+ * `npm run bench -- gpu`: the engines webgpu-fast and webgpu-fast-f16 against what the card can do. Reading alone by a kernel that does nothing else; single products and steps of a decoder by the
  * GPU's own clock and by the host's. Prints only: a CPU that plays a GPU has no rates worth keeping, and it is left out unless BITWIDTH_BENCH_SOFTWARE_GPU is set, which makes
  * everything small.
  */
 import { encodedBytes, formatNamed } from '../../kernels/index.ts';
-import { webgpuFast, openWebGpuFast } from '../../kernels/engines/webgpu-fast.ts';
+import { webgpuFast, webgpuFastF16, openWebGpuFast } from '../../kernels/engines/webgpu-fast.ts';
 import { gpuAdapters } from '../../kernels/engines.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { WebGpuDevice } from '../../kernels/webgpu/device.ts';
@@ -28,7 +28,14 @@ export async function bench({ quick }: Bench): Promise<void> {
   const software = typeof found !== 'string' && found.adapters.every(({ fallback, words }) => fallback || /swiftshader|llvmpipe/i.test(words));
   const forced = Boolean(process.env['BITWIDTH_BENCH_SOFTWARE_GPU']);
   if (software && !forced) return console.log('The engine webgpu-fast is left out: this computer\'s processor plays a GPU');
-  const { context, build, ops } = await openWebGpuFast();
+  await benchOf('webgpu-fast', software, quick);
+  const lacks = await webgpuFastF16.unavailable();
+  if (lacks === undefined) await benchOf('webgpu-fast-f16', software, quick);
+  else console.log(`\nThe engine webgpu-fast-f16 is left out: ${lacks}`);
+}
+
+async function benchOf(name: 'webgpu-fast' | 'webgpu-fast-f16', software: boolean, quick: boolean): Promise<void> {
+  const { context, build, ops } = await openWebGpuFast(undefined, name);
   ops.dispose();
   const bytesPerMs = await readRate(context.device, software ? 1 << 20 : 1 << 30);
   console.log(`\n${build}: reads ${short(bytesPerMs / 1e6)} GB/s`);

@@ -6,12 +6,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openEngine, scoreWindow } from '../../kernels/index.ts';
 import type { MemoryUse, Ops } from '../../kernels/index.ts';
-import { F16_PRODUCTS, firstOutside, FUSED_FP32, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
+import { firstOutside, FUSED_FP32, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
 import { openWebGpu } from '../../kernels/engines/webgpu.ts';
-import { logitsBound } from '../../kernels/logits-bound.ts';
-import { openWebGpuFast, webgpuFast, webgpuFastF16 } from '../../kernels/engines/webgpu-fast.ts';
+import { openWebGpuFast, webgpuFast } from '../../kernels/engines/webgpu-fast.ts';
 import { EngineUnfit, input, table, testValues } from '../../kernels/selftest.ts';
 import { gpuContext } from '../../kernels/webgpu/context.ts';
 import { WebGpuDevice } from '../../kernels/webgpu/device.ts';
@@ -86,38 +85,6 @@ else {
     const sources = await kernelSources();
     const wrong = gpuContext(context.device, { ...sources, 'fast-row': sources['fast-row']!.replace('min(output + $ou, outputs - 1u)', 'min(output, outputs - 1u)') }, 'plain', { width: 1 });
     await toleranceTest('webgpu-fast', FUSED_FP32, () => new RecordedOps(new WebGpuDevice(wrong))).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
-  });
-}
-
-const lacks = await webgpuFastF16.unavailable();
-if (lacks !== undefined) notRun('engine webgpu-fast-f16', lacks);
-else {
-  const { build, canonical, ops, context } = await openWebGpuFast(undefined, 'webgpu-fast-f16');
-  ops.dispose();
-
-  test(`webgpu-fast-f16: every op and format within its bound (${build})`, async () => {
-    assert.is(canonical, false);
-    assert.match(build, /^webgpu-[0-9a-f]{12}-fast-f16-/);
-    await toleranceTest('webgpu-fast-f16', F16_PRODUCTS, () => new RecordedOps(new WebGpuDevice(context)), 'full');
-  });
-
-  test('webgpu-fast-f16: its products are of fp16', async () => {
-    const run = async (own: Ops): Promise<Float32Array> => own.read(own.linear(input(own, 1, 256, testValues(1, 256)), table(own, 'nf4', 64, 256, testValues(2, 64 * 256, 0.05))), 'product');
-    const apart = firstOutside(await run(new ReferenceOps()), await run(new RecordedOps(new WebGpuDevice(context))), 1e-5);
-    assert.is.not(apart, undefined, 'nothing was rounded to fp16');
-  });
-
-  for (const format of ['fp16', 'nf4', 'fp4-dq', 'bf16']) test(`webgpu-fast-f16: a model's logits in ${format}`, async () => {
-    const checkpoint = bundledCheckpoint('novel-1m');
-    const tokens = someTokens(40, 2048);
-    const exact = sessionOf(checkpoint, format);
-    const expected = await scoreWindow(exact, tokens);
-    const session = sessionOf(checkpoint, format, await openWebGpuFast(undefined, 'webgpu-fast-f16'));
-    const actual = await scoreWindow(session, tokens);
-    session.dispose();
-    const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const apart = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - actual[i]!)), 0);
-    assert.ok(apart <= largest * logitsBound(format, 'webgpu-fast-f16'), `${apart} apart, of ${largest}`);
   });
 }
 

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const LAYER = 'VK_LAYER_BITWIDTH_images';
+/** Named in VK_INSTANCE_LAYERS of a process that finds lavapipe. */
+export const LAYER = 'VK_LAYER_BITWIDTH_images';
 const DRIVERS = '/usr/share/vulkan/icd.d';
 
 /** Variables with which a process finds lavapipe, and `others` besides (paths of drivers); or why it cannot be found here. The layer is made in a folder that the caller removes. */
