@@ -28,7 +28,7 @@ export function artificialRows(): { [table: string]: Rows } {
   const next = sequence();
   const t: { [table: string]: Rows } = {
     models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], null_windows: [], floor_windows: [], metrics: [], sweep_metrics: [], profiles: [], pairs: [], generations: [], judgements: [], choice_sets: [], choices: [], survival: [], worst_tokens: [],
-    speed_samples: [], speed_runs: [], speed_blocks: [], speed_memory: [], kernel_rates: [], claimed: [], peers: [], peer_metrics: [], machines: [], machine_caches: [], claims: [], claim_effects: [], sources: [], errata: [],
+    speed_samples: [], speed_runs: [], speed_blocks: [], speed_memory: [], kernel_rates: [], claimed: [], peers: [], peer_metrics: [], peer_sweep_metrics: [], peer_texts: [], peer_ratios: [], machines: [], machine_caches: [], claims: [], claim_effects: [], sources: [], errata: [],
   };
   MODELS.forEach((model, i) => t['models']!.push({
     model, title: `Artificial model ${model}`, architecture: 'LlamaForCausalLM', parameters: [1_100_000, 4_200_000, 10_500_000][i]!, layers: 2 + 2 * i, hidden_size: 128 * (i + 1), heads: 4, kv_heads: 2,
