@@ -18,14 +18,14 @@ const PHASES = ['decode', 'prefill'] as const;
 /** Needs the tables metrics, models, formats and peer_ratios. Nothing where the peer was not timed. */
 export async function peerSpeed(input: PageInput, name: string): Promise<Html> {
   const order = 'ORDER BY m.parameters, x.model, coalesce(f.position, 1000), x.format';
-  const rates = await input.query<Rate>(`SELECT x.*, coalesce(f.family, 'other') AS family FROM metrics x LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
+  const rates = await input.query<Rate>(`SELECT x.*, coalesce(f.family, 'other') AS family, m.source_types AS types FROM metrics x LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
     WHERE x.engine = $name AND x.quantity IN ('decode_tokens_per_second', 'prefill_tokens_per_second') ${order}`, { name });
   const ratios = await input.query<Ratio>(`SELECT x.*, coalesce(f.family, 'other') AS family, coalesce(o.family, 'other') AS ours_family FROM peer_ratios x
     LEFT JOIN formats f USING (format) LEFT JOIN formats o ON o.format = x.ours LEFT JOIN models m USING (model) WHERE x.peer = $name ${order}, coalesce(o.position, 1000)`, { name });
   if (rates.length === 0) return html``;
-  const rows = rates.filter((r, i) => rates.findIndex((other) => other.model === r.model && other.format === r.format) === i).flatMap(({ model, format, family }): Beside[] => {
+  const rows = rates.filter((r, i) => rates.findIndex((other) => other.model === r.model && other.format === r.format) === i).flatMap(({ model, format, family, types = null }): Beside[] => {
     const own = ratios.filter((r, i) => r.model === model && r.format === format && ratios.findIndex((other) => other.model === model && other.format === format && other.ours === r.ours) === i);
-    return own.length === 0 ? [{ model, format, family }] : own.map(({ ours, ours_family: oursFamily }) => ({ model, format, family, ours, oursFamily }));
+    return own.length === 0 ? [{ model, format, family, types }] : own.map(({ ours, ours_family: oursFamily }) => ({ model, format, family, types, ours, oursFamily }));
   });
   const columns = PHASES.flatMap((phase): TableColumn<Beside>[] => [
     { head: html`${phase}, tokens/s`, number: (row) => rates.find((r) => r.quantity === `${phase}_tokens_per_second` && r.model === row.model && r.format === row.format) },
