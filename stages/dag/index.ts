@@ -24,6 +24,7 @@ export { isPublicKeyText } from './cache/trusted.ts';
 export { S3_SECRET_VARIABLES } from './cache/s3-secrets.ts';
 export { keyId, openSigner } from './signing-key.ts';
 export type { Signer } from './signing-key.ts';
+export { Lanes } from './lanes.ts';
 export { located } from './located.ts';
 export { describeMachine } from './machine.ts';
 export { ownProcessId, processState } from './process-id.ts';

@@ -185,7 +185,7 @@ class DiskStore implements Store {
   }
 
   #poll(): void {
-    this.#reader.poll((line, segment) => this.#index.apply(line, segment));
+    this.#reader.poll((part) => this.#index.take(part));
   }
 
   #counts(record: CellRecord): boolean {

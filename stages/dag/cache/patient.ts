@@ -3,6 +3,7 @@
  * let go of, everything fails at once and silently: the run has been told in one sentence and goes on without.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import { Lanes } from '../lanes.ts';
 import { RemoteError } from './remote.ts';
 import type { Put, Remote, RemoteFile, RemoteSource } from './remote.ts';
 import type { CachePatience } from '../types.ts';
@@ -156,26 +157,3 @@ async function inTime<T>(act: (signal: AbortSignal) => Promise<T>, signal: Abort
     signal.removeEventListener('abort', late);
   }
 }
-
-/** So many at once; the others in the order in which they came. */
-class Lanes {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(lanes: number) {
-    this.#free = lanes;
-  }
-
-  async run<T>(act: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await act();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    }
-  }
-}
-

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, rmSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { byteSize } from '../../dag/index.ts';
+import { byteSize, Lanes } from '../../dag/index.ts';
 import { cachedPath, copyFromCache } from './cache.ts';
 import { download } from './download.ts';
 import type { PinnedFile } from './download.ts';
@@ -29,15 +29,14 @@ export class Obtainer {
   readonly #options: ObtainOptions;
   readonly #files = new Map<string, Promise<string>>();
   readonly #done = new Map<string, number>();
-  readonly #waiting: (() => void)[] = [];
-  #free: number;
+  readonly #lanes: Lanes;
   #total = 0;
   #toldMs = -Infinity;
 
   constructor(hub: HubSettings, options: ObtainOptions) {
     this.#hub = hub;
     this.#options = options;
-    this.#free = hub.policy.filesAtOnce;
+    this.#lanes = new Lanes(hub.policy.filesAtOnce);
   }
 
   /** Before the first file: how much is to come. Throws HubError where the disk has no room for it. */
@@ -55,7 +54,7 @@ export class Obtainer {
   get(repository: string, commit: string, file: PinnedFile): Promise<string> {
     let path = this.#files.get(file.sha256);
     if (path === undefined) {
-      path = this.#inTurn(() => this.#obtain(repository, commit, file));
+      path = this.#lanes.run(() => this.#obtain(repository, commit, file));
       // Who waits for it hears of it; it is not unheard before.
       path.catch(() => undefined);
       this.#files.set(file.sha256, path);
@@ -82,18 +81,6 @@ export class Obtainer {
       if (this.#hub.offline) throw new HubError('offline', `${file.name} of ${repository} is neither in the store nor in the cache of Hugging Face's tools, and HF_HUB_OFFLINE is set`, { hint: 'unset it, and run again' });
       const path = await download(this.#hub, file, { repository, commit, folder, onBytes, signal });
       if (path !== undefined) return path;
-    }
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#free--;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
     }
   }
 
