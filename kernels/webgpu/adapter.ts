@@ -91,7 +91,7 @@ export interface FoundAdapters {
   readonly name: string;
   /** `fallback`: a processor that plays a GPU. */
   readonly adapters: readonly { readonly words: string; readonly fallback: boolean }[];
-  /** All by name, those too that WebGPU cannot open. */
+  /** All that Dawn can open, by name. */
   readonly listed: readonly ListedGpu[];
 }
 

@@ -19,7 +19,7 @@ const NONE = '\u0001none';
 /** Dawn's option for an adapter whose name has this in it. */
 export const adapterOption = (name: string): string => `adapter=${name}`;
 
-/** The GPUs that Dawn has drivers for, software ones included. `create`: of the package `webgpu`. */
+/** The GPUs that Dawn can open, software ones included. `create`: of the package `webgpu`. */
 export async function listGpus(create: (options: readonly string[]) => Gpu): Promise<ListedGpu[]> {
   try {
     await create([adapterOption(NONE)]).requestAdapter();
