@@ -448,6 +448,54 @@ CREATE TABLE peer_metrics (             -- an aggregate of what a peer computed,
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 
+CREATE TABLE peer_sweep_metrics (       -- an aggregate of what a peer wrote at one setting of the sampler, with its interval
+  quantity VARCHAR NOT NULL,            -- as in sweep_metrics; same_as_ours, tokens_until_difference_from_ours: of greedy texts, against ours in the same format
+  model VARCHAR NOT NULL,               -- name of the model
+  peer VARCHAR NOT NULL,                -- name of the peer
+  format VARCHAR NOT NULL,              -- name of the format, one of the study's or the peer's own
+  temperature DOUBLE NOT NULL,          -- of the sampler; 0: greedy
+  top_k INTEGER NOT NULL,               -- of the sampler; 0: all tokens
+  max_new_tokens INTEGER NOT NULL,      -- limit of the texts that it is about
+  value DOUBLE NOT NULL,                -- the estimate
+  low DOUBLE,                           -- lower end of the 95 % interval; null: none is defined, or there are too few clusters
+  high DOUBLE,                          -- upper end of it
+  unit VARCHAR NOT NULL,                -- of value, low and high; share: 0 to 1
+  n BIGINT NOT NULL,                    -- texts that it is of
+  clusters INTEGER,                     -- prompts that they continue; null: nothing is resampled
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
+CREATE TABLE peer_texts (               -- a prompt continued by a peer, by its own sampler and stream of random numbers
+  model VARCHAR NOT NULL,               -- name of the model
+  peer VARCHAR NOT NULL,                -- name of the peer
+  format VARCHAR NOT NULL,              -- name of the format, one of the study's or the peer's own
+  prompt VARCHAR NOT NULL,              -- name of the prompt
+  seed BIGINT NOT NULL,                 -- of the random numbers; greedy texts need none
+  temperature DOUBLE NOT NULL,          -- of the sampler; 0: greedy
+  top_k INTEGER NOT NULL,               -- of the sampler; 0: all tokens
+  max_new_tokens INTEGER NOT NULL,      -- its limit
+  text VARCHAR NOT NULL,                -- what was written
+  tokens VARCHAR NOT NULL,              -- ids of its tokens
+  ours VARCHAR,                         -- our format whose greedy text it is held against; null: it is held against none
+  first_difference INTEGER,             -- index of the first token that differs from that; null: none does, or it is held against none
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
+CREATE TABLE peer_ratios (              -- our engine's speed over a peer's, both timed in the same blocks
+  quantity VARCHAR NOT NULL,            -- decode_ratio_to_peer, prefill_ratio_to_peer
+  model VARCHAR NOT NULL,               -- name of the model
+  peer VARCHAR NOT NULL,                -- name of the peer
+  format VARCHAR NOT NULL,              -- format on the peer, one of the study's or the peer's own
+  ours VARCHAR NOT NULL,                -- format on our engine
+  engine VARCHAR NOT NULL,              -- our engine
+  value DOUBLE NOT NULL,                -- median over the blocks of our rate over the peer's
+  low DOUBLE,                           -- lower end of the 95 % interval, from order statistics; null: too few blocks
+  high DOUBLE,                          -- upper end of it
+  unit VARCHAR NOT NULL,                -- ratio
+  n BIGINT NOT NULL,                    -- blocks
+  cell VARCHAR NOT NULL                 -- the cell that computed the row
+);
+
 CREATE TABLE machines (                 -- a machine that measured
   machine VARCHAR PRIMARY KEY,          -- its label, which tells nothing of its owner
   cpu VARCHAR NOT NULL,                 -- the processor

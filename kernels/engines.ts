@@ -17,6 +17,7 @@ export { hasNativeLibrary, noNativeLibrary, useNativeLibrary } from './engines/n
 export { useNativeEncoder } from './native-encoder.ts';
 export { EngineUnfit } from './selftest.ts';
 export { gpuAdapters } from './webgpu/adapter.ts';
+export { GPU_VARIABLE } from './webgpu/bound.ts';
 export { THREADS_VARIABLE } from './threads.ts';
 
 export interface EngineInstance {

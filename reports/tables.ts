@@ -41,6 +41,9 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
   kernel_rates: ['suite', 'who', 'format', 'shape', 'phase', 'batch', 'threads'],
   peers: ['model', 'peer', 'format', 'machine'],
   peer_metrics: ['quantity', 'model', 'peer', 'format', 'text'],
+  peer_sweep_metrics: ['quantity', 'model', 'peer', 'format', 'temperature', 'top_k', 'max_new_tokens'],
+  peer_texts: ['model', 'peer', 'format', 'prompt', 'seed', 'temperature', 'top_k'],
+  peer_ratios: ['quantity', 'model', 'peer', 'format', 'ours'],
   claimed: ['file', 'metric', 'model', 'format', 'program', 'version', 'conditions', 'machine'],
   machines: ['machine'],
   machine_caches: ['machine', 'level'],
@@ -51,7 +54,7 @@ export const KEYS: { readonly [table: string]: readonly string[] } = {
 };
 
 /** Tables with a row per token or per window: their cells' pages say how many rows there are, and do not list them. */
-export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'null_windows', 'speed_samples', 'speed_blocks', 'speed_memory', 'kernel_rates', 'generations', 'judgements', 'choices', 'survival', 'worst_tokens', 'tensor_errors']);
+export const BULK: ReadonlySet<string> = new Set(['token_scores', 'windows', 'sampling_windows', 'null_windows', 'speed_samples', 'speed_blocks', 'speed_memory', 'kernel_rates', 'generations', 'judgements', 'peer_texts', 'choices', 'survival', 'worst_tokens', 'tensor_errors']);
 
 /** The table of figures that other programs gave. Whatever is printed of it is marked, and nothing is derived from it. */
 export const CLAIMED = 'claimed';

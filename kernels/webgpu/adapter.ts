@@ -2,6 +2,8 @@
  * Where a GPU comes from: the browser's own WebGPU, or in Node the package `webgpu` (Dawn), which the user installs (it has 130 MB, so the project does not bring it).
  * Nothing here computes.
  */
+import { adapterOption, GPU_VARIABLE, listGpus, notBindable, notTheOne } from './bound.ts';
+import type { ListedGpu } from './bound.ts';
 
 /** Not spelled out where it is loaded: it may be absent, and what is not there cannot count into the identity of code. Its version is part of the engine's build. */
 const PACKAGE = 'webgpu';
@@ -9,7 +11,14 @@ const PACKAGE = 'webgpu';
 const INSTALL_HINT = 'npm install --no-save webgpu installs it (130 MB)';
 
 /** What gives adapters, and what it is called. */
-export interface GpuSource { readonly gpu: Gpu; readonly name: string }
+export interface GpuSource {
+  readonly gpu: Gpu;
+  readonly name: string;
+  /** The name of the adapter that this process is bound to. */
+  readonly bound?: string;
+  /** All that there are; a browser tells of none. */
+  list?(): Promise<ListedGpu[]>;
+}
 
 export interface OpenedGpu {
   readonly device: GpuDevice;
@@ -44,22 +53,37 @@ async function findSource(): Promise<GpuSource | string> {
   try {
     const { create } = require(`${PACKAGE}/dist/${platform}/dawn.node`) as { create(options: readonly string[]): Gpu };
     // Its clock as it is: what pages get is coarse, against those who would spy.
-    return { gpu: create(['disable-dawn-features=timestamp_quantization']), name: `dawn ${version}` };
+    const features = 'disable-dawn-features=timestamp_quantization';
+    const list = (): Promise<ListedGpu[]> => listGpus(create);
+    const bound = process.env[GPU_VARIABLE] || undefined;
+    if (bound === undefined) return { gpu: create([features]), name: `dawn ${version}`, list };
+    // Another that has the same name would be as good a match.
+    return notBindable(bound, await list()) ?? { gpu: create([features, adapterOption(bound)]), name: `dawn ${version}`, bound, list };
   } catch (error) {
     return `the package ${PACKAGE} ${version} cannot be loaded on ${platform}: ${(error as Error).message.split('\n')[0]}`;
   }
 }
 
-/** The adapter that the engine takes: a GPU where there is one. Undefined where there is none. */
-async function bestAdapter(gpu: Gpu): Promise<GpuAdapter | undefined> {
-  return (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
+/** The adapter that the engine takes: the one that this process is bound to, else a GPU where there is one. A sentence where there is none. */
+async function bestAdapter({ gpu, bound }: GpuSource): Promise<GpuAdapter | string> {
+  let adapter: GpuAdapter | null;
+  try {
+    adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  } catch (error) {
+    // Dawn throws where it was to take one by name and cannot open that.
+    if (bound === undefined) throw error;
+    return `WebGPU cannot open the GPU ${JSON.stringify(bound)}, which ${GPU_VARIABLE} asks for: ${(error as Error).message.split('\n')[0]}`;
+  }
+  if (adapter === null) return NO_ADAPTER;
+  return (bound === undefined ? undefined : notTheOne(bound, adapter.info)) ?? adapter;
 }
 
 /** Undefined when there is an adapter here; otherwise a sentence that says what is missing. */
 export async function gpuUnavailable(): Promise<string | undefined> {
   const from = await gpuSource();
   if (typeof from === 'string') return from;
-  return (await bestAdapter(from.gpu)) === undefined ? NO_ADAPTER : undefined;
+  const adapter = await bestAdapter(from);
+  return typeof adapter === 'string' ? adapter : undefined;
 }
 
 /** Undefined when there is an adapter here that has a feature; otherwise a sentence that says what is missing. */
@@ -76,6 +100,8 @@ export interface FoundAdapters {
   readonly name: string;
   /** `fallback`: a processor that plays a GPU. */
   readonly adapters: readonly { readonly words: string; readonly fallback: boolean }[];
+  /** All that Dawn can open, by name. */
+  readonly listed: readonly ListedGpu[];
 }
 
 /** The distinct adapters that WebGPU shows, or why it cannot be asked. It lists none, but may be asked for one of each kind. */
@@ -88,7 +114,7 @@ export async function gpuAdapters(): Promise<FoundAdapters | string> {
     const adapter = await gpu.requestAdapter(options);
     if (adapter !== null) found.set(adapterWords(adapter.info), adapter.info.isFallbackAdapter === true);
   }
-  return { name, adapters: [...found].map(([words, fallback]) => ({ words, fallback })) };
+  return { name, listed: (await from.list?.()) ?? [], adapters: [...found].map(([words, fallback]) => ({ words, fallback })) };
 }
 
 function adapterWords({ vendor, architecture, device, description }: GpuAdapterInfo): string {
@@ -105,8 +131,8 @@ const WANTED = ['subgroups', 'timestamp-query', 'shader-f16'];
 export async function openGpu(): Promise<OpenedGpu | string> {
   const from = await gpuSource();
   if (typeof from === 'string') return from;
-  const adapter = await bestAdapter(from.gpu);
-  if (adapter === undefined) return NO_ADAPTER;
+  const adapter = await bestAdapter(from);
+  if (typeof adapter === 'string') return adapter;
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   try {
     const device = await adapter.requestDevice({ requiredFeatures: WANTED.filter((feature) => adapter.features.has(feature)), requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });

@@ -8,8 +8,12 @@ import { failureAnchor } from '../page.ts';
 import type { FailedCell, Page } from '../page.ts';
 import { table } from '../table.ts';
 import type { TableColumn } from '../table.ts';
-import { formatName, gaps, metrics, modelName, models, OVERALL } from './common.ts';
-import type { MetricRow, ModelRow } from './common.ts';
+import { gaps, metrics, modelName, OVERALL } from './common.ts';
+import type { MetricRow } from './common.ts';
+import { peerGeneration } from './peer-generation.ts';
+import { peerSpeed } from './peer-speed.ts';
+import { named, publishedAgainst } from './peer-words.ts';
+import type { Line } from './peer-words.ts';
 
 /** Two right programs in fp32 part by some 1e-6 nats a token: sums in another order. Twice as much again, and it is a finding. */
 const EXPECTED_KL = 1e-5;
@@ -21,22 +25,20 @@ interface Found extends Row {
   readonly model: string; readonly peer: string; readonly format: string; readonly family: string; readonly machine: string; readonly packages: string; readonly device: string; readonly settings: string;
   readonly weights: string; readonly activations: string; readonly head: string; readonly note: string | null; readonly codes_compared: number; readonly codes_equal: number; readonly linear_weights: number; readonly linear_bytes: number; readonly cell: string;
 }
-interface Theirs extends Row { readonly quantity: string; readonly model: string; readonly format: string; readonly family: string; readonly value: number; readonly cell: string }
+interface Theirs extends Row { readonly quantity: string; readonly model: string; readonly format: string; readonly family: string; readonly types?: string | null; readonly value: number; readonly cell: string }
 
 export const peer: Page = {
   name: 'peer',
   path: ({ peer: name }) => `peers/${String(name)}.html`,
   per: 'peer',
-  tables: ['models', 'formats', 'metrics', 'artifacts', 'speed_runs', 'peers', 'peer_metrics'],
+  tables: ['models', 'formats', 'metrics', 'sweep_metrics', 'artifacts', 'generations', 'peers', 'peer_metrics', 'peer_sweep_metrics', 'peer_texts', 'peer_ratios'],
   async write(input) {
     const name = String(input.params['peer']);
-    const all = await models(input);
-    const found = await input.query<Found>(`SELECT p.*, coalesce(f.family, 'other') AS family FROM peers p LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
+    const found = await input.query<Found>(`SELECT p.*, coalesce(f.family, 'other') AS family, m.source_types AS types FROM peers p LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
       WHERE p.peer = $name ORDER BY m.parameters, p.model, coalesce(f.position, -1), p.format, p.machine`, { name });
-    const theirs = await input.query<Theirs>(`SELECT p.*, coalesce(f.family, 'other') AS family FROM peer_metrics p LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
+    const theirs = await input.query<Theirs>(`SELECT p.*, coalesce(f.family, 'other') AS family, m.source_types AS types FROM peer_metrics p LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
       WHERE p.peer = $name AND p.text IS NULL ORDER BY m.parameters, p.model, coalesce(f.position, -1), p.format, p.quantity`, { name });
-    const ours = await metrics(input, ['kl_mean', 'delta_nll', 'top1_agreement', 'perplexity', ...SPEED], OVERALL);
-    const own = (await input.query<Row & { engine: string }>('SELECT DISTINCT engine FROM speed_runs WHERE own ORDER BY engine')).map(({ engine }) => engine);
+    const ours = await metrics(input, ['kl_mean', 'delta_nll', 'top1_agreement', 'perplexity'], OVERALL);
     return {
       title: `The peer ${name}`,
       heading: html`${name} beside this study`,
@@ -46,7 +48,8 @@ ${theirs.length === 0 ? '' : html`<h2 id="agreement">Agreement</h2>
 ${agreement(name, theirs)}
 <h2 id="quality">Quality</h2>
 ${quality(theirs, ours, await gaps(input))}`}
-${speed(name, all, ours, own)}
+${await peerGeneration(input, name)}
+${await peerSpeed(input, name)}
 ${found.length === 0 ? '' : html`<h2 id="computes">What it computes in</h2>
 ${computes(found)}
 ${versions(found)}`}`,
@@ -71,22 +74,16 @@ function notRun(failed: readonly FailedCell[], name: string): Html {
 `)}`;
 }
 
-interface Line { readonly model: string; readonly format: string; readonly family: string }
-
 const lines = (rows: readonly Line[]): Line[] => rows.filter((r, index) => rows.findIndex((other) => other.model === r.model && other.format === r.format) === index);
 
-/** Of formats of the study their own page. */
-const named = (row: Line): Html => row.family === 'other' ? lit(row.format, 'name') : formatName(row);
-
 const at = (theirs: readonly Theirs[], quantity: string) => (line: Line): Theirs | undefined => theirs.find((r) => r.quantity === quantity && r.model === line.model && r.format === line.format);
-const oursAt = (ours: readonly MetricRow[], quantity: string, engine: string | null = null) => (line: Line): MetricRow | undefined =>
-  ours.find((r) => r.quantity === quantity && r.model === line.model && r.format === line.format && r.engine === engine);
+const oursAt = (ours: readonly MetricRow[], quantity: string) => (line: Line): MetricRow | undefined => ours.find((r) => r.quantity === quantity && r.model === line.model && r.format === line.format);
 
 const VALUE = 'peer_metrics.value';
 
 function agreement(name: string, theirs: readonly Theirs[]): Html {
   const shown = lines(theirs.filter((r) => r.quantity === 'agreement_kl_mean'));
-  return html`<p>Both programs read the same texts with the same weights in the same format; the distance is that of theirs from ours. Where a format's activations are rounded there and not here, or grouped otherwise, that is the distance, and is said ${link(`peers/${name}.html#computes`, 'below')}.</p>
+  return html`<p>Both programs read the same texts with the same weights in the same format; the distance is that of theirs from ours.${publishedAgainst(shown)} Where a format's activations are rounded there and not here, or grouped otherwise, that is the distance, and is said ${link(`peers/${name}.html#computes`, 'below')}.</p>
 ${table({ rows: shown, group: (line) => line.model, columns: [
     { head: 'format', cell: named }, { head: 'KL, nats', number: at(theirs, 'agreement_kl_mean'), what: VALUE }, { head: 'largest KL', number: at(theirs, 'agreement_kl_max'), what: VALUE },
     { head: 'ΔNLL, nats', number: at(theirs, 'agreement_delta_nll'), what: VALUE, options: { signed: true } }, { head: 'same top token', number: at(theirs, 'agreement_top1'), what: VALUE },
@@ -101,31 +98,6 @@ function quality(theirs: readonly Theirs[], ours: readonly MetricRow[], gap: (li
   ];
   return html`<p>Both against the same reference, this study's ${term('base')}, over the same positions. What the base has no distance from, itself, has none here.</p>
 ${table({ rows: shown, group: (line) => line.model, columns: [{ head: 'format', cell: named }, ...pair('kl_mean', 'KL, nats'), ...pair('delta_nll', 'ΔNLL, nats', { signed: true }), ...pair('top1_agreement', 'same top token'), ...pair('perplexity', 'perplexity')] })}`;
-}
-
-const SPEED = ['decode_tokens_per_second', 'prefill_tokens_per_second'];
-
-function speed(name: string, all: readonly ModelRow[], rows: readonly MetricRow[], own: readonly string[]): Html {
-  const timed = lines(rows.filter((r) => r.engine === name && SPEED.includes(r.quantity)));
-  const [engine] = own;
-  if (timed.length === 0 || engine === undefined) return html``;
-  const ordered = all.flatMap(({ model }) => timed.filter((line) => line.model === model));
-  const columns = SPEED.flatMap((quantity): TableColumn<Line>[] => {
-    const phase = quantity.split('_')[0]!;
-    return [
-      { head: `${phase}, ${engine}`, number: oursAt(rows, quantity, engine) }, { head: name, number: oursAt(rows, quantity, name) },
-      { head: 'ratio', end: true, cell: (line) => ratio(phase, line, oursAt(rows, quantity, engine)(line), oursAt(rows, quantity, name)(line)) },
-    ];
-  });
-  return html`<h2 id="speed">Speed</h2>
-<p>Tokens per second, medians over blocks; each program in a process of its own, timed alone on the same machine, by its own clock around its steps. The ratio is the engine ${engine}'s rate over that of ${lit(name, 'name')}; the two were not timed in the same blocks, so it has no interval. Distributions and noise: ${link(`speed.html#engine-${name}`, 'speed')}.</p>
-${table({ rows: ordered, group: (line) => line.model, columns: [{ head: 'format', cell: named }, ...columns] })}`;
-}
-
-function ratio(phase: string, { model, format }: Line, ours: MetricRow | undefined, theirs: MetricRow | undefined): Html {
-  if (ours === undefined || theirs === undefined) return html`–`;
-  const bare = { bare: true } as const;
-  return derived(`${phase}-ratio.${model}.${format}`, ours.value / theirs.value, html`${num(ours, 'metrics.value', bare)} divided by ${num(theirs, 'metrics.value', bare)} tokens/s, ${model} in ${format}.`, { decimals: 2, unit: '×' });
 }
 
 function computes(found: readonly Found[]): Html {

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { gpuAdapters } from '../../kernels/engines.ts';
+import { GPU_VARIABLE, gpuAdapters } from '../../kernels/engines.ts';
 import type { DoctorItem, DoctorSection } from '../dag/index.ts';
 
 const LOADER = 'libvulkan.so.1';
@@ -25,11 +25,16 @@ export async function gpuChecks(env: Environment = process.env, platform: string
     name: 'adapter', state: 'ok', what: fallback ? `${words}: this computer's processor plays a GPU; for checks, not for speed` : words,
   }));
   if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: 'the engine webgpu needs a GPU and its driver' });
-  return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters] };
+  return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters, ...(found.listed.length > 1 ? found.listed.map(listedItem) : [])] };
+}
+
+/** One of several that the driver shows: whether a process can be bound to it. */
+function listedItem({ name, distinct }: { readonly name: string; readonly distinct: boolean }): DoctorItem {
+  return { name: 'listed', state: 'ok', what: distinct ? `${name}; ${GPU_VARIABLE}="${name}" has a process take this one` : `${name}; another is called so too, and no process can be bound to one of them` };
 }
 
 /**
- * The cards on the bus, and what it means that there are several: WebGPU lists no adapters and says no address of the one that it opens, and what CUDA programs are told
+ * The cards on the bus, and what it means that there are several: WebGPU says no address of the adapter that it opens, and what CUDA programs are told
  * by a variable, Vulkan ignores.
  */
 function cardItems(folder: string): DoctorItem[] {
@@ -39,7 +44,7 @@ function cardItems(folder: string): DoctorItem[] {
     return DISPLAY_CLASS.test(kind ?? '') && maker !== undefined ? [{ address, what: `${maker} ${vendor!.slice(2)}:${device?.slice(2) ?? '?'}` }] : [];
   });
   const items = cards.map(({ address, what }): DoctorItem => ({ name: 'card', state: 'ok', what: `${what} at ${address}` }));
-  if (cards.length > 1) items.push({ name: 'cards', state: 'ok', what: `${cards.length}: WebGPU does not tell which one it opens, so timings on GPUs are taken one at a time, on the card that the driver gives` });
+  if (cards.length > 1) items.push({ name: 'cards', state: 'ok', what: `${cards.length}: WebGPU tells cards of one name not apart, so timings on GPUs are taken one at a time, on the card that the driver gives or that ${GPU_VARIABLE} names` });
   return items;
 }
 

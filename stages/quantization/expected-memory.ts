@@ -58,8 +58,10 @@ export function expectedMemory(config: StudyConfig): (cell: Cell) => number | un
     floor: (model) => fileBytes(model) + LOGITS_BYTES + sessions(model, [model.baseFormat], config.engine, FLOOR_ROWS) + sessions(model, [model.baseFormat], 'fast', FLOOR_ROWS),
     // Weights in fp32, once as they are read and once as they are held; and our base and format beside them.
     'peer-score': (model, { params }) => PEER_BYTES + 8 * model.parametersEstimate + fileBytes(model) + sessions(model, [model.baseFormat, ...(formatsOf(model).includes(String(params['format'])) ? [String(params['format'])] : [])], config.engine, { slots: 1, positions: config.windowTokens, rows: config.windowTokens }),
-    // All formats at once.
-    'peer-speed': (model, { params }) => PEER_BYTES + 4 * model.parametersEstimate * (params['formats'] as readonly string[]).length,
+    // As scoring, and the judge.
+    'peer-generate': (model) => PEER_BYTES + 8 * model.parametersEstimate + fileBytes(model) + ratingBytes(judge ?? model, config, written * config.prompts.length),
+    // All formats at once, and ours beside them.
+    'peer-speed': (model, { params }) => PEER_BYTES + 4 * model.parametersEstimate * (params['formats'] as readonly string[]).length + timing(model, config.engine),
     // The models of an engine go through one process, one after the other.
     speed: (_, { params }) => Math.max(...config.models.map((model) => timing(model, String(params['engine'])))),
     'speed-other': (_, { params }) => Math.max(...config.models.map((model) => timing(model, String(params['engine'])))),

@@ -8,15 +8,14 @@ import type { Session } from '../../kernels/index.ts';
 import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
 import { studyEngine } from './engine.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
-import { PeerHost } from './peer-host.ts';
-import { buildOf } from './peer-words.ts';
+import { eachFormatOnPeer } from './peer-formats.ts';
 import type { PeerComputes, PeerIdentity, PeerModel, PeerWeights } from './peers.ts';
 import { baseColumns, formatColumns } from './score-fidelity.ts';
 import type { BaseColumns, FidelityColumns } from './score-fidelity.ts';
-import { byFormat, rowsOf, windowedText } from './score-inputs.ts';
+import { rowsOf, windowedText } from './score-inputs.ts';
 import type { WindowedText } from './score-lane.ts';
 import { writeFidelity } from './score-output.ts';
-import { BadInput, expectedFailure, textParam } from './task-values.ts';
+import { BadInput, textParam } from './task-values.ts';
 
 /** Output `about`. */
 export interface PeerAbout {
@@ -31,46 +30,25 @@ export interface PeerAbout {
   readonly codes: { readonly compared: number; readonly equal: number };
 }
 
-export const run: Run = async (cells, io) => {
-  const first = cells[0]!;
-  const host = new PeerHost(first, io);
-  const open = new Set(cells);
-  const fail = async (own: readonly TaskCell[], error: unknown): Promise<void> => {
-    const failure = expectedFailure(error);
-    if (failure === undefined) throw error;
-    await host.drop(error);
-    for (const cell of own) if (open.delete(cell)) await io.fail(cell.id, failure);
-  };
+export const run: Run = (cells, io) => eachFormatOnPeer(cells, io, 'texts', async (own, host, commit) => {
+  // Our base anew for each format: an engine's instance belongs to one session.
+  const lanes = await lanesOf(own[0]!, io);
   try {
-    for (const own of byFormat(cells).values()) {
-      try {
-        // Our base anew for each format: an engine's instance belongs to one session.
-        const lanes = await lanesOf(own[0]!, io);
-        try {
-          const model = await host.load(textParam(own[0]!, 'format'));
-          const { identity } = await host.run();
-          const codes = await codesCompared(own[0]!, io, model);
-          for (const cell of own) {
-            io.signal.throwIfAborted();
-            const { scores, ours } = await score(cell, io, model, lanes);
-            const { computes, weights } = model;
-            const about: PeerAbout = { model: textParam(cell, 'model'), peer: textParam(cell, 'peer'), format: textParam(cell, 'format'), identity, threads: io.cpus, computes, weights, codes };
-            await io.commit(cell.id, { scores, own: ours, about: JSON.stringify(about) }, { engine: about.peer, build: buildOf(identity) });
-            open.delete(cell);
-            io.progress(cells.length - open.size, cells.length, 'texts');
-          }
-          await model.close();
-        } finally {
-          for (const session of new Set(Object.values(lanes))) session?.dispose();
-        }
-      } catch (error) {
-        await fail(own, error);
-      }
+    const model = await host.load(textParam(own[0]!, 'format'));
+    const { identity } = await host.run();
+    const codes = await codesCompared(own[0]!, io, model);
+    for (const cell of own) {
+      io.signal.throwIfAborted();
+      const { scores, ours } = await score(cell, io, model, lanes);
+      const { computes, weights } = model;
+      const about: PeerAbout = { model: textParam(cell, 'model'), peer: textParam(cell, 'peer'), format: textParam(cell, 'format'), identity, threads: io.cpus, computes, weights, codes };
+      await commit(cell, { scores, own: ours, about: JSON.stringify(about) });
     }
+    await model.close();
   } finally {
-    await host.close();
+    for (const session of new Set(Object.values(lanes))) session?.dispose();
   }
-};
+});
 
 /** Our sessions: of the base, and of the same format where that is another one. */
 interface Lanes { readonly base: Session; readonly ours: Session | undefined }

@@ -1,77 +1,118 @@
 /**
  * Times every format of a model on a peer: randomised blocks as in speed.ts, with the same seed, settings and A/A pair, by the peer's own clock around
- * its steps. All formats are loaded before the first block, in one process.
+ * its steps. All formats are loaded before the first block, in one process. Those of ours that are compared with them are timed in the same blocks, at
+ * places of the same random order: whatever else the machine does, it does to both, and a ratio is one of neighbours.
  */
 import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
 import { describeMachine } from '../dag/index.ts';
 import { machineCaches } from './caches.ts';
+import { studyEngine } from './engine.ts';
+import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { PeerHost } from './peer-host.ts';
 import { buildOf, listed } from './peer-words.ts';
-import type { PeerModel, PeerTimingPlan } from './peers.ts';
+import type { PeerModel, PeerRun, PeerTimingPlan } from './peers.ts';
 import { shuffled } from './speed.ts';
 import type { SpeedSample, SpeedSamples } from './speed.ts';
 import { watchConditions } from './speed-conditions.ts';
+import { timeOnce } from './speed-once.ts';
+import type { TimedPhase, TimedSession } from './speed-once.ts';
 import { DECODE_SPAN } from './speed-settings.ts';
 import { BadInput, guarded, jsonInput, listParam, numberParam, textParam } from './task-values.ts';
 import type { TokenizedText } from './task-values.ts';
 
-/** Output `samples`: what speed gives, and whose stack it was. */
+/** Output `samples`: what speed gives, whose stack it was, and what our engine did in the same blocks. */
 export interface PeerSamples extends SpeedSamples {
   readonly engine: SpeedSamples['engine'] & { readonly peer: { readonly device: string; /** 'compute fp32' */ readonly settings: string } };
+  readonly ours: { readonly engine: SpeedSamples['engine']; readonly samples: readonly SpeedSample[] };
 }
 
 export const run: Run = async (cells, io) => {
   for (const task of cells) {
     const host = new PeerHost(task, io);
     try {
-      await guarded(io, task, async () => time(task, io, host));
+      await guarded(io, task, async () => timeModel(task, io, host));
     } finally {
       await host.close();
     }
   }
 };
 
-interface Lane { readonly format: string; readonly pair: 'A' | 'A2'; readonly model: PeerModel }
+/** One timing of a block, on the peer or on our engine. */
+interface Lane {
+  readonly format: string;
+  readonly pair: 'A' | 'A2';
+  readonly ours: boolean;
+  time(leastMs: number): Promise<{ readonly prefill: TimedPhase; readonly decode: TimedPhase }>;
+}
 
-async function time(task: TaskCell, io: TaskIo, host: PeerHost): Promise<void> {
+async function timeModel(task: TaskCell, io: TaskIo, host: PeerHost): Promise<void> {
   const [name, base] = [textParam(task, 'peer'), textParam(task, 'base')];
   const promptTokens = numberParam(task, 'promptTokens');
   const { ids } = await jsonInput<TokenizedText>(io, task, 'tokens');
   const needed = promptTokens + DECODE_SPAN;
   if (ids.length < needed) throw new BadInput(`the text has ${ids.length} tokens; ${needed} are needed`, 'Lower speed.prompt_tokens.');
-  const plan = (seconds: number): PeerTimingPlan => ({ tokens: Int32Array.from(ids.slice(0, needed)), promptTokens, warmUpTokens: numberParam(task, 'warmUpTokens'), leastMs: seconds * 1000 });
+  const [tokens, warmUpTokens] = [Int32Array.from(ids.slice(0, needed)), numberParam(task, 'warmUpTokens')];
+  const plan = (leastMs: number): PeerTimingPlan => ({ tokens, promptTokens, warmUpTokens, leastMs });
   const peer = await host.run();
   const lanes: Lane[] = [];
-  for (const format of listParam(task, 'formats') as readonly string[]) {
-    const model = await peer.load(format);
-    lanes.push({ format, pair: 'A', model });
-    if (format === base) lanes.push({ format, pair: 'A2', model });
+  const held: { [format: string]: SpeedSamples['memory'][string] } = {};
+  const sessions: (TimedSession & { readonly format: string })[] = [];
+  try {
+    for (const format of listParam(task, 'formats') as readonly string[]) {
+      const model = await peer.load(format);
+      const lane = { format, ours: false, time: (leastMs: number) => timed(model, plan(leastMs)) };
+      lanes.push({ ...lane, pair: 'A' });
+      if (format === base) lanes.push({ ...lane, pair: 'A2' });
+      // Of what it holds only its weights are told.
+      held[format] = { weights: model.weights.linearBytes + model.weights.otherBytes, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 };
+    }
+    const checkpoint = await taskCheckpoint(io, task);
+    for (const format of listParam(task, 'ours') as readonly string[]) {
+      const engine = await studyEngine(io, task, { exact: false, name: textParam(task, 'oursOn') });
+      const own = { format, session: await taskSession(io, task, checkpoint, format, engine, `artifact.${format}`), workedMs: () => engine.workedMs?.() };
+      sessions.push(own);
+      lanes.push({
+        format, pair: 'A', ours: true,
+        async time(leastMs) {
+          const { prefill, decode } = await timeOnce(own, tokens, promptTokens, warmUpTokens, leastMs);
+          return { prefill: prefill.taken(), decode: decode.taken() };
+        },
+      });
+    }
+    const { theirs, ours, conditions } = await timeBlocks(task, io, lanes, peer.cpuMs);
+    const build = buildOf(peer.identity);
+    const engine = sessions[0]?.session.engine;
+    const result: PeerSamples = {
+      engine: { name, build, peer: { device: peer.identity.device, settings: listed(peer.identity.settings) } }, threads: io.cpus, promptTokens, samples: theirs, conditions,
+      ours: { engine: { name: engine?.name ?? '', build: engine?.build ?? '' }, samples: ours }, memory: held, machine: describeMachine(), caches: machineCaches(),
+    };
+    await io.commit(task.id, { samples: JSON.stringify(result) }, { engine: name, build });
+  } finally {
+    for (const { session } of sessions) session.dispose();
   }
-  const cpuMs = peer.cpuMs ?? (async () => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000);
+}
+
+async function timeBlocks(task: TaskCell, io: TaskIo, lanes: readonly Lane[], peerCpuMs: PeerRun['cpuMs']): Promise<{ readonly theirs: SpeedSample[]; readonly ours: SpeedSample[]; readonly conditions: SpeedSamples['conditions'] }> {
+  const ownCpuMs = (): number => (process.cpuUsage().user + process.cpuUsage().system) / 1000;
+  // Both programs work in a block.
+  const cpuMs = async (): Promise<number> => ownCpuMs() + (await peerCpuMs?.() ?? 0);
   // Once through both phases, not timed: what is compiled or allocated on first use is no format's doing.
-  for (const { pair, model } of lanes) if (pair === 'A') await timed(model, plan(0));
-  const samples: SpeedSample[] = [];
+  for (const { pair, time } of lanes) if (pair === 'A') await time(0);
+  const [theirs, ours]: [SpeedSample[], SpeedSample[]] = [[], []];
   const conditions: SpeedSamples['conditions'][number][] = [];
-  const blocks = numberParam(task, 'blocks');
+  const [blocks, leastMs] = [numberParam(task, 'blocks'), 1000 * numberParam(task, 'seconds')];
   for (let block = 0; block < blocks; block++) {
     io.signal.throwIfAborted();
     const [ended, before] = [watchConditions(), await cpuMs()];
     for (const [place, index] of shuffled(lanes.length, numberParam(task, 'seed'), block).entries()) {
-      const { format, pair, model } = lanes[index]!;
-      const taken = await timed(model, plan(numberParam(task, 'seconds')));
-      for (const phase of ['prefill', 'decode'] as const) samples.push({ format, phase, pair, block, place, ...taken[phase] });
+      const lane = lanes[index]!;
+      const taken = await lane.time(leastMs);
+      for (const phase of ['prefill', 'decode'] as const) (lane.ours ? ours : theirs).push({ format: lane.format, phase, pair: lane.pair, block, place, ...taken[phase] });
     }
     conditions.push({ block, ...ended(), cpuMs: await cpuMs() - before });
     io.progress(block + 1, blocks, 'blocks');
   }
-  const build = buildOf(peer.identity);
-  const result: PeerSamples = {
-    engine: { name, build, peer: { device: peer.identity.device, settings: listed(peer.identity.settings) } }, threads: io.cpus, promptTokens, samples, conditions,
-    // Of what it holds only its weights are told.
-    memory: Object.fromEntries(lanes.map(({ format, model: { weights } }) => [format, { weights: weights.linearBytes + weights.otherBytes, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 }])),
-    machine: describeMachine(), caches: machineCaches(),
-  };
-  await io.commit(task.id, { samples: JSON.stringify(result) }, { engine: name, build });
+  return { theirs, ours, conditions };
 }
 
 async function timed(model: PeerModel, plan: PeerTimingPlan): Promise<Awaited<ReturnType<NonNullable<PeerModel['time']>>>> {

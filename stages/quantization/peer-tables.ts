@@ -18,7 +18,8 @@ export const run: Run = async (cells, io) => {
 
 async function* rowsOf(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
   const seen = new Set<string>();
-  if (textParam(task, 'table') === 'peer_metrics') {
+  // All but one are rows already.
+  if (textParam(task, 'table') !== 'peers') {
     for await (const { cell, value } of foundJson<readonly Row[]>(task, io)) if (!seen.has(cell)) { seen.add(cell); yield* value; }
     return;
   }

@@ -38,6 +38,8 @@ export interface PeerFormat {
   readonly title: string;
   /** Whether linear layers' packed codes are to be ours bit for bit, which `storedSha256` then shows. */
   readonly sameCodes: boolean;
+  /** Of a format of the peer's own: those of ours that store about as many bits a weight. Their speed stands beside its. */
+  readonly beside?: readonly string[];
 }
 
 /** A model's files, as a peer finds them. */
@@ -105,6 +107,16 @@ export interface PeerTimingPlan {
   readonly leastMs: number;
 }
 
+/** By the peer's own sampler and stream of random numbers, with nothing else that it knows to filter or to punish tokens with. */
+export interface PeerSampling {
+  /** Above 0. */
+  readonly temperature: number;
+  /** 0: all tokens. */
+  readonly topK: number;
+  /** Of the stream, from 0 to 2^31 - 1: the same text again with the same seed, versions, device and threads. */
+  readonly seed: number;
+}
+
 /** Parts of a SpeedSample (speed.ts). By the peer's own clock, around its steps and nothing else. */
 export interface PeerTime { readonly tokens: number; readonly durationMs: number; readonly gpuMs?: number; readonly stepsMs: readonly number[] }
 export interface PeerTimed { readonly prefill: PeerTime; readonly decode: PeerTime }
@@ -118,8 +130,8 @@ export interface PeerModel {
   readonly storedSha256: { readonly [tensor: string]: string };
   /** Of all rows of a sequence read at once, in order, a bounded number at a time. Absent where its API gives none. */
   readonly logits?: (tokens: Int32Array) => AsyncIterable<PeerRows>;
-  /** The likeliest token, again and again; ends early where the model ends its text. */
-  readonly generate?: (prompt: Int32Array, newTokens: number) => Promise<Int32Array>;
+  /** The likeliest token, again and again, or, with `sampling`, a drawn one; ends early where the model ends its text. */
+  readonly generate?: (prompt: Int32Array, newTokens: number, sampling?: PeerSampling) => Promise<Int32Array>;
   readonly time?: (plan: PeerTimingPlan) => Promise<PeerTimed>;
   close(): Promise<void>;
 }

@@ -51,7 +51,7 @@ export function speedCells({ model, fetched, tokens, artifacts }: Timed, { engin
  * The code that a timing depends on and no exact result does: kernels that were edited are timed again. Of 'auto' all that it may take.
  * The native library's sources count for every engine: which of them it is built of is not told apart.
  */
-function kernelFiles(engine: string): string[] {
+export function kernelFiles(engine: string): string[] {
   const may = engine === 'auto' ? engines.filter(({ canonical }) => canonical).map(({ name }) => name) : [engine];
   return [...may.map((name) => `kernels/engines/${name}.ts`), 'kernels/native-build.ts', ...NATIVE_SOURCES.map((name) => `kernels/c/${name}`)];
 }

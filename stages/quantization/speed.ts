@@ -7,7 +7,6 @@
  */
 import { threadCount } from '../../kernels/threads.ts';
 import { threefry2x32 } from '../../kernels/threefry.ts';
-import type { Rows } from '../../kernels/ops.ts';
 import type { Session } from '../../kernels/index.ts';
 import { describeMachine } from '../dag/index.ts';
 import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
@@ -17,11 +16,13 @@ import { studyEngine } from './engine.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { watchConditions } from './speed-conditions.ts';
 import type { Conditions } from './speed-conditions.ts';
+import { timeOnce } from './speed-once.ts';
+import type { TimedPhase, TimedSession } from './speed-once.ts';
 import { DECODE_SPAN } from './speed-settings.ts';
 import { BadInput, guarded, jsonInput, listParam, numberParam, textParam } from './task-values.ts';
 import type { TokenizedText } from './task-values.ts';
 
-export interface SpeedSample {
+export interface SpeedSample extends TimedPhase {
   readonly format: string;
   readonly phase: 'prefill' | 'decode';
   /** 'A2': the second timing of the base in its block. */
@@ -29,12 +30,6 @@ export interface SpeedSample {
   readonly block: number;
   /** Place in the block's random order, from 0. */
   readonly place: number;
-  readonly tokens: number;
-  readonly durationMs: number;
-  /** That a GPU worked of it, by its own clock; absent where the host computed, or there is no such clock. */
-  readonly gpuMs?: number;
-  /** Its single steps, ms, at most the first MOST_STEPS: prompts read (each the time to a first token), or tokens decoded. */
-  readonly stepsMs: readonly number[];
 }
 
 /** Output `samples`. */
@@ -52,9 +47,6 @@ export interface SpeedSamples {
   /** Smallest first; empty where the system does not tell. */
   readonly caches: readonly BenchCache[];
 }
-
-/** A timing of half a second on the smallest model has some thousands; percentiles need no more. Rates count every step. */
-const MOST_STEPS = 2000;
 
 export const run: Run = async (cells, io) => {
   for (const task of cells) await guarded(io, task, async () => timeModel(task, io));
@@ -92,12 +84,9 @@ async function timeModel(task: TaskCell, io: TaskIo): Promise<void> {
 }
 
 /** One timing of a block: a format, or the base again. */
-interface Lane {
+interface Lane extends TimedSession {
   readonly format: string;
   readonly pair: 'A' | 'A2';
-  readonly session: Session;
-  /** As an engine instance's. */
-  workedMs(): number | undefined;
 }
 
 async function timeBlocks(task: TaskCell, lanes: readonly Lane[], tokens: Int32Array, promptTokens: number, io: TaskIo): Promise<Pick<SpeedSamples, 'samples' | 'conditions'>> {
@@ -121,64 +110,6 @@ async function timeBlocks(task: TaskCell, lanes: readonly Lane[], tokens: Int32A
     io.progress(block + 1, blocks, 'blocks');
   }
   return { samples, conditions };
-}
-
-/**
- * Reads the prompt and decodes after it, to the end of the span and over again, until decoding alone has lasted `leastMs`. So the prompt is
- * read at least once, and as often as decoding starts over: both phases share one loop, and no time goes into anything but the two.
- */
-async function timeOnce({ session, workedMs }: Lane, tokens: Int32Array, promptTokens: number, warmUpTokens: number, leastMs: number): Promise<{ readonly prefill: Stopwatch; readonly decode: Stopwatch }> {
-  const prompt = rowsFrom(tokens, 0, promptTokens);
-  const last = Int32Array.of(promptTokens - 1);
-  const prefill = new Stopwatch(workedMs);
-  const decode = new Stopwatch(workedMs);
-  session.reset(1, tokens.length);
-  for (let position = 0; position < warmUpTokens; position += 1) await session.step(rowsFrom(tokens, position, 1));
-  workedMs();
-  do {
-    session.reset(1, tokens.length);
-    await prefill.step(promptTokens, () => session.step(prompt, last));
-    let position = promptTokens;
-    do {
-      const row = rowsFrom(tokens, position, 1);
-      await decode.step(1, () => session.step(row));
-      position += 1;
-    } while (position < tokens.length && decode.durationMs < leastMs);
-  } while (decode.durationMs < leastMs);
-  return { prefill, decode };
-}
-
-/** Tokens of one sequence, from a position on. */
-function rowsFrom(tokens: Int32Array, position: number, count: number): Rows {
-  return { slot: new Int32Array(count), position: Int32Array.from({ length: count }, (_, index) => position + index), token: tokens.slice(position, position + count) };
-}
-
-class Stopwatch {
-  durationMs = 0;
-  #tokens = 0;
-  #gpuMs: number | undefined;
-  readonly #workedMs: Lane['workedMs'];
-  readonly #stepsMs: number[] = [];
-
-  constructor(workedMs: Lane['workedMs']) {
-    this.#workedMs = workedMs;
-  }
-
-  async step(tokens: number, work: () => Promise<unknown>): Promise<void> {
-    const startedAt = performance.now();
-    await work();
-    const stepMs = performance.now() - startedAt;
-    this.durationMs += stepMs;
-    this.#tokens += tokens;
-    const workedMs = this.#workedMs();
-    if (workedMs !== undefined) this.#gpuMs = (this.#gpuMs ?? 0) + workedMs;
-    // To the microsecond: the clock tells no more, and there are many of them.
-    if (this.#stepsMs.length < MOST_STEPS) this.#stepsMs.push(Math.round(stepMs * 1000) / 1000);
-  }
-
-  taken(): Pick<SpeedSample, 'tokens' | 'durationMs' | 'gpuMs' | 'stepsMs'> {
-    return { tokens: this.#tokens, durationMs: this.durationMs, ...(this.#gpuMs === undefined ? {} : { gpuMs: this.#gpuMs }), stepsMs: this.#stepsMs };
-  }
 }
 
 /** A permutation of 0 .. count - 1 by Fisher and Yates, from Threefry: the same for the same seed and block, everywhere. */

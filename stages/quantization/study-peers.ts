@@ -1,6 +1,6 @@
 /** The peers that a study names, with what of them is installed here: their cells' facts. Nothing is looked at where it names none. */
 import type { StudyConfig } from './config.ts';
-import type { StudyPeer } from './peer-cells.ts';
+import type { StudyPeer } from './peered-model.ts';
 import { peerNamed } from './peers.ts';
 
 export async function studyPeers({ peers }: Pick<StudyConfig, 'peers'>): Promise<StudyPeer[]> {

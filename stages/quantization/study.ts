@@ -27,7 +27,7 @@ import { aliasOf, studyFormats } from './model-cells.ts';
 import type { ModelCells } from './model-cells.ts';
 import { partingCells } from './parting.ts';
 import { peerCells, peerTableCells } from './peer-cells.ts';
-import type { PeerCells, StudyPeer } from './peer-cells.ts';
+import type { PeerCells, StudyPeer } from './peered-model.ts';
 import { quantizeCell } from './quantize.ts';
 import { scoreCells } from './score-cells.ts';
 import { slicesCells } from './slices.ts';
@@ -49,7 +49,7 @@ export interface Study {
 const MOST_PARAMETERS_TOGETHER = 1e8;
 
 /** Stages whose cells compute with an engine, and use the native library where there is one. */
-const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other', 'peer-score']);
+const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other', 'peer-score', 'peer-generate', 'peer-speed']);
 
 /** Millions of parameters from which on weights are encoded by compiled code: fewer are encoded before that is compiled. */
 const LEAST_COMPILED_WORK = 50;
@@ -95,7 +95,7 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
       ...bench,
       ...imported,
       ...tabulated,
-      ...peered.flatMap((own) => [...own.scored, ...own.summarized]),
+      ...peered.flatMap((own) => [...own.scored, ...own.written, ...own.summarized, ...own.summarizedTexts, ...own.ratios]),
       ...peerTables.cells,
     ].map(equipped).map((of) => { const memoryBytes = memory(of); return memoryBytes === undefined ? of : { ...of, memoryBytes }; }),
     tables: new Map([...tables, ...peerTables.tables]),
@@ -141,7 +141,9 @@ function modelCells(
   const [firstText] = tokens.values();
   if (firstText === undefined) throw new Error('the study has no text');
   const timed = speedCells({ model, fetched, tokens: firstText, artifacts: new Map(computed.map((format) => [format, artifactOf(format)])) }, config.speed, config.engine);
-  const peered = peerCells({ model, fetched, tokens, quantized }, peers, config.formats, { windows: config.windowsPerText, windowTokens: config.windowTokens, speed: config.speed });
+  const peered = peerCells({ model, fetched, tokens, quantized, written, judge: { model: judge, fetched: judgeFetched } }, peers, config.formats, {
+    windows: config.windowsPerText, windowTokens: config.windowTokens, speed: config.speed, engine: config.engine, prompts: config.prompts.length, maxNewTokens: config.maxNewTokens,
+  });
   return { model, fetched, tokens, quantized, computed, scored, written, judged, chosen, floor: floorCell(model, fetched, firstText, { windows: config.windowsPerText, windowTokens: config.windowTokens }), timed: timed.own, timedOthers: [...timed.others, ...peered.timed], peered };
 }
 

@@ -116,6 +116,10 @@ if (own === undefined) {
     }
     await loaded(filesOf(novel), 'fp32', async (model) => {
       assert.equal([...await model.generate!(prompt, 12)], ours);
+      const drawn = async (topK: number, seed: number): Promise<number[]> => [...await model.generate!(prompt, 12, { temperature: 1, topK, seed })];
+      assert.equal(await drawn(0, 7), await drawn(0, 7), 'a seed gives its text again');
+      assert.not.equal(await drawn(0, 7), await drawn(0, 8), 'another gives another');
+      assert.equal(await drawn(1, 7), ours, 'top_k 1 leaves the likeliest');
       const { prefill, decode } = await model.time!({ tokens, promptTokens: 64, warmUpTokens: 4, leastMs: 20 });
       assert.is(prefill.tokens, 64 * prefill.stepsMs.length);
       assert.is(Math.min(2000, decode.tokens), decode.stepsMs.length);

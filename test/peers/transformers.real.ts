@@ -62,7 +62,12 @@ real('transformers goes on as we do, and is timed by its own clock', async () =>
   try {
     const model = await run.load('fp32');
     const prompt = Int32Array.from({ length: 12 }, (_, i) => (i * 37 + 5) % 2048);
-    assert.equal([...await model.generate!(prompt, 16)], await greedy(checkpoint, prompt, 16));
+    const ours = await greedy(checkpoint, prompt, 16);
+    assert.equal([...await model.generate!(prompt, 16)], ours);
+    const drawn = async (topK: number, seed: number): Promise<number[]> => [...await model.generate!(prompt, 16, { temperature: 1, topK, seed })];
+    assert.equal(await drawn(0, 7), await drawn(0, 7), 'a seed gives its text again');
+    assert.not.equal(await drawn(0, 7), await drawn(0, 8), 'another gives another');
+    assert.equal(await drawn(1, 7), ours, 'top_k 1 leaves the likeliest');
     const { prefill, decode } = await model.time!({ tokens: Int32Array.from({ length: 80 }, (_, i) => i), promptTokens: 64, warmUpTokens: 2, leastMs: 20 });
     assert.is(prefill.tokens % 64, 0);
     assert.ok(decode.durationMs >= 20 && prefill.durationMs > 0);

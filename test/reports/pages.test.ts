@@ -196,9 +196,15 @@ test('a peer has a page of its own: what agrees, what does not, what it computes
   assert.match(text, /Q4_0/);
   assert.match(text, /28\s*27/);
   assert.match(page, /cells\/peer-summary~artificial-1m~other~nf4\.html#peer_metrics\.value\.agreement_kl_mean\.artificial-1m\.other\.nf4/);
-  assert.match(text, /decode, native/);
+  assert.match(text, /as-published \(Q4_1, Q8_0\)/, 'a published file with the types in it');
+  assert.match(text, /33\.?0? ± 7/, 'tokens before a greedy text is another than ours');
+  assert.match(text, /Held against ours in the same format, token by token, for fp32, nf4 and as-published\. A published file is held against our reading of it, the base/);
+  assert.match(text, /Temperature 0\.5, all tokens/);
+  assert.not.match(text, /seeds the first/, 'it wrote with all seeds');
+  assert.match(text, /rate of this study.s engine, native, over that: both programs were loaded at once and timed in turn in the same blocks/);
+  assert.match(page, /id="peer_ratios\.value\.decode_ratio_to_peer\.artificial-1m\.other\.Q4_0\.fp4"[^>]*>1\.71 ± 0\.09/);
   for (const path of ['speed.html', 'quality.html']) assert.match(markup(site, path), /href="peers\/other\.html"/, path);
-  const none = await buildSite({ rows: { ...rows, peers: [], peer_metrics: [] }, records, stages: PAGES });
+  const none = await buildSite({ rows: { ...rows, peers: [], peer_metrics: [], peer_sweep_metrics: [], peer_texts: [], peer_ratios: [] }, records, stages: PAGES });
   assert.not.ok([...none.files.keys()].some((path) => path.startsWith('peers/')));
   for (const path of ['speed.html', 'quality.html']) assert.not.match(markup(none, path), /href="peers\//, path);
 });

@@ -28,7 +28,7 @@ export function artificialRows(): { [table: string]: Rows } {
   const next = sequence();
   const t: { [table: string]: Rows } = {
     models: [], formats: [], layouts: [], artifacts: [], tensor_errors: [], texts: [], windows: [], token_scores: [], sampling_windows: [], null_windows: [], floor_windows: [], metrics: [], sweep_metrics: [], profiles: [], pairs: [], generations: [], judgements: [], choice_sets: [], choices: [], survival: [], worst_tokens: [],
-    speed_samples: [], speed_runs: [], speed_blocks: [], speed_memory: [], kernel_rates: [], claimed: [], peers: [], peer_metrics: [], machines: [], machine_caches: [], claims: [], claim_effects: [], sources: [], errata: [],
+    speed_samples: [], speed_runs: [], speed_blocks: [], speed_memory: [], kernel_rates: [], claimed: [], peers: [], peer_metrics: [], peer_sweep_metrics: [], peer_texts: [], peer_ratios: [], machines: [], machine_caches: [], claims: [], claim_effects: [], sources: [], errata: [],
   };
   MODELS.forEach((model, i) => t['models']!.push({
     model, title: `Artificial model ${model}`, architecture: 'LlamaForCausalLM', parameters: [1_100_000, 4_200_000, 10_500_000][i]!, layers: 2 + 2 * i, hidden_size: 128 * (i + 1), heads: 4, kv_heads: 2,
@@ -47,8 +47,8 @@ export function artificialRows(): { [table: string]: Rows } {
   // Of a model and a format of the study, and of others.
   [['perplexity', MODELS[2]!, 'nf4', 12.34, 'perplexity', null, '<script>alert(1)</script> "test", 512 tokens'], ['top1_agreement', MODELS[2]!, 'Q4_K_M', 0.912, 'share', null, null], ['decode_tokens_per_second', MODELS[0]!, 'nf4', 61.2, 'tokens/s', 'Test CPU, 2 threads', null], ['decode_tokens_per_second', 'llama-7b', 'nf4', 8.5, 'tokens/s', 'Other CPU', null]]
     .forEach(([metric, model, format, value, unit, machine, conditions]) => t['claimed']!.push({ file: 'others', metric: metric!, model: model!, format: format!, program: 'other.cpp', version: 'b4321', conditions: conditions!, machine: machine!, value: value!, unit: unit!, date: '2026-01-02', source: 'https://example.org/?a=1&b="2"', cell: 'import:others' }));
-  // A peer with a format of ours and one of its own; on one model it does not agree.
-  for (const [model, format, off] of [[MODELS[0]!, 'fp32', 2e-6], [MODELS[0]!, 'nf4', 4e-5], [MODELS[0]!, 'Q4_0', null], [MODELS[2]!, 'fp32', 3e-4]] as const) {
+  // A peer with a format of ours and one of its own; on one model it does not agree, and of another it has the published file.
+  for (const [model, format, off] of [[MODELS[0]!, 'fp32', 2e-6], [MODELS[0]!, 'nf4', 4e-5], [MODELS[0]!, 'Q4_0', null], [MODELS[2]!, 'fp32', 3e-4], [MODELS[1]!, 'as-published', 2e-4]] as const) {
     const cell = `peer-summary:${model}/other/${format}`;
     t['peers']!.push({
       model, peer: 'other', format, machine: 'm-1a2b3c', packages: 'other 1.2.3, python 3.11.2', device: 'cpu: Test CPU', settings: 'compute fp32', threads: 2, weights: `${format}, blocks of 64`, activations: 'bf16', head: 'fp32',
@@ -58,6 +58,14 @@ export function artificialRows(): { [table: string]: Rows } {
     const metric = (quantity: string, value: number, unit: string): number => t['peer_metrics']!.push({ quantity, model, peer: 'other', format, text: null, value, low: value * 0.9, high: value * 1.1, unit, n: 10_000, clusters: 30, cell });
     for (const [quantity, value, unit] of [['kl_mean', 0.0123, 'nats'], ['delta_nll', 0.004, 'nats'], ['top1_agreement', 0.97, 'share'], ['perplexity', 38, 'perplexity']] as const) metric(quantity, value, unit);
     if (off !== null) for (const [quantity, value, unit] of [['agreement_kl_mean', off, 'nats'], ['agreement_kl_max', 50 * off, 'nats'], ['agreement_delta_nll', off, 'nats'], ['agreement_top1', 0.999, 'share']] as const) metric(quantity, value, unit);
+    for (const temperature of [0, 0.5]) {
+      const wrote = (quantity: string, value: number, unit: string): number => t['peer_sweep_metrics']!.push({ quantity, model, peer: 'other', format, temperature, top_k: 0, max_new_tokens: 64, value, low: value * 0.8, high: value * 1.2, unit, n: 8, clusters: 8, cell: `peer-text-summary:${model}/other/${format}/${temperature}` });
+      for (const [quantity, value, unit] of [['new_tokens', 60, 'tokens'], ['judge_nll', 2.31, 'nats'], ['distinct_2', 0.75, 'share'], ['repeated_4grams', 0.125, 'share']] as const) wrote(quantity, value, unit);
+      if (temperature === 0) wrote('tokens_until_difference', 21, 'tokens');
+      if (temperature === 0 && off !== null) for (const [quantity, value, unit] of [['same_as_ours', 0.5, 'share'], ['tokens_until_difference_from_ours', 33, 'tokens']] as const) wrote(quantity, value, unit);
+      t['peer_texts']!.push({ model, peer: 'other', format, prompt: 'mary', seed: temperature === 0 ? 0 : 1, temperature, top_k: 0, max_new_tokens: 64, text: '<b>they</b> wrote', tokens: '1 2 3', ours: temperature === 0 && off !== null ? format : null, first_difference: temperature === 0 && off !== null ? 2 : null, cell: `peer-text-summary:${model}/other/${format}/${temperature}` });
+    }
+    for (const ours of format === 'Q4_0' ? ['nf4', 'fp4'] : format === 'as-published' ? ['fp16'] : [format]) for (const phase of ['decode', 'prefill']) t['peer_ratios']!.push({ quantity: `${phase}_ratio_to_peer`, model, peer: 'other', format, ours, engine: 'native', value: phase === 'decode' ? 1.71 : 0.83, low: phase === 'decode' ? 1.62 : 0.8, high: phase === 'decode' ? 1.8 : 0.86, unit: 'ratio', n: 9, cell: `peer-ratios:${model}/other` });
     for (const phase of ['decode', 'prefill']) t['metrics']!.push({ quantity: `${phase}_tokens_per_second`, model, format, text: null, temperature: null, top_k: null, max_new_tokens: null, engine: 'other', value: 250, low: 240, high: 260, unit: 'tokens/s', n: 5, clusters: 5, exact: false, cell: `summarize:${model}/speed` });
   }
   t['machines']!.push({ machine: 'm-1a2b3c', cpu: 'Test CPU', cores: 2, memory_bytes: 8e9, os: 'Linux 6', node: 'v20', cell: `speed:${MODELS[0]}/auto` });

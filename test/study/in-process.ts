@@ -84,7 +84,7 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
       }));
       const end = await runTask({
         id: next.id, stage: next.stage.name, moduleUrl: new URL(`../../${next.stage.module}`, import.meta.url).href, outputs: next.stage.outputs,
-        cells: runnable.map((cell) => ({ id: cell.id, params: cell.params, inputs: resolve(cell) })), scratch: join(folder, 'scratch'), fresh: false, timed: false, cpus: 1,
+        cells: runnable.map((cell) => ({ id: cell.id, params: cell.params, inputs: resolve(cell) })), scratch: join(folder, 'scratch', String(tasks.length)), fresh: false, timed: false, cpus: 1,
       }, {
         async committed(id, outputs, by) {
           for (const [output, value] of Object.entries(outputs)) {

@@ -48,7 +48,7 @@ export function llamaCppIn(folder: () => string | undefined): Peer {
   return {
     name: 'llama-cpp',
     title: 'llama.cpp',
-    formats: FORMATS.map(({ name, title, sameCodes }) => ({ name, title, sameCodes })),
+    formats: FORMATS.map(({ name, title, sameCodes, beside }) => ({ name, title, sameCodes, ...(beside === undefined ? {} : { beside }) })),
     devices: DEVICES,
     computeTypes: ['default'],
     files: ['safetensors', 'gguf'],

@@ -47,8 +47,8 @@ function loaded(process: PeerProcess, model: number, answer: Fields): PeerModel 
   return {
     vocabulary, computes: computesIn(answer), weights: weightsIn(answer), storedSha256: storedIn(answer),
     logits: (tokens) => logits(process, model, vocabulary, tokens),
-    generate: async (prompt, newTokens) => {
-      const answered = await process.answer('generate', { model, prompt: [...prompt], newTokens });
+    generate: async (prompt, newTokens, sampling) => {
+      const answered = await process.answer('generate', { model, prompt: [...prompt], newTokens, ...(sampling === undefined ? {} : { sampling }) });
       return checked(process, () => idsIn(answered, 'tokens', vocabulary, newTokens));
     },
     time: async (plan: PeerTimingPlan) => {

@@ -38,7 +38,7 @@ export async function getLlama(options) {
     async decodeBatch() { if (mode === 'fails') throw new Error('Eval has failed'); if (mode === 'dies') process.kill(process.pid, 'SIGBUS'); }
     removeTokenCellsFromSequence() { return true; }
     async sampleToken(place, sampler, probabilities) {
-      const next = this.rows[place];
+      const next = (this.rows[place] + sampler.step) % this.vocabulary;
       if (!probabilities) return next;
       // Of all others together as much as of the likeliest; one is too unlikely for a number.
       const others = [...Array(this.vocabulary).keys()].filter((token) => token !== next);
@@ -46,7 +46,11 @@ export async function getLlama(options) {
       return [next, mode === 'few' ? pairs.slice(0, 80) : pairs];
     }
   }
-  class AddonSampler { applyConfig({ temperature }) { if (temperature !== 0) throw new Error('another temperature'); } dispose() {} }
+  // Drawn tokens are of the seed: what was asked of the sampler shows.
+  class AddonSampler {
+    applyConfig(config) { if (config.temperature > 0 && Object.keys(config).join() !== 'temperature,topK,seed') throw new Error('another configuration'); this.step = config.temperature > 0 ? config.seed + config.topK : 0; }
+    dispose() {}
+  }
   if (mode === 'another-inside') delete AddonContext.prototype.decodeBatch;
   return { _bindings: { AddonModel, AddonContext, AddonSampler, systemInfo: () => 'CPU : AVX2 = 1 | FMA = 0 |', getGpuDeviceInfo: () => ({ deviceNames: ['Fake 9000'] }) }, llamaCppRelease: { release: 'v0.4.0' }, buildType: 'prebuilt' };
 }

@@ -57,7 +57,12 @@ function answer({ id, ask, tokens = [], rowsAtOnce = 1, newTokens = 0, prompt = 
     }
     return done({});
   }
-  if (ask === 'generate') return done({ tokens: Array.from({ length: newTokens }, (_, i) => (prompt.at(-1) + 1 + i) % VOCABULARY + (mode === 'beyond' ? VOCABULARY : 0)) });
+  // Greedy it counts on from the prompt's last token; drawn, its step is of the seed.
+  if (ask === 'generate') {
+    if (mode === 'no-texts') return say({ id, failed: { code: 'bad-input', sentence: 'ValueError: no texts' } });
+    const step = question.sampling === undefined ? 1 : 1 + question.sampling.seed % 7;
+    return done({ tokens: Array.from({ length: newTokens }, (_, i) => (prompt.at(-1) + step * (1 + i)) % VOCABULARY + (mode === 'beyond' ? VOCABULARY : 0)) });
+  }
   if (ask === 'time') {
     const time = (count, durationMs) => ({ tokens: count, durationMs, stepsMs: [durationMs] });
     return done({ prefill: time(question.promptTokens, mode === 'no-time' ? 0 : 2), decode: time(tokens.length - question.promptTokens, 4) });

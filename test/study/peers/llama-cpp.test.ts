@@ -64,6 +64,7 @@ test('it is driven by what the study asks, with a file that is written for it an
     assert.is(readGguf(readFileSync(join(scratch, 'Q4_0.gguf'))).tensors.get('blk.0.attn_q.weight')!.type.name, 'Q4_0');
     assert.equal(await read(model), [...TOKENS].map((token) => token + 1));
     assert.equal([...await model.generate!(Int32Array.of(5, 9), 4)], [10, 11, 12, 13]);
+    assert.equal([...await model.generate!(Int32Array.of(5), 3, { temperature: 0.7, topK: 40, seed: 60 })], [106, 207, 308], 'drawn by its own sampler, as it was asked');
     assert.equal([...await model.generate!(Int32Array.of(2046), 4)], [2047, 0], 'the token that ends a text, 0 in this model, is its last');
     const { prefill, decode } = await model.time!({ tokens: TOKENS, promptTokens: 30, warmUpTokens: 2, leastMs: 3 });
     assert.is(prefill.tokens, 30 * prefill.stepsMs.length);

@@ -24,9 +24,9 @@ export const FORMATS: readonly LlamaFormat[] = [
   { name: 'fp32', title: 'F32', sameCodes: false, type: 'F32', exactly: true },
   { name: 'fp16', title: 'F16', sameCodes: false, type: 'F16' },
   { name: 'bf16', title: 'BF16', sameCodes: false, type: 'BF16' },
-  { name: 'Q8_0', title: 'Q8_0', sameCodes: false, type: 'Q8_0' },
-  { name: 'Q4_0', title: 'Q4_0', sameCodes: false, type: 'Q4_0' },
-  { name: 'Q4_1', title: 'Q4_1', sameCodes: false, type: 'Q4_1' },
+  { name: 'Q8_0', title: 'Q8_0', sameCodes: false, type: 'Q8_0', beside: ['int8'] },
+  { name: 'Q4_0', title: 'Q4_0', sameCodes: false, type: 'Q4_0', beside: ['nf4', 'fp4'] },
+  { name: 'Q4_1', title: 'Q4_1', sameCodes: false, type: 'Q4_1', beside: ['nf4', 'fp4'] },
   { name: AS_PUBLISHED, title: 'the GGUF file as it was published', sameCodes: false },
 ];
 

@@ -124,7 +124,7 @@ const questions = {
   async load({ model: id, format }) {
     const { path, exactly, vocabulary, weights, computes, ends } = JSON.parse(readFileSync(join(opened, `${format}.json`), 'utf8'));
     const model = new addon.AddonModel(path, { addonExports: addon, gpuLayers: device === 'cpu' ? 0 : ALL_LAYERS });
-      if (!await model.init()) {
+    if (!await model.init()) {
       const why = await reason();
       throw new Failure(/alloc|memory/i.test(why) ? 'out-of-memory' : 'bad-input', `llama.cpp does not load the file of ${format}: ${why}`);
     }
@@ -165,10 +165,10 @@ const questions = {
     return {};
   },
 
-  async generate({ model: id, prompt, newTokens }) {
+  async generate({ model: id, prompt, newTokens, sampling }) {
     const { model, ends, context } = await withContext(id, prompt.length + newTokens, prompt.length);
     clear(context);
-    const sampler = greedy(model);
+    const sampler = sampling === undefined ? greedy(model) : drawing(model, sampling);
     const tokens = [];
     try {
       let next = prompt;
@@ -240,6 +240,13 @@ async function feed(context, position, tokens, wanted) {
 function greedy(model) {
   const sampler = new addon.AddonSampler(model);
   sampler.applyConfig({ temperature: 0 });
+  return sampler;
+}
+
+/** No top_p, min_p or penalty: what is not named here is not in the addon's chain of samplers. */
+function drawing(model, { temperature, topK, seed }) {
+  const sampler = new addon.AddonSampler(model);
+  sampler.applyConfig({ temperature, topK, seed });
   return sampler;
 }
 

@@ -92,9 +92,16 @@ class Peer:
             answer({"first": first, "count": len(rows), "logits": base64.b64encode(rows.tobytes()).decode("ascii")})
         return {}
 
-    def generate(self, model, prompt, newTokens, **_):
+    def generate(self, model, prompt, newTokens, sampling=None, **_):
         ids = ids_of(prompt)
-        written = self.models[model].generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, num_beams=1, max_new_tokens=newTokens, pad_token_id=0)
+        how = {"do_sample": False}
+        if sampling is not None:
+            # What a model's own settings would filter or punish besides is switched off.
+            how = {"do_sample": True, "temperature": sampling["temperature"], "top_k": sampling["topK"], "top_p": 1.0, "typical_p": 1.0}
+            torch.manual_seed(sampling["seed"])
+        written = self.models[model].generate(
+            ids, attention_mask=torch.ones_like(ids), num_beams=1, repetition_penalty=1.0, no_repeat_ngram_size=0, max_new_tokens=newTokens, pad_token_id=0, **how
+        )
         return {"tokens": written[0, len(prompt) :].tolist()}
 
     def time(self, model, tokens, promptTokens, warmUpTokens, leastMs, **_):
