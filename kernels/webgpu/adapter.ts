@@ -90,8 +90,8 @@ export async function gpuUnavailable(): Promise<string | undefined> {
 export async function gpuLacks(feature: string): Promise<string | undefined> {
   const from = await gpuSource();
   if (typeof from === 'string') return from;
-  const adapter = await bestAdapter(from.gpu);
-  if (adapter === undefined) return NO_ADAPTER;
+  const adapter = await bestAdapter(from);
+  if (typeof adapter === 'string') return adapter;
   return adapter.features.has(feature) ? undefined : `the adapter ${adapterWords(adapter.info)} has no ${feature}`;
 }
 
