@@ -2,7 +2,7 @@
  * Mesa's lavapipe as a second adapter: another compiler, other rounding habits, fp16 arithmetic and subgroups of 8. Through a layer of our own
  * (images-layer.c), since WebGPU asks for features of images that it lacks.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ export function lavapipe(...others: readonly string[]): { readonly env: { readon
   const driver = (existsSync(DRIVERS) ? readdirSync(DRIVERS) : []).find((name) => /^lvp_icd.*\.json$/.test(name));
   if (driver === undefined) return 'there is no lavapipe here (Debian: apt-get install mesa-vulkan-drivers)';
   if (!existsSync('/usr/include/vulkan/vk_layer.h')) return "there are no headers of Vulkan here (Debian: apt-get install libvulkan-dev)";
+  if (spawnSync('cc', ['--version']).status !== 0) return 'there is no C compiler here';
   const folder = mkdtempSync(join(tmpdir(), 'bitwidth-layer-'));
   execFileSync('cc', ['-Wall', '-Wextra', '-Werror', '-O1', '-shared', '-fPIC', '-o', join(folder, 'libimages.so'), fileURLToPath(new URL('./images-layer.c', import.meta.url))]);
   writeFileSync(join(folder, 'images.json'), JSON.stringify({
