@@ -52,95 +52,33 @@ export interface LineNames { readonly cell: string; readonly key: string }
 export interface LinesRead {
   readonly lines: readonly LogLine[];
   /** Lines whose checksum does not hold; readers go on as if they were not there. */
-  readonly damaged: readonly LineSpan[];
+  readonly damaged: readonly { readonly offset: number; readonly bytes: number }[];
   /** Offset behind the last newline. What lies beyond is unfinished: torn by a crash, or being written right now. */
   readonly end: number;
 }
 
-export interface LineSpan { readonly offset: number; readonly bytes: number }
-
 /** Splits bytes, which are its to keep, into lines and checks each. Blank lines are skipped. Nothing is parsed until asked for. */
 export function readLines(bytes: Buffer): LinesRead {
-  const split = new Lines(bytes);
-  const all = Array.from({ length: split.count }, (_, i) => split.at(i));
-  const [sound, unsound] = [all.filter(line => line.isSound()), all.filter(line => !line.isSound())];
-  return { lines: sound, damaged: unsound.length === 0 ? split.damaged : [...split.damaged, ...unsound].sort((a, b) => a.offset - b.offset), end: split.end };
+  const { lines, damaged, end } = splitLines(bytes);
+  const [sound, unsound] = [lines.filter(line => line.isSound()), lines.filter(line => !line.isSound())];
+  return { lines: sound, damaged: unsound.length === 0 ? damaged : [...damaged, ...unsound].sort((a, b) => a.offset - b.offset), end };
 }
 
-/**
- * The lines of some bytes, of which only places and kinds are known: of the twenty thousand of a large log most commands look at a
- * dozen, and an object for each would cost more than finding them does.
- */
-export class Lines {
-  readonly #bytes: Buffer;
-  readonly #kinds: string[] = [];
-  readonly #kindOf: number[] = [];
-  readonly #offsets: number[] = [];
-  readonly #lengths: number[] = [];
-  readonly #made: (LogLine | undefined)[];
-  /** Lines that have no kind. Checksums are not looked at. */
-  readonly damaged: readonly LineSpan[];
-  /** Offset behind the last newline. */
-  readonly end: number;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-    const damaged: LineSpan[] = [];
-    let start = 0;
-    for (let newline = bytes.indexOf(NEWLINE); newline >= 0; newline = bytes.indexOf(NEWLINE, start)) {
-      if (newline > start) {
-        const kind = kindOf(bytes, start, newline, this.#kinds);
-        if (kind === undefined) damaged.push({ offset: start, bytes: newline - start });
-        else {
-          this.#kindOf.push(kind);
-          this.#offsets.push(start);
-          this.#lengths.push(newline - start);
-        }
-      }
-      start = newline + 1;
+/** readLines, but for the checksums: `damaged` are the lines that have no kind. */
+export function splitLines(bytes: Buffer): LinesRead {
+  const lines: LogLine[] = [];
+  const damaged: { offset: number; bytes: number }[] = [];
+  const known: string[] = [];
+  let start = 0;
+  for (;;) {
+    const newline = bytes.indexOf(NEWLINE, start);
+    if (newline < 0) return { lines, damaged, end: start };
+    if (newline > start) {
+      const kind = kindOf(bytes, start, newline, known);
+      if (kind === undefined) damaged.push({ offset: start, bytes: newline - start });
+      else lines.push(new CheckedLine(bytes, kind, start, newline - start));
     }
-    this.damaged = damaged;
-    this.end = start;
-    this.#made = new Array<LogLine | undefined>(this.count).fill(undefined);
-  }
-
-  get count(): number {
-    return this.#offsets.length;
-  }
-
-  kindAt(i: number): string {
-    return this.#kinds[this.#kindOf[i]!]!;
-  }
-
-  at(i: number): LogLine {
-    return this.#made[i] ??= new CheckedLine(this.#bytes, this.kindAt(i), this.#offsets[i]!, this.#lengths[i]!);
-  }
-
-  /** Those of a kind, in their order. */
-  ofKind(kind: string): readonly LogLine[] {
-    const found: LogLine[] = [];
-    const wanted = this.#kinds.indexOf(kind);
-    for (let i = 0; i < this.count; i++) if (this.#kindOf[i] === wanted) found.push(this.at(i));
-    return found;
-  }
-
-  /** Those of a kind in which an ASCII text stands as it is, in their order: looked for in the bytes, which takes a millisecond for ten megabytes. */
-  ofKindWith(kind: string, text: string): readonly LogLine[] {
-    const bytes = this.#bytes;
-    const found: LogLine[] = [];
-    let from = 0;
-    for (let at = bytes.indexOf(text, 0, 'latin1'); at >= 0; at = bytes.indexOf(text, at + 1, 'latin1')) {
-      // The last line that begins before it.
-      let [low, high] = [from, this.count];
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if (this.#offsets[middle]! <= at) low = middle + 1;
-        else high = middle;
-      }
-      if (low > from && at < this.#offsets[low - 1]! + this.#lengths[low - 1]! && this.kindAt(low - 1) === kind) found.push(this.at(low - 1));
-      from = low;
-    }
-    return found;
+    start = newline + 1;
   }
 }
 
@@ -211,6 +149,25 @@ class CheckedLine implements LogLine {
   }
 }
 
+/** Those of some lines of these bytes, which are in their order, in which an ASCII text stands as it is. */
+export function linesWith<T extends Pick<LogLine, 'offset' | 'bytes'>>(bytes: Buffer, lines: readonly T[], text: string): readonly T[] {
+  const found: T[] = [];
+  let from = 0;
+  for (let at = bytes.indexOf(text, 0, 'latin1'); at >= 0; at = bytes.indexOf(text, at + 1, 'latin1')) {
+    // The last one that begins before it.
+    let [low, high] = [from, lines.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (lines[middle]!.offset <= at) low = middle + 1;
+      else high = middle;
+    }
+    const line = lines[low - 1];
+    if (low > from && line !== undefined && at < line.offset + line.bytes) found.push(line);
+    from = low;
+  }
+  return found;
+}
+
 function hasHead(bytes: Buffer, start: number): boolean {
   for (let i = 0; i < KIND_AT; i++) if ((i < CRC_AT || i >= CRC_AT + CRC_DIGITS) && bytes[start + i] !== HEAD[i]) return false;
   return true;
@@ -228,16 +185,17 @@ function crcAt(bytes: Buffer, at: number): number {
   return crc;
 }
 
-/** Which of the kinds met before the line is of, one more being added to them; undefined: it is none of our lines. Of twenty thousand few differ in kind. */
-function kindOf(bytes: Buffer, start: number, end: number, known: string[]): number | undefined {
+/** The line's kind, if it is sound. Of twenty thousand lines few differ in kind: `known` are those met before, one string each. */
+function kindOf(bytes: Buffer, start: number, end: number, known: string[]): string | undefined {
   const at = start + KIND_AT;
-  for (let place = 0; place < known.length; place++) {
-    const kind = known[place]!;
+  for (const kind of known) {
     let i = 0;
     while (i < kind.length && bytes[at + i] === kind.charCodeAt(i)) i++;
-    if (i === kind.length && bytes[at + i] === QUOTE) return place;
+    if (i === kind.length && bytes[at + i] === QUOTE) return kind;
   }
   const quote = bytes.subarray(at, Math.min(end, at + MAX_KIND)).indexOf(QUOTE);
   if (quote <= 0) return undefined;
-  return known.push(bytes.toString('latin1', at, at + quote)) - 1;
+  const kind = bytes.toString('latin1', at, at + quote);
+  known.push(kind);
+  return kind;
 }

@@ -20,18 +20,19 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { ensureFolder, fileSize, syncFolder, writeAll } from './disk.ts';
 import { StoreUnwritable } from './errors.ts';
-import { Lines } from './log-lines.ts';
-import type { LineSpan } from './log-lines.ts';
+import { linesWith, splitLines } from './log-lines.ts';
+import type { LogLine } from './log-lines.ts';
 import type { DamagedLine } from './store.ts';
 
 const NEWLINE = new Uint8Array([0x0a]);
 const CELL_IN_LINE = /"cell":"([A-Za-z0-9._+=:/-]{1,200})"/;
 
-/** The lines of a segment from some offset on. */
+/** The bytes of a segment from some offset on, in which lines lie. */
 export interface SegmentPart {
   readonly file: string;
   readonly from: number;
-  readonly lines: Lines;
+  /** Its lines in which an ASCII text stands as it is, in their order: looked for in the bytes, which takes a millisecond for ten megabytes. */
+  linesWith(text: string): readonly LogLine[];
 }
 
 /** Reads segments, each byte once. */
@@ -42,16 +43,16 @@ export class LogReader {
   /** Segments whose run has ended: nothing more is written to them. */
   readonly #ended = new Set<string>();
   readonly #damaged: DamagedLine[] = [];
-  /** Those whose checksums nobody has asked for. */
-  #unchecked: { readonly part: SegmentPart; readonly bytes: Buffer }[] = [];
+  /** Lines whose checksums nobody has asked for. */
+  #unchecked: { readonly segment: SegmentPart; readonly bytes: Buffer; readonly lines: readonly LogLine[] }[] = [];
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** Hands over what is new since the last call, segment by segment in order of run id. */
-  poll(onPart: (part: SegmentPart) => void): void {
-    for (const file of segmentNames(this.#folder)) if (!this.#ended.has(file)) this.#pollSegment(file, onPart);
+  /** Hands over every line that is new since the last call, segment by segment in order of run id. */
+  poll(onLine: (line: LogLine, segment: SegmentPart) => void): void {
+    for (const file of segmentNames(this.#folder)) if (!this.#ended.has(file)) this.#pollSegment(file, onLine);
   }
 
   /** Everything of this segment up to `end` is known already (its writer is this process). */
@@ -68,34 +69,28 @@ export class LogReader {
   damaged(): readonly DamagedLine[] {
     const unchecked = this.#unchecked;
     this.#unchecked = [];
-    for (const { part, bytes } of unchecked) {
-      for (let i = 0; i < part.lines.count; i++) {
-        const line = part.lines.at(i);
-        if (!line.isSound()) this.#note(part, bytes, line);
-      }
-    }
+    for (const { segment, bytes, lines } of unchecked) for (const line of lines) if (!line.isSound()) this.#note(segment, bytes, line);
     return this.#damaged;
   }
 
-  #note({ file, from }: SegmentPart, bytes: Buffer, { offset, bytes: length }: LineSpan): void {
+  #note({ file, from }: Pick<SegmentPart, 'file' | 'from'>, bytes: Buffer, { offset, bytes: length }: Pick<LogLine, 'offset' | 'bytes'>): void {
     const cell = CELL_IN_LINE.exec(bytes.toString('utf8', offset, offset + length))?.[1];
     this.#damaged.push({ file, offset: from + offset, bytes: length, what: 'checksum', ...(cell === undefined ? {} : { cell }) });
   }
 
-  #pollSegment(file: string, onPart: (part: SegmentPart) => void): void {
+  #pollSegment(file: string, onLine: (line: LogLine, segment: SegmentPart) => void): void {
     const from = this.#read.get(file) ?? 0;
     const bytes = readFrom(`${this.#folder}/${file}`, from);
     if (bytes === undefined) return;
-    const lines = new Lines(bytes);
-    const part: SegmentPart = { file, from, lines };
-    onPart(part);
-    for (const line of lines.damaged) this.#note(part, bytes, line);
-    this.#unchecked.push({ part, bytes });
-    this.#read.set(file, from + lines.end);
-    if (lines.end < bytes.length) this.#torn.set(file, { file, offset: from + lines.end, bytes: bytes.length - lines.end, what: 'torn' });
+    const { lines, damaged, end } = splitLines(bytes);
+    const segment: SegmentPart = { file, from, linesWith: (text) => linesWith(bytes, lines, text) };
+    for (const line of lines) onLine(line, segment);
+    for (const line of damaged) this.#note(segment, bytes, line);
+    this.#unchecked.push({ segment, bytes, lines });
+    this.#read.set(file, from + end);
+    if (end < bytes.length) this.#torn.set(file, { file, offset: from + end, bytes: bytes.length - end, what: 'torn' });
     else this.#torn.delete(file);
-    const last = lines.count - 1;
-    if (lines.end === bytes.length && last >= 0 && lines.kindAt(last) === 'end' && lines.at(last).isSound()) this.#ended.add(file);
+    if (end === bytes.length && lines.at(-1)?.kind === 'end' && lines.at(-1)!.isSound()) this.#ended.add(file);
   }
 }
 

@@ -185,7 +185,7 @@ class DiskStore implements Store {
   }
 
   #poll(): void {
-    this.#reader.poll((part) => this.#index.take(part));
+    this.#reader.poll((line, segment) => this.#index.apply(line, segment));
   }
 
   #counts(record: CellRecord): boolean {

@@ -39,23 +39,22 @@ type Line = Pick<LogLine, 'kind' | 'parse'> & Partial<LogLine>;
 /** A record as its line says it, parsed when it is looked at: most commands look at few. */
 class RecordLine {
   readonly line: Line;
-  /** Undefined: this process wrote it. */
-  readonly part: SegmentPart | undefined;
+  readonly segment: SegmentPart | undefined;
   /** null: the line says something else. */
-  record: CellRecord | null | undefined = undefined;
+  record: CellRecord | null | undefined;
   /** Those that were read before, once it is in the maps. */
-  earlierOfKey: RecordLine | undefined = undefined;
-  earlierOfCell: RecordLine | undefined = undefined;
+  earlierOfKey: RecordLine | undefined;
+  earlierOfCell: RecordLine | undefined;
 
-  constructor(line: Line, part: SegmentPart | undefined) {
+  constructor(line: Line, segment: SegmentPart | undefined, record: CellRecord | undefined) {
     this.line = line;
-    this.part = part;
-    if (part !== undefined) return;
-    // Written here, it is an object already.
-    const record = line.parse();
-    if (isRecord(record)) this.record = record;
+    this.segment = segment;
+    this.record = record;
   }
 }
+
+/** The places among all records of those that one part of a segment holds; of what this process wrote, which has none, `segment` is undefined. */
+interface RecordsOfPart { readonly segment: SegmentPart | undefined; readonly first: number; end: number }
 
 /** So many questions are answered by looking through the lines, which costs less than ordering them does; then they are ordered. */
 const MAX_SEARCHES = 8;
@@ -79,12 +78,13 @@ export interface ObjectSink {
 export class LogIndex {
   readonly waivers = new WaiverIndex();
   readonly #objects: ObjectSink;
-  /** The last that was read of each key and of each cell, of `#records`. */
+  /** The last that was read of each key and of each cell, of the first `#ordered` records. */
   readonly #byKey = new Map<string, RecordLine>();
   readonly #ofCell = new Map<string, RecordLine>();
   readonly #records: RecordLine[] = [];
-  /** Whose records are not among these yet, in the order in which they were read; by themselves those that this process wrote. */
-  #unordered: (SegmentPart | RecordLine)[] = [];
+  /** Where the records of each part of a segment lie among all. */
+  readonly #parts: RecordsOfPart[] = [];
+  #ordered = 0;
   #searches = 0;
   readonly #runs = new Map<string, RunSummary>();
   readonly #origins = new Map<string, Origin>();
@@ -97,53 +97,44 @@ export class LogIndex {
   readonly #noted = new Set<string>();
   /** Lines that few commands look at are parsed when one does. */
   #unparsedClosures: Line[] = [];
-  #unsortedDecisions: (SegmentPart | Line)[] = [];
+  #unsortedDecisions: Line[] = [];
+  readonly #segmentsOfDecisions = new Set<SegmentPart>();
   /** Cell -> lines of its decisions. */
   readonly #unparsedDecisions = new Map<string, Line[]>();
-  readonly #notUnderstood = new Map<Line, DamagedLine>();
+  readonly #notUnderstood: DamagedLine[] = [];
 
   constructor(objects: ObjectSink) {
     this.#objects = objects;
   }
 
-  /** Takes in what was read. Throws StoreTooNew for a segment of a newer format. */
-  take(part: SegmentPart): void {
-    const { lines } = part;
-    const has = { record: false, decision: false };
-    for (let i = 0; i < lines.count; i++) {
-      const kind = lines.kindAt(i);
-      if (kind === 'record' || kind === 'decision') has[kind] = true;
-      else this.apply(lines.at(i), part);
-    }
-    if (has.record) this.#unordered.push(part);
-    if (has.decision) this.#unsortedDecisions.push(part);
-  }
-
-  /** Takes one line in; without a part, one that this process has written. Throws StoreTooNew. */
-  apply(line: Line, part?: SegmentPart): void {
-    if (!this.#apply(line, part)) this.#refuse(line, part);
+  /** Takes one line in. Throws StoreTooNew for a segment of a newer format. */
+  apply(line: Line, segment?: SegmentPart): void {
+    if (!this.#apply(line, segment)) this.#refuse(line, segment);
   }
 
   /** Lines whose checksum holds and that say nothing that this version knows. */
   notUnderstood(): readonly DamagedLine[] {
-    this.#order(true);
     for (const one of this.#records) this.#recordIn(one);
     this.#objects.readAll();
-    return [...this.#notUnderstood.values()];
+    return this.#notUnderstood;
   }
 
   /** False: it is not understood. */
-  #apply(line: Line, part: SegmentPart | undefined): boolean {
+  #apply(line: Line, segment: SegmentPart | undefined): boolean {
     switch (line.kind) {
-      case 'record':
-        this.#unordered.push(new RecordLine(line, part));
+      case 'record': {
+        // Written here, it is an object already.
+        const record = segment === undefined ? line.parse() : undefined;
+        this.#noteParts(segment);
+        this.#records.push(new RecordLine(line, segment, isRecord(record) ? record : undefined));
         return true;
+      }
       case 'pack':
         this.#objects.addPack({
           read: () => {
             const body = line.parse();
             if (isPack(body)) return body;
-            this.#refuse(line, part);
+            this.#refuse(line, segment);
             return undefined;
           },
           mayHold: sha => line.mentions?.(sha) !== false,
@@ -181,6 +172,7 @@ export class LogIndex {
         return true;
       case 'decision':
         this.#unsortedDecisions.push(line);
+        if (segment !== undefined) this.#segmentsOfDecisions.add(segment);
         return true;
       default: return false;
     }
@@ -203,7 +195,6 @@ export class LogIndex {
   }
 
   records(): readonly CellRecord[] {
-    this.#order();
     return this.#records.flatMap(one => this.#recordIn(one) ?? []).sort(byTime);
   }
 
@@ -253,30 +244,24 @@ export class LogIndex {
     return true;
   }
 
-  /** Puts all records into the maps. `parsed`: they are all going to be looked at, and what is parsed tells its names at once. */
-  #order(parsed = false): void {
-    for (const one of this.#unordered) {
-      if (one instanceof RecordLine) this.#putInOrder(one, parsed);
-      else for (const line of one.lines.ofKind('record')) this.#putInOrder(new RecordLine(line, one), parsed);
+  /** Puts all records into the maps. */
+  #order(): void {
+    for (; this.#ordered < this.#records.length; this.#ordered++) {
+      const one = this.#records[this.#ordered]!;
+      const names = one.record ?? one.line.names?.() ?? this.#recordIn(one);
+      if (names === undefined) continue;
+      one.earlierOfKey = this.#byKey.get(names.key);
+      one.earlierOfCell = this.#ofCell.get(names.cell);
+      this.#byKey.set(names.key, one);
+      this.#ofCell.set(names.cell, one);
     }
-    this.#unordered = [];
-  }
-
-  #putInOrder(one: RecordLine, parsed: boolean): void {
-    this.#records.push(one);
-    const names = (parsed ? undefined : one.record ?? one.line.names?.()) ?? this.#recordIn(one);
-    if (names === undefined) return;
-    one.earlierOfKey = this.#byKey.get(names.key);
-    one.earlierOfCell = this.#ofCell.get(names.cell);
-    this.#byKey.set(names.key, one);
-    this.#ofCell.set(names.cell, one);
   }
 
   #recordIn(one: RecordLine): CellRecord | undefined {
     if (one.record === undefined) {
       const body = one.line.parse();
       one.record = isRecord(body) ? body : null;
-      if (one.record === null) this.#refuse(one.line, one.part);
+      if (one.record === null) this.#refuse(one.line, one.segment);
     }
     return one.record ?? undefined;
   }
@@ -288,26 +273,48 @@ export class LogIndex {
       const record = this.#recordIn(one);
       if (record?.[what] === name) records.push(record);
     };
-    if (this.#unordered.length > 0 && this.#searches++ >= MAX_SEARCHES) this.#order();
-    for (const one of this.#unordered.toReversed()) {
-      if (one instanceof RecordLine) take(one);
-      else for (const line of one.lines.ofKindWith('record', member(what, name)).toReversed()) take(new RecordLine(line, one));
+    if (this.#ordered < this.#records.length) {
+      if (this.#searches++ >= MAX_SEARCHES) this.#order();
+      for (const i of this.#placesOf(what, name)) take(this.#records[i]!);
     }
     const [first, earlier] = what === 'cell' ? [this.#ofCell, 'earlierOfCell' as const] : [this.#byKey, 'earlierOfKey' as const];
     for (let one = first.get(name); one !== undefined; one = one[earlier]) take(one);
     return records.length > 1 ? records.sort((a, b) => byTime(b, a)) : records;
   }
 
-  #refuse(line: Line, part: SegmentPart | undefined): void {
+  #refuse(line: Line, segment: SegmentPart | undefined): void {
     const { offset, bytes } = line;
     // One whose checksum does not hold is told of as that.
-    if (part === undefined || line.isSound?.() === false || offset === undefined || bytes === undefined) return;
-    this.#notUnderstood.set(line, { file: part.file, offset: part.from + offset, bytes, what: 'not-understood' });
+    if (segment !== undefined && line.isSound?.() !== false && offset !== undefined && bytes !== undefined) this.#notUnderstood.push({ file: segment.file, offset: segment.from + offset, bytes, what: 'not-understood' });
+  }
+
+  /** Notes that the next record lies in this part. */
+  #noteParts(segment: SegmentPart | undefined): void {
+    const last = this.#parts.at(-1);
+    if (last !== undefined && last.segment === segment) last.end++;
+    else this.#parts.push({ segment, first: this.#records.length, end: this.#records.length + 1 });
+  }
+
+  /** Where records that may have this name lie, of those that are not in the maps; what was read last comes first. */
+  #placesOf(what: keyof LineNames, name: string): readonly number[] {
+    const places: number[] = [];
+    for (const { segment, first, end } of this.#parts) {
+      if (end <= this.#ordered) continue;
+      let place = first;
+      if (segment === undefined) for (; place < end; place++) places.push(place);
+      else for (const line of segment.linesWith(member(what, name))) {
+        if (line.kind !== 'record') continue;
+        while (this.#records[place]!.line !== line) place++;
+        places.push(place);
+      }
+    }
+    return places.filter(place => place >= this.#ordered).reverse();
   }
 
   #searchDecisions(cell: string): readonly Decision[] {
-    return this.#unsortedDecisions.flatMap<Line>(one => 'lines' in one ? one.lines.ofKindWith('decision', member('cell', cell)) : [one])
-      .map(line => line.parse()).filter(isDecision).filter(body => body.cell === cell);
+    const lines: Line[] = this.#unsortedDecisions.filter(({ offset }) => offset === undefined);
+    for (const segment of this.#segmentsOfDecisions) for (const line of segment.linesWith(member('cell', cell))) if (line.kind === 'decision') lines.push(line);
+    return lines.map(line => line.parse()).filter(isDecision).filter(body => body.cell === cell);
   }
 
   #sortedDecisions(cell: string): readonly Decision[] {
@@ -318,7 +325,7 @@ export class LogIndex {
       if (of === undefined) this.#decisions.set(body.cell, [body]);
       else of.push(body);
     };
-    const unsorted = this.#unsortedDecisions.flatMap<Line>(one => 'lines' in one ? one.lines.ofKind('decision') : [one]);
+    const unsorted = this.#unsortedDecisions;
     this.#unsortedDecisions = [];
     for (const line of unsorted) {
       const name = line.names?.()?.cell;
