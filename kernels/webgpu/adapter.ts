@@ -65,17 +65,21 @@ async function findSource(): Promise<GpuSource | string> {
 }
 
 /** The adapter that the engine takes: the one that this process is bound to, else a GPU where there is one. A sentence where there is none. */
-async function bestAdapter({ gpu, bound }: GpuSource): Promise<GpuAdapter | string> {
-  let adapter: GpuAdapter | null;
-  try {
-    adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  } catch (error) {
-    // Dawn throws where it was to take one by name and cannot open that.
-    if (bound === undefined) throw error;
-    return `WebGPU cannot open the GPU ${JSON.stringify(bound)}, which ${GPU_VARIABLE} asks for: ${(error as Error).message.split('\n')[0]}`;
-  }
-  if (adapter === null) return NO_ADAPTER;
+async function bestAdapter(from: GpuSource): Promise<GpuAdapter | string> {
+  const { bound } = from;
+  const adapter = await adapterFor(from, { powerPreference: 'high-performance' });
+  if (adapter === undefined) return bound === undefined ? NO_ADAPTER : `WebGPU cannot open the GPU ${JSON.stringify(bound)}, which ${GPU_VARIABLE} asks for`;
   return (bound === undefined ? undefined : notTheOne(bound, adapter.info)) ?? adapter;
+}
+
+/** Dawn throws where it was to take one by name and has none such that is as it is asked for. */
+async function adapterFor({ gpu, bound }: GpuSource, options: Parameters<Gpu['requestAdapter']>[0]): Promise<GpuAdapter | undefined> {
+  try {
+    return await gpu.requestAdapter(options) ?? undefined;
+  } catch (error) {
+    if (bound === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** Undefined when there is an adapter here; otherwise a sentence that says what is missing. */
@@ -108,11 +112,11 @@ export interface FoundAdapters {
 export async function gpuAdapters(): Promise<FoundAdapters | string> {
   const from = await gpuSource();
   if (typeof from === 'string') return from;
-  const { gpu, name } = from;
+  const { name } = from;
   const found = new Map<string, boolean>();
   for (const options of [{ powerPreference: 'high-performance' }, { powerPreference: 'low-power' }, { forceFallbackAdapter: true }]) {
-    const adapter = await gpu.requestAdapter(options);
-    if (adapter !== null) found.set(adapterWords(adapter.info), adapter.info.isFallbackAdapter === true);
+    const adapter = await adapterFor(from, options);
+    if (adapter !== undefined) found.set(adapterWords(adapter.info), adapter.info.isFallbackAdapter === true);
   }
   return { name, listed: (await from.list?.()) ?? [], adapters: [...found].map(([words, fallback]) => ({ words, fallback })) };
 }

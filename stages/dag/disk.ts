@@ -2,7 +2,7 @@
  * How the store writes: a temporary file in the same folder, synced, renamed, and the folder synced. A name therefore stands
  * either for all of the bytes or for nothing, also after a power cut.
  */
-import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -164,6 +164,15 @@ export function removeQuietly(path: string): void {
     rmSync(path, { force: true });
   } catch {
     // It is in nobody's way, and is swept later.
+  }
+}
+
+/** A file's text; empty where it cannot be read. */
+export function textOrNothing(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
   }
 }
 

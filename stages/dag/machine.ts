@@ -1,9 +1,9 @@
 /** What a record says about the machine: a label and a description, nothing that names a person, a host or a folder. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, hostname, release, totalmem, type } from 'node:os';
-import { removeQuietly, temporaryName } from './disk.ts';
+import { removeQuietly, temporaryName, textOrNothing } from './disk.ts';
 import { taggedSha256 } from './sha256.ts';
 import type { MachineDescription } from './store.ts';
 
@@ -39,7 +39,7 @@ function cpuModel(): string {
 
 function osName(): string {
   if (type() === 'Linux') {
-    const fields = readOr('/etc/os-release', '');
+    const fields = textOrNothing('/etc/os-release');
     const field = (name: string): string | undefined => new RegExp(`^${name}="?([^"\\n]*)"?$`, 'm').exec(fields)?.[1];
     return [field('NAME') ?? 'Linux', field('VERSION_ID')?.split('.')[0]].filter(Boolean).join(' ');
   }
@@ -56,13 +56,13 @@ function hostId(): string {
     const uuid = /"IOPlatformUUID" = "([^"]+)"/.exec(askOr('ioreg', ['-rd1', '-c', 'IOPlatformExpertDevice'], ''))?.[1];
     if (uuid !== undefined) return uuid;
   }
-  return readOr('/etc/machine-id', '').trim() || hostname();
+  return textOrNothing('/etc/machine-id').trim() || hostname();
 }
 
 /** The store's random number, made where there is none. */
 export function saltOf(folder: string): string {
   const path = `${folder}/salt`;
-  const existing = readOr(path, '');
+  const existing = textOrNothing(path);
   if (SALT.test(existing)) return existing;
   const salt = `${randomBytes(32).toString('hex')}\n`;
   const temporary = `${folder}/${temporaryName()}`;
@@ -77,16 +77,8 @@ export function saltOf(folder: string): string {
   } finally {
     removeQuietly(temporary);
   }
-  const now = readOr(path, '');
+  const now = textOrNothing(path);
   return SALT.test(now) ? now : salt;
-}
-
-function readOr(path: string, otherwise: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return otherwise;
-  }
 }
 
 function askOr(program: string, args: readonly string[], otherwise: string): string {

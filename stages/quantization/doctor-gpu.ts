@@ -44,7 +44,7 @@ function cardItems(folder: string): DoctorItem[] {
     return DISPLAY_CLASS.test(kind ?? '') && maker !== undefined ? [{ address, what: `${maker} ${vendor!.slice(2)}:${device?.slice(2) ?? '?'}` }] : [];
   });
   const items = cards.map(({ address, what }): DoctorItem => ({ name: 'card', state: 'ok', what: `${what} at ${address}` }));
-  if (cards.length > 1) items.push({ name: 'cards', state: 'ok', what: `${cards.length}: WebGPU tells cards of one name not apart, so timings on GPUs are taken one at a time, on the card that the driver gives or that ${GPU_VARIABLE} names` });
+  if (cards.length > 1) items.push({ name: 'cards', state: 'ok', what: `${cards.length}: WebGPU cannot tell cards of one name apart, so timings on GPUs are taken one at a time, on the card that the driver gives or that ${GPU_VARIABLE} names` });
   return items;
 }
 

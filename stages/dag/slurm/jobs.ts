@@ -6,10 +6,9 @@
  * underway, and by the name of the file the jobs that work at it. Nothing is submitted before the queue has been seen.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { DEFAULT_JOBS, DEFAULT_TASKS_PER_JOB } from '../cluster.ts';
-import { ensureFolder, sweepLeftovers, writeDurably } from '../disk.ts';
+import { ensureFolder, sweepLeftovers, textOrNothing, writeDurably } from '../disk.ts';
 import { ownProcessId, processState } from '../process-id.ts';
 import { readArrayHead, writeArrayFile } from './array-file.ts';
 import { jobEnvironment } from './ask.ts';
@@ -127,7 +126,7 @@ export class Jobs {
       await ensureFolder(folder);
       await sweepLeftovers(folder);
     }
-    if (readOr(this.#places.script) !== SCRIPT) await writeDurably(this.#places.folder, 'job.sh', [Buffer.from(SCRIPT)]);
+    if (textOrNothing(this.#places.script) !== SCRIPT) await writeDurably(this.#places.folder, 'job.sh', [Buffer.from(SCRIPT)]);
   }
 
   /** Finds the submissions of other runs, and sees the queue if there are new ones. False: the scheduler does not answer (yet), so nothing may be submitted. */
@@ -344,7 +343,7 @@ export class Jobs {
 
   #whyLost({ array, index, job }: Element, begun: boolean): Lost {
     if (job === undefined) return { why: 'taken', sentence: 'its job is gone from the queue and has left no result' };
-    const output = readOr(`${this.#places.output}/${array.name}-${index}`).slice(-OUTPUT_CHARACTERS).trim();
+    const output = textOrNothing(`${this.#places.output}/${array.name}-${index}`).slice(-OUTPUT_CHARACTERS).trim();
     const reason = ['None', ''].includes(job.reason) ? job.state : `${job.state} (${job.reason})`;
     const last = output.split('\n').at(-1) ?? '';
     switch (job.standing) {
@@ -371,13 +370,5 @@ export class Jobs {
     for (const folder of [this.#places.claims, this.#places.output]) {
       for (const file of await readdir(folder).catch(() => [])) if (file.startsWith(`${name}-`)) await rm(`${folder}/${file}`, { force: true }).catch(() => undefined);
     }
-  }
-}
-
-function readOr(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
   }
 }
