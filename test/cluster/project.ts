@@ -48,7 +48,9 @@ export class ClusterProject extends LaunchedProject {
   /** What is in the store's folder for jobs. */
   left(): readonly string[] {
     const folder = this.path('.bitwidth/cluster');
-    return existsSync(folder) ? readdirSync(folder).filter((name) => !['job.sh', 'scratch', 'coordinator.log'].includes(name)).flatMap((name) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`)) : [];
+    if (!existsSync(folder)) return [];
+    // A job's files lie in folders; the files beside those are the coordinator's own, its temporary ones too.
+    return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== 'scratch').flatMap(({ name }) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`));
   }
 
   async records(): Promise<readonly CellRecord[]> {

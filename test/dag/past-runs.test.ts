@@ -38,7 +38,8 @@ test('status: nothing is told where nothing happened; then a run in words, at mo
 });
 
 test('status: who is at work, and since when; an interruption and a killed run are told as such', async ({ launched }) => {
-  launched.settings({ names: ['m', 'n'], slowMs: 900 });
+  // Long enough for the first cell to outlast two calls of status on a loaded machine.
+  launched.settings({ names: ['m', 'n'], slowMs: 4000 });
   const before = launched.workers().length;
   const { child, end } = launched.start(['run', '--jobs', '1']);
   assert.ok(await comesTrue(() => launched.workers().length > before));
