@@ -104,7 +104,7 @@ if (missing === undefined) {
     const { answer, ms } = await timed(() => project.run());
     isWell(context, project, answer);
     assert.is(answer.ran.length, 5);
-    assert.match(warningsOf(answer).join('\n'), /cannot be used: it did not answer within \d+ s/);
+    assert.match(warningsOf(answer).join('\n'), /cannot be used: it did not answer within \d+ s/, answer.lines.join('\n'));
     assert.ok(ms < 25_000, `${ms} ms`);
   });
 
