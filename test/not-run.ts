@@ -4,7 +4,7 @@ export function notRun(name: string, reason: string): void {
   console.log(`not run: ${name}: ${reason}`);
 }
 
-/** Says that a check is of something that no package brings: instructions of another processor. No failure anywhere. */
+/** Says that a check is of something that no package brings: instructions of another processor, a feature of another adapter. No failure anywhere. */
 export function notHere(name: string, reason: string): void {
   console.log(`not here: ${name}: ${reason}`);
 }
