@@ -3,6 +3,8 @@
  *
  * A place is given away after the last op that reads it. Ops of one round, from one wait to the next, may run at the same time; so an op
  * begins a round when this one has written something that it reads, or has touched the place that it writes.
+ *
+ * Decoding records the same ops for one token after another, at other positions: those are lists, which words only point to. What was placed is not placed again.
  */
 import { AT, OPCODE, WORDS } from './program.ts';
 
@@ -20,34 +22,50 @@ interface Result {
   read: number;
   /** Still in its place after the last run. */
   kept: boolean;
+  /** The step that it is of. */
+  step: number;
 }
 
 export class Placement {
-  /** By op; undefined for ops without a result. */
+  /** By op; those of earlier steps count for nothing. */
   readonly #results: (Result | undefined)[] = [];
+  #step = 0;
   #words = new Int32Array(0);
+  /** What was placed last, and where: results that were made again as they were still say where they lie. */
+  #placed = { recorded: new Int32Array(0), length: 0, wanted: -1, lines: 0 };
 
   /** A new step. */
   forget(): void {
-    this.#results.length = 0;
+    this.#step++;
   }
 
   /** Op `id` has a result of so many lines. */
   make(id: number, lines: number): void {
-    this.#results[id] = { lines, line: 0, lastUse: id, written: 0, read: 0, kept: false };
+    const before = this.#results[id];
+    if (before?.lines === lines) {
+      before.step = this.#step;
+      return;
+    }
+    this.#results[id] = { lines, line: 0, lastUse: id, written: 0, read: 0, kept: false, step: this.#step };
+    this.#placed.length = 0;
   }
 
   has(id: number): boolean {
-    return this.#results[id]?.kept === true;
+    return this.#of(id)?.kept === true;
   }
 
   lineOf(id: number): number {
-    return this.#results[id]!.line;
+    return this.#of(id)!.line;
   }
 
   /** Lines of that result. */
   linesOf(id: number): number {
-    return this.#results[id]!.lines;
+    return this.#of(id)!.lines;
+  }
+
+  #of(id: number): Result | undefined {
+    const result = this.#results[id];
+    return result?.step === this.#step ? result : undefined;
   }
 
   /**
@@ -55,6 +73,7 @@ export class Placement {
    * with `keepAll` all are.
    */
   place(recorded: Int32Array, ops: number, wanted: number, keepAll: boolean): { readonly words: Int32Array; readonly lines: number } {
+    if (!keepAll && this.#isPlaced(recorded, ops * WORDS, wanted)) return { words: this.#words, lines: this.#placed.lines };
     if (this.#words.length < ops * WORDS) this.#words = new Int32Array(recorded.length);
     const words = this.#words;
     words.set(recorded.subarray(0, ops * WORDS));
@@ -64,9 +83,9 @@ export class Placement {
     let top = 0;
     let round = 0;
     for (let op = 0, at = 0; op < ops; op++, at += WORDS) {
-      const x = this.#results[words[at + AT.x]!];
-      const y = this.#results[words[at + AT.y]!];
-      const out = this.#results[op];
+      const x = this.#of(words[at + AT.x]!);
+      const y = this.#of(words[at + AT.y]!);
+      const out = this.#of(op);
       // Ops on caches are not followed: they always begin a round.
       let waits = words[at] === OPCODE.remember || words[at] === OPCODE.attend || x?.written === round || y?.written === round;
       if (out !== undefined && out.lines > 0) {
@@ -100,15 +119,37 @@ export class Placement {
         gaps.push({ line: result.line, lines: result.lines, round });
       }
     }
+    this.#remember(recorded, keepAll ? 0 : ops * WORDS, wanted, top);
     return { words, lines: top };
   }
 
+  /** Whether these are the words that were placed last. */
+  #isPlaced(recorded: Int32Array, length: number, wanted: number): boolean {
+    const placed = this.#placed;
+    if (placed.length !== length || placed.wanted !== wanted) return false;
+    for (let i = 0; i < length; i++) if (placed.recorded[i] !== recorded[i]) return false;
+    return true;
+  }
+
+  /** `length`: 0 where nothing that comes is placed as this was. */
+  #remember(recorded: Int32Array, length: number, wanted: number, lines: number): void {
+    const before = this.#placed.recorded;
+    const copy = before.length < length ? new Int32Array(recorded.length) : before;
+    copy.set(recorded.subarray(0, length));
+    this.#placed = { recorded: copy, length, wanted, lines };
+  }
+
   #findLastUses(words: Int32Array, ops: number, wanted: number): void {
-    this.#results.forEach((result, op) => { if (result) result.lastUse = op; });
     for (let op = 0, at = 0; op < ops; op++, at += WORDS) {
-      for (const input of [this.#results[words[at + AT.x]!], this.#results[words[at + AT.y]!]]) if (input) input.lastUse = op;
+      const result = this.#of(op);
+      if (result) {
+        result.lastUse = op;
+        result.written = result.read = 0;
+        result.kept = false;
+      }
+      for (const input of [this.#of(words[at + AT.x]!), this.#of(words[at + AT.y]!)]) if (input) input.lastUse = op;
     }
-    const result = this.#results[wanted];
+    const result = this.#of(wanted);
     if (result) result.lastUse = ops;
   }
 }
