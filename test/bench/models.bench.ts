@@ -106,7 +106,9 @@ async function decode(session: Session, sequences: number, start: Int32Array): P
   const slots = ascending(sequences);
   const each = (position: number, token: number) => ({ slot: slots, position: new Int32Array(sequences).fill(position), token: new Int32Array(sequences).fill(token) });
   for (const [position, token] of start.entries()) await session.step(each(position, token), Int32Array.of(0));
-  return () => session.step(each(start.length, start[0]!));
+  // As in a run, which gives logits a place: memory taken afresh is emptied by the system first.
+  const logits = new Float32Array(sequences * session.shape.vocabulary);
+  return () => session.step(each(start.length, start[0]!), undefined, logits);
 }
 
 /** llama.cpp's likeliest tokens have our probabilities: it computes the same model. fp16 keys and values and another order of sums differ by less. */
