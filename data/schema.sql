@@ -449,7 +449,7 @@ CREATE TABLE peer_metrics (             -- an aggregate of what a peer computed,
 );
 
 CREATE TABLE peer_sweep_metrics (       -- an aggregate of what a peer wrote at one setting of the sampler, with its interval
-  quantity VARCHAR NOT NULL,            -- as in sweep_metrics; same_as_ours, tokens_until_difference_from_ours: of greedy texts, against ours in the same format
+  quantity VARCHAR NOT NULL,            -- as in sweep_metrics; same_as_ours, tokens_until_difference_from_ours: of texts that the same random numbers drew, or none, against ours in the same format
   model VARCHAR NOT NULL,               -- name of the model
   peer VARCHAR NOT NULL,                -- name of the peer
   format VARCHAR NOT NULL,              -- name of the format, one of the study's or the peer's own
@@ -465,7 +465,7 @@ CREATE TABLE peer_sweep_metrics (       -- an aggregate of what a peer wrote at 
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );
 
-CREATE TABLE peer_texts (               -- a prompt continued by a peer, by its own sampler and stream of random numbers
+CREATE TABLE peer_texts (               -- a prompt continued by a peer, by its own sampler and stream of random numbers; by peer gpu, with those of the study
   model VARCHAR NOT NULL,               -- name of the model
   peer VARCHAR NOT NULL,                -- name of the peer
   format VARCHAR NOT NULL,              -- name of the format, one of the study's or the peer's own
@@ -476,7 +476,7 @@ CREATE TABLE peer_texts (               -- a prompt continued by a peer, by its 
   max_new_tokens INTEGER NOT NULL,      -- its limit
   text VARCHAR NOT NULL,                -- what was written
   tokens VARCHAR NOT NULL,              -- ids of its tokens
-  ours VARCHAR,                         -- our format whose greedy text it is held against; null: it is held against none
+  ours VARCHAR,                         -- our format whose text of the same random numbers, or greedy, it is held against; null: it is held against none
   first_difference INTEGER,             -- index of the first token that differs from that; null: none does, or it is held against none
   cell VARCHAR NOT NULL                 -- the cell that computed the row
 );

@@ -16,7 +16,7 @@ import type { Statistics } from './statistics.ts';
 export { hasNativeLibrary, noNativeLibrary, useNativeLibrary } from './engines/native-library.ts';
 export { useNativeEncoder } from './native-encoder.ts';
 export { EngineUnfit } from './selftest.ts';
-export { gpuAdapters } from './webgpu/adapter.ts';
+export { gpuAdapters, gpuHere } from './webgpu/adapter.ts';
 export { GPU_VARIABLE } from './webgpu/bound.ts';
 export { THREADS_VARIABLE } from './threads.ts';
 
@@ -40,6 +40,8 @@ export interface Engine {
   /** Higher is preferred by `auto` among canonical engines that pass their self-test. */
   readonly rank: number;
   readonly canonical: boolean;
+  /** It computes on a GPU. */
+  readonly gpu?: true;
   /** Undefined when it can run here; otherwise a sentence that says what is missing. */
   unavailable(): Promise<string | undefined>;
   /** A new instance with memory of its own. Runs the self-test on first use in this process; throws EngineUnfit with the op that disagreed. */

@@ -47,6 +47,7 @@ export const webgpuFast: Engine = {
   title: 'WebGPU kernels made for the memory\'s speed of real GPUs; not exact',
   rank: 0,
   canonical: false,
+  gpu: true,
   unavailable: gpuUnavailable,
   open: () => openWebGpuFast(),
 };
@@ -59,6 +60,7 @@ export const webgpuFastF16: Engine = {
   title: 'as webgpu-fast, with products of fp16 where weights are of 4 bits or fp16; not exact',
   rank: 0,
   canonical: false,
+  gpu: true,
   unavailable: () => gpuLacks(F16),
   open: () => openWebGpuFast(undefined, 'webgpu-fast-f16'),
 };

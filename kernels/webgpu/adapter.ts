@@ -99,6 +99,24 @@ export async function gpuLacks(feature: string): Promise<string | undefined> {
   return adapter.features.has(feature) ? undefined : `the adapter ${adapterWords(adapter.info)} has no ${feature}`;
 }
 
+export interface FoundGpu {
+  /** 'dawn 0.6.2' */
+  readonly name: string;
+  /** With its driver: 'nvidia hopper, NVIDIA H100 80GB HBM3 (580.159.04)'. */
+  readonly words: string;
+  /** A processor that plays a GPU. */
+  readonly fallback: boolean;
+  readonly limits: GpuAdapter['limits'];
+}
+
+/** The adapter that an engine takes in this process, without opening it; or why there is none. */
+export async function gpuHere(): Promise<FoundGpu | string> {
+  const from = await gpuSource();
+  if (typeof from === 'string') return from;
+  const adapter = await bestAdapter(from);
+  return typeof adapter === 'string' ? adapter : { name: from.name, words: adapterWords(adapter.info), fallback: adapter.info.isFallbackAdapter === true, limits: adapter.limits };
+}
+
 export interface FoundAdapters {
   /** 'dawn 0.6.2' */
   readonly name: string;

@@ -3,6 +3,11 @@ import type { MemoryUse } from '../ops.ts';
 
 export type Purpose = keyof MemoryUse;
 
+/** There is no room on the GPU for what was asked for: less at once may fit. What ran into it is spent. */
+export class GpuFull extends RangeError {
+  override name = 'GpuFull';
+}
+
 const STORAGE = 0x80;
 const UNIFORM = 0x40;
 const COPY_TO = 0x08;
@@ -39,17 +44,17 @@ export class GpuMemory implements Room {
   readonly #held = new Set<Held>();
   readonly #bytes = { weights: 0, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 };
   #made: Promise<void> = Promise.resolve();
-  #failure: string | undefined;
+  #failure: Error | undefined;
 
   constructor(device: GpuDevice) {
     this.#device = device;
   }
 
-  /** A buffer of zeros. Throws RangeError where the adapter allows none so large. `what`: for that sentence. */
+  /** A buffer of zeros. Throws GpuFull where the adapter allows none so large. `what`: for that sentence. */
   take(bytes: number, purpose: Purpose, what: string, usage: number = USAGE.storage): Held {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
     const most = this.most;
-    if (size > most) throw new RangeError(`${what} needs ${size} bytes in one piece; this GPU's driver allows ${most}; use a smaller model, fewer slots or positions, or another engine`);
+    if (size > most) throw new GpuFull(`${what} needs ${size} bytes in one piece; this GPU's driver allows ${most}; use a smaller model, fewer slots or positions, or another engine`);
     this.#device.pushErrorScope('out-of-memory');
     this.#device.pushErrorScope('validation');
     const buffer = this.#device.createBuffer({ size, usage });
@@ -57,8 +62,8 @@ export class GpuMemory implements Room {
     const none = (): null => null;
     const [invalid, exhausted] = [this.#device.popErrorScope().catch(none), this.#device.popErrorScope().catch(none)];
     this.#made = Promise.all([this.#made, invalid, exhausted]).then(([, mistake, lack]) => {
-      if (lack !== null) this.#failure ??= `the GPU has no memory for ${what} of ${size} bytes, beside ${this.total - size} held: ${lack.message}`;
-      else if (mistake !== null) this.#failure ??= `the GPU's driver refuses ${what} of ${size} bytes: ${mistake.message}`;
+      if (lack !== null) this.#failure ??= new GpuFull(`the GPU has no memory for ${what} of ${size} bytes, beside ${this.total - size} held: ${lack.message}`);
+      else if (mistake !== null) this.#failure ??= new Error(`the GPU's driver refuses ${what} of ${size} bytes: ${mistake.message}`);
     });
     const held: Held = { id: heldId(), buffer, at: 0, bytes: size, purpose };
     this.#held.add(held);
@@ -87,7 +92,7 @@ export class GpuMemory implements Room {
   }
 
   /** Why a buffer could not be made, once all that were asked for are known. */
-  async failure(): Promise<string | undefined> {
+  async failure(): Promise<Error | undefined> {
     await this.#made;
     return this.#failure;
   }

@@ -8,7 +8,7 @@ import { table } from '../table.ts';
 import type { TableColumn } from '../table.ts';
 import { metrics, OVERALL } from './common.ts';
 import type { MetricRow } from './common.ts';
-import { named, publishedAgainst } from './peer-words.ts';
+import { hasOwnKernels, named, publishedAgainst } from './peer-words.ts';
 import type { Line } from './peer-words.ts';
 import { SAMPLED } from './sampled.ts';
 
@@ -33,13 +33,17 @@ export async function peerGeneration(input: PageInput, name: string): Promise<Ht
   const greedy = theirs.filter((r) => r.temperature === 0);
   const fewer = told !== undefined && told.seeds > 0 && told.seeds < told.of;
   return html`<h2 id="generation">Generation</h2>
-<p>${lit(name, 'name')} continued the prompts of this study, token ids as ours begin with, by up to ${lit(limit, 'parameter')} tokens, at the same settings of the sampler, one text at a time${fewer ? html`; of the study's ${lit(told!.of, 'parameter')} seeds the first ${lit(told!.seeds, 'parameter')}, because it would take long to write more` : ''}. ${intervals(theirs)} Each text: table ${link('data.html#peer_texts', 'peer_texts')}.</p>
+<p>${lit(name, 'name')} continued the prompts of this study, token ids as ours begin with, by up to ${lit(limit, 'parameter')} tokens, at the same settings of the sampler${hasOwnKernels(name) ? '' : ', one text at a time'}${fewer ? html`; of the study's ${lit(told!.of, 'parameter')} seeds the first ${lit(told!.seeds, 'parameter')}, because it would take long to write more` : ''}. ${intervals(theirs)} Each text: table ${link('data.html#peer_texts', 'peer_texts')}.</p>
 ${greedyTable(greedy, ours)}
 ${settings.length === 0 ? '' : html`<h3 id="drawn">Drawn texts</h3>
-<p>${lit(name, 'name')} draws with its own sampler and its own random numbers, ours come of ${link('method.html', 'noise that all formats share')}: single texts cannot be compared, averages can. There stands beside here, each over all prompts and seeds; the same ${term('judge')} rates both.</p>
+<p>${drawnHow(name)} There stands beside here, each over all prompts and seeds; the same ${term('judge')} rates both.</p>
 ${settings.map(({ temperature, top_k: topK }) => html`<h4>Temperature ${lit(temperature, 'parameter')}, ${topK === 0 ? 'all tokens' : html`top_k ${lit(topK, 'parameter')}`}</h4>
 ${figures(theirs, ours, temperature, topK)}`)}`}`;
 }
+
+const drawnHow = (name: string): Html => hasOwnKernels(name)
+  ? html`Each text is drawn by ${link('method.html', 'the noise that all formats share')}, as ours is: where both compute the same, both write the same, and what parts them is held against ours token by token.`
+  : html`${lit(name, 'name')} draws with its own sampler and its own random numbers, ours come of ${link('method.html', 'noise that all formats share')}: single texts cannot be compared, averages can.`;
 
 const intervals = (rows: readonly Figure[]): Html => rows.some((r) => r.low !== null) ? html`Intervals at ${lit('95 %', 'definition')} are over prompts, which are resampled with all their seeds; there is none where too few prompts differ.` : html`There are too few prompts for intervals.`;
 
@@ -63,8 +67,11 @@ ${table({ rows: lines(greedy), group: (line) => line.model, columns: [
 function figures(theirs: readonly Figure[], ours: readonly MetricRow[], temperature: number, topK: number): Html {
   const own = theirs.filter((r) => r.temperature === temperature && r.top_k === topK);
   const pair = (quantity: string, head: string): TableColumn<Line>[] => [{ head: `${head}, here`, number: oursAt(ours, quantity, temperature, topK) }, { head: 'there', number: at(own, quantity), what: VALUE }];
+  // Only of texts that the same noise drew.
+  const against: TableColumn<Line>[] = own.some(({ quantity }) => quantity === AGAINST_OURS.same)
+    ? [{ head: 'same text as ours', number: at(own, AGAINST_OURS.same), what: VALUE }, { head: 'tokens before a difference', number: at(own, AGAINST_OURS.until), what: VALUE }] : [];
   return table({ rows: lines(own), group: (line) => line.model, columns: [
-    { head: 'format', cell: named }, ...pair('judge_nll', 'judge NLL, nats'), ...pair(SAMPLED.distinct, 'different 2-grams'), ...pair(SAMPLED.repeated, 'repeated 4-grams'), ...pair(SAMPLED.length, 'tokens'),
+    { head: 'format', cell: named }, ...against, ...pair('judge_nll', 'judge NLL, nats'), ...pair(SAMPLED.distinct, 'different 2-grams'), ...pair(SAMPLED.repeated, 'repeated 4-grams'), ...pair(SAMPLED.length, 'tokens'),
     { head: 'texts there', number: at(own, SAMPLED.length), what: 'peer_sweep_metrics.n' },
   ] });
 }

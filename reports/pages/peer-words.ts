@@ -11,6 +11,10 @@ export interface Line { readonly model: string; readonly format: string; readonl
 /** The format of a GGUF file as it was published (stages/quantization/peers.ts, publishedFormat). */
 const AS_PUBLISHED = 'as-published';
 
+/** The peer that is this project's own kernels (stages/quantization/peers/gpu.ts): what it draws comes of the noise that ours comes of. */
+const OWN_KERNELS = 'gpu';
+export const hasOwnKernels = (peer: string): boolean => peer === OWN_KERNELS;
+
 /** What a published file is compared with; nothing where there is none among the lines. */
 export const publishedAgainst = (lines: readonly Line[]): Html => lines.some(({ format }) => format === AS_PUBLISHED) ? html` A published file is held against our reading of it, the ${term('base')}.` : html``;
 

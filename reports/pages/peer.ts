@@ -12,7 +12,7 @@ import { gaps, metrics, modelName, OVERALL } from './common.ts';
 import type { MetricRow } from './common.ts';
 import { peerGeneration } from './peer-generation.ts';
 import { peerSpeed } from './peer-speed.ts';
-import { named, publishedAgainst } from './peer-words.ts';
+import { hasOwnKernels, named, publishedAgainst } from './peer-words.ts';
 import type { Line } from './peer-words.ts';
 
 /** Two right programs in fp32 part by some 1e-6 nats a token: sums in another order. Twice as much again, and it is a finding. */
@@ -62,8 +62,11 @@ function lead(name: string, theirs: readonly Theirs[]): Html {
   const worst = whole[0];
   if (worst === undefined) return html`<p class="lead">Nothing is known here of how far ${lit(name, 'name')} agrees with this study in ${WHOLE}.</p>`;
   const within = worst.value <= EXPECTED_KL;
+  const what = hasOwnKernels(name)
+    ? html`${lit(name, 'name')} is this project's own kernels for GPUs, in no prescribed order of sums. Its figures are facts of a GPU and its driver`
+    : html`${lit(name, 'name')} is another program, with its own kernels. Its figures are facts of its versions and this machine`;
   return html`<p class="lead">In ${WHOLE} ${lit(name, 'name')} and this study compute ${within ? 'the same' : html`<b>not the same</b>`}: the ${term('kl', 'KL divergence')} between their next-token distributions is at most ${num(worst, 'peer_metrics.value')} nats a token${whole.length > 1 ? html` (${modelName(worst.model)})` : ''}, ${within ? 'within' : 'above'} the ${lit(EXPECTED_KL.toString(), 'definition')} that sums in another order explain${within ? '' : '. That is a finding: one of the two is wrong, or computes something else than it says'}.</p>
-<p>${lit(name, 'name')} is another program, with its own kernels. Its figures are facts of its versions and this machine; nothing else of the study rests on them but ${link('claims.html', 'the claims about its stack')}.</p>`;
+<p>${what}; nothing else of the study rests on them but ${link('claims.html', 'the claims about its stack')}.</p>`;
 }
 
 /** Once for each reason. */
@@ -83,7 +86,7 @@ const VALUE = 'peer_metrics.value';
 
 function agreement(name: string, theirs: readonly Theirs[]): Html {
   const shown = lines(theirs.filter((r) => r.quantity === 'agreement_kl_mean'));
-  return html`<p>Both programs read the same texts with the same weights in the same format; the distance is that of theirs from ours.${publishedAgainst(shown)} Where a format's activations are rounded there and not here, or grouped otherwise, that is the distance, and is said ${link(`peers/${name}.html#computes`, 'below')}.</p>
+  return html`<p>Both read the same texts with the same weights in the same format; the distance is that of theirs from ours.${publishedAgainst(shown)} Where a format's activations are rounded there and not here, or grouped otherwise, that is the distance, and is said ${link(`peers/${name}.html#computes`, 'below')}.</p>
 ${table({ rows: shown, group: (line) => line.model, columns: [
     { head: 'format', cell: named }, { head: 'KL, nats', number: at(theirs, 'agreement_kl_mean'), what: VALUE }, { head: 'largest KL', number: at(theirs, 'agreement_kl_max'), what: VALUE },
     { head: 'ΔNLL, nats', number: at(theirs, 'agreement_delta_nll'), what: VALUE, options: { signed: true } }, { head: 'same top token', number: at(theirs, 'agreement_top1'), what: VALUE },

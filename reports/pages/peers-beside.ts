@@ -2,9 +2,10 @@
 import { html, link, list } from '../html.ts';
 import type { Html } from '../html.ts';
 import type { PageInput } from '../page.ts';
+import { hasOwnKernels } from './peer-words.ts';
 
 export async function peersBeside(input: PageInput): Promise<Html> {
   const names = (await input.query<{ peer: string }>('SELECT DISTINCT peer FROM peers ORDER BY peer')).map(({ peer }) => peer);
   if (names.length === 0) return html``;
-  return html`<p class="note">Other programs computed the same models on the same positions: ${list(names.map((name) => link(`peers/${name}.html`, name)))}. Their figures stand on pages of their own, beside these.</p>`;
+  return html`<p class="note">${names.every(hasOwnKernels) ? 'A GPU' : names.some(hasOwnKernels) ? 'A GPU and other programs' : 'Other programs'} computed the same models on the same positions: ${list(names.map((name) => link(`peers/${name}.html`, name)))}. Their figures stand on pages of their own, beside these.</p>`;
 }

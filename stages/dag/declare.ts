@@ -89,7 +89,7 @@ export function cell(of: Stage, path: string, declaration: CellDeclaration = {})
     if (unsafe !== undefined) wrong('uses', `file "${printable(path)}" ${unsafe}; give a path from the project's root`);
   }
   if (rest.work !== undefined && !(rest.work >= 0 && Number.isFinite(rest.work))) wrong('work', 'must be a finite number, 0 or more');
-  if (rest.memoryBytes !== undefined && !(Number.isSafeInteger(rest.memoryBytes) && rest.memoryBytes >= 0)) wrong('memoryBytes', `is ${rest.memoryBytes}; it must be a whole number, 0 or more`);
+  for (const name of ['memoryBytes', 'gpus'] as const) if (rest[name] !== undefined && !(Number.isSafeInteger(rest[name]) && rest[name] >= 0)) wrong(name, `is ${rest[name]}; it must be a whole number, 0 or more`);
   return { stage: of, id, params, inputs, ...rest };
 }
 

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { DEFAULT_TASKS, leaves } from './cluster.ts';
 import { moduleUrl } from './modules.ts';
 import type { Cluster } from './cluster.ts';
+import type { Needs } from './resources.ts';
 import type { MachineDescription, OutputContent, Store } from './store.ts';
 import type { CellRecord, Failure, Pipeline, Sha256, Stage, TaskCell } from './types.ts';
 
@@ -32,13 +33,11 @@ export interface Task {
   /** It was asked for although there are results: none that lies anywhere counts. */
   readonly anew?: boolean;
   /** What its stage says that it needs, and the memory that it is expected to hold. */
-  readonly needs?: { readonly cpus: number; readonly gpus: number; readonly memoryBytes: number };
+  readonly needs?: Needs;
 }
 
 /** What a task is made of besides its stage's declaration. */
-export interface TaskParts extends Pick<Task, 'id' | 'cells' | 'scratch' | 'unfinished' | 'environment' | 'keys' | 'anew'> {
-  /** Memory that it is expected to hold; bytes. */
-  readonly memoryBytes?: number;
+export interface TaskParts extends Pick<Task, 'id' | 'cells' | 'scratch' | 'unfinished' | 'environment' | 'keys' | 'anew' | 'needs'> {
   /** How many tasks the run has going at once. */
   readonly jobs: number;
 }
@@ -47,13 +46,12 @@ export interface TaskParts extends Pick<Task, 'id' | 'cells' | 'scratch' | 'unfi
 const PROCESSORS = availableParallelism();
 
 /** The task of these cells of a stage. */
-export function taskOf({ root }: Pipeline, stage: Stage, { jobs, memoryBytes = 0, ...parts }: TaskParts): Task {
+export function taskOf({ root }: Pipeline, stage: Stage, { jobs, ...parts }: TaskParts): Task {
   return {
     ...parts, stage: stage.name, moduleUrl: moduleUrl(root, stage.module), outputs: stage.outputs,
     fresh: stage.exclusive === true || stage.determinism === 'measured',
     timed: stage.exclusive === true && stage.determinism === 'measured',
     cpus: stage.exclusive === true ? PROCESSORS : shareOf(stage, jobs),
-    needs: { cpus: stage.resources?.cpus ?? 1, gpus: stage.resources?.gpus ?? 0, memoryBytes },
     ...(stage.timeoutMs === undefined ? {} : { timeoutMs: stage.timeoutMs }),
   };
 }

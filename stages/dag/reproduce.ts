@@ -9,6 +9,7 @@ import { Executors, taskOf } from './executor.ts';
 import { copyObject } from './objects.ts';
 import { hashOutput } from './output-hash.ts';
 import { shuffled } from './random.ts';
+import { needsOf } from './resources.ts';
 import { taskCell, taskTool } from './task-inputs.ts';
 import type { Outcome } from './decide.ts';
 import type { RunningTask, TaskEnd } from './executor.ts';
@@ -138,7 +139,7 @@ export class Reproduction {
       const executor = await this.#executors.of(stage, environment);
       const comparisons: Promise<void>[] = [];
       const running = executor.start(taskOf(this.#ground.pipeline, stage, {
-        id: `${stage.name}-${++this.#count}`, cells: given, scratch, jobs: this.#jobs, ...(environment === undefined ? {} : { environment }),
+        id: `${stage.name}-${++this.#count}`, cells: given, scratch, jobs: this.#jobs, needs: needsOf(stage, cells), ...(environment === undefined ? {} : { environment }),
       }), {
         committed: (id, outputs, computedBy) => {
           const made = take(id)?.made(outputs, computedBy) ?? Promise.resolve();

@@ -27,8 +27,17 @@ export function memoryNeed({ resources }: Stage, cells: readonly Cell[]): number
   return cells.reduce((most, { memoryBytes }) => Math.max(most, memoryBytes ?? resources?.memoryBytes ?? 0), 0);
 }
 
+/** GPUs that a task of these cells needs. */
+export function gpuNeed({ resources }: Stage, cells: readonly Cell[]): number {
+  return cells.reduce((most, { gpus }) => Math.max(most, gpus ?? resources?.gpus ?? 0), 0);
+}
+
 /** A task, as far as this is concerned. */
-export interface Needs { readonly stage: Stage; readonly memoryBytes: number }
+export interface Needs { readonly cpus: number; readonly memoryBytes: number; readonly gpus: number }
+
+export function needsOf(stage: Stage, cells: readonly Cell[]): Needs {
+  return { cpus: stage.resources?.cpus ?? 1, memoryBytes: memoryNeed(stage, cells), gpus: gpuNeed(stage, cells) };
+}
 
 export class ResourcePool {
   readonly #all: Resources;
@@ -42,9 +51,8 @@ export class ResourcePool {
   }
 
   /** Whether a task may start beside those that have what they took. */
-  fits({ stage: { resources = {} }, memoryBytes }: Needs): boolean {
+  fits({ cpus, memoryBytes, gpus }: Needs): boolean {
     if (this.#tasks === 0) return true;
-    const { cpus = 1, gpus = 0 } = resources;
     return this.#jobs + cpus <= this.#all.jobs && this.#memoryBytes + memoryBytes <= this.#all.memoryBytes && this.#gpus + gpus <= this.#all.gpus;
   }
 
@@ -56,7 +64,7 @@ export class ResourcePool {
     this.#change(needs, -1);
   }
 
-  #change({ stage: { resources: { cpus = 1, gpus = 0 } = {} }, memoryBytes }: Needs, sign: 1 | -1): void {
+  #change({ cpus, memoryBytes, gpus }: Needs, sign: 1 | -1): void {
     this.#tasks += sign;
     this.#jobs += sign * cpus;
     this.#memoryBytes += sign * memoryBytes;

@@ -11,7 +11,7 @@ import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { taskOf } from './executor.ts';
 import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
 import { elsewhere, memoryOf, rounded, sizeOf, unwritableFailure } from './record-fields.ts';
-import { memoryNeed, ResourcePool } from './resources.ts';
+import { needsOf, ResourcePool } from './resources.ts';
 import { readBy, taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
 import { timestamp } from './timestamp.ts';
@@ -96,7 +96,7 @@ export class TaskRunner {
   start(task: ReadyTask, untilSettled: boolean, changed: () => void): void {
     this.active++;
     const away = this.#executors.leave(task.stage) && task.pending[0]!.conflict === undefined;
-    const needs = needsOf(task);
+    const needs = taskNeeds(task);
     if (away) this.#away++;
     else {
       this.running++;
@@ -123,7 +123,7 @@ export class TaskRunner {
   }
 
   /** Whether a task may start now: what leaves needs nothing that is here. */
-  readonly fits = (task: ReadyTask): boolean => this.#executors.leave(task.stage) ? this.#away < this.#mostAway : this.running < this.#jobs && !this.exclusive && this.#pool.fits(needsOf(task));
+  readonly fits = (task: ReadyTask): boolean => this.#executors.leave(task.stage) ? this.#away < this.#mostAway : this.running < this.#jobs && !this.exclusive && this.#pool.fits(taskNeeds(task));
 
   /** Whether nothing of this machine may work beside a stage's tasks. */
   readonly isExclusive = (stage: Stage): boolean => stage.exclusive === true && !this.#executors.leave(stage);
@@ -244,7 +244,7 @@ export class TaskRunner {
     const executor = await this.#executors.of(stage, environment);
     const parts = {
       id, cells, scratch, jobs: this.#jobs, unfinished: join(store.folder, 'unfinished', stage.name), keys: task.pending.map(({ key }) => key),
-      memoryBytes: needsOf(task).memoryBytes, ...(task.pending.some((one) => this.#isAskedFor(one)) ? { anew: true } : {}), ...(environment === undefined ? {} : { environment }),
+      needs: taskNeeds(task), ...(task.pending.some((one) => this.#isAskedFor(one)) ? { anew: true } : {}), ...(environment === undefined ? {} : { environment }),
     };
     const running = executor.start(taskOf(pipeline, stage, parts), {
       committed: async (cell, outputs, computedBy, peakBytes, ran) => {
@@ -384,4 +384,4 @@ export class TaskRunner {
   }
 }
 
-const needsOf = ({ stage, pending }: ReadyTask): Needs => ({ stage, memoryBytes: memoryNeed(stage, pending.map(({ cell }) => cell)) });
+const taskNeeds = ({ stage, pending }: ReadyTask): Needs => needsOf(stage, pending.map(({ cell }) => cell));

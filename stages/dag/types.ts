@@ -122,6 +122,8 @@ export interface Cell {
    * largest counts. Tasks start beside each other where their memory suffices; what was held is in the record, beside it.
    */
   readonly memoryBytes?: number;
+  /** GPUs that its task needs, where that is not what its stage says. Of cells in one task the largest counts; no part of the key. */
+  readonly gpus?: number;
 }
 
 export interface PromisedObject { readonly sha256: string; readonly bytes: number }

@@ -20,11 +20,15 @@ type Environment = { readonly [name: string]: string | undefined };
 export async function gpuChecks(env: Environment = process.env, platform: string = process.platform, pciDevices: string = PCI_DEVICES): Promise<DoctorSection> {
   const items: DoctorItem[] = platform === 'linux' ? [...cardItems(pciDevices), loaderCheck(env), ...driverChecks(env)] : [];
   const found = await gpuAdapters();
-  if (typeof found === 'string') return { section: 'GPUs', items: [{ name: 'package', state: 'missing', what: found, hint: 'only the engine webgpu needs it' }, ...items] };
+  if (typeof found === 'string') {
+    const asked: DoctorItem = found.startsWith(GPU_VARIABLE) ? { name: GPU_VARIABLE, state: 'broken', what: found, hint: 'set it to one of these names, or unset it' }
+      : { name: 'package', state: 'missing', what: found, hint: 'only computing on GPUs needs it' };
+    return { section: 'GPUs', items: [asked, ...items] };
+  }
   const adapters: DoctorItem[] = found.adapters.map(({ words, fallback }) => ({
     name: 'adapter', state: 'ok', what: fallback ? `${words}: this computer's processor plays a GPU; for checks, not for speed` : words,
   }));
-  if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: 'the engine webgpu needs a GPU and its driver' });
+  if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: 'computing there needs a GPU and its driver' });
   return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters, ...(found.listed.length > 1 ? found.listed.map(listedItem) : [])] };
 }
 

@@ -12,9 +12,11 @@ import { isGreedy, samplingPath } from './cell-ids.ts';
 import type { Sampling } from './cell-ids.ts';
 import type { Prompt } from './config-sources.ts';
 import type { StudyModel } from './config.ts';
+import { endTokensOf } from './end-tokens.ts';
 import { computedBy, studyEngine } from './engine.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { checkpointInputs, registerEntries } from './model-cells.ts';
+import { groupsOf } from './sequences.ts';
 import { encoded, taskChatText, taskTokenizer } from './task-tokenizer.ts';
 import { BadInput, guarded, guardedTogether, listParam, numberParam, openedForAll, textParam } from './task-values.ts';
 import type { WrittenText } from './task-values.ts';
@@ -26,9 +28,6 @@ export const generateStage = stage({
   module: 'stages/quantization/generate.ts',
   outputs: ['texts'],
 });
-
-/** Sequences that decode together: enough to use a weight often once it is in the cache, few enough for their keys and values. */
-const SEQUENCES = 64;
 
 export interface GenerateSettings { readonly prompts: readonly Prompt[]; readonly newTokens: number; readonly sampling: Sampling }
 
@@ -67,12 +66,12 @@ export const run: Run = async (cells, io) => {
       tokenizer: await taskTokenizer(io, first),
     };
   });
-  const endTokens = endTokensOf(checkpoint.config['eos_token_id']);
+  const endTokens = endTokensOf(checkpoint.config);
   try {
     const requests = new Map<TaskCell, GenerateOptions>();
     for (const task of cells) await guarded(io, task, async () => { requests.set(task, requestOf(task, await promptIds(io, task, tokenizer), session.shape.contextTokens, endTokens)); });
     let done = 0;
-    for (const group of groupsOf([...requests.keys()])) {
+    for (const group of groupsOf([...requests.keys()], (task) => promptsOf(task).length)) {
       if (io.signal.aborted) return;
       await guardedTogether(io, group, async (tasks) => {
         const written = await generateAll(session, tasks.map((task) => requests.get(task)!));
@@ -110,27 +109,6 @@ function requestOf(task: TaskCell, prompts: readonly Int32Array[], contextTokens
     prompts: prompts.map((ids) => ({ ids, key: promptKeyOf(ids) })), maxNewTokens, temperature: numberParam(task, 'temperature'), topK: numberParam(task, 'topK'), seed: numberParam(task, 'seed'),
     endTokens,
   };
-}
-
-/** config.json gives one, a list of them, or none. */
-function endTokensOf(value: unknown): readonly number[] {
-  return (Array.isArray(value) ? value : [value]).filter((id: unknown): id is number => Number.isSafeInteger(id));
-}
-
-/** Cells that decode together: as many as have SEQUENCES in all, at least one. */
-function groupsOf(cells: readonly TaskCell[]): TaskCell[][] {
-  const groups: TaskCell[][] = [];
-  let room = 0;
-  for (const task of cells) {
-    const sequences = promptsOf(task).length;
-    if (sequences > room) {
-      groups.push([]);
-      room = SEQUENCES;
-    }
-    groups.at(-1)!.push(task);
-    room -= sequences;
-  }
-  return groups;
 }
 
 function textsOf(task: TaskCell, { prompts }: GenerateOptions, written: readonly Int32Array[], tokenizer: Tokenizer): WrittenText[] {

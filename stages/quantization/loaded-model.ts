@@ -2,7 +2,7 @@
 import { openArtifact } from '../../kernels/artifact.ts';
 import { openCheckpoint } from '../../kernels/checkpoint.ts';
 import { openSession } from '../../kernels/session.ts';
-import type { Checkpoint, EngineInstance, Session } from '../../kernels/index.ts';
+import type { Artifact, Checkpoint, EngineInstance, Session } from '../../kernels/index.ts';
 import type { OpenObject, TaskCell, TaskIo } from '../dag/index.ts';
 import { BadInput } from './task-values.ts';
 
@@ -29,9 +29,14 @@ function opened(config: Uint8Array, weights: readonly OpenObject[]): Checkpoint 
 /** A session in `format`: of the artifact in the input of that name, or of the checkpoint itself where there is none. */
 export async function taskSession(io: TaskIo, cell: TaskCell, checkpoint: Checkpoint, format: string, engine: EngineInstance, artifactInput = 'artifact'): Promise<Session> {
   if (cell.inputs[artifactInput] === undefined) return openSession({ checkpoint, format, engine });
-  const file = await openedInput(io, cell, artifactInput);
+  return withArtifact(io, cell, artifactInput, (artifact) => openSession({ checkpoint, format, engine, artifact }));
+}
+
+/** What `use` makes of the artifact in the input of that name: its file is open as long. */
+export async function withArtifact<T>(io: TaskIo, cell: TaskCell, name: string, use: (artifact: Artifact) => T): Promise<T> {
+  const file = await openedInput(io, cell, name);
   try {
-    return openSession({ checkpoint, format, engine, artifact: openArtifact(file) });
+    return use(openArtifact(file));
   } finally {
     file.close();
   }

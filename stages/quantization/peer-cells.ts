@@ -45,7 +45,7 @@ function cellsOf(own: PeeredModel, { peer, settings, found }: StudyPeer, formats
   const { model, fetched, tokens, quantized } = own;
   const at = `${model.name}/${peer.name}`;
   const place: PeerPlace = {
-    at, facts: factsOf(found), entry: `stages/quantization/peers/${peer.name}.ts`,
+    at, facts: factsOf(found), uses: [`stages/quantization/peers/${peer.name}.ts`, ...(peer.uses?.(settings) ?? [])], gpus: peer.gpuDevices.includes(settings.device) ? 1 : 0,
     params: { model: model.name, base: model.baseFormat, peer: peer.name, files: filesOf(model), device: settings.device, compute: settings.compute },
     inputs: { ...checkpointInputs(fetched), ...Object.fromEntries(Object.entries(peer.programs).map(([name, path]): [string, InputRef] => [`program.${name}`, file(path)])) },
   };
@@ -57,8 +57,8 @@ function cellsOf(own: PeeredModel, { peer, settings, found }: StudyPeer, formats
     return cell(peerScoreStage, `${at}/${format}/${text}`, {
       params: { ...place.params, format, ours: ours ?? '', text, windows: sweep.windows, windowTokens: sweep.windowTokens },
       inputs: { ...place.inputs, tokens: output(tokenized), ...(artifact === undefined ? {} : { artifact: output(artifact, 'artifact') }) },
-      uses: [...registerEntries(model, artifact === undefined ? [] : [format]), place.entry],
-      facts: place.facts, batch: at, work: (sweep.windows * sweep.windowTokens * model.parametersEstimate) / 1e10,
+      uses: [...registerEntries(model, artifact === undefined ? [] : [format]), ...place.uses],
+      facts: place.facts, gpus: place.gpus, batch: at, work: (sweep.windows * sweep.windowTokens * model.parametersEstimate) / 1e10,
     });
   }));
   const summarized = [...new Set(scored.map(({ params }) => String(params['format'])))].map((format) => cell(peerSummaryStage, `${at}/${format}`, {
@@ -78,8 +78,8 @@ function cellsOf(own: PeeredModel, { peer, settings, found }: StudyPeer, formats
       ...place.inputs, tokens: output(firstText),
       ...Object.fromEntries(ours.flatMap((format) => { const artifact = artifactOf(format); return artifact === undefined ? [] : [[`artifact.${format}`, output(artifact, 'artifact')]]; })),
     },
-    uses: [place.entry, ...registerEntries(model, ours), ...kernelFiles(sweep.engine)],
-    facts: place.facts, work: timing.blocks * timing.seconds * (formats.length + ours.length),
+    uses: [...place.uses, ...registerEntries(model, ours), ...kernelFiles(sweep.engine)],
+    facts: place.facts, gpus: place.gpus, work: timing.blocks * timing.seconds * (formats.length + ours.length),
   })];
   const ratios = timed.map((from) => cell(peerRatiosStage, at, { params: { model: model.name, peer: peer.name, pairs: pairs as unknown as Json }, inputs: { [GATHERED]: gather([output(from)]) }, batch: model.name, work: 0.1 }));
   return { scored, timed, summarized, ratios, ...(does('generate') ? peerTextCells(own, peer, place, formats, sweep) : { written: [], summarizedTexts: [] }) };

@@ -1,6 +1,7 @@
 /**
  * Has a peer continue the study's prompts: the very token ids that our own cells continue, at the same settings of the sampler. What it takes greedily can be
- * held against ours token by token. What it draws comes of its own stream of random numbers: one such text says nothing beside one of ours, many of them do.
+ * held against ours token by token. What another program draws comes of its own stream of random numbers: one such text says nothing beside one of ours, many of them do. Kernels
+ * of ours elsewhere draw by the study's noise.
  * The study's judge rates what was written, as it rates what our engines write.
  */
 import { promptKeyOf } from '../../kernels/sampler.ts';
@@ -13,7 +14,9 @@ import { studyEngine } from './engine.ts';
 import { judgeTexts } from './judge-texts.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { eachFormatOnPeer } from './peer-formats.ts';
-import type { PeerModel, PeerSampling } from './peers.ts';
+import { peerNamed } from './peers.ts';
+import type { PeerModel, PeerSampling, PeerTextRequest } from './peers.ts';
+import { groupsOf } from './sequences.ts';
 import { taskTokenizer } from './task-tokenizer.ts';
 import { BadInput, jsonInput, numberParam, openedForAll, textParam } from './task-values.ts';
 import type { JudgedText, WrittenText } from './task-values.ts';
@@ -34,8 +37,18 @@ export const run: Run = async (cells, io) => {
   const { tokenizer, judge } = await openedForAll(async () => ({ tokenizer: await taskTokenizer(io, first), judge: await judgeOf(first, io) }));
   try {
     await eachFormatOnPeer(cells, io, 'settings', async (own, host, commit) => {
-      const model = await host.load(textParam(own[0]!, 'format'));
-      for (const cell of own) await commit(cell, { written: JSON.stringify(await write(cell, io, model, tokenizer, judge)) });
+      const model = await host.load(textParam(own[0]!, 'format'), own[0]!);
+      const prompts = new Map<TaskCell, readonly WrittenText[]>();
+      for (const cell of own) prompts.set(cell, await jsonInput<readonly WrittenText[]>(io, cell, 'prompts'));
+      for (const group of model.generateAll === undefined ? own.map((cell) => [cell]) : groupsOf(own, (cell) => prompts.get(cell)!.length)) {
+        io.signal.throwIfAborted();
+        const requests = group.map((cell) => requestsOf(cell, prompts.get(cell)!));
+        const ids = await continued(model, requests.flat(), io);
+        for (const [index, cell] of group.entries()) {
+          const texts = ids.splice(0, requests[index]!.length).map((own, place) => textOf(prompts.get(cell)![place]!, own, tokenizer, judge));
+          await commit(cell, { written: JSON.stringify(await written(cell, io, texts, judge)) });
+        }
+      }
       await model.close();
     });
   } finally {
@@ -51,21 +64,36 @@ async function judgeOf(task: TaskCell, io: TaskIo): Promise<Session | undefined>
   return taskSession(io, task, checkpoint, textParam(task, 'judgeBase'), await studyEngine(io, task, { exact: true }), 'none');
 }
 
-async function write(task: TaskCell, io: TaskIo, model: PeerModel, tokenizer: Tokenizer, judge: Session | undefined): Promise<PeerWritten> {
-  if (model.generate === undefined) throw new BadInput('the peer writes no texts');
-  const newTokens = numberParam(task, 'newTokens');
-  const sampling: Sampling = { temperature: numberParam(task, 'temperature'), topK: numberParam(task, 'topK'), seed: numberParam(task, 'seed') };
-  const texts: WrittenText[] = [];
-  for (const { prompt, promptIds } of await jsonInput<readonly WrittenText[]>(io, task, 'prompts')) {
+/** In the order of the requests. */
+async function continued(model: PeerModel, requests: readonly PeerTextRequest[], io: TaskIo): Promise<Int32Array[]> {
+  if (model.generateAll !== undefined) return model.generateAll(requests);
+  const texts: Int32Array[] = [];
+  for (const { prompt, newTokens, sampling } of requests) {
     io.signal.throwIfAborted();
-    const ids = await model.generate(Int32Array.from(promptIds), newTokens, peerSampling(sampling, promptIds));
-    const beyond = judge === undefined ? undefined : ids.find((id) => id >= judge.shape.vocabulary);
-    if (beyond !== undefined) throw new BadInput(`the peer wrote token ${beyond}; the vocabulary has ${judge!.shape.vocabulary}`);
-    texts.push({ prompt, promptIds, ids: [...ids], text: tokenizer.decode(ids), pieces: tokenizer.pieces(ids) });
+    if (model.generate === undefined) throw new BadInput('the peer writes no texts');
+    texts.push(await model.generate(prompt, newTokens, sampling));
   }
+  return texts;
+}
+
+const samplingOf = (task: TaskCell): Sampling => ({ temperature: numberParam(task, 'temperature'), topK: numberParam(task, 'topK'), seed: numberParam(task, 'seed') });
+
+function requestsOf(task: TaskCell, prompts: readonly WrittenText[]): PeerTextRequest[] {
+  const [newTokens, sampling] = [numberParam(task, 'newTokens'), samplingOf(task)];
+  const ours = peerNamed(textParam(task, 'peer')).ownKernels === true;
+  return prompts.map(({ promptIds }) => ({ prompt: Int32Array.from(promptIds), newTokens, sampling: ours && !isGreedy(sampling.temperature, sampling.topK) ? sampling : peerSampling(sampling, promptIds) }));
+}
+
+function textOf({ prompt, promptIds }: WrittenText, ids: Int32Array, tokenizer: Tokenizer, judge: Session | undefined): WrittenText {
+  const beyond = judge === undefined ? undefined : ids.find((id) => id >= judge.shape.vocabulary);
+  if (beyond !== undefined) throw new BadInput(`the peer wrote token ${beyond}; the vocabulary has ${judge!.shape.vocabulary}`);
+  return { prompt, promptIds, ids: [...ids], text: tokenizer.decode(ids), pieces: tokenizer.pieces(ids) };
+}
+
+async function written(task: TaskCell, io: TaskIo, texts: readonly WrittenText[], judge: Session | undefined): Promise<PeerWritten> {
   const nll = judge === undefined ? undefined : await judgeTexts(judge, texts, () => io.signal.throwIfAborted());
   return {
-    model: textParam(task, 'model'), peer: textParam(task, 'peer'), format: textParam(task, 'format'), ...sampling, newTokens, texts,
+    model: textParam(task, 'model'), peer: textParam(task, 'peer'), format: textParam(task, 'format'), ...samplingOf(task), newTokens: numberParam(task, 'newTokens'), texts,
     judged: texts.map((text) => ({ prompt: text.prompt, nll: nll?.get(text) ?? [] })),
   };
 }

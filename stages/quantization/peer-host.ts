@@ -4,9 +4,9 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { StageFailure } from '../dag/index.ts';
 import type { InputHandle, TaskCell, TaskIo } from '../dag/index.ts';
-import { taskCheckpoint } from './loaded-model.ts';
+import { taskCheckpoint, withArtifact } from './loaded-model.ts';
 import { peerNamed } from './peers.ts';
-import type { PeerFiles, PeerLimits, PeerModel, PeerRequest, PeerRun } from './peers.ts';
+import type { EncodedSource, PeerFiles, PeerLimits, PeerModel, PeerRequest, PeerRun } from './peers.ts';
 import { textParam } from './task-values.ts';
 
 /** A peer that died so often in one task is not started again: what it does to each format takes its time limit. */
@@ -53,8 +53,11 @@ export class PeerHost {
     return this.#run = run;
   }
 
-  async load(format: string): Promise<PeerModel> {
-    return (await this.run()).load(format);
+  /** `artifact`: the input of `task` in which the study's artifact of that format is, where the kernels are ours. */
+  async load(format: string, task: TaskCell, artifact = 'artifact'): Promise<PeerModel> {
+    const encoded: EncodedSource | undefined = peerNamed(textParam(this.#task, 'peer')).ownKernels !== true || task.inputs[artifact] === undefined ? undefined
+      : (use) => withArtifact(this.#io, task, artifact, use);
+    return (await this.run()).load(format, encoded);
   }
 
   /** After a failure nothing is known of what it still does: it is ended, and started anew when it is next needed. */

@@ -34,7 +34,7 @@ export const run: Run = (cells, io) => eachFormatOnPeer(cells, io, 'texts', asyn
   // Our base anew for each format: an engine's instance belongs to one session.
   const lanes = await lanesOf(own[0]!, io);
   try {
-    const model = await host.load(textParam(own[0]!, 'format'));
+    const model = await host.load(textParam(own[0]!, 'format'), own[0]!);
     const { identity } = await host.run();
     const codes = await codesCompared(own[0]!, io, model);
     for (const cell of own) {

@@ -59,7 +59,7 @@ async function timeModel(task: TaskCell, io: TaskIo, host: PeerHost): Promise<vo
   const sessions: (TimedSession & { readonly format: string })[] = [];
   try {
     for (const format of listParam(task, 'formats') as readonly string[]) {
-      const model = await peer.load(format);
+      const model = await host.load(format, task, `artifact.${format}`);
       const lane = { format, ours: false, time: (leastMs: number) => timed(model, plan(leastMs)) };
       lanes.push({ ...lane, pair: 'A' });
       if (format === base) lanes.push({ ...lane, pair: 'A2' });

@@ -5,7 +5,7 @@
  *   peer-text-summary:<model>/<peer>/<format>/T0.7/k40  rows of tables peer_sweep_metrics and peer_texts
  */
 import { cell, gather, output, stage } from '../dag/index.ts';
-import type { Cell } from '../dag/index.ts';
+import type { Cell, InputRef } from '../dag/index.ts';
 import { samplingPath, settingPath, writtenCell } from './cell-ids.ts';
 import type { Sampling } from './cell-ids.ts';
 import { registerEntries } from './model-cells.ts';
@@ -18,23 +18,27 @@ import { GATHERED } from './table-rows.ts';
 export const peerGenerateStage = stage({ name: 'peer-generate', title: 'Write texts on peers', module: 'stages/quantization/peer-generate.ts', outputs: ['written'], agreement: textsAgreement, determinism: 'measured', optional: true });
 export const peerTextSummaryStage = stage({ name: 'peer-text-summary', title: 'Summarize what peers wrote', determinism: 'exact', module: 'stages/quantization/peer-text-summary.ts', outputs: ['metrics', 'texts', 'omitted'] });
 
-/** New tokens of one model and format that a peer is asked for at most: one sequence at a time, at tens of tokens a second. */
+/** New tokens of one model and format that another program is asked for at most: one sequence at a time, at tens of tokens a second. */
 const MOST_NEW_TOKENS = 8192;
 
 export function peerTextCells(own: PeeredModel, peer: Peer, place: PeerPlace, formats: readonly string[], { prompts, maxNewTokens }: PeerSweep): Pick<PeerCells, 'written' | 'summarizedTexts'> {
   const { model, fetched, judge } = own;
   const newTokens = maxNewTokens.at(-1) as number;
   const base = (own.written.get(model.baseFormat) ?? []).map((prompted) => ({ prompted, sampling: writtenCell(prompted.id).sampling }));
-  const asked = base.filter(({ sampling }) => affordable(base.map((one) => one.sampling), prompts * newTokens, sampling));
+  const asked = base.filter(({ sampling }) => peer.ownKernels === true || affordable(base.map((one) => one.sampling), prompts * newTokens, sampling));
   const shared = { ...place.params, newTokens, judgeBase: judge.model.baseFormat };
+  const artifactOf = (format: string): { readonly artifact?: InputRef } => {
+    const ours = oursOf(own, peer, format);
+    return peer.ownKernels !== true || ours === undefined || ours === model.baseFormat ? {} : { artifact: output(own.quantized.get(ours)!, 'artifact') };
+  };
   const written = formats.flatMap((format) => asked.map(({ prompted, sampling = { temperature: 0, topK: 0, seed: 0 } }) => cell(peerGenerateStage, `${place.at}/${format}/${samplingPath(sampling)}`, {
     params: { ...shared, format, ...sampling },
     inputs: {
-      ...place.inputs, prompts: output(prompted, 'texts'), tokenizer: output(fetched, 'tokenizer'), tokenizerConfig: output(fetched, 'tokenizerConfig'),
+      ...place.inputs, ...artifactOf(format), prompts: output(prompted, 'texts'), tokenizer: output(fetched, 'tokenizer'), tokenizerConfig: output(fetched, 'tokenizerConfig'),
       judgeConfig: output(judge.fetched, 'config'), judgeWeights: output(judge.fetched, 'weights'), judgeTokenizer: output(judge.fetched, 'tokenizer'),
     },
-    uses: [place.entry, ...model.weightCode, ...registerEntries(judge.model, [])],
-    facts: place.facts, batch: place.at, work: prompts * newTokens * model.parametersEstimate / 1e9,
+    uses: [...place.uses, ...model.weightCode, ...registerEntries(judge.model, []), ...(peer.ownKernels === true ? registerEntries(model, [format]) : [])],
+    facts: place.facts, gpus: place.gpus, batch: place.at, work: prompts * newTokens * model.parametersEstimate / 1e9,
   })));
   const settings = new Map<string, Cell[]>();
   for (const one of written) {
@@ -45,9 +49,10 @@ export function peerTextCells(own: PeeredModel, peer: Peer, place: PeerPlace, fo
   const summarizedTexts = [...settings].map(([path, cells]) => {
     const { format, temperature, topK } = cells[0]!.params as { readonly format: string; readonly temperature: number; readonly topK: number };
     const ours = oursOf(own, peer, format);
-    // Only what no random number chose can be compared one by one.
-    const greedyOf = (of: string | undefined): Cell | undefined => temperature > 0 || of === undefined ? undefined : own.written.get(of)?.find(({ id }) => writtenCell(id).sampling === undefined);
-    const compared = Object.entries({ ours: greedyOf(ours), base: greedyOf(model.baseFormat) }).flatMap(([name, from]) => from === undefined ? [] : [[name, output(from, 'texts')] as const]);
+    // Only what the same random numbers chose, or none, can be compared one by one.
+    const sameOf = (of: string | undefined): readonly Cell[] => of === undefined || (temperature > 0 && peer.ownKernels !== true) ? []
+      : (own.written.get(of) ?? []).filter(({ id }) => { const { sampling } = writtenCell(id); return sampling === undefined ? temperature === 0 : sampling.temperature === temperature && sampling.topK === topK; });
+    const compared = Object.entries({ ours: sameOf(ours), base: sameOf(model.baseFormat) }).flatMap(([name, from]) => from.length === 0 ? [] : [[name, gather(from.map((one) => output(one, 'texts')))] as const]);
     return cell(peerTextSummaryStage, `${place.at}/${path}`, {
       params: { model: model.name, peer: peer.name, format, ours: ours ?? '', temperature, topK, maxNewTokens: [...maxNewTokens] },
       inputs: { [GATHERED]: gather(cells.map((one) => output(one))), ...Object.fromEntries(compared) }, batch: model.name, work: 0.2,

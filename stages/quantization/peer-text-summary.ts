@@ -1,8 +1,9 @@
 /**
  * What a peer wrote at one (temperature, top_k), as rows of tables peer_sweep_metrics and peer_texts: the figures and intervals of our own texts (summarize-texts.ts). Where it
- * took the likeliest token, also how far it goes with ours in the same format, and with our base, as our own formats are held against it.
+ * took the likeliest token, or drew by our noise, also how far it goes with ours in the same format, and with our base, as our own formats are held against it.
  */
 import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
+import { writtenCell } from './cell-ids.ts';
 import type { PeerWritten } from './peer-generate.ts';
 import { MetricList } from './summarize-rows.ts';
 import type { MetricRow } from './summarize-rows.ts';
@@ -11,7 +12,7 @@ import type { SeedTexts } from './summarize-texts.ts';
 import { firstDifference } from './statistics/first-difference.ts';
 import { foundJson } from './table-rows.ts';
 import type { Row } from './table-rows.ts';
-import { guarded, jsonInput, listParam, numberParam, textParam } from './task-values.ts';
+import { guarded, listParam, numberParam, textParam } from './task-values.ts';
 import type { WrittenText } from './task-values.ts';
 
 export const run: Run = async (cells, io) => {
@@ -43,17 +44,26 @@ async function summary(task: TaskCell, io: TaskIo): Promise<Pick<MetricList, 'ro
   summarizeTexts(list, place, true, written.map(({ texts, judged }): SeedTexts => ({ texts, base: texts, judged, judgedBase: judged })), limits);
   const rows: MetricRow[] = [...list.rows];
   for (const against of ['ours', 'base'] as const) {
-    if (task.inputs[against] === undefined) continue;
-    const texts = await jsonInput<readonly WrittenText[]>(io, task, against);
+    const texts = await textsBySeed(task, io, against);
+    const seeds = written.flatMap((own): SeedTexts[] => { const base = texts.get(own.seed); return base === undefined ? [] : [{ texts: own.texts, base, judged: own.judged, judgedBase: own.judged }]; });
+    if (seeds.length === 0) continue;
     const compared = new MetricList();
-    summarizeTexts(compared, place, false, written.map((own) => ({ texts: own.texts, base: texts, judged: own.judged, judgedBase: own.judged })), limits);
+    summarizeTexts(compared, place, false, seeds, limits);
     rows.push(...compared.rows.flatMap((row) => COMPARED[row.quantity] === undefined ? [] : [{ ...row, quantity: COMPARED[row.quantity]![against] }]));
   }
-  const ours = task.inputs['ours'] === undefined ? undefined : await jsonInput<readonly WrittenText[]>(io, task, 'ours');
-  return { rows, omitted: list.omitted, texts: written.flatMap((own) => textRows(own, ours === undefined ? undefined : { format: textParam(task, 'ours'), texts: ours }, task.id)) };
+  const ours = await textsBySeed(task, io, 'ours');
+  return { rows, omitted: list.omitted, texts: written.flatMap((own) => { const texts = ours.get(own.seed); return textRows(own, texts === undefined ? undefined : { format: textParam(task, 'ours'), texts }, task.id); }) };
 }
 
-/** `ours`: what we wrote greedily in the same format, of the same prompts in the same order. */
+/** What we wrote of the same prompts at the same setting: greedily, which counts as seed 0, or with each seed. */
+async function textsBySeed(task: TaskCell, io: TaskIo, name: 'ours' | 'base'): Promise<ReadonlyMap<number, readonly WrittenText[]>> {
+  const texts = new Map<number, readonly WrittenText[]>();
+  if (task.inputs[name] === undefined) return texts;
+  for await (const { cell, value } of foundJson<readonly WrittenText[]>(task, io, name)) texts.set(writtenCell(cell).sampling?.seed ?? 0, value);
+  return texts;
+}
+
+/** `ours`: what we wrote in the same format with the same random numbers, or greedily, of the same prompts in the same order. */
 function textRows({ model, peer, format, seed, temperature, topK, newTokens, texts }: PeerWritten, ours: { readonly format: string; readonly texts: readonly WrittenText[] } | undefined, from: string): Row[] {
   return texts.map(({ prompt, text, ids }, i) => ({
     model, peer, format, prompt, seed, temperature, top_k: topK, max_new_tokens: newTokens, text, tokens: ids.join(' '), ours: ours?.format ?? null,

@@ -50,8 +50,10 @@ export interface PeerPlace {
   readonly params: { readonly [name: string]: string };
   readonly inputs: { readonly [name: string]: InputRef };
   readonly facts: { readonly [name: string]: string };
-  /** The peer's own code. */
-  readonly entry: string;
+  /** The peer's own code, and what it computes with. */
+  readonly uses: readonly string[];
+  /** That its tasks take. */
+  readonly gpus: number;
 }
 
 /** The format in which we compute the same weights: the base of an alias, and of the file as it was published, which the base decodes; undefined: none. */

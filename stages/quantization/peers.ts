@@ -1,6 +1,6 @@
 /**
- * The register of peers, and the contract that each one keeps. A peer is another program that computes the same models its own way: none of our
- * engines, which compute over our ops. Its results are facts of its versions and its machine; they stand beside ours and never in their place.
+ * The register of peers, and the contract that each one keeps. A peer computes the same models, and not by our exact arithmetic: another program in its own way, or our own kernels
+ * where they promise no bits. Its results are facts of its versions and its machine; they stand beside the exact ones and never in their place.
  * Adding a peer is one file in peers/ and one line here.
  *
  *   const run = await peer.start({ ...settings, model, scratch, limits, signal });
@@ -8,8 +8,9 @@
  *   for await (const { logits } of model.logits!(tokens)) ...
  *   await run.close();
  */
-import type { Checkpoint } from '../../kernels/index.ts';
+import type { Artifact, Checkpoint } from '../../kernels/index.ts';
 import type { DoctorItem } from '../dag/index.ts';
+import { gpu } from './peers/gpu.ts';
 import { llamaCpp } from './peers/llama-cpp.ts';
 import { transformers } from './peers/transformers.ts';
 
@@ -107,13 +108,19 @@ export interface PeerTimingPlan {
   readonly leastMs: number;
 }
 
+/** The study's artifact of a format: what `use` makes of it, as often as it is asked for. */
+export type EncodedSource = <T>(use: (artifact: Artifact) => T) => Promise<T>;
+
+/** A prompt to be continued. */
+export interface PeerTextRequest { readonly prompt: Int32Array; readonly newTokens: number; readonly sampling?: PeerSampling | undefined }
+
 /** By the peer's own sampler and stream of random numbers, with nothing else that it knows to filter or to punish tokens with. */
 export interface PeerSampling {
   /** Above 0. */
   readonly temperature: number;
   /** 0: all tokens. */
   readonly topK: number;
-  /** Of the stream, from 0 to 2^31 - 1: the same text again with the same seed, versions, device and threads. */
+  /** Of the stream, from 0 to 2^31 - 1: the same text again with the same seed, versions, device and threads. Where the kernels are ours: the study's seed, as its own sampler takes it. */
   readonly seed: number;
 }
 
@@ -132,6 +139,8 @@ export interface PeerModel {
   readonly logits?: (tokens: Int32Array) => AsyncIterable<PeerRows>;
   /** The likeliest token, again and again, or, with `sampling`, a drawn one; ends early where the model ends its text. */
   readonly generate?: (prompt: Int32Array, newTokens: number, sampling?: PeerSampling) => Promise<Int32Array>;
+  /** The same for many prompts at once, in place of generate(). */
+  readonly generateAll?: (requests: readonly PeerTextRequest[]) => Promise<Int32Array[]>;
   readonly time?: (plan: PeerTimingPlan) => Promise<PeerTimed>;
   close(): Promise<void>;
 }
@@ -140,7 +149,8 @@ export interface PeerModel {
 export interface PeerRun {
   /** As it says itself, now that it runs. */
   readonly identity: PeerIdentity;
-  load(format: string): Promise<PeerModel>;
+  /** `encoded`: for kernels of ours, the study's artifact of that format where it has one. */
+  load(format: string, encoded?: EncodedSource): Promise<PeerModel>;
   /** Processor time that it has taken so far, ms. Absent where it computes in this process, whose time is looked at then. */
   readonly cpuMs?: () => Promise<number>;
   /** Ends it, with whatever it still holds. Never throws. */
@@ -152,13 +162,19 @@ export interface Peer {
   readonly name: string;
   readonly title: string;
   readonly formats: readonly PeerFormat[];
+  /** Kernels of this project's: they are given the study's artifacts, and what they draw is drawn by its sampler, so that it can be held against ours. */
+  readonly ownKernels?: true;
   /** The first is the default. */
   readonly devices: readonly string[];
+  /** Those among them of which a task takes one: such tasks run one at a time, unless the run is told that there are more. */
+  readonly gpuDevices: readonly string[];
   readonly computeTypes: readonly string[];
   /** Kinds of files that it takes. */
   readonly files: readonly PeerFiles['kind'][];
   /** Files of this project that it runs, from the root, by name: inputs of its cells, so an edited one is run again. */
   readonly programs: { readonly [name: string]: string };
+  /** Code that its results depend on besides its own file: it becomes part of its cells' keys. */
+  readonly uses?: (settings: PeerSettings) => readonly string[];
   /** Formats of its own that are computed whatever the study names; of ours those that the study has are. */
   readonly ownFormats: readonly string[];
   /** The format that is a GGUF file as it was published, for a model that came as one; absent where it takes none. */
@@ -178,7 +194,7 @@ export interface Peer {
   install?(options: { readonly print: (line: string) => void; readonly signal?: AbortSignal }): Promise<void>;
 }
 
-export const peers: readonly Peer[] = [transformers, llamaCpp];
+export const peers: readonly Peer[] = [transformers, llamaCpp, gpu];
 
 export function peerNamed(name: string): Peer {
   const peer = peers.find((one) => one.name === name);

@@ -5,7 +5,7 @@
 import { quantizeTo } from '../../kernels/artifact.ts';
 import { formatNamed } from '../../kernels/formats.ts';
 import { architectureNamed, tensorsOf } from '../../kernels/models.ts';
-import type { ArtifactSink, Checkpoint, ModelShape, QuantizationReport } from '../../kernels/index.ts';
+import type { ArtifactSink, ModelShape, QuantizationReport } from '../../kernels/index.ts';
 import { cell, stage } from '../dag/index.ts';
 import type { Cell, Run } from '../dag/index.ts';
 import { nowhere, writeArtifactFile } from './artifact-file.ts';
@@ -13,6 +13,7 @@ import type { StudyModel } from './config.ts';
 import { taskCheckpointInOrder } from './loaded-model.ts';
 import { studyEncoder } from './engine.ts';
 import { aliasOf, checkpointInputs, registerEntries } from './model-cells.ts';
+import { otherTensors } from './other-tensors.ts';
 import { quantizedTypes } from './source-types.ts';
 import type { SourceType } from './source-types.ts';
 import { BadInput, guarded, textParam } from './task-values.ts';
@@ -92,15 +93,6 @@ export const run: Run = async (cells, io) => {
     });
   }
 };
-
-/** What the model is computed with besides its linear layers: a checkpoint may have tensors that nothing reads. */
-function otherTensors(checkpoint: Checkpoint, used: readonly string[], linear: ReadonlySet<string>): { otherWeights: number; otherBytes: number } {
-  const others = used.filter((name) => !linear.has(name));
-  return {
-    otherWeights: others.reduce((sum, name) => sum + checkpoint.shape(name).reduce((product, size) => product * size, 1), 0),
-    otherBytes: others.reduce((sum, name) => sum + checkpoint.storedBytes(name), 0),
-  };
-}
 
 /** 'model.layers.3.mlp.up_proj.weight' -> layer 3, kind 'up_proj'. */
 function placeOf(tensor: string): { layer: number; kind: string } {

@@ -39,6 +39,7 @@ export function speedCells({ model, fetched, tokens, artifacts }: Timed, { engin
       params: { ...settings, engine: computing, base: model.baseFormat, formats },
       inputs: { ...checkpointInputs(fetched), tokens: output(tokens), ...Object.fromEntries(quantized) },
       uses: [...registerEntries(model, formats), ...kernelFiles(computing)],
+      ...(engines.some((one) => one.name === computing && one.gpu) ? { gpus: 1 } : {}),
       // The models of an engine in one process, one after the other: it is started and tested once.
       batch: name,
       work: settings.blocks * settings.seconds * formats.length,

@@ -9,14 +9,14 @@ export type Found = Extract<Gathered, { handle: unknown }>;
 /** Name of the one input of every tabulate cell that reads other cells. */
 export const GATHERED = 'from';
 
-/** What input `from` gathered, without what failed cells would have given. */
-export function found(task: TaskCell): Found[] {
-  const input = task.inputs[GATHERED];
-  if (input?.kind !== 'gather') throw new Error(`${task.id}: input ${GATHERED} must be a gather`);
+/** What an input gathered, without what failed cells would have given. */
+export function found(task: TaskCell, name = GATHERED): Found[] {
+  const input = task.inputs[name];
+  if (input?.kind !== 'gather') throw new Error(`${task.id}: input ${name} must be a gather`);
   return input.items.filter((item): item is Found => 'handle' in item);
 }
 
 /** Every gathered output, parsed, one after the other. */
-export async function* foundJson<T>(task: TaskCell, io: TaskIo): AsyncGenerator<{ readonly cell: string; readonly machine: string | undefined; readonly value: T }> {
-  for (const { cell, machine, handle } of found(task)) yield { cell, machine, value: JSON.parse(new TextDecoder().decode(await io.read(handle))) as T };
+export async function* foundJson<T>(task: TaskCell, io: TaskIo, name = GATHERED): AsyncGenerator<{ readonly cell: string; readonly machine: string | undefined; readonly value: T }> {
+  for (const { cell, machine, handle } of found(task, name)) yield { cell, machine, value: JSON.parse(new TextDecoder().decode(await io.read(handle))) as T };
 }

@@ -64,6 +64,18 @@ test('gpus: one task at a time unless more are there', async ({ declared, projec
   assert.is(atOnce(project), 2);
 });
 
+test('gpus of a cell: said of some cells of a stage, they take turns, and no key knows of it', async ({ declared, project }) => {
+  declared.act = {};
+  declared.cells = (act) => spans(act, 4).map((one) => ({ ...one, gpus: 1 }));
+  await project.run('--jobs', '8');
+  assert.is(atOnce(project), 1);
+  project.write('spans.log', '');
+  declared.cells = (act) => spans(act, 4);
+  assert.equal((await project.run('--jobs', '8')).ran, []);
+  await project.run('--jobs', '8', '--force');
+  assert.ok(atOnce(project) > 1);
+});
+
 test('cpus: a task takes as many jobs, and is told how many processors it has', async ({ declared, project }) => {
   declared.act = { resources: { cpus: 2 } };
   declared.cells = (act) => [...spans(act, 3), cell(act, 'told', { params: { act: 'cpus' } })];

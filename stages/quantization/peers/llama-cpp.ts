@@ -50,6 +50,7 @@ export function llamaCppIn(folder: () => string | undefined): Peer {
     title: 'llama.cpp',
     formats: FORMATS.map(({ name, title, sameCodes, beside }) => ({ name, title, sameCodes, ...(beside === undefined ? {} : { beside }) })),
     devices: DEVICES,
+    gpuDevices: DEVICES.filter((device) => device !== 'cpu'),
     computeTypes: ['default'],
     files: ['safetensors', 'gguf'],
     programs: { program: PROGRAM },

@@ -33,6 +33,7 @@ export const transformers: Peer = {
   title: 'transformers with bitsandbytes',
   formats: FORMATS,
   devices: ['cpu', 'cuda'],
+  gpuDevices: ['cuda'],
   computeTypes: ['fp32', 'bf16', 'fp16'],
   files: ['safetensors', 'gguf'],
   programs: { program: SCRIPT },
