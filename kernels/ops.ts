@@ -72,6 +72,12 @@ export interface Ops {
   // ---- one step: begin, ops, read ----
   /** Starts a step: activations of the step before become invalid. */
   begin(rows: Rows): void;
+  /**
+   * Starts a step whose ops, up to the one that made `result`, are those of the step before with other slots, positions and tokens: its activations up to `result` are this
+   * step's. For engines that record ops; false where that cannot be (other numbers of rows, rows that are copied), and the step must begin and be recorded anew.
+   * Slots, positions and tokens must be such as the step before allowed: who asks has checked them.
+   */
+  again?(rows: Rows, result: Activation): boolean;
   /** Rows of `table` for the step's tokens. The table's format has product `weights`. */
   embed(table: Weight): Activation;
   /** x * rsqrt(mean(x^2) + eps) * weight */

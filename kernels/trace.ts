@@ -37,7 +37,7 @@ export function traced(engine: Ops): Trace {
     }
   };
 
-  const bind = <K extends keyof Ops>(op: K): Ops[K] => engine[op].bind(engine) as Ops[K];
+  const bind = <K extends Exclude<keyof Ops, 'again'>>(op: K): Ops[K] => engine[op].bind(engine) as Ops[K];
   const record = <K extends RecordedOp>(op: K): Ops[K] => recording(op, bind(op) as (...args: unknown[]) => Activation) as Ops[K];
   return {
     ops: {
@@ -46,6 +46,8 @@ export function traced(engine: Ops): Trace {
         results = [];
         engine.begin(rows);
       },
+      // What was remembered of the step before is of this one.
+      again: (rows, result) => engine.again?.(rows, result) ?? false,
       embed: record('embed'), rmsNorm: record('rmsNorm'), layerNorm: record('layerNorm'), linear: record('linear'), rotate: record('rotate'),
       attention: record('attention'), siluMul: record('siluMul'), gelu: record('gelu'), add: record('add'), take: record('take'),
       headNorm: record('headNorm'), mul: record('mul'), scale: record('scale'), columns: record('columns'),

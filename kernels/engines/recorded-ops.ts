@@ -16,8 +16,8 @@ import { AT, LINE_BYTES, OPCODE, SAMPLE_WORDS, WORDS } from './program.ts';
 import type { Refusal } from './program.ts';
 import { Placement } from './placement.ts';
 
-/** `id`: the op of the step that makes it; `step` tells those of an earlier step apart, which are invalid. */
-interface Recorded extends Activation { readonly id: number; readonly step: number }
+/** `id`: the op of the step that makes it; `step` tells those of an earlier step apart, which are invalid; `lists`: how long the lists were by then. */
+interface Recorded extends Activation { readonly id: number; readonly step: number; readonly lists: number }
 interface Held { readonly handle: number }
 type HeldWeight = Weight & Held & { readonly product: Format['product'] };
 
@@ -95,6 +95,21 @@ export class RecordedOps implements Ops {
     this.#rowLists = { slot: this.#list(rows.slot), position: this.#list(rows.position), token: this.#list(rows.token) };
     const { copies } = rows;
     if (copies) this.#copyLists = { slot: this.#list(copies.slot), position: this.#list(copies.row.map((row) => rows.position[row]!)) };
+  }
+
+  again(rows: Rows, result: Activation): boolean {
+    const { id, step, lists } = result as Recorded;
+    const count = rows.token.length;
+    if (step !== this.#step || this.#rows.token.length !== count || rows.slot.length !== count || rows.position.length !== count || rows.copies !== undefined || this.#rows.copies !== undefined) return false;
+    this.#rows = rows;
+    this.#ops = id + 1;
+    this.#listLength = lists;
+    this.#ran = 0;
+    this.#refusal = undefined;
+    this.#lists.set(rows.slot, this.#rowLists.slot);
+    this.#lists.set(rows.position, this.#rowLists.position);
+    this.#lists.set(rows.token, this.#rowLists.token);
+    return true;
   }
 
   embed(table: Weight): Activation {
@@ -303,7 +318,7 @@ export class RecordedOps implements Ops {
   #made(rows: number, cols: number): Recorded {
     const id = this.#ops - 1;
     this.#placement.make(id, rows * linesOf(cols));
-    return { rows, cols, id, step: this.#step };
+    return { rows, cols, id, step: this.#step, lists: this.#listLength };
   }
 
   #pair(code: number, a: Activation, b: Activation): Recorded {

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { architectureOf, formatNamed, ModelConfigError, openCheckpoint, openSession, quantizeModel, readArtifact, scoreWindow, writeSafetensors } from '../../kernels/index.ts';
+import { architectureOf, formatNamed, ModelConfigError, openCheckpoint, openEngine, openSession, quantizeModel, readArtifact, scoreWindow, writeSafetensors } from '../../kernels/index.ts';
+import type { Draws, Rows } from '../../kernels/index.ts';
 import { firstDifference } from '../../kernels/selftest.ts';
 import { referenceStatistics } from '../../kernels/statistics/reference.ts';
 import { referenceInstance, sessionOf, someTokens, tinyCheckpoint } from './test-models.ts';
@@ -85,6 +86,44 @@ test('a slot can be rewound, and reset forgets', async () => {
   session.reset(1, 6);
   await rejects(session.step(rows([0, 3, 1])), /only 0 tokens/);
   session.dispose();
+});
+
+test('a step like the one before is told again, not recorded: whatever comes between, the bits are the reference\'s', async () => {
+  const { instance } = await openEngine('wasm');
+  let recorded = 0;
+  const begin = instance.ops.begin.bind(instance.ops);
+  instance.ops.begin = (of) => { recorded++; begin(of); };
+  for (const format of ['fp32', 'nf4', 'int8']) {
+    const expected = sessionOf(checkpoint, format), session = sessionOf(checkpoint, format, format === 'fp32' ? instance : (await openEngine('wasm')).instance);
+    const step = async (list: readonly [slot: number, position: number, token: number][], wanted?: readonly number[], more: Partial<Rows> = {}): Promise<void> => {
+      const [own, of] = [{ ...rows(...list), ...more }, wanted && Int32Array.from(wanted)];
+      assert.is(firstDifference(await expected.step(own, of), await session.step(own, of)), undefined, JSON.stringify([format, list, wanted]));
+    };
+    const draw = async (list: readonly [slot: number, position: number, token: number][], seed: number): Promise<void> => {
+      const each = list.length;
+      const draws: Draws = { temperature: new Float32Array(each).fill(0.8), topK: new Int32Array(each).fill(20), promptKey: new Int32Array(each).fill(5), seed: new Int32Array(each).fill(seed), position: Int32Array.from(list, ([, position]) => position + 1) };
+      assert.equal([...await session.draw(rows(...list), draws)], [...await expected.draw(rows(...list), draws)]);
+    };
+    for (const of of [expected, session]) of.reset(2, 8);
+    await step([[0, 0, 3]]);
+    await step([[0, 1, 4]]);
+    await step([[1, 0, 5]]);
+    await draw([[1, 1, 6]], 1);
+    await draw([[1, 2, 7]], 2);
+    await step([[0, 2, 8]]);
+    await step([[0, 3, 9], [1, 3, 10]]);
+    await step([[0, 4, 11], [1, 4, 12]], [1]);
+    await step([[0, 5, 13], [1, 5, 14]], [0]);
+    await step([[0, 5, 15], [1, 2, 16]], [0]);
+    await rejects(session.step(rows([0, 6, 200])), /token 200 is outside the vocabulary/);
+    await step([[0, 6, 17]]);
+    for (const of of [expected, session]) of.reset(3, 8);
+    await step([[0, 0, 18]], undefined, { copies: { row: Int32Array.of(0), slot: Int32Array.of(2) } });
+    await step([[2, 1, 19]]);
+    await step([[0, 1, 20]]);
+    for (const of of [expected, session]) of.dispose();
+  }
+  assert.is(recorded, 7, 'of 14 steps');
 });
 
 test('logits that are not finite name the op and the tensor that began it', async () => {
