@@ -9,7 +9,8 @@ import { native } from './engines/native.ts';
 import { fast } from './engines/fast.ts';
 import { wasm } from './engines/wasm.ts';
 import { webgpu } from './engines/webgpu.ts';
-import { webgpuFast, webgpuFastF16 } from './engines/webgpu-fast.ts';
+import { webgpuFast } from './engines/webgpu-fast.ts';
+import { webgpuFastF16 } from './engines/webgpu-fast-f16.ts';
 import type { Ops } from './ops.ts';
 import type { Statistics } from './statistics.ts';
 

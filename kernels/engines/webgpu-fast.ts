@@ -3,7 +3,7 @@
  * op is held to a bound that follows from how it computes, by a self-test on each adapter.
  */
 import type { Engine, EngineInstance } from '../engines.ts';
-import { gpuLacks, gpuUnavailable, openGpu } from '../webgpu/adapter.ts';
+import { gpuUnavailable, openGpu } from '../webgpu/adapter.ts';
 import { gpuContext } from '../webgpu/context.ts';
 import type { GpuContext } from '../webgpu/context.ts';
 import { WebGpuDevice } from '../webgpu/device.ts';
@@ -14,6 +14,9 @@ import { wasmStatisticsTested } from './wasm.ts';
 import { buildOf } from './webgpu.ts';
 
 interface Tested { readonly context: GpuContext; readonly build: string }
+
+/** The adapter's feature that the second form needs. */
+export const FP16_ARITHMETIC = 'shader-f16';
 
 /** Its forms, by name: as products are of fp32 or of fp16. */
 const COMPUTES = { 'webgpu-fast': FUSED_FP32, 'webgpu-fast-f16': F16_PRODUCTS } as const;
@@ -26,7 +29,7 @@ async function openTested(name: Name): Promise<Tested> {
   const f16 = name === 'webgpu-fast-f16';
   const gpu = await openGpu();
   if (typeof gpu === 'string') throw new Error(`the engine ${name} is not available here: ${gpu}`);
-  if (f16 && !gpu.device.features.has(F16)) throw new Error(`the engine ${name} is not available here: ${gpu.words} has no fp16 arithmetic (${F16})`);
+  if (f16 && !gpu.device.features.has(FP16_ARITHMETIC)) throw new Error(`the engine ${name} is not available here: ${gpu.words} has no fp16 arithmetic (${FP16_ARITHMETIC})`);
   const sources = await kernelSources();
   const context = gpuContext(gpu.device, sources, 'plain', { width: gpu.subgroupWidth, f16 });
   await toleranceTest(`${name} (${gpu.words})`, COMPUTES[name], () => new RecordedOps(new WebGpuDevice(context)));
@@ -50,17 +53,4 @@ export const webgpuFast: Engine = {
   gpu: true,
   unavailable: gpuUnavailable,
   open: () => openWebGpuFast(),
-};
-
-const F16 = 'shader-f16';
-
-/** A name of its own, so that records tell which computed: which is the faster depends on the card, and a choice by a timing would not be the same in each run. */
-export const webgpuFastF16: Engine = {
-  name: 'webgpu-fast-f16',
-  title: 'as webgpu-fast, with products of fp16 where weights are of 4 bits or fp16; not exact',
-  rank: 0,
-  canonical: false,
-  gpu: true,
-  unavailable: () => gpuLacks(F16),
-  open: () => openWebGpuFast(undefined, 'webgpu-fast-f16'),
 };

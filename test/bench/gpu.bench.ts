@@ -4,7 +4,8 @@
  * everything small.
  */
 import { encodedBytes, formatNamed } from '../../kernels/index.ts';
-import { webgpuFast, webgpuFastF16, openWebGpuFast } from '../../kernels/engines/webgpu-fast.ts';
+import { webgpuFast, openWebGpuFast } from '../../kernels/engines/webgpu-fast.ts';
+import { webgpuFastF16 } from '../../kernels/engines/webgpu-fast-f16.ts';
 import { gpuAdapters } from '../../kernels/engines.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { WebGpuDevice } from '../../kernels/webgpu/device.ts';

@@ -1,16 +1,18 @@
 /** The study as cells: what a change of study.yaml adds and removes, what is computed once, and which code a result depends on. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { studyPipeline } from '../../bitwidth.ts';
+import { engines } from '../../kernels/engines.ts';
 import { CodeIdentities } from '../../stages/dag/code-identity.ts';
 import { FileFacts } from '../../stages/dag/facts.ts';
 import { pipeline } from '../../stages/dag/index.ts';
 import { readStudy } from '../../stages/quantization/config.ts';
 import type { StudyConfig } from '../../stages/quantization/config.ts';
 import { ENGINE_VARIABLE } from '../../stages/quantization/engine.ts';
+import { peers } from '../../stages/quantization/peers.ts';
 import { samplings, study } from '../../stages/quantization/study.ts';
 import type { Cell } from '../../stages/dag/index.ts';
 import { root } from './in-process.ts';
@@ -38,6 +40,16 @@ function difference(changed: StudyConfig): { added: Cell[]; removed: Cell[]; alt
     altered: [...after.values()].filter((cell) => { const own = before.get(cell.id); return own !== undefined && declared(own) !== declared(cell); }),
   };
 }
+
+test('whatever engine is timed and whatever peer is named, the code that its cells name is there', () => {
+  const small = { ...config, models: config.models.slice(0, 1), judge: config.models[0]!.name, formats: ['nf4'] };
+  const timed = study({ ...small, speed: { ...config.speed, engines: ['auto', ...engines.map(({ name }) => name)] } }).cells;
+  const named = peers.flatMap((peer) => peer.devices.flatMap((device) => peer.computeTypes.map((compute) => ({ peer, settings: { device, compute }, found: { missing: 'not asked' } }))));
+  const peered = named.flatMap((one) => study(small, undefined, [], [one]).cells);
+  const files = new Set([...timed, ...peered].flatMap(({ uses = [] }) => uses));
+  for (const { name } of engines) assert.ok(files.has(`kernels/engines/${name}.ts`), name);
+  assert.equal([...files].filter((path) => !existsSync(join(root, path))), []);
+});
 
 /** Stages whose cells gather what others computed: they may change with any sweep. */
 const GATHERING = ['claims', 'tabulate'];
