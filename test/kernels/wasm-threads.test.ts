@@ -117,7 +117,8 @@ test('a helper that took a chunk and is gone costs time, no bit; later runs go o
   const threads = await startThreads(shared, 2, (_, workerData) => (worker = new Worker(thief, { eval: true, workerData })));
   await once(worker!, 'message');
   const { ops } = instanceOn(threads);
-  await agrees(ops, 'robbed');
+  // On a loaded machine the thief may be late for all chunks of a run.
+  for (let tries = 0; tries < 500 && threads.count > 1; tries++) await agrees(ops, 'robbed');
   assert.is(threads.count, 1);
   await agrees(ops, 'alone');
   ops.dispose();
