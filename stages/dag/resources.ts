@@ -27,16 +27,12 @@ export function memoryNeed({ resources }: Stage, cells: readonly Cell[]): number
   return cells.reduce((most, { memoryBytes }) => Math.max(most, memoryBytes ?? resources?.memoryBytes ?? 0), 0);
 }
 
-/** GPUs that a task of these cells needs. */
-export function gpuNeed({ resources }: Stage, cells: readonly Cell[]): number {
-  return cells.reduce((most, { gpus }) => Math.max(most, gpus ?? resources?.gpus ?? 0), 0);
-}
-
 /** A task, as far as this is concerned. */
 export interface Needs { readonly cpus: number; readonly memoryBytes: number; readonly gpus: number }
 
 export function needsOf(stage: Stage, cells: readonly Cell[]): Needs {
-  return { cpus: stage.resources?.cpus ?? 1, memoryBytes: memoryNeed(stage, cells), gpus: gpuNeed(stage, cells) };
+  const { cpus = 1, gpus: own = 0 } = stage.resources ?? {};
+  return { cpus, memoryBytes: memoryNeed(stage, cells), gpus: cells.reduce((most, { gpus = own }) => Math.max(most, gpus), 0) };
 }
 
 export class ResourcePool {
