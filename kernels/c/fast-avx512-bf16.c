@@ -2,8 +2,6 @@
  * The engine `fast` for x86-64 with AVX512-BF16 (AMD's since 2022): products with 4-bit weights, and from five rows on with 16-bit ones, are of bf16 and
  * summed in fp32. Fewer rows of 16-bit weights are bound by memory anyway: those, weights in fp32 and attention are computed as in fast-avx512.c.
  */
-#include <cpuid.h>
-#include <stdatomic.h>
 #define bw_avx512 bw_exact_within_fast_avx512_bf16
 #include "avx512.c"
 #include "fast-avx512.inc.h"

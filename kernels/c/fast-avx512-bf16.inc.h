@@ -50,37 +50,24 @@ static void bf16_pack_rows(const struct bw_op *op, uint8_t *packed) {
   }
 }
 
-/* How far ahead weights are asked for, with as many outputs at once as are the fastest: one or two of long rows, four of short ones. From so many rows of x on,
-   multiplying the table by a block's scale takes less than multiplying each row's sum. */
-enum { BF16_AHEAD = 8192, BF16_LONG_ROW = 2048, SCALED_TABLE_ROWS = 4 };
+/* How far ahead weights are asked for. From so many rows of x on, multiplying the table by a block's scale takes less than multiplying each row's sum. */
+enum { BF16_AHEAD = 8192, SCALED_TABLE_ROWS = 4 };
 
-/* Of long rows: one at once where the processor has AVX-VNNI (a feature by number: compilers name it late), as AMD's since 2024, whose vectors are 64 bytes wide throughout; with
-   two those read a fifth less from memory. Those of 2022 are quicker with two. No sum depends on it. */
-static int long_rows_at_once(void) {
-  enum { AVX_VNNI = 1 << 4 };
-  static atomic_int known;
-  int rows = atomic_load_explicit(&known, memory_order_relaxed);
-  if (rows == 0) {
-    unsigned a, b, c, d;
-    rows = __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVX_VNNI) ? 1 : 2;
-    atomic_store_explicit(&known, rows, memory_order_relaxed);
-  }
-  return rows;
-}
-
-/* Lane sums of N outputs from `o` on with R rows, `row_bytes` apart: of output o + n and row r into result[n][r]. */
+/* Lane sums of N outputs from `o` on with R rows, `row_bytes` apart: of output o + n and row r into result[n][r]. Outputs are read side by side but lie one after the other, and
+   are asked for in that order: asked for side by side, they came a fifth slower. */
 ALWAYS void bf16_dots(const struct bw_weight *w, const enum bw_family family, int32_t o, const uint8_t *packed, size_t row_bytes, const int R, const int N, vf result[][BF16_FEW_ROWS]) {
   const int scale_table = family == BW_TABLE4 && R >= SCALED_TABLE_ROWS, scale_sum = family == BW_TABLE4 && R < SCALED_TABLE_ROWS;
   const vf values = _mm512_loadu_ps(w->table);
   const __m512i unscaled = bf16_table(values);
   const uint8_t *data = row_of(w, o);
+  const int block_bytes = N * (family == BW_TABLE4 ? BW_TABLE4_BYTES : 128);
   vf acc[4 * BF16_FEW_ROWS];
   for (int i = 0; i < N * R; i++) acc[i] = vf_set(0.0f);
   for (int32_t b = 0; b < w->blocks; b++) {
+    for (int i = 0; i < block_bytes; i += 64) __builtin_prefetch(data + BF16_AHEAD + (size_t)b * block_bytes + i, 0, 2);
     for (int n = 0; n < N; n++) {
       const uint8_t *row = data + n * w->row_bytes;
       __m512i even, odd;
-      prefetch_weights(row, family, b, BF16_AHEAD);
       bf16_decode(family, row, b, scale_table ? bf16_table(vf_mul(values, vf_set(fast_scale(row, b)))) : unscaled, &even, &odd);
       for (int r = 0; r < R; r++) {
         const uint8_t *x = packed + (size_t)r * row_bytes + (size_t)b * 128;
@@ -94,19 +81,14 @@ ALWAYS void bf16_dots(const struct bw_weight *w, const enum bw_family family, in
   for (int n = 0; n < N; n++) for (int r = 0; r < R; r++) result[n][r] = acc[n * R + r];
 }
 
-/* sums: [row][output]. */
-ALWAYS void bf16_panel(const struct bw_weight *w, const enum bw_family family, int32_t panel, const uint8_t *packed, size_t row_bytes, const int R, const int N, float *sums) {
+/* sums: [row][output]. Four outputs at once hide what one waits for; more rows of x do so too, and leave registers for one. */
+ALWAYS void bf16_panel_few(const struct bw_weight *w, const enum bw_family family, int32_t panel, const uint8_t *packed, size_t row_bytes, const int R, float *sums) {
+  const int N = R < SCALED_TABLE_ROWS ? 4 : 1;
   for (int c = 0; c < BW_PANEL; c += 4) {
     vf dots[4][BF16_FEW_ROWS];
     for (int i = 0; i < 4; i += N) bf16_dots(w, family, panel * BW_PANEL + c + i, packed, row_bytes, R, N, dots + i);
     for (int r = 0; r < R; r++) _mm_store_ps(sums + r * BW_PANEL + c, fast_sums(dots[0][r], dots[1][r], dots[2][r], dots[3][r]));
   }
-}
-
-ALWAYS void bf16_panel_few(const struct bw_weight *w, const enum bw_family family, int32_t panel, const uint8_t *packed, size_t row_bytes, const int R, float *sums) {
-  if (R >= SCALED_TABLE_ROWS || (w->row_bytes >= BF16_LONG_ROW && long_rows_at_once() == 1)) bf16_panel(w, family, panel, packed, row_bytes, R, 1, sums);
-  else if (w->row_bytes >= BF16_LONG_ROW) bf16_panel(w, family, panel, packed, row_bytes, R, 2, sums);
-  else bf16_panel(w, family, panel, packed, row_bytes, R, 4, sums);
 }
 
 #define BF16_FEW(R, FAMILY) case R: bf16_panel_few(w, FAMILY, panel, packed, row_bytes, R, sums); break;
