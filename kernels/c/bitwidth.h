@@ -70,7 +70,7 @@ void bw_refuse(struct bw_refusals *refusals, int32_t op, int32_t row, int32_t co
 /* The kernels of one instruction set. */
 struct bw_kernels {
   const char *name;
-  /* Does units [from, to) of an op. */
+  /* Does units [from, to) of an op: one chunk or several that follow one another, of one block of rows. */
   void (*execute)(const struct bw_op *op, int32_t index, int32_t row_from, int32_t from, int32_t to, uint64_t program, struct bw_scratch *scratch, struct bw_refusals *refusals);
   /* Bytes of scratch that execute() needs for this op. */
   size_t (*scratch_bytes)(const struct bw_op *op);

@@ -158,16 +158,18 @@ static const void *find(const struct bw_device *device, int32_t handle, enum kin
   return &device->held[handle].is;
 }
 
-/* A chunk of work should last some microseconds: long against taking it, short against waiting for it. */
-static const int64_t CHUNK_PRODUCTS = 100000;
+/* A chunk of work should last some microseconds at most, short against waiting for it, and some tenths of one at least, long against taking it. */
+static const int64_t MOST_CHUNK_PRODUCTS = 100000, LEAST_CHUNK_PRODUCTS = 15000;
 /* Packed rows of a product stay within this. */
 enum { PACKED_BYTES = 1 << 20, MOST_ROWS_AT_ONCE = 128 };
 
 static int32_t grain_of(int64_t unit_cost, int32_t units, int32_t threads) {
   if (threads == 1) return units < 1 ? 1 : units;
-  int64_t grain = CHUNK_PRODUCTS / (unit_cost < 1 ? 1 : unit_cost);
-  int64_t fair = (units + 16 * threads - 1) / (16 * threads);
+  if (unit_cost < 1) unit_cost = 1;
+  int64_t grain = MOST_CHUNK_PRODUCTS / unit_cost, fair = (units + 16 * threads - 1) / (16 * threads), least = LEAST_CHUNK_PRODUCTS / unit_cost;
   if (grain > fair) grain = fair;
+  if (grain < least) grain = least;
+  if (grain > units) grain = units;
   return grain < 1 ? 1 : (int32_t)grain;
 }
 

@@ -30,7 +30,8 @@ static size_t bf16_linear_bytes(const struct bw_op *op) {
   return groups * (size_t)op->x_stride * 32 + PIECE_BLOCKS * 2 * TILE_PANELS * TILE_BYTES + MOST_CHUNK_PANELS * groups * TILE_BYTES;
 }
 
-static void bf16_linear(const struct bw_op *op, int32_t row_from, int32_t from, int32_t to, uint64_t program, struct bw_scratch *scratch) {
+/* Up to MOST_CHUNK_PANELS panels. */
+static void bf16_panels(const struct bw_op *op, int32_t row_from, int32_t from, int32_t to, uint64_t program, struct bw_scratch *scratch) {
   const struct bw_weight *w = op->handle;
   int32_t rows = op->rows - row_from < op->row_block ? op->rows - row_from : op->row_block;
   int32_t groups = (int32_t)groups_of(rows), pieces = (w->blocks + PIECE_BLOCKS - 1) / PIECE_BLOCKS;
@@ -76,6 +77,12 @@ static void bf16_linear(const struct bw_op *op, int32_t row_from, int32_t from, 
   }
   BF16_END();
   if (to == w->panels) clear_beyond(op, row_from, rows, w->panels);
+}
+
+static void bf16_linear(const struct bw_op *op, int32_t row_from, int32_t from, int32_t to, uint64_t program, struct bw_scratch *scratch) {
+  for (int32_t panel = from; panel < to; panel += MOST_CHUNK_PANELS) {
+    bf16_panels(op, row_from, panel, to - panel < MOST_CHUNK_PANELS ? to : panel + MOST_CHUNK_PANELS, program, scratch);
+  }
 }
 
 /* Rows at once: as many as decode a weight seldom, in blocks of equal size whose tiles stay within this. Panels by twos. */

@@ -107,20 +107,27 @@ static void wait_for(struct round *round) {
 /* The first chunk of a thread's share. One chunk belongs to the caller. */
 static inline int32_t share_from(const struct bw_op *op, int32_t thread, int32_t threads) { return (int32_t)(((int64_t)op->chunks * thread + threads - 1) / threads); }
 
-/* Does what is left of the share of thread `owner`; how many chunks. */
+/*
+ * Does what is left of the share of thread `owner`; how many chunks. Of its own share a thread takes half of what is left, of another's a quarter: few takings, since the addition
+ * waits until all that was written before has left the processor, and small ones at the end, so that all threads end together.
+ */
 static int32_t work_share(struct bw_run *run, int32_t i, int32_t owner, int32_t thread) {
   const struct bw_op *op = &run->op[i];
   const int32_t first = share_from(op, owner, run->threads), count = share_from(op, owner + 1, run->threads) - first;
+  const int32_t per_block = (op->units + op->grain - 1) / op->grain, part = owner == thread ? 2 : 4;
   atomic_int *taken = &run->taken[(size_t)owner * run->taken_stride + i];
   int32_t done = 0;
-  while (atomic_load_explicit(taken, memory_order_relaxed) < count) {
-    int32_t own = atomic_fetch_add_explicit(taken, 1, memory_order_acq_rel);
+  for (int32_t left; (left = count - atomic_load_explicit(taken, memory_order_relaxed)) > 0; ) {
+    const int32_t most = (left + part - 1) / part, own = atomic_fetch_add_explicit(taken, most, memory_order_acq_rel);
     if (own >= count) break;
-    int32_t chunk = first + own, per_block = (op->units + op->grain - 1) / op->grain;
-    int32_t from = chunk % per_block * op->grain;
-    int32_t to = from + op->grain < op->units ? from + op->grain : op->units;
-    run->kernels->execute(op, i, chunk / per_block * op->row_block, from, to, run->serial, &run->scratch[thread], &run->refusals);
-    done++;
+    const int32_t from = first + own, to = from + (own + most < count ? most : count - own);
+    for (int32_t chunk = from, next; chunk < to; chunk = next) {
+      const int32_t block = chunk / per_block, begin = block * per_block;
+      next = begin + per_block < to ? begin + per_block : to;
+      const int32_t end = (next - begin) * op->grain;
+      run->kernels->execute(op, i, block * op->row_block, (chunk - begin) * op->grain, end < op->units ? end : op->units, run->serial, &run->scratch[thread], &run->refusals);
+    }
+    done += to - from;
   }
   return done;
 }
