@@ -2,7 +2,8 @@
  * What an implementation of the statistics must compute exactly as the reference does. An engine runs statisticsSelfTest() with its
  * own self-test when it is first opened in a process; test/conformance/statistics.test.ts runs the larger set.
  */
-import { EngineUnfit, testValues } from '../selftest.ts';
+import { testValues } from '../op-cases/case.ts';
+import { EngineUnfit } from '../selftest.ts';
 import type { ComparedScores, NoiseRows, SamplingPoint, Statistics } from '../statistics.ts';
 import { referenceStatistics } from './reference.ts';
 

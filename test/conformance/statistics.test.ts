@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ARITHMETIC_VERSION, engines, EngineUnfit, openEngine, threefry2x32 } from '../../kernels/index.ts';
-import { testValues } from '../../kernels/selftest.ts';
+import { testValues } from '../../kernels/op-cases/case.ts';
 import type { ComparedScores, FormatSums, SamplingPoint, Statistics, SummedRows } from '../../kernels/statistics.ts';
 import { referenceStatistics } from '../../kernels/statistics/reference.ts';
 import { firstDifference64, statisticsCases, statisticsSelfTest } from '../../kernels/statistics/selftest.ts';

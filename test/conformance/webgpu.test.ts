@@ -10,8 +10,9 @@ import { FUSED_FP32, toleranceTest } from '../../kernels/engines/fast-selftest.t
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { logitsBound } from '../../kernels/logits-bound.ts';
 import { openWebGpu, webgpu } from '../../kernels/engines/webgpu.ts';
-import { EngineUnfit, firstDifference, input, opCases, selfTest, table, testValues } from '../../kernels/selftest.ts';
-import type { OpCase } from '../../kernels/selftest.ts';
+import { input, table, testValues } from '../../kernels/op-cases/case.ts';
+import { EngineUnfit, firstDifference, opCases, selfTest } from '../../kernels/selftest.ts';
+import type { OpCase } from '../../kernels/op-cases/case.ts';
 import { openGpu } from '../../kernels/webgpu/adapter.ts';
 import { gpuContext } from '../../kernels/webgpu/context.ts';
 import { WebGpuDevice } from '../../kernels/webgpu/device.ts';

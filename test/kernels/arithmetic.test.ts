@@ -5,7 +5,8 @@ import { ARITHMETIC_VERSION, dot } from '../../kernels/arithmetic.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
 import { exp, geluErf, geluTanh, log, silu } from '../../kernels/functions.ts';
 import { attendRow, layerNormRow } from '../../kernels/row-ops.ts';
-import { opCases, testValues } from '../../kernels/selftest.ts';
+import { testValues } from '../../kernels/op-cases/case.ts';
+import { opCases } from '../../kernels/selftest.ts';
 
 const { fround } = Math;
 

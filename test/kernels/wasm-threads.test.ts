@@ -13,7 +13,8 @@ import { bundledKernels } from '../../kernels/engines/wasm-kernels.ts';
 import { oneThread, startThreads } from '../../kernels/engines/wasm-threads.ts';
 import type { Spawn, WasmThreads } from '../../kernels/engines/wasm-threads.ts';
 import { referenceStatistics } from '../../kernels/statistics/reference.ts';
-import { firstDifference, opCases, selfTest, testValues } from '../../kernels/selftest.ts';
+import { testValues } from '../../kernels/op-cases/case.ts';
+import { firstDifference, opCases, selfTest } from '../../kernels/selftest.ts';
 import { bundledCheckpoint, sessionOf, someTokens } from './test-models.ts';
 
 const shared = await bundledKernels(true);

@@ -12,7 +12,8 @@ import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { WasmDevice } from '../../kernels/engines/wasm-device.ts';
 import { oneThread } from '../../kernels/engines/wasm-threads.ts';
 import { quantizeRow } from '../../kernels/int8-rows.ts';
-import { firstDifference, testValues } from '../../kernels/selftest.ts';
+import { testValues } from '../../kernels/op-cases/case.ts';
+import { firstDifference } from '../../kernels/selftest.ts';
 
 const compiled = await bundledKernels(false);
 const wasmOps = (): Ops => new RecordedOps(new WasmDevice(oneThread(compiled)));
