@@ -8,6 +8,12 @@ import type { ListedGpu } from './bound.ts';
 /** Not spelled out where it is loaded: it may be absent, and what is not there cannot count into the identity of code. Its version is part of the engine's build. */
 const PACKAGE = 'webgpu';
 
+/**
+ * The clock as it is: what pages get is coarse, against those who would spy. And fp16 of NVIDIA's Vulkan drivers, which Dawn hides because they fail some of its conformance tests (crbug.com/42251215):
+ * an engine that takes it holds every op to its bounds before it computes.
+ */
+const DAWN_OPTIONS = ['disable-dawn-features=timestamp_quantization', 'enable-dawn-features=vulkan_enable_f16_on_nvidia'];
+
 const INSTALL_HINT = 'npm install --no-save webgpu installs it (130 MB)';
 
 /** What gives adapters, and what it is called. */
@@ -52,13 +58,11 @@ async function findSource(): Promise<GpuSource | string> {
   const platform = `${process.platform}-${process.platform === 'darwin' ? 'universal' : process.arch}`;
   try {
     const { create } = require(`${PACKAGE}/dist/${platform}/dawn.node`) as { create(options: readonly string[]): Gpu };
-    // Its clock as it is: what pages get is coarse, against those who would spy.
-    const features = 'disable-dawn-features=timestamp_quantization';
     const list = (): Promise<ListedGpu[]> => listGpus(create);
     const bound = process.env[GPU_VARIABLE] || undefined;
-    if (bound === undefined) return { gpu: create([features]), name: `dawn ${version}`, list };
+    if (bound === undefined) return { gpu: create(DAWN_OPTIONS), name: `dawn ${version}`, list };
     // Another that has the same name would be as good a match.
-    return notBindable(bound, await list()) ?? { gpu: create([features, adapterOption(bound)]), name: `dawn ${version}`, bound, list };
+    return notBindable(bound, await list()) ?? { gpu: create([...DAWN_OPTIONS, adapterOption(bound)]), name: `dawn ${version}`, bound, list };
   } catch (error) {
     return `the package ${PACKAGE} ${version} cannot be loaded on ${platform}: ${(error as Error).message.split('\n')[0]}`;
   }
