@@ -87,6 +87,15 @@ export function planOf(program: Program, holdings: Holdings, special?: Special):
     if (rows > MOST_ROWS) throw new RangeError(`a step of ${rows} rows on a GPU; at most ${MOST_ROWS} are allowed`);
     const stride = paddedColumns(cols);
     const add: Add = (kernel, groups, buffers = [], extra = []) => void dispatches.push({ kernel, parts: [{ op, extra }], groups, buffers });
+    const weight = code === OPCODE.linear ? holdings.weights.get(word('handle'))! : undefined;
+    if (weight?.kind === 'int8' && !isPrepared(words, op, holdings)) {
+      const { outliersAt, rowWords } = preparedRow(cols);
+      bytes.prepared = Math.max(bytes.prepared, rows * rowWords * 4);
+      const at = bytes.refused / 4;
+      products.push({ op, at, rows });
+      bytes.refused += rows * 4;
+      add('quantize', [rows, 1, 1], ['prepared', 'refused'], [rowWords, outliersAt, at]);
+    }
     if (special?.({ code, rows, cols, word }, add, holdings)) continue;
     const vector = (handle: number): Held => holdings.vectors.get(handle) ?? holdings.none;
     switch (code) {
@@ -99,17 +108,11 @@ export function planOf(program: Program, holdings: Holdings, special?: Special):
       case OPCODE.layerNorm: add('norm', [rows, 1, 1], [vector(word('handle')), vector(word('handle2'))]); break;
       case OPCODE.headNorm: add('norm', [rows, cols / word('a1'), 1], [vector(word('handle')), holdings.none]); break;
       case OPCODE.linear: {
-        const { kind, outFeatures, pieces, scaleShift } = holdings.weights.get(word('handle'))!;
+        const { kind, outFeatures, pieces, scaleShift } = weight!;
         const bias = vector(word('handle2'));
         const outputsOf = (first: number, own: number): number => (first + own === outFeatures ? paddedColumns(outFeatures) - first : own);
         if (kind === 'int8') {
-          const outliersAt = 16 + stride / 4;
-          const rowWords = outliersAt + cols;
-          bytes.prepared = Math.max(bytes.prepared, rows * rowWords * 4);
-          const at = bytes.refused / 4;
-          products.push({ op, at, rows });
-          bytes.refused += rows * 4;
-          add('quantize', [rows, 1, 1], ['prepared', 'refused'], [rowWords, outliersAt, at]);
+          const { outliersAt, rowWords } = preparedRow(cols);
           for (const { first, rows: own, data, scales } of pieces) {
             const [x, z] = across(Math.ceil(outputsOf(first, own) / OUTPUTS));
             add('int8', [x, rows, z], [data, scales, bias, 'prepared'], [rowWords, outliersAt, first, own]);
@@ -160,6 +163,20 @@ export function planOf(program: Program, holdings: Holdings, special?: Special):
     }
   }
   return { dispatches, bytes, products };
+}
+
+/** Words of a row that quantize.wgsl has prepared, whole vectors of 4, and where its outlier columns begin: those of int8-codes.wgsl. */
+function preparedRow(cols: number): { readonly outliersAt: number; readonly rowWords: number } {
+  const outliersAt = 16 + paddedColumns(cols) / 4;
+  return { outliersAt, rowWords: outliersAt + Math.ceil(cols / 4) * 4 };
+}
+
+/** Whether the op before was an int8 product of the same rows: queries, keys and values, gate and up. What was refused of them is told of the first. */
+function isPrepared(words: Int32Array, op: number, { weights }: Holdings): boolean {
+  const at = op * WORDS;
+  const before = at - WORDS;
+  return op > 0 && words[before + AT.code] === OPCODE.linear && weights.get(words[before + AT.handle]!)!.kind === 'int8'
+    && [AT.x, AT.rows, AT.cols].every((word) => words[before + word] === words[at + word]);
 }
 
 /** Scores that attention keeps of each head: of the longest sequence's positions, in whole steps, so that the plan of a step is that of the one before. */

@@ -17,11 +17,12 @@ const TEAM_OUTPUTS = 4;
 /** Up to so many rows, kernels for few rows read the weights again for every FEW_ROWS of them, which takes less than a tile that is mostly empty. */
 const MOST_FEW = 16;
 const TILE_OUTPUTS = 64;
+const INT8_TILE_ROWS = 64;
 const ROTATE_THREADS = 64;
 /** Columns of a head that fast-attend.wgsl has room for. */
 const MOST_HEAD = 256;
 /** Weights of a quad. */
-const QUAD = { fp32: 4, fp16: 8, bf16: 8, table4: 32 } as const;
+const QUAD = { fp32: 4, fp16: 8, bf16: 8, table4: 32, int8: 16 } as const;
 
 /** The dispatches of a program, in order. `f16`: products by the kernels of fp16 where there are such. */
 export function planFast(program: Program, holdings: Holdings, f16: boolean): Plan {
@@ -65,16 +66,15 @@ const special = (f16: boolean): Special => ({ code, rows, cols, word }, add, hol
     }
     case OPCODE.linear: {
       const weight = holdings.weights.get(word('handle'))!;
-      if (weight.kind === 'int8') return false;
       const bias = vector(word('handle2'));
-      const quads = paddedColumns(cols) / QUAD[weight.kind];
-      const { kernel, outputs, high } = productKernel(weight, rows, quads, f16);
+      const { kernel, outputs, high } = productKernel(weight, rows, paddedColumns(cols) / QUAD[weight.kind], f16);
+      const prepared = weight.kind === 'int8' ? (['prepared'] as const) : [];
       for (const { first, rows: own, data, scales } of weight.pieces) {
         const last = first + own === weight.outFeatures;
         const units = Math.ceil((last ? paddedColumns(weight.outFeatures) - first : own) / outputs);
         const scalesAt = scales === holdings.none ? 0 : scales.at / 4;
         const words = [data.at / 16, own, first, bias === undefined ? -1 : bias.at / 4, scalesAt, weight.scaleShift, 1, 0];
-        add(kernel, [units, Math.ceil(rows / high), 1], [whole(data), whole(scales), bias === undefined ? holdings.none : whole(bias)], words);
+        add(kernel, [units, Math.ceil(rows / high), 1], [whole(data), whole(scales), bias === undefined ? holdings.none : whole(bias), ...prepared], words);
       }
       return true;
     }
@@ -84,12 +84,14 @@ const special = (f16: boolean): Special => ({ code, rows, cols, word }, add, hol
 
 function productKernel({ kind }: GpuWeight, rows: number, quads: number, f16: boolean): { readonly kernel: string; readonly outputs: number; readonly high: number } {
   if (rows > MOST_FEW) {
+    if (kind === 'int8') return { kernel: 'int8 tile', outputs: TILE_OUTPUTS, high: INT8_TILE_ROWS };
     const high = TILE_ROWS.find((height) => rows <= height) ?? TILE_ROWS.at(-1)!;
     return { kernel: `tile ${kind} ${high}${f16 && (kind === 'fp16' || kind === 'table4') ? ' f16' : ''}`, outputs: TILE_OUTPUTS, high };
   }
   // As many threads as have two quads each: with one there is nothing to fetch while it is multiplied.
   const team = TEAMS.findLast((threads) => quads >= 2 * threads) ?? TEAMS[0];
   const high = rows === 1 ? 1 : FEW_ROWS;
+  if (kind === 'int8') return { kernel: `int8 row ${high} ${team}`, outputs: (GROUP / team) * TEAM_OUTPUTS, high };
   return { kernel: `row ${kind} ${high} ${team}${f16 && kind === 'table4' ? ' f16' : ''}`, outputs: (GROUP / team) * TEAM_OUTPUTS, high };
 }
 
@@ -110,7 +112,7 @@ function together(dispatches: readonly Dispatch[], { words }: Program): Dispatch
 }
 
 /** Kernels that do several ops at once. */
-const JOINED = /^(row|tile|rotate vectors)\b/;
+const JOINED = /^(row|tile|int8 row|int8 tile|rotate vectors)\b/;
 
 function joins(before: Dispatch, dispatch: Dispatch, words: Int32Array): boolean {
   if (before.kernel !== dispatch.kernel || !JOINED.test(dispatch.kernel) || before.parts.length === MOST_PARTS) return false;

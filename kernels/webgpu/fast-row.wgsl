@@ -4,7 +4,6 @@
 // e5: log2 of the blocks of 64 that share one.
 @group(0) @binding(3) var<storage, read> data: array<vec4u>;
 @group(0) @binding(4) var<storage, read> scales: array<f32>;
-@group(0) @binding(5) var<storage, read> bias: array<f32>;
 
 const GROUP = 128u;
 const TEAMS = GROUP / TEAM;
@@ -78,18 +77,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   // From here a thread of the team finishes a row.
   let row = first + own;
   let column = u32(ops[part].e2) + output;
-  let outStride = padded(ops[part].a0);
-  if (own >= ROWS || row >= rows || column / 4u >= outStride) { return; }
-  let features = u32(ops[part].a0);
-  // A piece that is not the last ends with whole vectors; what is behind the last output is +0.
-  if (output >= outputs && column < features) { return; }
+  if (own >= ROWS || row >= rows || column / 4u >= padded(ops[part].a0)) { return; }
+  // A piece that is not the last ends with whole vectors.
+  if (output >= outputs && column < u32(ops[part].a0)) { return; }
   var sum = vec4f();
   for (var i = 0u; i < TEAM / WIDTH; i++) { sum += partial[own][team * (TEAM / WIDTH) + i]; }
-  let at = row * outStride + column / 4u;
-  if (ops[part].e3 >= 0) {
-    let b = u32(ops[part].e3) + column;
-    sum += vec4f(bias[b], bias[b + 1u], bias[b + 2u], bias[b + 3u]);
-  }
-  if (ops[part].y >= 0) { sum += workspace[line(ops[part].y) + at]; }
-  workspace[line(ops[part].out) + at] = select(vec4f(), sum, vec4u(column) + vec4u(0u, 1u, 2u, 3u) < vec4u(features));
+  finish(part, row, column, sum);
 }

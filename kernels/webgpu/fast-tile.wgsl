@@ -4,7 +4,6 @@
 // Terms are fp32 or fp16 (terms-*.wgsl): DEPTH products are summed as such. Words as in fast-row.wgsl.
 @group(0) @binding(3) var<storage, read> data: array<u32>;
 @group(0) @binding(4) var<storage, read> scales: array<f32>;
-@group(0) @binding(5) var<storage, read> bias: array<f32>;
 
 const OUTPUTS = 64u;
 const DEPTH = 16u;
@@ -106,24 +105,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 
   let own = output + 4u * left;
   let column = u32(ops[part].e2) + own;
-  let stride = padded(ops[part].a0);
-  let features = u32(ops[part].a0);
-  if (column / 4u >= stride || (own >= outputs && column < features)) { return; }
-  let inside = vec4u(column) + vec4u(0u, 1u, 2u, 3u) < vec4u(features);
+  if (column / 4u >= padded(ops[part].a0) || (own >= outputs && column < u32(ops[part].a0))) { return; }
   @each i in TALL
   @each j in 4
   {
     let row = first + 4u * (top + 16u * $iu) + $ju;
-    if (row < rows) {
-      var sum = acc$i_$j;
-      let at = row * stride + column / 4u;
-      if (ops[part].e3 >= 0) {
-        let b = u32(ops[part].e3) + column;
-        sum += vec4f(bias[b], bias[b + 1u], bias[b + 2u], bias[b + 3u]);
-      }
-      if (ops[part].y >= 0) { sum += workspace[line(ops[part].y) + at]; }
-      workspace[line(ops[part].out) + at] = select(vec4f(), sum, inside);
-    }
+    if (row < rows) { finish(part, row, column, acc$i_$j); }
   }
   @end
   @end

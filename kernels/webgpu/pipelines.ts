@@ -54,16 +54,20 @@ const KERNELS: { readonly [name: string]: Kernel } = {
   })),
   ...Object.fromEntries(FAMILIES.flatMap((family): [string, Kernel][] => [
     ...[1, FEW_ROWS].flatMap((rows) => TEAMS.map((team): [string, Kernel] => [
-      `row ${family} ${rows} ${team}`, { files: ['terms-f32', ...LOOKUP[family], `quads-${family}`, 'fast-row'], buffers: ['read', 'read', 'read'], constants: { ROWS: rows, TEAM: team, ...QUADS[family] }, fast: true },
+      `row ${family} ${rows} ${team}`, { files: ['terms-f32', ...LOOKUP[family], `quads-${family}`, 'finish', 'fast-row'], buffers: ['read', 'read', 'read'], constants: { ROWS: rows, TEAM: team, ...QUADS[family] }, fast: true },
     ])),
-    ...TILE_ROWS.map((height): [string, Kernel] => [`tile ${family} ${height}`, { files: ['terms-f32', ...LOOKUP[family], `pairs-${family}`, 'fast-tile'], buffers: ['read', 'read', 'read'], constants: { HEIGHT: height, TALL: height / 64 }, fast: true }]),
+    ...TILE_ROWS.map((height): [string, Kernel] => [`tile ${family} ${height}`, { files: ['terms-f32', ...LOOKUP[family], `pairs-${family}`, 'finish', 'fast-tile'], buffers: ['read', 'read', 'read'], constants: { HEIGHT: height, TALL: height / 64 }, fast: true }]),
   ])),
   ...Object.fromEntries(F16_TILES.flatMap((family) => TILE_ROWS.map((height): [string, Kernel] => [
-    `tile ${family} ${height} f16`, { files: ['terms-f16', ...LOOKUP[family], `pairs-${family}`, 'fast-tile'], buffers: ['read', 'read', 'read'], constants: { HEIGHT: height, TALL: height / 64 }, fast: true, f16: true },
+    `tile ${family} ${height} f16`, { files: ['terms-f16', ...LOOKUP[family], `pairs-${family}`, 'finish', 'fast-tile'], buffers: ['read', 'read', 'read'], constants: { HEIGHT: height, TALL: height / 64 }, fast: true, f16: true },
   ]))),
   ...Object.fromEntries([1, FEW_ROWS].flatMap((rows) => TEAMS.map((team): [string, Kernel] => [
-    `row table4 ${rows} ${team} f16`, { files: ['terms-f16', 'quads-table4-f16', 'fast-row'], buffers: ['read', 'read', 'read'], constants: { ROWS: rows, TEAM: team, ...QUADS.table4 }, fast: true, f16: true },
+    `row table4 ${rows} ${team} f16`, { files: ['terms-f16', 'quads-table4-f16', 'finish', 'fast-row'], buffers: ['read', 'read', 'read'], constants: { ROWS: rows, TEAM: team, ...QUADS.table4 }, fast: true, f16: true },
   ]))),
+  ...Object.fromEntries([1, FEW_ROWS].flatMap((rows) => TEAMS.map((team): [string, Kernel] => [
+    `int8 row ${rows} ${team}`, { files: ['int8-codes', 'finish', 'fast-int8-row'], buffers: ['read', 'read', 'read', 'read'], constants: { ROWS: rows, TEAM: team }, fast: true },
+  ]))),
+  'int8 tile': { files: ['int8-codes', 'finish', 'fast-int8-tile'], buffers: ['read', 'read', 'read', 'read'], fast: true },
   'attend quickly': { files: ['fast-attend'], buffers: ['read', 'read', 'write'], fast: true },
   'rotate vectors': { files: ['fast-rotate'], buffers: ['read', 'read'], fast: true },
   'norm of rows': { files: ['fast-norm'], buffers: ['read'], fast: true },

@@ -49,7 +49,7 @@ else {
   for (const [width, name] of [[undefined, 'as it is'], [1, 'without subgroups']] as const) {
     test(`webgpu-fast: ops that share a dispatch, ${name}`, async () => {
       const own = width === undefined ? context : gpuContext(context.device, await kernelSources(), 'plain', { width });
-      for (const format of ['nf4', 'fp16']) for (const [rows, columns] of [[1, 256], [1, 2304], [3, 192], [21, 128], [130, 64]] as const) {
+      for (const format of ['nf4', 'fp16', 'int8']) for (const [rows, columns] of [[1, 256], [1, 2304], [3, 192], [21, 128], [130, 64]] as const) {
         const expected = await together(new ReferenceOps(), format, rows, columns);
         const actual = await together(new RecordedOps(new WebGpuDevice(own)), format, rows, columns);
         assert.is(firstOutside(expected, actual, 2e-3), undefined, `${format} ${rows} x ${columns}`);
@@ -82,11 +82,18 @@ else {
     session.dispose();
   });
 
-  test('webgpu-fast: a wrong kernel is noticed', async () => {
-    const sources = await kernelSources();
-    const wrong = gpuContext(context.device, { ...sources, 'fast-row': sources['fast-row']!.replace('min(output + $ou, outputs - 1u)', 'min(output, outputs - 1u)') }, 'plain', { width: 1 });
-    await toleranceTest('webgpu-fast', FUSED_FP32, () => new RecordedOps(new WebGpuDevice(wrong))).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
-  });
+  for (const [file, right, wrong] of [
+    ['fast-row', 'min(output + $ou, outputs - 1u)', 'min(output, outputs - 1u)'],
+    ['fast-int8-row', 'n += TEAM', 'n += 2u * TEAM'],
+    ['fast-int8-tile', 'row < rows', 'row + 1u < rows'],
+  ] as const) {
+    test(`webgpu-fast: a wrong ${file} is noticed`, async () => {
+      const sources = await kernelSources();
+      assert.ok(sources[file]!.includes(right));
+      const changed = gpuContext(context.device, { ...sources, [file]: sources[file]!.replaceAll(right, wrong) }, 'plain', { width: 1 });
+      await toleranceTest('webgpu-fast', FUSED_FP32, () => new RecordedOps(new WebGpuDevice(changed))).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
+    });
+  }
 }
 
 test.run();
