@@ -10,7 +10,7 @@ import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, output, pipeline, S3_SECRET_VARIABLES, withhold } from './stages/dag/index.ts';
-import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyPeers } from './stages/quantization/index.ts';
+import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyEnvironment, studyPeers } from './stages/quantization/index.ts';
 import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
 
 /** Where this package is: its files stand in for those that a project made with it does not have. */
@@ -48,8 +48,7 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
   const config = await readStudy(root, { quick, ...(hub === undefined ? {} : { hub }) });
   // Of a package that was installed also what is known of its own builds.
   const revoked = [...await readRevoked(root), ...(root === OWN ? [] : await readRevoked(OWN))];
-  // Which exact engine computes is no part of any key: it reaches the stages' processes beside the tasks.
-  process.env[ENGINE_VARIABLE] = config.engine;
+  Object.assign(process.env, studyEnvironment(config.engine, revoked));
   const native = nativeOn(config, await nativeCell());
   const errata = await readErrata(root);
   const { cells: own, tables, formats } = study(config, native, errata, await studyPeers(config));
@@ -68,7 +67,7 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     name: 'bitwidth',
     root,
     ...(root === OWN ? {} : { base: OWN }),
-    ...studyCluster(config, native),
+    ...studyCluster(config, native, revoked),
     cells: [native, ...cells, ...site.cells],
     boundaries,
     exports: site.exports,

@@ -57,12 +57,15 @@ export interface OpenedEngine {
   readonly why: string;
 }
 
+/** Why nothing may be computed by a build any more, or undefined. */
+export type Revoked = (build: string) => string | undefined;
+
 /**
- * Opens an engine by name, or `auto`: the canonical engine of highest rank that is available and passes its self-test.
+ * Opens an engine by name, or `auto`: the canonical engine of highest rank that is available, passes its self-test and was not revoked.
  * A named engine that cannot run is an error: nothing takes its place.
  */
-export async function openEngine(name: string = 'auto', register: readonly Engine[] = engines): Promise<OpenedEngine> {
-  if (name !== 'auto') return openNamed(name, register);
+export async function openEngine(name: string = 'auto', register: readonly Engine[] = engines, revoked: Revoked = () => undefined): Promise<OpenedEngine> {
+  if (name !== 'auto') return openNamed(name, register, revoked);
   const passedOver: string[] = [];
   for (const engine of register.filter(({ canonical }) => canonical).sort((a, b) => b.rank - a.rank)) {
     const missing = await engine.unavailable();
@@ -71,7 +74,7 @@ export async function openEngine(name: string = 'auto', register: readonly Engin
       continue;
     }
     try {
-      const instance = await engine.open();
+      const instance = await opened(engine, revoked);
       return { instance, why: [`${engine.name} is the fastest exact engine that works here`, ...passedOver].join('; ') };
     } catch (error) {
       passedOver.push(`${engine.name} failed: ${error instanceof Error ? error.message : String(error)}`);
@@ -80,10 +83,18 @@ export async function openEngine(name: string = 'auto', register: readonly Engin
   throw new Error(`no exact engine works here: ${passedOver.join('; ')}`);
 }
 
-async function openNamed(name: string, register: readonly Engine[]): Promise<OpenedEngine> {
+async function openNamed(name: string, register: readonly Engine[], revoked: Revoked): Promise<OpenedEngine> {
   const engine = register.find((candidate) => candidate.name === name);
   if (engine === undefined) throw new Error(`unknown engine ${JSON.stringify(name)}; engines are auto, ${register.map((e) => e.name).join(', ')}`);
   const missing = await engine.unavailable();
   if (missing !== undefined) throw new Error(`the engine ${name} is not available here: ${missing}`);
-  return { instance: await engine.open(), why: `${name} was asked for` };
+  return { instance: await opened(engine, revoked), why: `${name} was asked for` };
+}
+
+async function opened(engine: Engine, revoked: Revoked): Promise<EngineInstance> {
+  const instance = await engine.open();
+  const why = revoked(instance.build);
+  if (why === undefined) return instance;
+  instance.ops.dispose();
+  throw new Error(`its build ${instance.build} was revoked: ${why}`);
 }

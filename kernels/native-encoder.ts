@@ -13,11 +13,13 @@ let tested = false;
 
 /**
  * Encodes with the loaded native library from here on, on so many threads. Answers what identifies it, undefined where no library is
- * loaded. Throws EngineUnfit when its bits are not those of the TypeScript encoder.
+ * loaded, or one whose encoder was revoked. Throws EngineUnfit when its bits are not those of the TypeScript encoder.
  */
-export function useNativeEncoder(threads: number): string | undefined {
+export function useNativeEncoder(threads: number, revoked: (build: string) => string | undefined = () => undefined): string | undefined {
   const library = nativeLibrary();
   if (typeof library === 'string') return undefined;
+  const build = `native-${library.sha256}`;
+  if (revoked(build) !== undefined) return undefined;
   const { encode4, encode8, convert, compare } = library.functions;
   const encoder: WeightEncoder = {
     encode: ({ elements, stored, blockSize, bounds, order, codes, absmax }) => encode4(elements, STORED[stored], blockSize, bounds, order, codes, absmax, threads) === 1,
@@ -35,7 +37,7 @@ export function useNativeEncoder(threads: number): string | undefined {
   if (!tested) selfTest(encoder);
   tested = true;
   useWeightEncoder(encoder);
-  return `native-${library.sha256}`;
+  return build;
 }
 
 /** Every format and type, rows, whole and ragged blocks, zeros, denormals, ties and the largest numbers. */

@@ -10,12 +10,9 @@ import { threadCount } from '../threads.ts';
 import { BF16_DOTS, BF16_TILES, FUSED_FP32, toleranceTest } from './fast-selftest.ts';
 import type { Computes } from './fast-selftest.ts';
 import { NativeDevice } from './native-device.ts';
-import { nativeLibrary } from './native-library.ts';
+import { FAST_INSTRUCTION_SET_VARIABLE, nativeLibrary } from './native-library.ts';
 import { openNative } from './native.ts';
 import { RecordedOps } from './recorded-ops.ts';
-
-/** Forces one of the library's fast instruction sets: for tests and benches. */
-export const FAST_INSTRUCTION_SET_VARIABLE = 'BITWIDTH_FAST_INSTRUCTION_SET';
 
 /** The self-test of this process, by instruction set, once it has begun. */
 const tested = new Map<string, Promise<void>>();

@@ -49,6 +49,11 @@ export interface NativeLibrary {
 /** Names the library's file where nobody called useNativeLibrary: for plain scripts, tests and benches. */
 export const LIBRARY_VARIABLE = 'BITWIDTH_NATIVE_LIBRARY';
 
+/** Forces one of the library's instruction sets: for tests, benches, and for telling whether one of them is wrong. */
+export const INSTRUCTION_SET_VARIABLE = 'BITWIDTH_INSTRUCTION_SET';
+/** The same of the engine `fast`. */
+export const FAST_INSTRUCTION_SET_VARIABLE = 'BITWIDTH_FAST_INSTRUCTION_SET';
+
 let library: NativeLibrary | undefined;
 let why: string | undefined;
 
@@ -57,7 +62,8 @@ export function useNativeLibrary(file: string): string | undefined {
   if (library !== undefined) return undefined;
   try {
     const bytes = readFileSync(file);
-    if (isCutShort(bytes)) throw new Error('the file ends too early');
+    const unfit = unfitLibrary(bytes);
+    if (unfit !== undefined) throw new Error(unfit);
     const sha256 = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
     const module: { exports: unknown } = { exports: {} };
     process.dlopen(module as NodeJS.Module, file, constants.dlopen.RTLD_NOW);
@@ -68,10 +74,27 @@ export function useNativeLibrary(file: string): string | undefined {
   }
 }
 
+/** What can be seen of a library's bytes, and would end the process that loads it or be told in words that mislead; undefined where there is nothing. */
+export function unfitLibrary(bytes: Buffer): string | undefined {
+  if (isCutShort(bytes)) return 'the file ends too early';
+  const other = otherProcessor(bytes);
+  return other === undefined ? undefined : `it was built for another processor (${other}; this one is ${process.arch})`;
+}
+
 /** Whether an ELF file ends before its table of sections, which linkers put last. Loading one crashes the process instead of failing. */
 function isCutShort(bytes: Buffer): boolean {
   if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) return false;
   return Number(bytes.readBigUInt64LE(0x28)) + bytes.readUInt16LE(0x3a) * bytes.readUInt16LE(0x3c) > bytes.length;
+}
+
+/** e_machine of an ELF file, by Node's name for it. */
+const MACHINES: { readonly [machine: number]: string } = { 0x3e: 'x64', 0xb7: 'arm64', 0x03: 'ia32', 0x28: 'arm', 0xf3: 'riscv64', 0x15: 'ppc64', 0x16: 's390x' };
+
+/** What an ELF file was built for, where that is not this processor: the system says only that it cannot be opened. */
+function otherProcessor(bytes: Buffer): string | undefined {
+  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) return undefined;
+  const machine = MACHINES[bytes.readUInt16LE(0x12)];
+  return machine === process.arch ? undefined : machine;
 }
 
 /** True once a library is loaded. */

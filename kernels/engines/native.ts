@@ -8,11 +8,8 @@ import { nativeStatistics } from '../statistics/native.ts';
 import { statisticsSelfTest } from '../statistics/selftest.ts';
 import { threadCount } from '../threads.ts';
 import { NativeDevice } from './native-device.ts';
-import { nativeLibrary } from './native-library.ts';
+import { INSTRUCTION_SET_VARIABLE, nativeLibrary } from './native-library.ts';
 import { RecordedOps } from './recorded-ops.ts';
-
-/** Forces one of the library's instruction sets: for tests, benches, and for telling whether one of them is wrong. */
-export const INSTRUCTION_SET_VARIABLE = 'BITWIDTH_INSTRUCTION_SET';
 
 /** The self-test of this process, by instruction set, once it has begun. */
 const tested = new Map<string, Promise<void>>();

@@ -12,6 +12,7 @@ import { taskOf } from './executor.ts';
 import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
 import { elsewhere, memoryOf, rounded, sizeOf, unwritableFailure } from './record-fields.ts';
 import { needsOf, ResourcePool } from './resources.ts';
+import { revocationOf, revocationText } from './revoked.ts';
 import { readBy, taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
 import { timestamp } from './timestamp.ts';
@@ -335,6 +336,9 @@ export class TaskRunner {
   async #commit(pending: Pending, { outputs, computedBy, peakBytes, ran }: Made, durationMs: number): Promise<void> {
     const { store } = this.#ground;
     const { cell, key, fields } = pending;
+    // A stage that computed with it all the same: its result would count for nothing, and be computed again in every run.
+    const revocation = computedBy === undefined ? undefined : revocationOf({ computedBy }, this.#ground.pipeline.revoked ?? []);
+    if (revocation !== undefined) return this.#fail(pending, { code: 'not-available', sentence: `It was computed by what does not count: ${revocationText(revocation)}.` }, durationMs, ran);
     const earlier = cell.stage.determinism === 'exact' ? store.done(key) : undefined;
     const last = store.newestOfCell(cell.id);
     if (pending.conflict !== undefined) store.noteRuling(key);

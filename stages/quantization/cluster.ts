@@ -1,8 +1,8 @@
 /** The study on a cluster: what its jobs are given besides what data/study.yaml says of them. */
 import { buildFlags } from '../../kernels/native-build.ts';
-import type { Cell, Cluster, Pipeline } from '../dag/index.ts';
+import type { Cell, Cluster, Pipeline, Revocation } from '../dag/index.ts';
 import type { StudyConfig } from './config.ts';
-import { ENGINE_VARIABLE } from './engine.ts';
+import { studyEnvironment } from './environment.ts';
 
 /**
  * How the compiler was called that built the library on the login node: "command\nversion". A coordinator that is itself a job may be where there is
@@ -10,10 +10,10 @@ import { ENGINE_VARIABLE } from './engine.ts';
  */
 export const COMPILER_VARIABLE = 'BITWIDTH_COMPILER';
 
-/** Of a pipeline. The engine reaches jobs through their environment, as it reaches workers. */
-export function studyCluster({ cluster, engine }: StudyConfig, native: Cell): Pick<Pipeline, 'cluster' | 'store'> {
+/** Of a pipeline. The engine, and which builds are revoked, reach jobs through their environment, as they reach workers. */
+export function studyCluster({ cluster, engine }: StudyConfig, native: Cell, revoked: readonly Revocation[]): Pick<Pipeline, 'cluster' | 'store'> {
   const { store, ...settings } = cluster;
-  const own: Cluster = { ...settings, environment: { [ENGINE_VARIABLE]: engine }, coordinator: { [COMPILER_VARIABLE]: compilerOf(native) } };
+  const own: Cluster = { ...settings, environment: studyEnvironment(engine, revoked), coordinator: { [COMPILER_VARIABLE]: compilerOf(native) } };
   return { cluster: own, ...(store === undefined ? {} : { store }) };
 }
 

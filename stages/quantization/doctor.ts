@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { engines, noNativeLibrary, openEngine, useNativeLibrary } from '../../kernels/engines.ts';
 import type { Engine } from '../../kernels/engines.ts';
 import { buildNative, findCompiler, NativeBuildError } from '../../kernels/native-build.ts';
+import { libraryTrial } from '../../kernels/native-trial.ts';
 import type { DoctorItem, DoctorSection } from '../dag/index.ts';
 import { HubError } from './hub/errors.ts';
 import { DEFAULT_ENDPOINT, hubSettings } from './hub/settings.ts';
@@ -24,8 +25,11 @@ export async function compilerChecks(): Promise<DoctorSection> {
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
     items.push({ name: 'native library', state: 'ok', what: `built in ${seconds} s with ${instructionSets.join(', ')}` });
     for (const { name, why } of leftOut) items.push({ name: `instruction set ${name}`, state: 'missing', what: `this compiler cannot compile it: ${why}`, hint: 'a newer compiler can' });
-    const unloadable = useNativeLibrary(file);
-    if (unloadable !== undefined) items.push({ name: 'native library', state: 'broken', what: unloadable, hint: WITHOUT_NATIVE });
+    const unusable = await libraryTrial(file) ?? useNativeLibrary(file);
+    if (unusable !== undefined) {
+      noNativeLibrary(unusable);
+      items.push({ name: 'native library', state: 'broken', what: unusable, hint: WITHOUT_NATIVE });
+    }
   } catch (error) {
     if (!(error instanceof NativeBuildError)) throw error;
     noNativeLibrary(error.message);
@@ -68,7 +72,7 @@ async function engineCheck(engine: Engine): Promise<DoctorItem> {
     ops.dispose();
     return { name, state: 'ok', what: canonical ? `its self-test passes: the reference's bits (${build})` : `for speed only: ${computes ?? 'not the reference\'s bits'} (${build})` };
   } catch (error) {
-    return { name, state: 'broken', what: sentenceOf(error), hint: 'another engine takes its place; please report this with the processor above' };
+    return { name, state: 'broken', what: sentenceOf(error), hint: engine.canonical ? 'another engine takes its place; please report this with the processor above' : 'cells that name it fail; please report this with the processor above' };
   }
 }
 

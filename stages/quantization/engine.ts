@@ -8,15 +8,15 @@ import { hasNativeLibrary, noNativeLibrary, openEngine, THREADS_VARIABLE, useNat
 import type { EngineInstance } from '../../kernels/index.ts';
 import { output, StageFailure } from '../dag/index.ts';
 import type { Cell, TaskCell, TaskIo } from '../dag/index.ts';
-
-/** 'auto' or an engine's name; set by pipeline.ts from study.yaml. */
-export const ENGINE_VARIABLE = 'BITWIDTH_ENGINE';
+import { engineHere, revokedHere } from './environment.ts';
 
 /** The native library, as the tool of a cell that computes with an engine. */
 const LIBRARY = 'native';
 export function engineTools(native: Cell | undefined): Pick<Cell, 'tools'> {
   return native === undefined ? {} : { tools: { [LIBRARY]: output(native, 'library') } };
 }
+
+const USE_AUTO = 'Write engine: auto in data/study.yaml: it takes the fastest exact engine that works here.';
 
 /** What this process has said of its engines: once is enough. */
 const said = new Set<string>();
@@ -28,15 +28,16 @@ const said = new Set<string>();
 export async function studyEngine(io: TaskIo, cell: TaskCell, options: { readonly exact: boolean; readonly name?: string }): Promise<EngineInstance> {
   await takeLibrary(io, cell);
   process.env[THREADS_VARIABLE] = String(io.cpus);
-  const { instance, why } = await openEngine(options.name ?? process.env[ENGINE_VARIABLE] ?? 'auto').catch((error: unknown) => {
-    throw new StageFailure({ code: 'not-available', sentence: error instanceof Error ? error.message : String(error) });
+  const name = options.name ?? engineHere();
+  const { instance, why } = await openEngine(name, undefined, revokedHere).catch((error: unknown) => {
+    throw new StageFailure({ code: 'not-available', sentence: error instanceof Error ? error.message : String(error), ...(options.exact && name !== 'auto' ? { hint: USE_AUTO } : {}) });
   });
   if (options.exact && !instance.canonical) {
     instance.ops.dispose();
     throw new StageFailure({
       code: 'not-available',
       sentence: `the engine ${instance.name} does not give the reference's bits, so no exact result may come from it`,
-      hint: 'Write engine: auto in data/study.yaml.',
+      hint: USE_AUTO,
     });
   }
   const reason = `engine ${instance.name} (${instance.build}): ${why}`;
@@ -50,9 +51,9 @@ export async function studyEngine(io: TaskIo, cell: TaskCell, options: { readonl
  * TypeScript encoder. Answers what a record keeps of it: undefined where that one encodes.
  */
 export async function studyEncoder(io: TaskIo, cell: TaskCell): Promise<{ readonly engine: string; readonly build: string } | undefined> {
-  if (!['auto', 'native'].includes(process.env[ENGINE_VARIABLE] ?? 'auto')) return undefined;
+  if (!['auto', 'native'].includes(engineHere())) return undefined;
   await takeLibrary(io, cell);
-  const build = useNativeEncoder(io.cpus);
+  const build = useNativeEncoder(io.cpus, revokedHere);
   return build === undefined ? undefined : { engine: 'native', build };
 }
 

@@ -1,7 +1,7 @@
 /** The study's public face: read it, and compose its cells. */
 export { citedAuthors } from './authors.ts';
 export { nativeOn, studyCluster } from './cluster.ts';
-export { ENGINE_VARIABLE } from './engine.ts';
+export { ENGINE_VARIABLE, studyEnvironment } from './environment.ts';
 export { cellsInPage, programFiles, STUDY_PROGRAM } from './in-page-cells.ts';
 export { hubLeave } from './hub/command.ts';
 export { SECRET_VARIABLES } from './hub/settings.ts';

@@ -5,8 +5,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { buildFlags, buildNative, findCompiler, instructionSetsHere, NATIVE_SOURCES, NativeBuildError } from '../../kernels/native-build.ts';
 import type { Compiler } from '../../kernels/native-build.ts';
-import { cell, file, stage } from '../dag/index.ts';
+import { FAST_INSTRUCTION_SET_VARIABLE, INSTRUCTION_SET_VARIABLE } from '../../kernels/engines/native-library.ts';
+import { libraryTrial } from '../../kernels/native-trial.ts';
+import { cell, ConfigurationError, file, stage } from '../dag/index.ts';
 import type { Cell, Run, TaskCell } from '../dag/index.ts';
+import { engineHere } from './environment.ts';
 import { listParam } from './task-values.ts';
 
 export const nativeStage = stage({
@@ -24,14 +27,31 @@ const FOLDER = 'kernels/c';
 /** What it means that the library is not there, for people. */
 export const WITHOUT_NATIVE = 'Exact results come from the engine wasm instead: the same bytes, several times more slowly.';
 
-/** native:x64. Asks the compiler for its version: it is in the key. */
+/** The same where data/study.yaml names this engine, so that nothing takes its place. */
+const NATIVE_ONLY = 'data/study.yaml asks for engine: native, so nothing is computed; with engine: auto the engine wasm computes the same bytes.';
+
+/** native:x64. Asks the compiler for its version: it is in the key. Throws ConfigurationError where the environment forces an instruction set that there is not. */
 export async function nativeCell(): Promise<Cell> {
-  const [compiler, instructionSets] = [await findCompiler(), await instructionSetsHere()];
+  const forced = forcedInstructionSets();
+  const compiler = await findCompiler();
+  const instructionSets = [...new Set([...await instructionSetsHere(), ...forced])];
   return cell(nativeStage, process.arch, {
     params: { platform: process.platform, arch: process.arch, flags: buildFlags(), instructionSets, compiler: compiler?.command ?? null, version: compiler?.version ?? null },
     inputs: Object.fromEntries(NATIVE_SOURCES.map((name) => [name, file(`${FOLDER}/${name}`)])),
     // Some seconds on all processors, which everything that computes waits for: it goes first.
     work: 100,
+  });
+}
+
+/** Instruction sets that engines of this process are told to take, and so must be in the library; 'plain' always is. */
+function forcedInstructionSets(): string[] {
+  const known = Object.keys(buildFlags()).filter((set) => set !== '*');
+  const kinds = [[INSTRUCTION_SET_VARIABLE, [...known.filter((set) => !set.startsWith('fast-')), 'plain']], [FAST_INSTRUCTION_SET_VARIABLE, known.filter((set) => set.startsWith('fast-'))]] as const;
+  return kinds.flatMap(([variable, sets]) => {
+    const wanted = process.env[variable];
+    if (!wanted) return [];
+    if (!sets.includes(wanted)) throw new ConfigurationError(`the variable ${variable} is ${JSON.stringify(wanted)}; on ${process.arch} it may be ${sets.join(', ') || 'nothing'}: correct it, or unset it`);
+    return wanted === 'plain' ? [] : [wanted];
   });
 }
 
@@ -44,6 +64,8 @@ export const run: Run = async (cells, io) => {
     const library = `${io.scratch}/native.node`;
     try {
       const build = await buildNative(library, { sources, compiler: compilerOf(task), instructionSets: listParam(task, 'instructionSets') as readonly string[] });
+      const unusable = await libraryTrial(library);
+      if (unusable !== undefined) throw new NativeBuildError(unusable, `It was built by ${build.compiler.command} (${build.compiler.version}): another compiler may do better.`);
       for (const { name, why } of build.leftOut) console.error(`the instruction set ${name} is left out: ${why}`);
       await io.commit(task.id, { library: await readFile(library), report: JSON.stringify(build) });
     } catch (error) {
@@ -51,7 +73,7 @@ export const run: Run = async (cells, io) => {
       await io.fail(task.id, {
         code: 'not-available',
         sentence: error.message,
-        hint: `${WITHOUT_NATIVE} ${error.hint}`,
+        hint: `${engineHere() === 'native' ? NATIVE_ONLY : WITHOUT_NATIVE} ${error.hint}`,
       });
     }
   }

@@ -3,7 +3,7 @@ import { engines } from '../../kernels/engines.ts';
 import type { Engine } from '../../kernels/engines.ts';
 import { findCompiler } from '../../kernels/native-build.ts';
 import type { CellRecord, Variation } from '../dag/index.ts';
-import { ENGINE_VARIABLE } from './engine.ts';
+import { ENGINE_VARIABLE } from './environment.ts';
 
 /**
  * The fastest canonical engine here that is not the one of the record. Undefined for what no engine computed, and where there is

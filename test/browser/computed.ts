@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SIZES_FILE, sizesScript } from '../../reports/manifest.ts';
-import { ENGINE_VARIABLE } from '../../stages/quantization/engine.ts';
+import { ENGINE_VARIABLE } from '../../stages/quantization/environment.ts';
 import { cellsInPage, programFiles, readStudy, STUDY_PROGRAM, study } from '../../stages/quantization/index.ts';
 import type { WrittenText } from '../../stages/quantization/task-values.ts';
 import { gather } from '../../stages/dag/index.ts';

@@ -44,6 +44,13 @@ test('a revoked result is computed again, for the stated reason, and only that',
   assert.equal((await project.run()).ran, []);
 });
 
+test('what still computes with it fails, with the reason, instead of counting for nothing', async ({ project, revoked }) => {
+  revoked.push({ computedBy: { engine: 'wrong', build: '1' }, reason: REASON });
+  const { events } = await runAs('wrong', project, 'use:2');
+  assert.equal(events.filter(({ event }) => event === 'failed').map(({ cell, sentence }) => [cell, sentence]), [['use:2', `It was computed by what does not count: ${TEXT}.`]]);
+  assert.equal((await runAs('right', project, 'use:2')).ran, ['use:2']);
+});
+
 test('an older result of the same work that was not revoked counts instead', async (context) => {
   const { project } = context;
   await runAs('right', project);

@@ -10,7 +10,7 @@ import type { Program, ProgramParts } from '../../reports/program.ts';
 import { CodeIdentities } from '../../stages/dag/code-identity.ts';
 import { producersOf } from '../../stages/dag/pipeline.ts';
 import { FileFacts } from '../../stages/dag/facts.ts';
-import { ENGINE_VARIABLE } from '../../stages/quantization/engine.ts';
+import { ENGINE_VARIABLE } from '../../stages/quantization/environment.ts';
 import { root } from '../study/in-process.ts';
 
 const engine = process.env[ENGINE_VARIABLE];

@@ -89,7 +89,7 @@ test('with a block the library holds every instruction set; the store may lie el
   const everywhere = nativeOn(config({ written: true }), native, { BITWIDTH_COMPILER: 'gcc\ngcc 12' });
   assert.ok((everywhere.params['instructionSets'] as string[]).length >= (native.params['instructionSets'] as string[]).length);
   assert.is(everywhere.params['version'], 'gcc 12');
-  const { cluster, store } = studyCluster(config({ written: true, store: '/scratch/me' }), native);
+  const { cluster, store } = studyCluster(config({ written: true, store: '/scratch/me' }), native, []);
   assert.is(store, '/scratch/me');
   assert.equal(cluster!.environment, { BITWIDTH_ENGINE: 'auto' });
 });

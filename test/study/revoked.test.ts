@@ -2,7 +2,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { reference } from '../../kernels/engines/reference.ts';
+import { openEngine } from '../../kernels/index.ts';
 import type { Engine } from '../../kernels/index.ts';
+import { revokedHere, studyEnvironment } from '../../stages/quantization/environment.ts';
 import { engineChecks } from '../../stages/quantization/doctor.ts';
 import { otherEngine } from '../../stages/quantization/other-engine.ts';
 import { readRevoked, REVOKED_FILE } from '../../stages/quantization/revoked.ts';
@@ -50,6 +52,23 @@ test('another canonical engine, the fastest that can run here', async () => {
   assert.equal(await otherEngine({ engine: 'a' }, register.slice(0, 1)), undefined);
   assert.equal(await otherEngine(undefined, register), undefined);
   assert.equal(await otherEngine({ tool: 'x' }, register), undefined);
+});
+
+test('a build that was revoked is passed over, and not used where it alone is asked for', async () => {
+  const built = (name: string, rank: number): Engine => engine(name, { rank, open: async () => ({ ...await reference.open(), name, build: `${name}-1` }) });
+  const register = [built('a', 1), built('b', 2)];
+  const before = { ...process.env };
+  Object.assign(process.env, studyEnvironment('auto', [{ computedBy: { build: 'b-1' }, reason: 'rounding' }]));
+  try {
+    const { instance, why } = await openEngine('auto', register, revokedHere);
+    assert.is(instance.build, 'a-1');
+    assert.is(why, 'a is the fastest exact engine that works here; b failed: its build b-1 was revoked: rounding');
+    await openEngine('b', register, revokedHere).then(() => assert.unreachable(), (error: Error) => assert.is(error.message, 'its build b-1 was revoked: rounding'));
+    assert.is(revokedHere('a-1'), undefined);
+    assert.is(revokedHere('constructor'), undefined);
+  } finally {
+    for (const name of Object.keys(studyEnvironment('auto', []))) if (before[name] === undefined) delete process.env[name]; else process.env[name] = before[name];
+  }
 });
 
 test('doctor: each engine by its state, and what auto takes', async () => {

@@ -11,7 +11,7 @@ import { FileFacts } from '../../stages/dag/facts.ts';
 import { pipeline } from '../../stages/dag/index.ts';
 import { readStudy } from '../../stages/quantization/config.ts';
 import type { StudyConfig } from '../../stages/quantization/config.ts';
-import { ENGINE_VARIABLE } from '../../stages/quantization/engine.ts';
+import { ENGINE_VARIABLE } from '../../stages/quantization/environment.ts';
 import { peers } from '../../stages/quantization/peers.ts';
 import { samplings, study } from '../../stages/quantization/study.ts';
 import type { Cell } from '../../stages/dag/index.ts';
