@@ -4,13 +4,14 @@
  * may differ from rows computed alone. Never chosen by `auto`.
  */
 import type { Engine, EngineInstance } from '../engines.ts';
+import { FAST_INSTRUCTION_SET_VARIABLE } from '../instruction-sets.ts';
 import { nativeStatistics } from '../statistics/native.ts';
 import { statisticsSelfTest } from '../statistics/selftest.ts';
 import { threadCount } from '../threads.ts';
 import { BF16_DOTS, BF16_TILES, FUSED_FP32, toleranceTest } from './fast-selftest.ts';
 import type { Computes } from './fast-selftest.ts';
 import { NativeDevice } from './native-device.ts';
-import { FAST_INSTRUCTION_SET_VARIABLE, nativeLibrary } from './native-library.ts';
+import { nativeLibrary } from './native-library.ts';
 import { openNative } from './native.ts';
 import { RecordedOps } from './recorded-ops.ts';
 

@@ -49,11 +49,6 @@ export interface NativeLibrary {
 /** Names the library's file where nobody called useNativeLibrary: for plain scripts, tests and benches. */
 export const LIBRARY_VARIABLE = 'BITWIDTH_NATIVE_LIBRARY';
 
-/** Forces one of the library's instruction sets: for tests, benches, and for telling whether one of them is wrong. */
-export const INSTRUCTION_SET_VARIABLE = 'BITWIDTH_INSTRUCTION_SET';
-/** The same of the engine `fast`. */
-export const FAST_INSTRUCTION_SET_VARIABLE = 'BITWIDTH_FAST_INSTRUCTION_SET';
-
 let library: NativeLibrary | undefined;
 let why: string | undefined;
 

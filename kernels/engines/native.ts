@@ -3,12 +3,13 @@
  * takes the best that this processor has, by its features.
  */
 import type { Engine, EngineInstance } from '../engines.ts';
+import { INSTRUCTION_SET_VARIABLE } from '../instruction-sets.ts';
 import { selfTest } from '../selftest.ts';
 import { nativeStatistics } from '../statistics/native.ts';
 import { statisticsSelfTest } from '../statistics/selftest.ts';
 import { threadCount } from '../threads.ts';
 import { NativeDevice } from './native-device.ts';
-import { INSTRUCTION_SET_VARIABLE, nativeLibrary } from './native-library.ts';
+import { nativeLibrary } from './native-library.ts';
 import { RecordedOps } from './recorded-ops.ts';
 
 /** The self-test of this process, by instruction set, once it has begun. */

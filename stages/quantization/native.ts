@@ -3,9 +3,9 @@
  * with an engine, and no part of what they compute. Without it (no compiler) they compute the same bytes in WebAssembly, more slowly.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { FAST_INSTRUCTION_SET_VARIABLE, INSTRUCTION_SET_VARIABLE } from '../../kernels/instruction-sets.ts';
 import { buildFlags, buildNative, findCompiler, instructionSetsHere, NATIVE_SOURCES, NativeBuildError } from '../../kernels/native-build.ts';
 import type { Compiler } from '../../kernels/native-build.ts';
-import { FAST_INSTRUCTION_SET_VARIABLE, INSTRUCTION_SET_VARIABLE } from '../../kernels/engines/native-library.ts';
 import { libraryTrial } from '../../kernels/native-trial.ts';
 import { cell, ConfigurationError, file, stage } from '../dag/index.ts';
 import type { Cell, Run, TaskCell } from '../dag/index.ts';

@@ -89,9 +89,9 @@ test('with a block the library holds every instruction set; the store may lie el
   const everywhere = nativeOn(config({ written: true }), native, { BITWIDTH_COMPILER: 'gcc\ngcc 12' });
   assert.ok((everywhere.params['instructionSets'] as string[]).length >= (native.params['instructionSets'] as string[]).length);
   assert.is(everywhere.params['version'], 'gcc 12');
-  const { cluster, store } = studyCluster(config({ written: true, store: '/scratch/me' }), native, []);
+  const { cluster, store } = studyCluster(config({ written: true, store: '/scratch/me' }), native, [{ computedBy: { build: 'native-1' }, reason: 'rounding' }]);
   assert.is(store, '/scratch/me');
-  assert.equal(cluster!.environment, { BITWIDTH_ENGINE: 'auto' });
+  assert.equal(cluster!.environment, { BITWIDTH_ENGINE: 'auto', BITWIDTH_REVOKED_BUILDS: '{"native-1":"rounding"}' });
 });
 
 test.run();
