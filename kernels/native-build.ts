@@ -1,12 +1,12 @@
 /**
  * Building the native library: the C of kernels/c with the machine's own compiler, no build system. Each instruction set's file is compiled
- * with its flags; one that this compiler cannot compile is left out and named, all others must compile.
+ * with its flags; one that this compiler cannot compile is left out and named, and the next best takes its place; all others must compile.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What is in the library whatever the processor. The N-API glue, the device, the threads. */
@@ -38,18 +38,23 @@ const INSTRUCTION_SETS: { readonly [arch: string]: readonly InstructionSet[] } =
   arm64: [{ name: 'neon', flags: [], needs: [] }],
 };
 
+/** Those that this processor has, best first; undefined where the system does not tell. */
+async function usableHere(): Promise<readonly InstructionSet[] | undefined> {
+  const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
+  const field = (name: string): readonly string[] => new RegExp(`^${name}\\s*:(.*)$`, 'm').exec(text)?.[1]?.trim().split(/\s+/) ?? [];
+  const flags = field('flags');
+  if (flags.length === 0) return undefined;
+  const has = new Set([...flags, ...field('vendor_id')]);
+  return (INSTRUCTION_SETS[process.arch] ?? []).filter(({ needs }) => needs.every((need) => has.has(need)));
+}
+
 /**
  * The instruction sets worth building for this processor alone: the best exact one and the best fast one, since compiling all takes twice the
  * time. All of them where the system does not tell what it has. ('plain' is always built besides, so a library runs anywhere.)
  */
 export async function instructionSetsHere(): Promise<readonly string[]> {
-  const sets = INSTRUCTION_SETS[process.arch] ?? [];
-  const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
-  const field = (name: string): readonly string[] => new RegExp(`^${name}\\s*:(.*)$`, 'm').exec(text)?.[1]?.trim().split(/\s+/) ?? [];
-  const flags = field('flags');
-  if (flags.length === 0) return sets.map(({ name }) => name);
-  const has = new Set([...flags, ...field('vendor_id')]);
-  const usable = sets.filter(({ needs }) => needs.every((need) => has.has(need))).map(({ name }) => name);
+  const usable = (await usableHere())?.map(({ name }) => name);
+  if (usable === undefined) return (INSTRUCTION_SETS[process.arch] ?? []).map(({ name }) => name);
   return [usable.find((name) => !isFast(name)), usable.find(isFast)].filter((name) => name !== undefined);
 }
 
@@ -61,7 +66,7 @@ const FLAGS = ['-std=c11', '-O3', '-fPIC', '-ffp-contract=off', '-fno-math-errno
 
 /**
  * Of the fallback for any processor, where the library has something better: compiled for the sake of the few machines that will need it, in
- * half the time.
+ * half the time. Not where it is the library's only exact one: every exact result would wait for it.
  */
 const FALLBACK_FLAGS = ['-O1'];
 
@@ -88,7 +93,16 @@ export class NativeBuildError extends Error {
 
 const INSTALL = 'Install a C compiler (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install).';
 
-const TEMPORARY = 'Make the folder for temporary files writable (TMPDIR names it).';
+const TEMPORARY = 'Make the folder for temporary files writable, or free some space there (TMPDIR names it).';
+
+const OTHER = 'See whether this compiler makes a program of a small C file and whether memory is free, or name another compiler with the variable CC.';
+
+/** What would help, by the words of a compiler that failed, or of the system that could not run it. */
+function hintFor(error: string): string {
+  if (/No space left|Read-only|Permission denied/.test(error)) return TEMPORARY;
+  // Headers, and the parts of a compiler or of the C library that it does not find.
+  return /^spawn .* (ENOENT|EACCES)|No such file or directory|file not found|cannot find/.test(error) ? INSTALL : OTHER;
+}
 
 /** Every file of kernels/c that a build reads. */
 export const NATIVE_SOURCES: readonly string[] = [
@@ -121,16 +135,20 @@ export interface BuildOptions {
   readonly sources?: string;
   /** Default: what findCompiler() finds. null: there is none. */
   readonly compiler?: Compiler | null;
-  /** Names of instruction sets. Default: all of this processor family. */
+  /** Names of instruction sets; for one that does not compile, the next best of its kind on this processor. Default: all of this processor family. */
   readonly instructionSets?: readonly string[];
 }
+
+/** A file to compile; `set`: the instruction set that is left out when it cannot be. */
+interface Job { readonly file: string; readonly flags: readonly string[]; readonly set?: string }
 
 /** Builds the library as `outFile`. Throws NativeBuildError; leaves no half-written file. */
 export async function buildNative(outFile: string, { sources = SOURCES, compiler: given, instructionSets: wanted }: BuildOptions = {}): Promise<NativeBuild> {
   const compiler = given === undefined ? await findCompiler() : given ?? undefined;
   if (compiler === undefined) {
     const named = process.env['CC'];
-    throw new NativeBuildError(named ? `the C compiler ${JSON.stringify(named)} of the variable CC does not run` : 'there is no C compiler (cc, gcc or clang)', named ? 'Correct CC, or unset it.' : INSTALL);
+    if (!named) throw new NativeBuildError('there is no C compiler (cc, gcc or clang)', INSTALL);
+    throw new NativeBuildError(`the C compiler ${JSON.stringify(named)} of the variable CC does not run`, /\s/.test(named) ? 'CC must name one program, without arguments; a script can add them.' : 'Correct CC, or unset it.');
   }
   if (process.platform !== 'linux' && process.platform !== 'darwin') throw new NativeBuildError(`native code is not built on ${process.platform}`, 'Use Linux or macOS; on Windows, WSL.');
   const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include');
@@ -138,35 +156,54 @@ export async function buildNative(outFile: string, { sources = SOURCES, compiler
     throw new NativeBuildError(`the native library cannot be built: ${error.message}`, TEMPORARY);
   });
   try {
-    const compile = async (name: string, flags: readonly string[]): Promise<string | undefined> => {
-      const { error } = await run(compiler.command, [...FLAGS, ...flags, '-I', headers, '-c', join(sources, name), '-o', join(folder, `${name}.o`)]);
-      return error;
+    const failure = (what: string, error: string): NativeBuildError => new NativeBuildError(`${compiler.command} (${compiler.version}) cannot ${what}: ${firstLine(error)}`, hintFor(error));
+    const make = async (args: readonly string[], product: string): Promise<string | undefined> => {
+      const { error } = await run(compiler.command, [...args, '-o', product]);
+      return error ?? await access(product).then(() => undefined, () => `it reported success and made no ${basename(product)}`);
+    };
+    /** What it said of the instruction sets that it cannot compile. */
+    const said = new Map<string, string>();
+    const compile = async (jobs: readonly Job[]): Promise<void> => {
+      const errors = await inTurns(jobs, availableParallelism(), ({ file, flags }) => make([...FLAGS, ...flags, '-I', headers, '-c', join(sources, file)], join(folder, `${file}.o`)));
+      for (const [index, { file, set }] of jobs.entries()) {
+        const error = errors[index];
+        if (error === undefined) continue;
+        if (set === undefined) throw failure(`compile ${file}`, error);
+        if (!said.has(set)) said.set(set, error);
+      }
     };
     const all = INSTRUCTION_SETS[process.arch] ?? [];
-    const sets = all.filter(({ name }) => wanted === undefined || wanted.includes(name));
+    const tried = new Set(all.filter(({ name }) => wanted === undefined || wanted.includes(name)));
+    const jobsOf = (sets: Iterable<InstructionSet>): Job[] => [...sets].flatMap(({ name, flags }) => filesOf(name).map((file) => ({ file, flags, set: name })));
+    const plain = (flags: readonly string[]): Job[] => filesOf('plain').map((file) => ({ file, flags }));
+    const hasExact = (): boolean => [...tried].some(({ name }) => !isFast(name) && !said.has(name));
+    const hoped = hasExact();
     // The engine fast's take longest, and begin first: the processors' last seconds are then shared out evenly.
-    const longestFirst = [...sets].sort((a, b) => Number(isFast(b.name)) - Number(isFast(a.name)));
-    const compiled = await inTurns([
-      ...longestFirst.flatMap(({ name, flags }) => filesOf(name).map((file) => ({ name, file, flags }))),
-      ...filesOf('plain').map((file) => ({ name: file, file, flags: sets.length > 0 ? FALLBACK_FLAGS : [] })),
-      ...COMMON.map((file) => ({ name: file, file, flags: [] })),
-    ], availableParallelism(), async ({ name, file, flags }) => ({ name, error: await compile(file, flags) }));
-    const without = sets.filter(({ name }) => compiled.some((one) => one.name === name && one.error !== undefined));
-    const broken = compiled.find(({ name, error }) => error !== undefined && !sets.some((set) => set.name === name));
-    if (broken) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot compile ${broken.name}: ${firstLine(broken.error!)}`, INSTALL);
-    const present = sets.filter((set) => !without.includes(set));
-    const error = await compile('instruction-sets.c', all.filter((set) => !present.includes(set)).map(({ name }) => `-DBW_WITHOUT_${name.toUpperCase().replaceAll('-', '_')}`));
-    if (error !== undefined) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot compile instruction-sets.c: ${firstLine(error)}`, INSTALL);
+    const longestFirst = [...tried].sort((a, b) => Number(isFast(b.name)) - Number(isFast(a.name)));
+    await compile([...jobsOf(longestFirst), ...plain(hoped ? FALLBACK_FLAGS : []), ...COMMON.map((file) => ({ file, flags: [] }))]);
+    if (wanted !== undefined && said.size > 0) {
+      const usable = (await usableHere()) ?? all;
+      const nextBest = (set: InstructionSet): InstructionSet | undefined =>
+        usable.find((other) => all.indexOf(other) > all.indexOf(set) && isFast(other.name) === isFast(set.name) && !tried.has(other));
+      for (let round = new Set(tried); round.size > 0;) {
+        round = new Set([...round].filter(({ name }) => said.has(name)).map(nextBest).filter((set) => set !== undefined));
+        for (const set of round) tried.add(set);
+        await compile(jobsOf(round));
+      }
+    }
+    const present = all.filter((set) => tried.has(set) && !said.has(set.name));
+    const without = all.filter((set) => !present.includes(set)).map(({ name }) => `-DBW_WITHOUT_${name.toUpperCase().replaceAll('-', '_')}`);
+    await compile([{ file: 'instruction-sets.c', flags: without }, ...(hoped && !hasExact() ? plain([]) : [])]);
     const objects = [...COMMON, ...filesOf('plain'), 'instruction-sets.c', ...present.flatMap(({ name }) => filesOf(name))].sort();
     const library = join(folder, 'native.node');
     const platform = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : ['-Wl,-z,nodelete', '-Wl,--build-id=none'];
-    const linked = await run(compiler.command, ['-shared', '-pthread', ...platform, ...objects.map((name) => join(folder, `${name}.o`)), '-o', library]);
-    if (linked.error !== undefined) throw new NativeBuildError(`${compiler.command} (${compiler.version}) cannot link the library: ${firstLine(linked.error)}`, INSTALL);
+    const error = await make(['-shared', '-pthread', ...platform, ...objects.map((name) => join(folder, `${name}.o`))], library);
+    if (error !== undefined) throw failure('link the library', error);
     await moveTo(library, outFile);
     return {
       compiler,
       instructionSets: [...present.map(({ name }) => name), 'plain'],
-      leftOut: without.map(({ name }) => ({ name, why: firstLine(compiled.find((one) => one.name === name && one.error !== undefined)!.error!) })),
+      leftOut: all.flatMap(({ name }) => said.has(name) ? [{ name, why: firstLine(said.get(name)!) }] : []),
     };
   } catch (error) {
     if (error instanceof NativeBuildError) throw error;

@@ -5,7 +5,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildFlags, buildNative, findCompiler, NativeBuildError, SOURCES } from '../../kernels/native-build.ts';
+import { buildFlags, buildNative, findCompiler, instructionSetsHere, NativeBuildError, SOURCES } from '../../kernels/native-build.ts';
 import { notRun } from '../not-run.ts';
 import { nativeForTests } from './native-library.ts';
 import { has, runProgram } from './native/replay-program.ts';
@@ -72,10 +72,29 @@ test('a compiler that is not there, that fails, or that prints nonsense', async 
   await refused({ CC: '/nowhere/cc' }, /"\/nowhere\/cc" of the variable CC does not run/, /Correct CC/);
   await refused({ CC: '/bin/false' }, /"\/bin\/false" of the variable CC does not run/, /Correct CC/);
   const nonsense = script('nonsense', 'echo "\u0007 \\033[31m <b>?</b>"; [ "$1" = --version ]');
-  await refused({ CC: nonsense }, /cannot compile (node|device|pool|memory|weights|plain)\.c/, /Install a C compiler/);
-  // It succeeds at everything and makes nothing.
+  await refused({ CC: nonsense }, /cannot compile (node|device|pool|memory|weights|plain)\.c/, /name another compiler with the variable CC/);
   const idle = script('idle', 'echo "idle 1.0"');
-  await refused({ CC: idle }, /cannot be written to .*: ENOENT/, /./);
+  await refused({ CC: idle }, /idle 1\.0\) cannot compile (plain|node)\.c: it reported success and made no \1\.c\.o$/, /name another compiler/);
+  await refused({ CC: 'gcc -m64' }, /"gcc -m64" of the variable CC does not run/, /CC must name one program, without arguments/);
+});
+
+test('the hint is about what the compiler complains of', async () => {
+  const complaints: readonly (readonly [string, RegExp])[] = [
+    ['node.c:1: fatal error: error writing to /tmp/cc.s: No space left on device', /free some space .*TMPDIR/],
+    ['Cannot create temporary file in /tmp/: Read-only file system', /folder for temporary files/],
+    ['fatal error: stdlib.h: No such file or directory', /Install a C compiler/],
+    ["fatal error: 'stdlib.h' file not found", /Install a C compiler/],
+    ['gcc: fatal error: Killed signal terminated program cc1', /whether memory is free/],
+  ];
+  for (const [words, hint] of complaints) {
+    const complaining = script('complaining', `[ "$1" = --version ] && exit 0; echo "${words}" >&2; exit 1`);
+    await refused({ CC: complaining }, /cannot compile (plain|node)\.c: /, hint);
+  }
+  const gone = { command: join(scratch, 'gone'), version: '1.0' };
+  await buildNative(join(scratch, 'out.node'), { sources: hollow, compiler: gone }).then(() => assert.unreachable('it was built'), ({ message, hint }: NativeBuildError) => {
+    assert.match(message, /cannot compile (plain|node)\.c: spawn .*gone ENOENT/);
+    assert.match(hint, /Install a C compiler/);
+  });
 });
 
 if (typeof library === 'string') notRun('building and loading the native library', library);
@@ -111,6 +130,44 @@ else {
     const plain = join(scratch, 'plain.node');
     await buildNative(plain, { sources });
     assert.match((await openedWith(plain)).build, /^native-[0-9a-f]{12}-plain$/);
+  });
+
+  test('a linker that makes nothing or is killed is no unwritable folder', async () => {
+    const { command } = (await findCompiler())!;
+    const linker = (text: string): string => script('linker', `[ "$1" = -shared ] || exec ${command} "$@"; ${text}`);
+    await refused({ CC: linker('exit 0') }, /cannot link the library: it reported success and made no native\.node$/, /name another compiler/);
+    await refused({ CC: linker('echo "collect2: fatal error: ld terminated with signal 9 [Killed]" >&2; exit 1') }, /cannot link the library: .*Killed/, /whether memory is free/);
+    await refused({ CC: linker('echo "ld: cannot find crti.o: No such file or directory" >&2; exit 1') }, /cannot link the library: .*crti/, /Install a C compiler/);
+  });
+
+  test('in place of a wanted set that does not compile, the next best of its kind; in place of all exact ones, plain at full speed', async () => {
+    const wanted = await instructionSetsHere();
+    const { command, version } = (await findCompiler())!;
+    const log = join(scratch, 'calls');
+    /** A build with a compiler that refuses options like that, and how it compiled plain.c. */
+    const buildWithout = async (options: string): Promise<{ readonly present: readonly string[]; readonly leftOut: readonly string[]; readonly plain: readonly boolean[] }> => {
+      writeFileSync(log, '');
+      const old = script('old', `echo "$*" >> ${log}\nfor option in "$@"; do case "$option" in ${options}) echo "error: unrecognized command-line option $option" >&2; exit 1; esac; done\nexec ${command} "$@"`);
+      const build = await buildNative(join(scratch, 'old.node'), { sources: hollow, compiler: { command: old, version }, instructionSets: wanted });
+      for (const { why } of build.leftOut) assert.match(why, /unrecognized command-line option -m/);
+      const calls = readFileSync(log, 'utf8').split('\n');
+      for (const set of build.instructionSets) assert.ok(calls.some((call) => call.includes(`/${set}.c `)), set);
+      return { present: build.instructionSets, leftOut: build.leftOut.map(({ name }) => name), plain: calls.filter((call) => call.includes('/plain.c ')).map((call) => call.includes('-O1')) };
+    };
+    assert.equal(await buildWithout('-none'), { present: [...wanted, 'plain'], leftOut: [], plain: [wanted.some((name) => !name.startsWith('fast-'))] });
+    if (!wanted.includes('avx512')) return notRun('an instruction set in place of another', `this processor's best are ${wanted.join(', ') || 'plain'}`);
+    const noAvx512 = await buildWithout('-mavx512*');
+    assert.equal(noAvx512.present, ['avx2', 'fast-avx2', 'plain']);
+    assert.equal(noAvx512.plain, [true]);
+    assert.equal(noAvx512.leftOut.filter((name) => wanted.includes(name)), wanted);
+    assert.ok(noAvx512.leftOut.includes('fast-avx512'));
+    const noBf16 = await buildWithout('-mavx512bf16');
+    assert.equal(noBf16.present, ['avx512', 'fast-avx512', 'plain']);
+    const onlyPlain = await buildWithout('-mavx2');
+    assert.equal(onlyPlain.present, ['plain']);
+    // The second time without -O1.
+    assert.equal(onlyPlain.plain, [true, false]);
+    assert.equal(onlyPlain.leftOut.filter((name) => !/^fast-/.test(name)), ['avx512', 'avx2']);
   });
 
   test('a library that cannot be loaded is named, and another engine is taken', async () => {
