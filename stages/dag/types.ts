@@ -182,6 +182,8 @@ export interface Pipeline {
   /** Sentences for the end of a run: 'The report: reports/site/index.html'. */
   readonly closing?: readonly string[];
   readonly revoked?: readonly Revocation[];
+  /** GPUs that tasks have together at most on one machine, however many a run is given, and why: said where it is given more. Default: as many as it is given. */
+  readonly gpuLimit?: { readonly most: number; readonly why: string };
   /** Of a pipeline whose tasks may run as jobs of a cluster. */
   readonly cluster?: Cluster;
   /** How `reproduce` computes otherwise what was computed by these; undefined: in the same way. */

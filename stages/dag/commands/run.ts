@@ -16,6 +16,8 @@ import { continueInNextJob, detach, isDetached } from '../slurm/detach.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Command, CommandContext } from '../command.ts';
 import type { RunOptions } from '../execute.ts';
+import type { Progress } from '../progress.ts';
+import type { Resources } from '../resources.ts';
 import type { Pipeline } from '../types.ts';
 
 const run: Command = {
@@ -46,7 +48,7 @@ const run: Command = {
     const progress = values['json'] === true ? jsonProgress(print) : terminal && process.stdout.columns >= MIN_COLUMNS ? terminalProgress(process.stdout) : lineProgress(print);
     const goesOn = isDetached() ? continueInNextJob(storeFolder(pipeline), pipeline.cluster ?? {}, process.cwd(), ownCommand(), (sentence) => progress.warn(sentence)) : () => undefined;
     const { failed, interrupted } = await execute(pipeline, {
-      selection: select(pipeline, positionals), targets: positionals, resources: resourcesFrom(values),
+      selection: select(pipeline, positionals), targets: positionals, resources: away.away === undefined ? withinLimit(pipeline, resourcesFrom(values), progress) : resourcesFrom(values),
       force: values['force'] === true, measure: values['measure'] === true,
       retryFailed: values['retry-failed'] === true, failFast: values['fail-fast'] === true,
       cacheReadOnly: values['cache-read-only'] === true,
@@ -56,6 +58,13 @@ const run: Command = {
   },
 };
 export default run;
+
+/** GPUs beyond what the pipeline's tasks can share out among them stay unused, and that is said. */
+function withinLimit({ gpuLimit }: Pipeline, resources: Resources, progress: Progress): Resources {
+  if (gpuLimit === undefined || resources.gpus <= gpuLimit.most) return resources;
+  progress.warn(`--gpus is ${resources.gpus}, and ${gpuLimit.most} ${gpuLimit.most === 1 ? 'is' : 'are'} used at a time: ${gpuLimit.why}`);
+  return { ...resources, gpus: gpuLimit.most };
+}
 
 /** This very command line. */
 const ownCommand = (): readonly string[] => [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
