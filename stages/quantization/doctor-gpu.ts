@@ -29,10 +29,10 @@ export async function gpuChecks(env: Environment = process.env, platform: string
     name: 'adapter', state: 'ok', what: fallback ? `${words}: this computer's processor plays a GPU; for checks, not for speed` : words,
   }));
   if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: 'computing there needs a GPU and its driver' });
-  return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters, ...(found.listed.length > 1 ? found.listed.map(listedItem) : [])] };
+  return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters, ...found.listed.map(listedItem)] };
 }
 
-/** One of several that the driver shows: whether a process can be bound to it. */
+/** One that the driver shows, by the name that a process is bound to it with, where it can be. */
 function listedItem({ name, distinct }: { readonly name: string; readonly distinct: boolean }): DoctorItem {
   return { name: 'listed', state: 'ok', what: distinct ? `${name}; ${GPU_VARIABLE}="${name}" has a process take this one` : `${name}; another is called so too, and no process can be bound to one of them` };
 }
