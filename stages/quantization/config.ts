@@ -170,7 +170,7 @@ function readSettings(reader: Reader, top: LocatedMap, known: Known): Omit<Study
   const choices = choicesAt === undefined || (choicesAt.kind === 'list' && choicesAt.items.length === 0) ? []
     : reader.list(choicesAt, 'choices', MAX_ITEMS, (item) => reader.choice(item, 'set of choices', 'sets', [...sources.choices.keys()]))?.map((name) => sources.choices.get(name)!);
   const peers = readPeers(reader, top.entries.get('peers')?.value);
-  const engine = readEngine(reader, need('engine'));
+  const engine = readOwnEngine(reader, need('engine'));
   const speed = readSpeed(reader, need('speed'), context, engine);
 
   if (
@@ -256,7 +256,15 @@ function sourced(reader: Reader, at: Located, source: string, name: string, know
 }
 
 function readEngine(reader: Reader, value: Located | undefined): string | undefined {
-  return reader.choice(value, 'engine', 'engines', ['auto', ...engines.map(({ name }) => name)]);
+  return reader.choice(value, 'engine', 'engines', [OWN_ENGINE, ...engines.map(({ name }) => name)]);
+}
+
+/** Exact results come from canonical engines only; the others are for timings. Told here, since otherwise every cell would fail with it. */
+function readOwnEngine(reader: Reader, value: Located | undefined): string | undefined {
+  const exact = [OWN_ENGINE, ...engines.filter(({ canonical }) => canonical).map(({ name }) => name)];
+  const named = value?.kind === 'scalar' ? engines.find(({ name }) => name === value.value) : undefined;
+  if (value === undefined || named === undefined || named.canonical) return reader.choice(value, 'engine', 'engines', exact);
+  return reader.wrong(value.at, `${named.name} does not give the reference's bits, so no exact result may come from it; engines that do are ${exact.join(', ')}. To time ${named.name} beside one of them, name it in speed.engines`);
 }
 
 /** `engine`: the study's own, which speed.engines calls auto. */

@@ -99,6 +99,16 @@ test('the engines that are timed are the study\'s own and others of the register
   assert.equal((await read(original.replace(/^  engines: \[auto.*$/m, '  engines: [auto, wasm, native]'))).speed.engines, ['auto', 'wasm', 'native']);
 });
 
+test('the study\'s own engine gives the reference\'s bits', async () => {
+  const exact = 'so no exact result may come from it; engines that do are auto, reference, wasm, native. To time';
+  for (const name of ['fast', 'webgpu', 'webgpu-fast']) {
+    assert.is(await answer('engine', `engine: ${name}`, 9), `${name} does not give the reference's bits, ${exact} ${name} beside one of them, name it in speed.engines`);
+  }
+  for (const name of ['native', 'wasm', 'reference']) assert.is((await read(edited('engine', `engine: ${name}`).study)).engine, name);
+  const { study, at } = edited('quick', 'quick:\n  engine: fast');
+  assert.ok((await refused(study)).join('\n').startsWith(`${STUDY_FILE}:${at + 1}:11 fast does not give the reference's bits`), 'in the quick form, too');
+});
+
 test('numbers keep to their bounds', async () => {
   assert.is(await answer('temperatures', 'temperatures: [0, -0.1]', 19), 'temperature -0.1 is out of range; allowed are 0 to 10');
   assert.is(await answer('temperatures', 'temperatures: [10.5]', 16), 'temperature 10.5 is out of range; allowed are 0 to 10');
