@@ -130,6 +130,18 @@ int32_t bw_device_rotary(struct bw_device *device, const float *cos, const float
 
 static size_t cache_bytes(const struct bw_cache *cache) { return (size_t)cache->layers * cache->slots * cache->kv_heads * cache->head_floats * 4; }
 
+/* Reckons head_floats; 0 where a size leaves size_t: a product that wrapped would get memory, and be written to far beyond it. */
+static int fits(struct bw_cache *cache) {
+  size_t keys, values, bytes;
+  return !__builtin_mul_overflow(((size_t)cache->positions + 15) / 16 * 16, cache->key_dim, &keys)
+    && !__builtin_mul_overflow((size_t)cache->positions, cache->value_dim, &values)
+    && !__builtin_add_overflow(keys, values, &cache->head_floats)
+    && !__builtin_mul_overflow(cache->head_floats, (size_t)4, &bytes)
+    && !__builtin_mul_overflow(bytes, cache->kv_heads, &bytes)
+    && !__builtin_mul_overflow(bytes, cache->slots, &bytes)
+    && !__builtin_mul_overflow(bytes, cache->layers, &bytes);
+}
+
 int32_t bw_device_cache(struct bw_device *device, int32_t layers, int32_t slots, int32_t positions, int32_t kv_heads, int32_t head_dim) {
   int32_t handle = new_handle(device);
   if (handle < 0) return -1;
@@ -137,7 +149,7 @@ int32_t bw_device_cache(struct bw_device *device, int32_t layers, int32_t slots,
   /* The dot product sees +0 beyond a head; of one that fits half a block, nothing is beyond 32. */
   cache.key_dim = head_dim <= BW_BLOCK / 2 ? BW_BLOCK / 2 : (head_dim + BW_BLOCK - 1) / BW_BLOCK * BW_BLOCK;
   cache.value_dim = (head_dim + BW_LANES - 1) / BW_LANES * BW_LANES;
-  cache.head_floats = (size_t)(positions + 15) / 16 * 16 * cache.key_dim + (size_t)positions * cache.value_dim;
+  if (!fits(&cache)) return -1;
   cache.data = bw_take(cache_bytes(&cache));
   if (cache.data == NULL) return -1;
   device->held[handle] = (struct held){ .kind = CACHE, .is.cache = cache };
@@ -180,7 +192,7 @@ static void cut(struct bw_op *op, int32_t threads) {
   switch (op->code) {
     case BW_LINEAR: {
       const struct bw_weight *w = op->handle;
-      int32_t most = PACKED_BYTES / (op->x_stride * 4);
+      int32_t most = PACKED_BYTES / 4 / op->x_stride;
       most = most > MOST_ROWS_AT_ONCE ? MOST_ROWS_AT_ONCE : most < 8 ? 8 : most;
       blocks = (op->rows + most - 1) / most;
       /* Blocks of equal size, of whole tiles of rows. */
@@ -261,7 +273,7 @@ static int read_op(const struct bw_device *device, const int32_t *w, const int32
     }
     case BW_ROTATE: {
       const struct bw_rotary *rotary = op->handle = find(device, w[BW_AT_HANDLE], ROTARY);
-      if (rotary == NULL || op->a2 != rotary->half || op->a1 < 2 * op->a2 || cols % op->a1 != 0) return 0;
+      if (rotary == NULL || op->a2 != rotary->half || op->a1 / 2 < op->a2 || cols % op->a1 != 0) return 0;
       listed = rows;
       break;
     }
@@ -375,7 +387,8 @@ int64_t bw_device_run(struct bw_device *device, const int32_t *words, int32_t op
 }
 
 const float *bw_device_lines(const struct bw_device *device, int64_t line, int64_t count) {
-  if (line < 0 || count < 0 || (size_t)(line + count) * BW_LINE_BYTES > device->workspace_bytes) return NULL;
+  const int64_t held = (int64_t)(device->workspace_bytes / BW_LINE_BYTES);
+  if (line < 0 || count < 0 || line > held || count > held - line) return NULL;
   return (const float *)(device->workspace + (size_t)line * BW_LINE_BYTES);
 }
 

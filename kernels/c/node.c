@@ -246,7 +246,7 @@ static napi_value run(napi_env env, napi_callback_info info) {
 static napi_value floats(napi_env env, napi_callback_info info) {
   BEGIN
   int64_t line = integer(&call, 1), rows = integer(&call, 2), cols = integer(&call, 3);
-  if (rows < 0 || cols < 1 || rows > INT32_MAX || cols > INT32_MAX) return fail(env, "a shape is out of range");
+  if (rows < 0 || cols < 1 || rows > INT32_MAX || cols > INT32_MAX - BW_BLOCK) return fail(env, "a shape is out of range");
   float *values = elements(&call, 4, napi_float32_array, (size_t)(rows * cols));
   int64_t stride = bw_stride((int32_t)cols);
   const float *from = bw_device_lines(device, line, rows * stride / 16);

@@ -5,19 +5,19 @@
 /* Where column k of a block lies in [step][lane]. */
 static int place(int k) { return (k >> 5 << 5) + ((k & 1) << 4) + ((k & 31) >> 1); }
 
+static size_t blocks_of(int32_t in) { return ((size_t)in + BW_BLOCK - 1) / BW_BLOCK; }
+static size_t padded_rows(int32_t out) { return ((size_t)out + BW_PANEL - 1) / BW_PANEL * BW_PANEL; }
+
 static int shape(struct bw_weight *w, enum bw_family family, int32_t out, int32_t in, size_t row_bytes, size_t rows) {
   w->family = family;
   w->out = out;
   w->in = in;
-  w->blocks = (in + BW_BLOCK - 1) / BW_BLOCK;
-  w->panels = (out + BW_PANEL - 1) / BW_PANEL;
+  w->blocks = (int32_t)blocks_of(in);
+  w->panels = (int32_t)(padded_rows(out) / BW_PANEL);
   w->row_bytes = row_bytes;
   w->data = bw_take_beside(rows * row_bytes);
   return w->data ? 0 : -1;
 }
-
-static size_t blocks_of(int32_t in) { return ((size_t)in + BW_BLOCK - 1) / BW_BLOCK; }
-static size_t padded_rows(int32_t out) { return ((size_t)out + BW_PANEL - 1) / BW_PANEL * BW_PANEL; }
 
 int bw_pack_fp32(struct bw_weight *w, const float *values, int32_t out, int32_t in, struct bw_weight_bytes *bytes) {
   if (shape(w, BW_FP32, out, in, blocks_of(in) * BW_BLOCK * 4, padded_rows(out))) return -1;

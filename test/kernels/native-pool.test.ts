@@ -137,11 +137,18 @@ else {
     assert.throws(() => functions.table4(device, new Uint8Array(32), new Float32Array(1), new Float32Array(15), 64, 1, 64, false), /table/);
     assert.throws(() => functions.int8(device, new Int8Array(6), new Float32Array(1), 2, 3), /scales/);
     assert.throws(() => functions.cache(device, 1, 1, 0, 1, 1), /out of range/);
+    // 3 * 2^68 and 2^75 bytes, which wrap to 0.
+    assert.throws(() => functions.cache(device, 2 ** 24, 2 ** 24, 16, 2 ** 10, 16), /not enough memory/);
+    assert.throws(() => functions.cache(device, 1, 1, 2 ** 24, 2 ** 24, 2 ** 24), /not enough memory/);
     assert.throws(() => functions.freeCache(device, 0), /no cache/);
     const values = new Float32Array(64);
     assert.throws(() => functions.floats(device, 0, 1, 64, values), /no such values/);
     assert.throws(() => functions.floats(device, -4, 1, 64, values), /no such values/);
+    // 2^58 lines are 2^64 bytes, which wrap to 0.
+    assert.throws(() => functions.floats(device, 2 ** 58 - 32, 8, 64, values), /no such values/);
+    assert.throws(() => functions.integers(device, 2 ** 58, 0, new Int32Array(0)), /no such values/);
     assert.throws(() => functions.floats(device, 0, 2 ** 31, 64, values), /out of range/);
+    assert.throws(() => functions.floats(device, 0, 0, 2 ** 31 - 1, values), /out of range/);
     assert.throws(() => functions.integers(device, 0, 3, new Int32Array(2)), /no such values/);
     assert.throws(() => functions.run(device, new Int32Array(15), 1, new Int32Array(0), 0, 1), /words/);
     assert.throws(() => functions.run(device, new Int32Array(16), 1, new Int32Array(0), 0, 1), /not one that this library can run/);
