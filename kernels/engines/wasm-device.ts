@@ -46,7 +46,9 @@ export class WasmDevice implements Device {
 
   kvCache(layers: number, slots: number, positions: number, kvHeads: number, headDim: number): number {
     const dim = paddedHead(headDim);
-    const layerBytes = slots * this.#threads.kernels.sequenceBytes(positions, kvHeads, dim);
+    // Keys and values, rounded up. The kernels reckon in 32 bits: what does not fit these would wrap to little, and no memory holds it.
+    const most = 2 * (positions + 3) * kvHeads * dim * 4;
+    const layerBytes = slots * (most < 0x1_0000_0000 ? this.#threads.kernels.sequenceBytes(positions, kvHeads, dim) >>> 0 : most);
     const bytes = layers * layerBytes;
     const at = this.#heap.zeros(bytes, 'kvCache');
     const handle = this.#heap.words([at, layerBytes, positions, kvHeads, headDim, dim], 'tables');

@@ -143,6 +143,15 @@ test('what an earlier sequence left in the cache is never seen', async () => {
   assert.is(firstDifference(clean, dirty), undefined);
 });
 
+test('a cache of more bytes than 32 bits count is refused, and what one holds of 2 GiB is not taken for less than nothing', () => {
+  const ops = wasmOps();
+  // A sequence of 2^32 bytes, one of somewhat more, and two of 2^31.
+  for (const [slots, positions] of [[1, 2 ** 17], [1, 2 ** 17 + 5], [2, 2 ** 16]] as const) {
+    assert.throws(() => ops.kvCache(1, slots, positions, 32, 128), /the wasm engine has 4 GiB of memory, and 4\d{9} bytes are needed/);
+  }
+  assert.is(ops.memory().kvCache, 0);
+});
+
 test('the counts of memory are those of the layout', () => {
   const ops = wasmOps();
   const nothing = { weights: 0, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 };
