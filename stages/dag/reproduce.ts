@@ -1,6 +1,7 @@
 /**
  * Computes recorded cells once more, in scratch folders, and compares, bit for bit or as their stage says (`Stage.agreement`): nothing is committed, no record is read or written but those
- * that are compared with. Cells run grouped as a run groups them, those that are computed otherwise (`Pipeline.variation`) apart.
+ * that are compared with. Cells run grouped as a run groups them, those that are computed otherwise (`Pipeline.variation`) apart; what cannot be computed
+ * in one other way is in the next.
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { canonicalJson } from './canonical.ts';
@@ -36,9 +37,14 @@ export interface Reproduced extends Recorded {
   readonly comparison: Comparison;
   readonly now: CellRecord['computedBy'];
   readonly how: string | undefined;
+  /** Other ways that were tried before, and why they made nothing. */
+  readonly passedOver: readonly PassedOver[];
 }
 
-interface Group { readonly first: boolean; readonly stage: Stage; readonly variation: Variation | undefined; readonly cells: readonly Recorded[] }
+export interface PassedOver { readonly how: string; readonly failure: Failure }
+
+/** `ways`: the first of them that can. */
+interface Group { readonly first: boolean; readonly stage: Stage; readonly ways: readonly Variation[]; readonly cells: readonly Recorded[] }
 
 /** What a cell made: called once with its outputs, while they last, or with why there are none. */
 interface Taker {
@@ -99,29 +105,42 @@ export class Reproduction {
   }
 
   async #groups(cells: readonly Recorded[], firstOnes: ReadonlySet<string>): Promise<Group[]> {
-    const groups = new Map<string, { first: boolean; stage: Stage; variation: Variation | undefined; cells: Recorded[] }>();
+    const groups = new Map<string, { first: boolean; stage: Stage; ways: readonly Variation[]; cells: Recorded[] }>();
     for (const one of cells) {
       const { stage, batch, id } = one.cell;
       // A timing by other means is no second timing of the same.
-      const variation = stage.determinism === 'measured' ? undefined : await this.#ground.pipeline.variation?.(one.record.computedBy);
+      const ways = stage.determinism === 'measured' ? [] : await this.#ground.pipeline.variation?.(one.record.computedBy) ?? [];
       const first = firstOnes.has(id);
-      const name = canonicalJson([first, stage.name, batch ?? id, variation?.environment ?? null]);
+      const name = canonicalJson([first, stage.name, batch ?? id, ways.map(({ environment }) => environment)]);
       const group = groups.get(name);
-      if (group === undefined) groups.set(name, { first, stage, variation, cells: [one] });
+      if (group === undefined) groups.set(name, { first, stage, ways, cells: [one] });
       else group.cells.push(one);
     }
     return [...groups.values()];
   }
 
-  async #runGroup({ stage, variation, cells }: Group): Promise<void> {
-    const takers = new Map(cells.map(({ cell, record }): [string, Taker] => {
-      const tell = (comparison: Comparison, now: CellRecord['computedBy']): void => this.#told({ cell, record, comparison, now, how: variation?.label });
-      return [cell.id, {
-        made: async (outputs, computedBy) => tell(await compare(stage, record, outputs, this.#ground.store), computedBy),
-        failed: (failure) => tell({ kind: 'not-run', failure }, undefined),
-      }];
-    }));
-    await this.#make(stage, variation, cells.map(({ cell }) => cell), takers);
+  async #runGroup({ stage, ways, cells }: Group): Promise<void> {
+    const passedOver = new Map<string, readonly PassedOver[]>();
+    let left = cells;
+    // Without another way: once, in the same.
+    for (let way = 0; left.length > 0 && way < Math.max(1, ways.length) && !this.#stopped; way++) {
+      const variation = ways[way];
+      const again: Recorded[] = [];
+      const takers = new Map(left.map(({ cell, record }): [string, Taker] => {
+        const before = passedOver.get(cell.id) ?? [];
+        const tell = (comparison: Comparison, now: CellRecord['computedBy']): void => this.#told({ cell, record, comparison, now, how: variation?.label, passedOver: before });
+        return [cell.id, {
+          made: async (outputs, computedBy) => tell(await compare(stage, record, outputs, this.#ground.store), computedBy),
+          failed: (failure) => {
+            if (variation === undefined || way === ways.length - 1 || !(failure.code === 'not-available' || failure.code === 'crashed')) return tell({ kind: 'not-run', failure }, undefined);
+            passedOver.set(cell.id, [...before, { how: variation.label, failure }]);
+            again.push({ cell, record });
+          },
+        }];
+      }));
+      await this.#make(stage, variation, left.map(({ cell }) => cell), takers);
+      left = again;
+    }
   }
 
   /** Runs cells of one stage in a task of their own; each of them ends with its taker, unless it is interrupted. */

@@ -186,8 +186,8 @@ export interface Pipeline {
   readonly gpuLimit?: { readonly most: number; readonly why: string };
   /** Of a pipeline whose tasks may run as jobs of a cluster. */
   readonly cluster?: Cluster;
-  /** How `reproduce` computes otherwise what was computed by these; undefined: in the same way. */
-  readonly variation?: (computedBy: CellRecord['computedBy']) => Variation | undefined | Promise<Variation | undefined>;
+  /** How `reproduce` computes otherwise what was computed by these, best first: the next is taken where one is not available or crashes. None: in the same way. */
+  readonly variation?: (computedBy: CellRecord['computedBy']) => readonly Variation[] | Promise<readonly Variation[]>;
   /** Results are shared through this. */
   readonly cache?: SharedCacheSettings;
   /**

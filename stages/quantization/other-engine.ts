@@ -6,18 +6,19 @@ import type { CellRecord, Variation } from '../dag/index.ts';
 import { ENGINE_VARIABLE } from './environment.ts';
 
 /**
- * The fastest canonical engine here that is not the one of the record. Undefined for what no engine computed, and where there is
- * no other: then it is computed in the same way again.
+ * The canonical engines here that are not the one of the record, the fastest first: one that seems to be there may still fail, as a native library
+ * that does not build. None for what no engine computed, and where there is no other: then it is computed in the same way again.
  */
-export async function otherEngine(computedBy: CellRecord['computedBy'], register: readonly Engine[] = engines): Promise<Variation | undefined> {
+export async function otherEngine(computedBy: CellRecord['computedBy'], register: readonly Engine[] = engines): Promise<readonly Variation[]> {
   const before = computedBy?.['engine'];
-  if (before === undefined) return undefined;
+  if (before === undefined) return [];
+  const others: Variation[] = [];
   for (const { name, unavailable } of register.filter(({ canonical }) => canonical).sort((a, b) => b.rank - a.rank)) {
     if (name === before) continue;
     // The native library is a tool that the task brings; here it is not loaded.
-    if (name === 'native' ? await compiles() : await unavailable() === undefined) return { environment: { [ENGINE_VARIABLE]: name }, label: `engine ${name}` };
+    if (name === 'native' ? await compiles() : await unavailable() === undefined) others.push({ environment: { [ENGINE_VARIABLE]: name }, label: `engine ${name}` });
   }
-  return undefined;
+  return others;
 }
 
 let compiler: Promise<boolean> | undefined;

@@ -16,7 +16,7 @@ const test = suite<{ declared: Declared; project: Project; used: () => readonly 
 const build = stage({ name: 'build', title: 'Build the library', determinism: 'exact', module: 'build.ts', outputs: ['library'], where: 'in-process', optional: true });
 const time = { name: 'time', title: 'Time it', determinism: 'measured', module: 'use.ts', outputs: ['square', 'log'], where: 'in-process' } as const;
 /** Always the other engine than the one that the record names. */
-const other: Pipeline['variation'] = (computedBy) => computedBy?.['engine'] === undefined ? undefined : { environment: { TEST_ENGINE: `not ${computedBy['engine']}` }, label: `engine not ${computedBy['engine']}` };
+const other: Pipeline['variation'] = (computedBy) => computedBy?.['engine'] === undefined ? [] : [{ environment: { TEST_ENGINE: `not ${computedBy['engine']}` }, label: `engine not ${computedBy['engine']}` }];
 
 test.before.each((context) => {
   const declared: Declared = context.declared = { acts: ['a', 'b', 'large', 'tree'], use: {}, batch: undefined, variation: undefined, agreement: undefined };
@@ -109,7 +109,7 @@ test('a process serves again only in the same environment', async ({ declared, p
   declared.acts = ['a', 'b', 'c', 'd'];
   await project.run();
   let asked = 0;
-  declared.variation = () => (asked++ % 2 === 0 ? undefined : { environment: { TEST_ENGINE: 'other' }, label: 'engine other' });
+  declared.variation = () => (asked++ % 2 === 0 ? [] : [{ environment: { TEST_ENGINE: 'other' }, label: 'engine other' }]);
   assert.is((await again('--jobs', '1')).code, 0);
   const pidsOf = (engine: string | undefined): readonly number[] => used().filter((one) => one.engine === engine).map(({ pid }) => pid);
   assert.equal([pidsOf(undefined).length, pidsOf('other').length], [2, 2]);
@@ -146,6 +146,37 @@ test('what could not be run: exit code 1 with the reason; what throws or crashes
   assert.is(failureOf('use:crash')['code'], 'crashed');
   const { lines } = await project.command('reproduce', 'use:unavailable');
   assert.ok(lines.includes('not run: use:unavailable with engine not compiled (not-available): no adapter; add one'));
+});
+
+test('what one other engine cannot compute, as it is not available or crashes, the next one does; told once for each reason', async ({ declared, project, again }) => {
+  declared.acts = ['a', 'unavailable', 'crash', 'throw'];
+  declared.batch = 'one';
+  await project.run();
+  const ways = ['unsound', 'sound'].map((name) => ({ environment: { TEST_ENGINE: name }, label: `engine ${name}` }));
+  declared.variation = () => ways;
+  const { code, of, events } = await again();
+  assert.is(code, 1);
+  assert.equal([of('equal'), of('not-run')], [['use:a', 'use:crash', 'use:unavailable'], ['use:throw']]);
+  const told = (id: string) => { const { how, now, passedOver } = events.find(({ cell: one }) => one === id)!; return { how, now, passedOver }; };
+  assert.equal(told('use:a').now, { engine: 'unsound', build: '1' });
+  assert.equal(told('use:unavailable'), { how: 'engine sound', now: { engine: 'sound', build: '1' }, passedOver: [{ how: 'engine unsound', code: 'not-available', sentence: 'no adapter', hint: 'add one' }] });
+  assert.is((told('use:crash').passedOver as { code: string }[])[0]!.code, 'crashed');
+  // What throws is wrong rather than missing: that is to be seen.
+  assert.equal([told('use:throw').how, told('use:throw').passedOver], ['engine unsound', undefined]);
+  const { code: fine, lines } = await project.command('reproduce', 'use:unavailable', 'use:a');
+  assert.is(fine, 0);
+  assert.equal(lines.filter((line) => line.includes('passed over')), ['engine unsound was passed over, first for use:unavailable (not-available): no adapter; add one']);
+  assert.not.match(lines.at(-1)!, /Nothing could be compared/);
+});
+
+test('where no other engine can, nothing is compared: exit code 1, and a sentence says so', async ({ declared, project }) => {
+  declared.acts = ['unavailable'];
+  await project.run();
+  declared.variation = () => ['one', 'another'].map((name) => ({ environment: { TEST_ENGINE: name }, label: `engine ${name}` }));
+  const { code, lines } = await project.command('reproduce');
+  assert.is(code, 1);
+  assert.equal(lines.filter((line) => /adapter/.test(line)), ['engine one was passed over, first for use:unavailable (not-available): no adapter; add one', 'not run: use:unavailable with engine another (not-available): no adapter; add one']);
+  assert.match(lines.at(-1)!, /: 0 equal, 0 differ, 1 not run\. Nothing could be compared, so nothing is shown\.$/);
 });
 
 test('a sample is had again by its seed', async ({ project, again }) => {

@@ -45,13 +45,13 @@ const engine = (name: string, more: Partial<Engine> = {}): Engine => ({ ...refer
 const missing = async (): Promise<string> => 'there is no compiler';
 const wrong = async (): Promise<never> => { throw new Error('the engine c disagrees with the reference on this machine: linear'); };
 
-test('another canonical engine, the fastest that can run here', async () => {
+test('the other canonical engines that can run here, the fastest first', async () => {
   const register = [engine('a', { rank: 1 }), engine('b', { rank: 2 }), engine('c', { rank: 3, unavailable: missing }), engine('fast', { rank: 4, canonical: false })];
-  assert.equal(await otherEngine({ engine: 'c', build: 'c-1' }, register), { environment: { BITWIDTH_ENGINE: 'b' }, label: 'engine b' });
-  assert.equal((await otherEngine({ engine: 'b' }, register))?.label, 'engine a');
-  assert.equal(await otherEngine({ engine: 'a' }, register.slice(0, 1)), undefined);
-  assert.equal(await otherEngine(undefined, register), undefined);
-  assert.equal(await otherEngine({ tool: 'x' }, register), undefined);
+  assert.equal(await otherEngine({ engine: 'c', build: 'c-1' }, register), ['b', 'a'].map((name) => ({ environment: { BITWIDTH_ENGINE: name }, label: `engine ${name}` })));
+  assert.equal((await otherEngine({ engine: 'b' }, register)).map(({ label }) => label), ['engine a']);
+  assert.equal(await otherEngine({ engine: 'a' }, register.slice(0, 1)), []);
+  assert.equal(await otherEngine(undefined, register), []);
+  assert.equal(await otherEngine({ tool: 'x' }, register), []);
 });
 
 test('a build that was revoked is passed over, and not used where it alone is asked for', async () => {

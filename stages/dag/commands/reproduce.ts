@@ -6,7 +6,7 @@ import { jobsFrom, timeSpan, wholeNumber } from '../number-options.ts';
 import { preview } from '../preview.ts';
 import { sampleOf } from '../random.ts';
 import { comparedOutputs, Reproduction } from '../reproduce.ts';
-import { countsOf, reproduceEvents, reproduceLines } from '../reproduce-report.ts';
+import { compared, countsOf, reproduceEvents, reproduceLines } from '../reproduce-report.ts';
 import { select } from '../selection.ts';
 import { onSignals } from '../signals.ts';
 import { openToCompute } from '../stand-in.ts';
@@ -20,7 +20,7 @@ const MAX_SEED = 2 ** 32 - 1;
 
 const reproduce: Command = {
   usage: 'bitwidth reproduce [target ...]',
-  details: 'Computes exact cells that have a valid record once more, where the project knows how by another engine, and compares the bytes.\nWithout a target: all. With --first a claim and all that it was computed from come before the rest, with --budget as much is computed as\nthere is time for, in an order drawn at random. What was measured on this machine is measured again only with --measure, and compared by\nwhat its stage tolerates. Nothing is kept. Exit code 0: all are equal or within tolerance; 3: some differ; 1: some could not be run.',
+  details: 'Computes exact cells that have a valid record once more, where the project knows how by another engine (by the next, where one cannot),\nand compares the bytes. Without a target: all. With --first a claim and all that it was computed from come before the rest, with\n--budget as much is computed as there is time for, in an order drawn at random. What was measured on this machine is measured again only\nwith --measure, and compared by what its stage tolerates. Nothing is kept. Exit code 0: all are equal or within tolerance; 3: some\ndiffer; 1: some could not be run, or nothing could be compared.',
   options: {
     sample: { type: 'string', value: 'n', summary: 'Only n of them, chosen at random' },
     seed: { type: 'string', value: 's', summary: 'Choose as an earlier sample with this seed did' },
@@ -75,7 +75,7 @@ const reproduce: Command = {
       if (counts.differs > 0) return EXIT.different;
       if (interrupted) return EXIT.interrupted;
       // Nothing compared is nothing shown.
-      return counts['not-run'] > 0 || all.length === 0 ? EXIT.failed : EXIT.done;
+      return counts['not-run'] > 0 || compared(counts) === 0 ? EXIT.failed : EXIT.done;
     } finally {
       await store.close();
       remove();
