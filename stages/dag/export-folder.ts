@@ -3,7 +3,7 @@
  * remembered with its stat: a run with nothing to do costs one stat a file, an edited or deleted file is restored, and a file of
  * ours that does not belong there any more is removed. What somebody else put there stays.
  */
-import { lstatSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { loadCache, saveCache } from './cache-file.ts';
@@ -16,6 +16,8 @@ import type { FolderExport, InputHandle, OutputRecord } from './types.ts';
 
 /** As many as Node's threads for the file system. */
 const FILES_AT_ONCE = 4;
+/** Written last: who finds this page finds all that it shows and leads to. */
+const FRONT = 'index.html';
 
 export interface ExportResult { readonly to: string; readonly files: number; readonly written: number; readonly removed: number }
 
@@ -25,7 +27,7 @@ export interface ExportResult { readonly to: string; readonly files: number; rea
  */
 export async function exportFolder(root: string, { to, from }: FolderExport, store: Store, outcomeOf: (cell: string) => Outcome, bring: (outputs: readonly OutputRecord[]) => Promise<unknown> = async () => undefined): Promise<ExportResult> {
   const folder = join(root, to);
-  const memoPath = join(store.folder, 'cache', `export-${taggedSha256('export 1', to).slice(0, 16)}.ndjson`);
+  const memoPath = memoOf(store, to);
   const { state: lastState, files: lastFiles } = readMemo(memoPath);
   const outputs = outputsOf(from, store, outcomeOf);
   const state = taggedSha256('export state 1', outputs.map(({ name, record }) => `${name} ${record.sha256}`).join('\n'));
@@ -52,18 +54,37 @@ export async function exportFolder(root: string, { to, from }: FolderExport, sto
   return { to, files: wanted.size, written, removed };
 }
 
+/** Is another once a run has written something into the folder, and all of it: what is remembered is written after the last file. */
+export function exportStamp(store: Store, to: string): string {
+  const stat = statSync(memoOf(store, to), { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? '' : `${stat.ino}:${stat.mtimeNs}`;
+}
+
+function memoOf({ folder }: Store, to: string): string {
+  return join(folder, 'cache', `export-${taggedSha256('export 1', to).slice(0, 16)}.ndjson`);
+}
+
 /** Writes a folder's files once, and remembers nothing. Throws DamagedObject, and the file system's error. */
 export async function copyFolder(folder: string, { to, from }: FolderExport, store: Store, outcomeOf: (cell: string) => Outcome): Promise<{ readonly files: number; readonly written: number }> {
   const files = filesOf(to, outputsOf(from, store, outcomeOf), store);
   return { files: files.size, written: await writeAll(folder, files, store, () => true) };
 }
 
+type Due = (path: string, target: string, handle: InputHandle) => boolean;
+
+/** Writes the files that are `due` and do not have their bytes already, the front page last; how many those were. */
+async function writeAll(folder: string, files: ReadonlyMap<string, InputHandle>, store: Store, due: Due): Promise<number> {
+  const front = files.get(FRONT);
+  const others = await writeEach(folder, [...files].filter(([path]) => path !== FRONT), store, due);
+  return others + (front === undefined ? 0 : await writeEach(folder, [[FRONT, front]], store, due));
+}
+
 /**
- * Writes the files that are `due` and do not have their bytes already; how many those were. Several at once: of thousands of small files nearly all
- * the time is the file system's. When one fails, those begun are finished and its error is thrown.
+ * Several at once: of thousands of small files nearly all the time is the file system's. When one fails, those begun are finished and its error is
+ * thrown.
  */
-async function writeAll(folder: string, files: ReadonlyMap<string, InputHandle>, store: Store, due: (path: string, target: string, handle: InputHandle) => boolean): Promise<number> {
-  const left = files.entries();
+async function writeEach(folder: string, files: readonly (readonly [string, InputHandle])[], store: Store, due: Due): Promise<number> {
+  const left = files.values();
   let written = 0;
   let failed = false;
   const writers = Array.from({ length: FILES_AT_ONCE }, async (_, writer) => {

@@ -1,5 +1,5 @@
 /** A small real study of words: runs, finds nothing to do, follows changes and nothing else. */
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cell, file, gather, output, records, stage } from '../../stages/dag/index.ts';
@@ -106,6 +106,17 @@ test('an edited or deleted export is restored, a stranger\'s file stays, and not
   assert.is(project.read('site/lines/1.txt'), 'split:3 4\n');
   assert.is(project.read('site/CNAME'), 'example.org');
   assert.is(statSync(project.path('site/lines/0.txt'), { bigint: true }).mtimeNs, untouched);
+});
+
+test('the front page of an export is written when all other files are there', async ({ project }) => {
+  mkdirSync(project.path('site'));
+  // No folder can be made where a file is.
+  writeFileSync(project.path('site/lines'), '');
+  assert.is((await project.run()).code, 1);
+  assert.is(project.has('site/index.html'), false);
+  rmSync(project.path('site/lines'));
+  assert.is((await project.run()).code, 0);
+  assert.is(project.has('site/index.html'), true);
 });
 
 test('the store deleted: the same bytes', async ({ project }) => {
