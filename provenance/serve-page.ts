@@ -13,6 +13,7 @@ export const SHELL = `<!doctype html>
 <table id="figures"><thead></thead><tbody></tbody></table><p id="more" class="quiet"></p></section>
 <section><h2>What is done</h2><table id="stages"><thead><tr><th scope="col">Stage<th scope="col" class="n">Done<th scope="col" class="n">Running<th scope="col" class="n">Open<th scope="col" class="n">Failed</tr></thead><tbody></tbody></table><p id="failures" class="bad"></p><p id="recent" class="quiet"></p></section>
 </div></details>
+<p id="changed" class="bad" role="status" hidden>data/study.yaml was changed since: start serve again.</p>
 <iframe id="site" src="site/index.html" title="The report as it was last published"></iframe><script src="live.js"></script></body></html>
 `;
 
@@ -39,6 +40,7 @@ select { font: inherit; color: inherit; background: var(--paper); border: 1px so
 p { margin: 0.4rem 0 0; max-width: 40rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .quiet { color: var(--quiet); }
 .bad { color: var(--bad); }
+#changed { margin: 0; max-width: none; padding: 0.5rem 1.25rem; border-bottom: 1px solid var(--line); }
 .new { background: var(--mark); }
 iframe { flex: 1; border: 0; background: Canvas; min-height: 30vh; }
 [hidden] { display: none; }

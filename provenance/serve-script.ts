@@ -21,7 +21,8 @@ const line = (cells, heads = 1, tag = 'td') => {
 /** Rows of finished cells, by cell, and when each cell's landed. */
 const figures = new Map();
 const landed = new Map();
-let opened = false;
+/** Processes that were at work. */
+const seen = new Set();
 
 const settingOf = ({ text, temperature, topK, maxNewTokens, engine }) => [
   text, temperature !== null && 'temperature ' + temperature, topK !== null && 'top_k ' + topK, maxNewTokens !== null && 'max_new_tokens ' + maxNewTokens, engine && 'engine ' + engine,
@@ -70,15 +71,16 @@ at('setting').addEventListener('change', draw);
 
 const events = new EventSource('events');
 events.addEventListener('state', ({ data }) => {
-  const { running, failures, recent, stages, left } = JSON.parse(data);
-  at('now').textContent = running.length > 0 ? running[0] : 'No run is going.';
+  const { running, holders, failures, recent, stages, left, changed } = JSON.parse(data);
   const sum = (of) => stages.reduce((total, stage) => total + of(stage), 0);
   const settled = sum(({ done, failed }) => done + failed), all = sum(({ done, failed, running, open }) => done + failed + running + open);
+  at('now').textContent = running.length > 0 ? running[0] : 'No run is going' + (all > settled ? '; "bitwidth run" computes what is open.' : '.');
   at('progress').value = all === 0 ? 0 : settled / all;
-  at('settled').textContent = settled.toLocaleString('en') + ' of ' + all.toLocaleString('en') + ' cells' + (left ? ', ' + left + ' of work left' : '');
-  // What is shown first: a run that is going, else the report.
-  if (!opened && running.length > 0) at('live').open = true;
-  opened = true;
+  at('settled').textContent = settled.toLocaleString('en') + ' of ' + all.toLocaleString('en') + ' cells' + (left ? ', ' + left : '');
+  // Once for each run: who closes it has it closed until the next.
+  if (holders.some((id) => !seen.has(id))) at('live').open = true;
+  for (const id of holders) seen.add(id);
+  at('changed').hidden = !changed;
   bodyOf('stages').replaceChildren(...stages.map(({ stage, done, running, open, failed }) => line([{ text: stage }, ...[done, running, open, failed].map((n) => ({ text: n === 0 ? '' : n.toLocaleString('en'), number: true }))])));
   at('failures').textContent = [...failures, ...running.slice(1)].join('\\n');
   at('recent').textContent = recent.join('\\n');

@@ -1,10 +1,10 @@
 /** A study over HTTP on this machine only: its published site, and what runs do at this moment. It reads and never writes. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { createReadStream, realpathSync, statSync } from 'node:fs';
+import { createReadStream, readFileSync, realpathSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, sep } from 'node:path';
 import { pipeline as piped } from 'node:stream';
-import { ConfigurationError, duration, openLive } from '../stages/dag/index.ts';
+import { ConfigurationError, openLive } from '../stages/dag/index.ts';
 import { numberText } from './number-text.ts';
 import { SHELL, SHELL_POLICY, SHELL_STYLE } from './serve-page.ts';
 import { SHELL_SCRIPT } from './serve-script.ts';
@@ -16,6 +16,8 @@ const TYPES: { readonly [extension: string]: string } = {
   '.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.json': 'application/json', '.jsonl': 'application/x-ndjson', '.svg': 'image/svg+xml', '.png': 'image/png',
   '.csv': 'text/csv; charset=utf-8', '.txt': 'text/plain; charset=utf-8', '.tex': 'text/plain; charset=utf-8', '.md': 'text/plain; charset=utf-8', '.sql': 'text/plain; charset=utf-8', '.wasm': 'application/wasm', '.woff2': 'font/woff2', '.pdf': 'application/pdf',
 };
+/** What the study is declared in. */
+const STUDY_FILE = 'data/study.yaml';
 const LOOK_EVERY_MS = 1000;
 /** Looking at ten thousand cells takes a while: at most this share of the time is spent on it. */
 const LOOKING_SHARE = 0.2;
@@ -33,7 +35,11 @@ export async function serveStudy(pipeline: Pipeline, port: number): Promise<Serv
   const live = openLive(pipeline);
   const token = randomBytes(24).toString('base64url');
   const listeners = new Set<ServerResponse>();
-  let [state, site, looking] = ['', siteStamp(pipeline), false];
+  const study = studyOf(pipeline);
+  let [state, site, looking] = ['', siteStamp(pipeline, live), false];
+  let [found, changed]: [LiveState | undefined, boolean] = [undefined, false];
+  // What landed while nobody looked is nothing new to who looks now.
+  let watched = false;
   const figures = new Figures(live);
   const message = (event: string, data: string): string => `event: ${event}\ndata: ${data}\n\n`;
   const send = (event: string, data: string): void => { for (const one of listeners) one.write(message(event, data)); };
@@ -41,17 +47,21 @@ export async function serveStudy(pipeline: Pipeline, port: number): Promise<Serv
     if (looking) return;
     looking = true;
     try {
-      const found = await live.look();
-      if (found !== undefined) {
-        send('state', state = JSON.stringify(told(found)));
-        const changed = await figures.take(found.records);
-        if (Object.keys(changed).length > 0) send('figures', JSON.stringify({ all: false, of: changed }));
+      const [news, edited] = [await live.look(), studyOf(pipeline) !== study];
+      if (news !== undefined || (found !== undefined && edited !== changed)) {
+        [found, changed] = [news ?? found!, edited];
+        send('state', state = JSON.stringify(told(found, changed)));
       }
-      const now = siteStamp(pipeline);
+      if (news !== undefined) {
+        const fresh = await figures.take(news.records);
+        if (Object.keys(fresh).length > 0) send('figures', JSON.stringify(watched ? { all: false, of: fresh } : { all: true, of: figures.all() }));
+      }
+      watched = true;
+      const now = siteStamp(pipeline, live);
       if (now !== site) send('site', site = now);
     } catch (error) {
       // A file that is being edited, an object that was just removed: told, and looked at again.
-      send('state', JSON.stringify({ running: [], failures: [(error as Error).message], recent: [], stages: [] }));
+      send('state', JSON.stringify({ running: [], holders: [], failures: [(error as Error).message], recent: [], stages: [] }));
     } finally {
       looking = false;
     }
@@ -68,6 +78,7 @@ export async function serveStudy(pipeline: Pipeline, port: number): Promise<Serv
       response.setHeader('Content-Type', 'text/event-stream');
       if (request.method === 'HEAD') { response.end(); return; }
       response.write(state === '' ? ': looking\n\n' : message('state', state) + message('figures', JSON.stringify({ all: true, of: figures.all() })));
+      if (listeners.size === 0) watched = false;
       listeners.add(response);
       response.on('close', () => listeners.delete(response));
       void look();
@@ -118,12 +129,16 @@ function admitted(request: IncomingMessage, response: ServerResponse, port: numb
     response.setHeader('Allow', 'GET, HEAD');
     return refuse(response, 405, 'This can only be read.');
   }
-  const match = /^\/([^/?#]*)\/([^?#]*)/.exec(request.url ?? '');
+  const match = /^\/([^/?#]*)(?:\/([^?#]*))?/.exec(request.url ?? '');
   // Hashed: equal lengths, and the time tells nothing of where they differ.
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   if (match === null || !timingSafeEqual(digest(match[1]!), digest(token))) return refuse(response, 403, 'The address that "bitwidth serve" printed is needed, with its token.');
+  if (match[2] === undefined) {
+    response.setHeader('Location', `/${token}/`);
+    return refuse(response, 308, 'The address ends in a slash.');
+  }
   try {
-    return decodeURIComponent(match[2]!);
+    return decodeURIComponent(match[2]);
   } catch {
     return refuse(response, 400, 'The address cannot be read.');
   }
@@ -140,10 +155,19 @@ function siteFolder({ root, exports }: Pipeline): string | undefined {
   return exports.map(({ to }) => join(root, to)).find((folder) => statSync(join(folder, 'index.html'), { throwIfNoEntry: false })?.isFile() === true);
 }
 
-function siteStamp(pipeline: Pipeline): string {
+/** Its front page is written last. Where that page is the same as before, what the run remembers of the folder tells that others are not. */
+function siteStamp(pipeline: Pipeline, live: Live): string {
   const folder = siteFolder(pipeline);
   const stat = folder === undefined ? undefined : statSync(join(folder, 'index.html'), { throwIfNoEntry: false });
-  return stat === undefined ? 'none' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+  return stat === undefined ? 'none' : [stat.ino, stat.mtimeMs, stat.size, ...pipeline.exports.map(({ to }) => live.exported(to))].join(' ');
+}
+
+function studyOf({ root }: Pipeline): string | undefined {
+  try {
+    return createHash('sha256').update(readFileSync(join(root, STUDY_FILE))).digest('hex');
+  } catch {
+    return undefined;
+  }
 }
 
 function sendFile(pipeline: Pipeline, path: string, request: IncomingMessage, response: ServerResponse): void {
@@ -166,15 +190,15 @@ function sendFile(pipeline: Pipeline, path: string, request: IncomingMessage, re
   }
 }
 
-/** The state as the page takes it. */
-function told({ running, failures, recent, cells, leftMs }: LiveState): object {
+/** The state as the page takes it. `changed`: the study is declared otherwise by now. */
+function told({ running, holders, failures, recent, cells, left = '' }: LiveState, changed: boolean): object {
   const stages = new Map<string, { stage: string; done: number; running: number; open: number; failed: number }>();
   for (const { stage, state } of cells) {
     const row = stages.get(stage) ?? { stage, done: 0, running: 0, open: 0, failed: 0 };
     if (state !== 'not needed') row[state]++;
     stages.set(stage, row);
   }
-  return { running, failures, recent, stages: [...stages.values()], left: leftMs === undefined ? '' : duration(leftMs) };
+  return { running, holders, failures, recent, stages: [...stages.values()], left, changed };
 }
 
 /** The rows of finished cells with an output `metrics`; each is read once. */

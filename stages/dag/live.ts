@@ -1,27 +1,31 @@
 /** What goes on in a store at this moment, for a page that follows runs of other processes: read from what they write anyway. */
 import { atWorkLines } from './at-work.ts';
-import { durationEstimates } from './estimates.ts';
+import { exportStamp } from './export-folder.ts';
 import { failureLines } from './failure-lines.ts';
 import { openStoreOf, readGround } from './ground.ts';
+import { isOfCells } from './kept.ts';
 import { recentLines } from './past-runs.ts';
 import { preview } from './preview.ts';
+import { endings } from './run-ending.ts';
+import { select } from './selection.ts';
+import { Tally } from './tally.ts';
 import { machineKey } from './turns.ts';
-import type { Estimate } from './estimates.ts';
-import type { Failure, Cell, CellRecord, Pipeline } from './types.ts';
-
-/** What work costs is looked up again after so long: of a stage that is new it is known once some of its cells are done. */
-const ESTIMATED_EVERY_MS = 30_000;
+import type { Forecast } from './preview.ts';
+import type { RunSummary } from './store.ts';
+import type { CellRecord, Failure, Pipeline } from './types.ts';
 
 export interface LiveCell { readonly cell: string; readonly stage: string; readonly state: 'done' | 'failed' | 'running' | 'open' | 'not needed' }
 
 export interface LiveState {
   /** Lines for people: who computes what, what failed, what happened lately. */
   readonly running: readonly string[];
+  /** Ids of the processes that compute. */
+  readonly holders: readonly string[];
   readonly failures: readonly string[];
   readonly recent: readonly string[];
   readonly cells: readonly LiveCell[];
-  /** Time that computing takes what is left, ms, one cell after another, as far as records tell; undefined where none does, or nothing is left. */
-  readonly leftMs: number | undefined;
+  /** 'about 3 min 20 s left', as the run itself says it; undefined where none is going, or too little is computed to tell. */
+  readonly left: string | undefined;
   /** Of the cells that count now, by id. */
   readonly records: ReadonlyMap<string, CellRecord>;
 }
@@ -31,6 +35,8 @@ export interface Live {
   look(): Promise<LiveState | undefined>;
   /** Reads and hashes an output of a record. Throws DamagedObject. */
   read(record: CellRecord, output: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Is another once a run has written something into this exported folder, and all of it. */
+  exported(to: string): string;
   close(): Promise<void>;
 }
 
@@ -38,15 +44,6 @@ export interface Live {
 export function openLive(pipeline: Pipeline): Live {
   const store = openStoreOf(pipeline);
   let told = '';
-  let estimate: Estimate | undefined;
-  let estimatedMs = -Infinity;
-  /** Of these cells together. */
-  const timeOf = (cells: readonly Cell[]): number | undefined => {
-    if (cells.length === 0) return undefined;
-    if (performance.now() - estimatedMs > ESTIMATED_EVERY_MS) [estimate, estimatedMs] = [durationEstimates(pipeline.cells, store), performance.now()];
-    const sum = cells.reduce((total, cell) => total + (estimate!(cell) ?? 0), 0);
-    return sum === 0 ? undefined : sum;
-  };
   return {
     async look() {
       store.refresh();
@@ -58,25 +55,48 @@ export function openLive(pipeline: Pipeline): Live {
       const cells: LiveCell[] = [];
       const records = new Map<string, CellRecord>();
       const failures: { cell: string; failure: Failure }[] = [];
-      const left: Cell[] = [];
-      for (const one of pipeline.cells) {
-        const { id, stage } = one;
+      for (const { id, stage } of pipeline.cells) {
         const forecast = forecasts.get(id)!;
         // What counts may be computed once more: by force, or to be measured again.
         const isHeld = forecast.kind === 'run' ? keys.has(forecast.key) : forecast.kind === 'done' && forecast.records.some(({ key }) => keys.has(key));
         const state = isHeld ? 'running' : forecast.kind === 'run' || forecast.kind === 'follows' ? 'open' : forecast.kind === 'idle' ? 'not needed' : forecast.kind;
         cells.push({ cell: id, stage: stage.name, state });
-        if (state === 'open' || state === 'running') left.push(one);
         if (forecast.kind === 'done') records.set(id, forecast.records[0]!);
         if (forecast.kind === 'failed' && forecast.origin === id) failures.push({ cell: id, failure: forecast.failure });
       }
       told = seen;
+      const holders = held.map(({ holder }) => holder);
+      const endingOf = endings(store.runs(), holders);
+      const atWork = held.filter(({ key, holder }) => key !== machineKey(holder.machine));
       return {
-        running: atWorkLines(held.filter(({ key, holder }) => key !== machineKey(holder.machine)), forecasts, store.machine),
-        failures: failureLines(failures), recent: recentLines(store, held.map(({ holder }) => holder)), cells, records, leftMs: timeOf(left),
+        running: atWorkLines(atWork, forecasts, store.machine), holders: [...new Set(atWork.map(({ holder }) => holder.id))],
+        failures: failureLines(failures), recent: recentLines(store, holders), cells, records,
+        left: timeLeft(pipeline, store.runs().filter((run) => isOfCells(run) && endingOf(run) === 'running'), forecasts),
       };
     },
     read: async (record, output) => await store.read(store.handle(record.outputs[output]!)),
+    exported: (to) => exportStamp(store, to),
     close: () => store.close(),
   };
+}
+
+/** What these runs together say of their time, at the rate of what they have computed themselves and with all their jobs. */
+function timeLeft(pipeline: Pipeline, runs: readonly RunSummary[], forecasts: ReadonlyMap<string, Forecast>): string | undefined {
+  // With --force and --measure cells count and are computed all the same: how many of them are left does not show from outside.
+  if (runs.length === 0 || runs.some(({ about }) => about['force'] === true || about['measure'] === true)) return undefined;
+  const targets = runs.map(({ about }) => (about['targets'] ?? []) as readonly string[]);
+  const tally = new Tally();
+  try {
+    const { cells } = select(pipeline, targets.some(({ length }) => length === 0) ? [] : targets.flat());
+    tally.start(cells, runs.reduce((sum, { about }) => sum + Number(about['jobs'] ?? 1), 0));
+    for (const cell of cells) {
+      const forecast = forecasts.get(cell.id)!;
+      if (forecast.kind === 'done') tally.cell(cell, forecast, runs.some(({ run }) => run === forecast.records[0]!.run) ? 'ran' : 'cached');
+      else if (forecast.kind === 'failed') tally.cell(cell, forecast, 'failed');
+    }
+    return tally.timeLeft();
+  } catch {
+    // A run of another declaration names cells that this one does not have.
+    return undefined;
+  }
 }

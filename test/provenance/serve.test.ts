@@ -1,7 +1,7 @@
 /** `serve`, over real HTTP on loopback. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { cell, pipeline, stage } from '../../stages/dag/index.ts';
 import { serveStudy } from '../../provenance/serve-server.ts';
@@ -10,6 +10,9 @@ import { Project } from '../dag/project.ts';
 import type { Served } from '../../provenance/serve-server.ts';
 
 const test = suite<{ project: Project; served: Served; declared: () => ReturnType<typeof pipeline> }>('provenance: serve');
+
+/** A stage that goes on when the test says so. */
+const WAIT = 'const wait = async (path) => { for (let i = 0; i < 400 && !existsSync(path); i++) await new Promise((resolve) => setTimeout(resolve, 50)); };\n';
 
 test.before.each(async (context) => {
   const declare = () => {
@@ -22,14 +25,34 @@ test.before.each(async (context) => {
   const project = context.project = new Project('faults', declare);
   const row = { quantity: 'perplexity', model: 'm', format: 'nf4', text: 'novel', value: 12.3456, low: 12.1, high: 12.6, unit: '' };
   project.write('summary.ts', `export const run = async (cells, io) => { for (const one of cells) await io.commit(one.id, { metrics: JSON.stringify([${JSON.stringify(row)}]) }); };\n`);
-  // Goes on when the test says so.
-  project.write('site.ts', `import { existsSync } from 'node:fs';\nexport const run = async (cells, io) => { for (let i = 0; i < 400 && !existsSync(${JSON.stringify(project.path('go'))}); i++) await new Promise((resolve) => setTimeout(resolve, 50)); for (const one of cells) await io.commit(one.id, { site: { tree: new Map([["index.html", "<!doctype html>published by a run"]]) } }); };\n`);
+  writeSite(project, 'plain');
   context.declared = () => pipeline({ ...(declare() as object), root: project.root } as never);
   context.served = await serveStudy(context.declared(), 0);
 });
 test.after.each(async ({ project, served }) => { await served.close(); project.remove(); });
 
-interface Reply { readonly status: number; readonly type: string; readonly body: string }
+function writeSite(project: Project, style: string): void {
+  project.write('site.ts', `import { existsSync } from 'node:fs';\n${WAIT}export const run = async (cells, io) => { await wait(${JSON.stringify(project.path('go'))}); const assets = Array.from({ length: 300 }, (_, i) => ["z/" + i + ".css", "${style}"]); for (const one of cells) await io.commit(one.id, { site: { tree: new Map([["index.html", "<!doctype html>published by a run"], ...assets]) } }); };\n`);
+}
+
+/** What the server tells its page. */
+async function listen(url: string): Promise<{ text: () => string; clear: () => void; until: (what: RegExp) => Promise<void>; end: () => Promise<void> }> {
+  const abort = new AbortController();
+  const response = await fetch(`${url}events`, { signal: abort.signal });
+  let text = '';
+  const reading = (async () => { for await (const chunk of response.body!) text += Buffer.from(chunk).toString('utf8'); })().catch(() => undefined);
+  return {
+    text: () => text,
+    clear: () => { text = ''; },
+    until: async (what) => {
+      for (let i = 0; i < 200 && !what.test(text); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.match(text, what);
+    },
+    end: async () => { abort.abort(); await reading; },
+  };
+}
+
+interface Reply { readonly status: number; readonly type: string; readonly location: string | undefined; readonly body: string }
 
 /** Raw: fetch would tidy the path and set the Host itself. */
 async function ask(url: string, path: string, { method = 'GET', host }: { method?: string; host?: string } = {}): Promise<Reply> {
@@ -37,7 +60,7 @@ async function ask(url: string, path: string, { method = 'GET', host }: { method
   return await new Promise((resolve, reject) => {
     request({ hostname, port, path, method, ...(host === undefined ? {} : { headers: { host } }) }, (response) => {
       let body = '';
-      response.on('data', (chunk) => { body += String(chunk); }).on('end', () => resolve({ status: response.statusCode!, type: String(response.headers['content-type']), body }));
+      response.on('data', (chunk) => { body += String(chunk); }).on('end', () => resolve({ status: response.statusCode!, type: String(response.headers['content-type']), location: response.headers.location, body }));
     }).on('error', reject).end();
   });
 }
@@ -48,6 +71,8 @@ test('only who has the token and asks for this machine by its own name sees anyt
   assert.is((await ask(url, pathname, { host: `localhost:${port}` })).status, 200);
   for (const host of [`evil.example:${port}`, '127.0.0.1', `127.0.0.1:${Number(port) - 1}`]) assert.is((await ask(url, pathname, { host })).status, 421, host);
   for (const path of ['/', '/wrong/', `${pathname.slice(0, -2)}/`, `/${'x'.repeat(32)}/`]) assert.is((await ask(url, path)).status, 403, path);
+  const bare = pathname.slice(0, -1);
+  assert.equal([(await ask(url, bare)).status, (await ask(url, bare)).location, (await ask(url, bare.slice(0, -1))).status], [308, pathname, 403]);
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) assert.is((await ask(url, pathname, { method })).status, 405, method);
   assert.equal([(await ask(url, pathname, { method: 'HEAD' })).body, (await ask(url, `${pathname}%ff`)).status], ['', 400]);
 });
@@ -61,8 +86,8 @@ test('nothing outside the site\'s folder is reached, and no folder is listed', a
   writeFileSync(project.path('secret.txt'), 'secret');
   symlinkSync(project.path('secret.txt'), project.path('reports/site/link.txt'));
   symlinkSync(project.root, project.path('reports/site/up'));
-  assert.equal(await ask(url, `${pathname}site/`), { status: 200, type: 'text/html; charset=utf-8', body: 'the site' });
-  assert.equal(await ask(url, `${pathname}site/data/empty.csv`), { status: 200, type: 'text/csv; charset=utf-8', body: '' });
+  assert.equal(await ask(url, `${pathname}site/`), { status: 200, type: 'text/html; charset=utf-8', location: undefined, body: 'the site' });
+  assert.equal(await ask(url, `${pathname}site/data/empty.csv`), { status: 200, type: 'text/csv; charset=utf-8', location: undefined, body: '' });
   for (const path of ['../../secret.txt', '%2e%2e/%2e%2e/secret.txt', '..%2f..%2fsecret.txt', '..%5c..%5csecret.txt', 'link.txt', 'up/secret.txt', 'data', 'data/', '/etc/passwd', 'index.html%00']) {
     const { status, body } = await ask(url, `${pathname}site/${path}`);
     assert.equal([status, body.includes('secret')], [404, false], path);
@@ -70,28 +95,85 @@ test('nothing outside the site\'s folder is reached, and no folder is listed', a
 });
 
 test('a run shows as it goes, with its figures and failures; its end and its report are told', async ({ project, served: { url } }) => {
-  const abort = new AbortController();
-  const response = await fetch(`${url}events`, { signal: abort.signal });
-  let text = '';
-  const reading = (async () => { for await (const chunk of response.body!) text += Buffer.from(chunk).toString('utf8'); })().catch(() => undefined);
-  const until = async (what: RegExp): Promise<void> => {
-    for (let i = 0; i < 200 && !what.test(text); i++) await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.match(text, what);
-  };
-  await until(/"recent":\[\]/);
-  assert.not.match(text, /perplexity/);
+  const { text, clear, until, end } = await listen(url);
+  await until(/"holders":\[\],"failures":\[\],"recent":\[\]/);
+  assert.not.match(text(), /perplexity/);
   const run = project.run();
-  await until(/"running":\["running: site:all by process \d+ on this machine, at work since /);
+  await until(/"running":\["running: site:all by process \d+ on this machine, at work since .*"holders":\["/);
   await until(/event: figures\ndata: {"all":false,"of":{"summary:a":\[{"quantity":"perplexity","model":"m","format":"nf4","text":"novel","temperature":null,"topK":null,"maxNewTokens":null,"engine":null,"value":"12\.3/);
   await until(/the input is bad/);
-  assert.not.match(text, /event: site/);
+  assert.not.match(text(), /event: site/);
   project.write('go', '');
   assert.is((await run).code, 1);
   await until(/Last run: /);
   await until(/event: site/);
-  assert.match((await ask(url, `${new URL(url).pathname}site/index.html`)).body, /published by a run/);
-  abort.abort();
-  await reading;
+  const bodyOf = async (path: string): Promise<string> => (await ask(url, `${new URL(url).pathname}site/${path}`)).body;
+  assert.match(await bodyOf('index.html'), /published by a run/);
+  clear();
+  writeSite(project, 'bold');
+  await project.run();
+  await until(/event: site/);
+  assert.is(await bodyOf('z/299.css'), 'bold');
+  await end();
+});
+
+test('a report is told of when all of its files are there', async ({ project, served: { url } }) => {
+  const { text, until, end } = await listen(url);
+  await until(/event: state/);
+  project.write('go', '');
+  const run = project.run();
+  // As the frame would ask: from the moment at which there is a page.
+  while ((await ask(url, `${new URL(url).pathname}site/`)).status === 404) await new Promise((resolve) => setImmediate(resolve));
+  for (const i of [0, 150, 299]) assert.is((await ask(url, `${new URL(url).pathname}site/z/${i}.css`)).body, 'plain');
+  await run;
+  await until(/event: site/);
+  assert.match(text(), /event: figures/);
+  await end();
+});
+
+test('figures of a run that nobody watched are not marked, and a study that was changed is told of', async ({ project, served: { url } }) => {
+  project.write('go', '');
+  await project.run();
+  for (let i = 0; i < 2; i++) {
+    const { text, until, end } = await listen(url);
+    await until(/event: figures\ndata: {"all":true,"of":{"summary:a"/);
+    assert.not.match(text(), /"all":false/);
+    await end();
+  }
+  const { text, until, clear, end } = await listen(url);
+  await until(/"changed":false/);
+  assert.not.match(text(), /"changed":true/);
+  mkdirSync(project.path('data'));
+  project.write('data/study.yaml', 'title: another');
+  await until(/"changed":true/);
+  clear();
+  rmSync(project.path('data/study.yaml'));
+  await until(/"changed":false/);
+  await end();
+});
+
+test('the time left is the run\'s own, and told once enough is computed', async () => {
+  const step = stage({ name: 'step', title: 'Step', determinism: 'exact', module: 'step.ts', outputs: ['out'] });
+  const declare = () => ({ name: 'steps', cells: Array.from({ length: 12 }, (_, i) => cell(step, String(i), { params: { i } })) });
+  const project = new Project('faults', declare);
+  // The first four that begin end soon.
+  project.write('step.ts', `import { appendFileSync, existsSync, readFileSync } from 'node:fs';\n${WAIT}const begun = ${JSON.stringify(project.path('begun'))};\nexport const run = async (cells, io) => { for (const one of cells) { appendFileSync(begun, '.'); if (readFileSync(begun).length <= 4) await new Promise((resolve) => setTimeout(resolve, 600)); else await wait(${JSON.stringify(project.path('go'))}); await io.commit(one.id, { out: String(one.params.i) }); } };\n`);
+  const served = await serveStudy(pipeline({ ...declare(), root: project.root } as never), 0);
+  try {
+    const { text, until, clear, end } = await listen(served.url);
+    const run = project.run('--jobs', '2');
+    await until(/"done":4,/);
+    assert.match(text(), /"done":4,.*"left":"about [\d.]+ s left"/);
+    assert.not.match(text(), /"done":[1-3],.*"left":"[^"]/);
+    clear();
+    project.write('go', '');
+    await run;
+    await until(/"done":12,.*"left":""/);
+    await end();
+  } finally {
+    await served.close();
+    project.remove();
+  }
 });
 
 test('the command says where it serves, that a port is taken, and ends when it is asked to', async ({ served: { url }, declared }) => {
