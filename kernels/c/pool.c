@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -42,8 +43,10 @@ void bw_refuse(struct bw_refusals *refusals, int32_t op, int32_t row, int32_t co
 struct bw_run *bw_run_new(int32_t ops, int32_t threads) {
   size_t stride = ((size_t)ops + LINE_INTS - 1) / LINE_INTS * LINE_INTS;
   size_t before = (sizeof(struct bw_run) + (size_t)ops * (sizeof(struct bw_op) + sizeof(struct round)) + 63) / 64 * 64;
-  struct bw_run *run = calloc(1, before + (size_t)threads * stride * sizeof(atomic_int));
+  size_t bytes = before + (size_t)threads * stride * sizeof(atomic_int);
+  struct bw_run *run = aligned_alloc(LINE_INTS * sizeof(atomic_int), bytes);
   if (run == NULL) return NULL;
+  memset(run, 0, bytes);
   run->ops = ops;
   run->threads = threads;
   run->round = (struct round *)(run->op + ops);
