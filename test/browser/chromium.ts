@@ -71,13 +71,14 @@ export const axeSource = (): string => readFileSync(require.resolve('axe-core/ax
 const BASE = '/any/base/';
 const TYPES: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml' };
 
-/** Serves `folder` at http://127.0.0.1:<port>/any/base/ and nothing elsewhere. */
-export async function served(folder: string): Promise<{ url: string; close(): void }> {
+/** Serves `folder` at http://127.0.0.1:<port>/any/base/ and nothing elsewhere; `before`: what a path waits for, as on a slow line. */
+export async function served(folder: string, before: (path: string) => Promise<void> | undefined = () => undefined): Promise<{ url: string; close(): void }> {
   const root = resolve(folder);
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     const path = decodeURIComponent((request.url ?? '').split('?')[0]!);
     const file = resolve(root, `.${path.replace(BASE, '/')}`);
     if (!path.startsWith(BASE) || !file.startsWith(`${root}/`) || !existsSync(file)) { response.writeHead(404).end(); return; }
+    await before(path.slice(BASE.length));
     response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' });
     createReadStream(file).pipe(response);
   });

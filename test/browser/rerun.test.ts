@@ -15,6 +15,7 @@ import type { Browser, Page } from './chromium.ts';
 import { computedSite, FORMAT, MODEL, SCORED, textsOf, WRITTEN } from './computed.ts';
 import type { ComputedSite } from './computed.ts';
 import { violations } from './open.ts';
+import { changed, findings, finished, press, said, settings, start, status, tried, until } from './panel.ts';
 
 const absent = missing();
 let browser: Browser, site: ComputedSite, server: Awaited<ReturnType<typeof served>>;
@@ -32,16 +33,6 @@ test.after(async () => {
   await site.remove();
 });
 
-interface Found { readonly verdict: string; readonly what: string; readonly detail: string | null }
-const FINDINGS = `[...document.querySelectorAll('.findings li')].map((it) => ({ verdict: it.className, what: [...it.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data).join('').trim(), detail: it.querySelector('.detail')?.textContent ?? null }))`;
-const findings = (page: Page): Promise<readonly Found[]> => page.evaluate(FINDINGS);
-const status = (page: Page): Promise<string> => page.evaluate(`document.querySelector('.panel-rerun > p[role=status]')?.textContent ?? ''`);
-
-async function until(page: Page, expression: string, ms = 60_000): Promise<void> {
-  for (const end = Date.now() + ms; Date.now() < end; await page.waitForTimeout(30)) if (await page.evaluate<boolean>(expression)) return;
-  throw new Error(`not within ${ms} ms: ${expression}`);
-}
-
 /** Opens a page, presses the button; answers what was asked for until then, and since. */
 async function onPage(base: string, path: string, look: (page: Page, requests: string[]) => Promise<void>, options: object = {}): Promise<void> {
   const context = await browser.newContext({ viewport: { width: 1000, height: 800 }, ...options });
@@ -55,17 +46,6 @@ async function onPage(base: string, path: string, look: (page: Page, requests: s
     await context.close();
   }
 }
-
-async function press(page: Page): Promise<void> {
-  await page.click('section.rerun > p > button');
-  await until(page, `!!document.querySelector('.panel-rerun')`);
-  // What is checked without computing is another test's (verify.test.ts).
-  await page.evaluate(`document.querySelectorAll('.offers :is([data-check=files], [data-check=aggregates]) input').forEach((box) => { if (box.checked) box.click(); })`);
-}
-async function start(page: Page): Promise<void> {
-  await page.click('.panel-rerun > p > button');
-}
-const finished = (page: Page): Promise<void> => until(page, `!!document.querySelector('.panel-rerun > p[role=status]')?.textContent`);
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -122,18 +102,6 @@ const planIn = ({ folder }: ComputedSite): Plan => JSON.parse(readFileSync(join(
 const QUANTIZED = `quantize:${MODEL}/${FORMAT}`;
 const artifactPath = `data/rerun/quantize~${MODEL}~${FORMAT}.artifact.js`;
 
-/** With a file of the site changed. */
-async function changed(path: string, change: (text: string) => string, look: () => Promise<void>): Promise<void> {
-  const file = join(site.folder, path), before = readFileSync(file, 'utf8');
-  try {
-    const after = change(before);
-    assert.not.equal(after, before);
-    writeFileSync(file, after);
-    await look();
-  } finally {
-    writeFileSync(file, before);
-  }
-}
 const withPlan = (change: (plan: Plan) => void) => (text: string): string => {
   const plan = JSON.parse(text.replace(/^window\.bitwidthPlan=|;\n$/g, '')) as Plan;
   change(plan);
@@ -157,7 +125,7 @@ const TAMPERED: readonly (readonly [what: string, path: string, change: (text: s
 for (const [what, path, change, verdicts, said] of TAMPERED) {
   test(`${what}, changed, is caught`, async () => {
     if (absent !== undefined) return notRun('a page catches what was changed', absent);
-    await changed(path, change, async () => {
+    await changed(site.folder, path, change, async () => {
       const context = await browser.newContext();
       const page = await context.newPage();
       try {
@@ -255,18 +223,6 @@ test('a cell that no page can compute says so', async () => {
   });
 });
 
-/** The two texts of the page to try: what both have alike, what is marked, all of it. */
-const TEXTS = `[...document.querySelectorAll('.panel-rerun .sample')].map((it) => ({ same: it.querySelector('.same')?.textContent ?? '', marked: it.querySelector('mark')?.textContent ?? '', text: [...it.children].at(-1).textContent }))`;
-const tried = (page: Page): Promise<readonly { readonly same: string; readonly marked: string; readonly text: string }[]> => page.evaluate(TEXTS);
-const said = `document.querySelector('.panel-rerun [role=status]').textContent`;
-
-/** Chooses formats and the settings of a cell that Node computed. */
-async function settings(page: Page, formats: readonly [string, string], newTokens: string): Promise<void> {
-  await page.selectOption('.settings label:nth-child(2) select', formats[0]);
-  await page.selectOption('.settings label:nth-child(3) select', formats[1]);
-  for (const [place, value] of [[4, '0.7'], [5, '1'], [6, newTokens]] as const) await page.fill(`.settings label:nth-child(${place}) input`, value);
-}
-
 test('to try: two texts grow, and are what Node wrote with the same prompt and noise; where they part is marked', async () => {
   if (absent !== undefined) return notRun('a page writes texts', absent);
   await onPage(site.url, 'try.html', async (page, requests) => {
@@ -325,7 +281,7 @@ test('to try: what cannot be done is said where it stands; a text can be stopped
     await page.waitForTimeout(200);
     assert.equal((await tried(page))[0], stopped, 'nothing goes on');
   });
-  await changed(artifactPath, oneBit, async () => onPage(site.url, 'try.html', async (page) => {
+  await changed(site.folder, artifactPath, oneBit, async () => onPage(site.url, 'try.html', async (page) => {
     await press(page);
     await settings(page, ['fp16', FORMAT], '4');
     await start(page);
