@@ -46,7 +46,12 @@ export class Panel {
     const size = make('p', { class: 'size', role: 'status' });
     const problem = make('p', { class: 'problem', role: 'alert' });
     const chosen = (): Offered[] => offered.filter(({ box }) => box.checked);
-    const start = button('Start', () => void this.#run(chosen(), problem));
+    const start = button('Start', () => {
+      // A second click may come before the button is gone.
+      if (start.disabled) return;
+      start.disabled = true;
+      void this.#run(chosen(), problem);
+    });
     const folder = make('input', { type: 'file', id: 'rerun-folder' });
     folder.webkitdirectory = true;
     const ask = make('p', { class: 'folder' }, make('label', { for: folder.id }, 'This page was opened from a file, from where it may load scripts only. To check the site’s files choose its folder, the one with index.html; nothing is sent anywhere. '), folder);

@@ -14,6 +14,8 @@ export class Site {
   readonly #root: string;
   readonly #scripts = new Map<string, Promise<void>>();
   readonly #objects = new Map<string, Bytes>();
+  /** By sha256: a run that was cancelled may still wait for what the next one asks for. */
+  readonly #loading = new Map<string, Promise<Bytes>>();
   /** Of a site that is read from files: those of the chosen folder, by path from its root. */
   #chosen: ReadonlyMap<string, File> | undefined;
 
@@ -66,24 +68,31 @@ export class Site {
 
   /** Throws DifferentBytes where the site has other bytes, Error where it has none. */
   async object(plan: Plan, sha256: string): Promise<Bytes> {
-    const held = this.#objects.get(sha256);
+    const held = this.#objects.get(sha256) ?? this.#loading.get(sha256);
     if (held !== undefined) return held;
+    const loading = this.#load(plan, sha256).finally(() => this.#loading.delete(sha256));
+    this.#loading.set(sha256, loading);
+    return loading;
+  }
+
+  /** Once at a time for each: what the script left is taken from the window. */
+  async #load(plan: Plan, sha256: string): Promise<Bytes> {
     const planned = plan.objects[sha256];
     if (planned === undefined) throw new Error(`the report does not publish the object ${sha256.slice(0, 12)}`);
     await this.script(planned.path);
-    const base64 = window.bitwidthObjects?.[sha256];
-    if (base64 === undefined) throw new DifferentBytes(`${planned.path} does not hold ${planned.output} of ${planned.cell}`);
-    delete window.bitwidthObjects![sha256];
-    const bytes = decoded(base64, planned.path);
     try {
+      const base64 = window.bitwidthObjects?.[sha256];
+      if (base64 === undefined) throw new DifferentBytes(`${planned.path} does not hold ${planned.output} of ${planned.cell}`);
+      delete window.bitwidthObjects![sha256];
+      const bytes = decoded(base64, planned.path);
       await demandBytes(bytes, sha256, planned.path, `${planned.output} of ${planned.cell}`);
+      this.#objects.set(sha256, bytes);
+      return bytes;
     } catch (error) {
-      // The next time it is loaded anew: a reader may have put the file right.
+      // As in program().
       this.#scripts.delete(planned.path);
       throw error;
     }
-    this.#objects.set(sha256, bytes);
-    return bytes;
   }
 
   /** A file as it is. Throws MissingFile, or Error with a sentence. */

@@ -1,0 +1,93 @@
+/** Computing again in a page on a slow line, in Chromium: what a reader stops while a file loads, and begins again; a click too many. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { cellPath } from '../../reports/num.ts';
+import { notRun } from '../not-run.ts';
+import { launch, missing, overhear, served } from './chromium.ts';
+import type { Browser, Page } from './chromium.ts';
+import { computedSite, FORMAT, MODEL, SCORED } from './computed.ts';
+import type { ComputedSite } from './computed.ts';
+import { findings, finished, onlyComputing, press, start, status, until } from './panel.ts';
+
+const absent = missing();
+const ARTIFACT = `data/rerun/quantize~${MODEL}~${FORMAT}.artifact.js`;
+let browser: Browser, site: ComputedSite, server: Awaited<ReturnType<typeof served>>;
+/** What the server waits with, and for what. */
+let held: string | undefined, released: Promise<void>, release: () => void;
+
+function hold(path: string): void {
+  held = path;
+  released = new Promise((resolve) => { release = resolve; });
+}
+
+test.before(async () => {
+  if (absent !== undefined) return;
+  site = await computedSite();
+  server = await served(site.folder, (path) => path === held ? released : undefined);
+  browser = await launch();
+});
+test.after.each(() => { held = undefined; });
+test.after(async () => {
+  if (absent !== undefined) return;
+  server.close();
+  await browser.close();
+  await site.remove();
+});
+
+/** Answers what was asked for of the server. */
+async function onPage(path: string, look: (page: Page) => Promise<void>): Promise<readonly string[]> {
+  const context = await browser.newContext();
+  const page = await context.newPage(), heard = overhear(page, server.url), requests: string[] = [];
+  page.on('request', (it: { url(): string }) => { requests.push(it.url().slice(server.url.length)); });
+  try {
+    await page.goto(server.url + path);
+    await press(page);
+    await look(page);
+    assert.equal(heard, []);
+    return requests;
+  } finally {
+    await context.close();
+  }
+}
+
+test('stopped while weights load, and begun again: the second run has them, and all is identical', async () => {
+  if (absent !== undefined) return notRun('a reader begins again', absent);
+  const requests = await onPage(cellPath(SCORED), async (page) => {
+    hold(ARTIFACT);
+    const loads = `/loads .*${FORMAT}\\.artifact\\.js/.test(document.querySelector('.working .told')?.textContent)`;
+    await start(page);
+    await until(page, loads);
+    await page.click('.working button');
+    await finished(page);
+    assert.is(await status(page), 'Cancelled. Nothing was found until then.');
+    await page.click('.panel-rerun > p:last-child button');
+    await onlyComputing(page);
+    await start(page);
+    await until(page, loads);
+    release();
+    await finished(page);
+    const found = await findings(page);
+    assert.equal(found.map(({ verdict }) => verdict), ['equal', 'equal', 'equal'], JSON.stringify(found, null, 1));
+    assert.match(await status(page), /: 3 identical\./);
+  });
+  assert.is(requests.filter((path) => path === ARTIFACT).length, 1);
+});
+
+test('two clicks on Start are one', async () => {
+  if (absent !== undefined) return notRun('two clicks', absent);
+  await onPage(cellPath(SCORED), async (page) => {
+    await page.evaluate(`(() => {
+      window.runs = 0;
+      new MutationObserver((all) => { for (const { addedNodes } of all) for (const node of addedNodes) if (node.className === 'working') window.runs++; }).observe(document.querySelector('.panel-rerun'), { childList: true });
+      const start = document.querySelector('.panel-rerun > p > button');
+      start.click();
+      start.click();
+      start.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+    })()`);
+    await finished(page);
+    assert.is(await page.evaluate('window.runs'), 1);
+    assert.is((await findings(page)).length, 3);
+  });
+});
+
+test.run();
