@@ -69,7 +69,7 @@ for (const [where, base] of [['from a file', () => site.url], ['from a server', 
       ]);
       const { detail } = (await findings(page)).at(-1)!;
       assert.ok(detail!.includes(sha256(bytes)) && detail!.includes(`build ${site.inNode.computedBy.get(SCORED)!['build']}`), detail!);
-      assert.match(await status(page), /^All that was compared agrees: 3 identical\..*npx bitwidth reproduce/);
+      assert.match(await status(page), /^What was compared agrees: 3 identical\. Not compared: the files; the aggregates and numbers\.$/);
     });
   });
 }
@@ -160,7 +160,7 @@ test('a file that is missing is named, and once it is there the same page goes o
     await page.click('.panel-rerun > p:last-child button');
     await start(page);
     await finished(page);
-    assert.match(await status(page), /^All that was compared agrees/);
+    assert.match(await status(page), /^What was compared agrees/);
   } finally {
     writeFileSync(file, bytes);
     await context.close();
@@ -185,7 +185,7 @@ test('a reader can stop it, and begin again', async () => {
     assert.match(await page.evaluate<string>(`document.querySelector('.panel-rerun .size').textContent`), /^(?:Start loads|Loads nothing more)/);
     await start(page);
     await finished(page);
-    assert.match(await status(page), /^All that was compared agrees: 3 identical/);
+    assert.match(await status(page), /^What was compared agrees: 3 identical/);
   });
 });
 
@@ -208,6 +208,7 @@ test('with WebGPU, by its own kernels: on SwiftShader a part of a score and of a
       `equal ${SCORED} on the GPU: the first 48 tokens of the text, byte for byte what WASM computes`, `equal ${WRITTEN} on the GPU: 8 new tokens after the first prompt, byte for byte what WASM computes`,
     ], JSON.stringify(found));
     assert.ok(found.every(({ detail }) => /engine webgpu, build webgpu-[0-9a-f]{12}-\w+ \(browser, .*swiftshader/i.test(detail ?? '')), JSON.stringify(found));
+    assert.is(await status(page), 'What was compared agrees: 2 identical. Not compared: the files; the aggregates and numbers; the computation.', 'the report was compared with nothing');
     assert.is(await page.evaluate(`document.querySelector('.record')`), null, 'no exact result comes from it');
     assert.equal(heard, []);
   } finally {

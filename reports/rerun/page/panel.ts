@@ -81,7 +81,7 @@ export class Panel {
   async #run(chosen: readonly Offered[], problem: HTMLElement): Promise<void> {
     const stop = new AbortController();
     const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
-    const results = new Results();
+    const results = new Results(this.#place);
     const bar = make('progress', { 'aria-label': 'How far it is' });
     const told = make('span', { class: 'told' });
     const status = make('p', { role: 'status' });
@@ -90,6 +90,7 @@ export class Panel {
     this.element.replaceChildren(working, results.element, status);
     cancel.focus();
     const kept = new KeptFiles(chosen.map(({ offer, select }) => offer.downloads(select?.value)), (path) => this.#site.file(path, stop.signal));
+    for (const { check } of chosen) results.ask(check.name);
     for (const { check, offer, select } of chosen) {
       if (stop.signal.aborted) break;
       const progress = (done: number, total: number, unit: string): void => {
@@ -106,7 +107,7 @@ export class Panel {
         const downloads = offer.downloads(select?.value);
         // A step that is under way cannot be broken off, and is not waited for: what comes after it stops.
         await Promise.race([stopped, check.run({
-          place: this.#place, plan: this.#plan, choice: select?.value, signal: stop.signal, progress, say: (finding) => { if (!stop.signal.aborted) results.add(finding); },
+          place: this.#place, plan: this.#plan, choice: select?.value, signal: stop.signal, progress, say: (finding) => { if (!stop.signal.aborted) results.add(check.name, finding); },
           file: kept.file, chosen: this.#site.chosen,
           object: async (sha256) => {
             stop.signal.throwIfAborted();
@@ -115,12 +116,12 @@ export class Panel {
           },
           program: async (path, name) => {
             told.textContent = ` loads ${path} `;
-            await this.#site.script(path);
-            return (globalThis as { [name: string]: unknown })[name];
+            return this.#site.program(path, name);
           },
         })]);
+        if (!stop.signal.aborted) results.end(check.name);
       } catch (error) {
-        if (!stop.signal.aborted) results.add({ verdict: 'note', unfinished: true, what: `${check.name} ended after ${Math.round(performance.now() - started)} ms`, detail: error instanceof Error ? error.message : String(error) });
+        if (!stop.signal.aborted) results.add(check.name, { verdict: 'note', unfinished: true, what: `${check.name} ended after ${Math.round(performance.now() - started)} ms`, detail: error instanceof Error ? error.message : String(error) });
       }
     }
     working.remove();

@@ -53,6 +53,16 @@ export class Site {
     return loaded;
   }
 
+  /** Loads a program once, and answers what it left under that name of the window. Throws Error, a sentence. */
+  async program(path: string, name: string): Promise<unknown> {
+    await this.script(path);
+    const left = (window as unknown as { readonly [name: string]: unknown })[name];
+    if (left !== undefined) return left;
+    // The next time it is loaded anew: a reader may have put the file right.
+    this.#scripts.delete(path);
+    throw new Error(`${path} is damaged or not of this report`);
+  }
+
   async plan(): Promise<Plan> {
     await this.script(PLAN_FILE);
     const plan = window.bitwidthPlan;
