@@ -8,7 +8,7 @@ import { launch, missing, overhear, served } from './chromium.ts';
 import type { Browser, Page } from './chromium.ts';
 import { computedSite, FORMAT, MODEL, SCORED } from './computed.ts';
 import type { ComputedSite } from './computed.ts';
-import { changed, findings, finished, onlyComputing, press, start, status, until } from './panel.ts';
+import { changed, findings, finished, onlyComputing, press, said, settings, start, status, tried, until } from './panel.ts';
 
 const absent = missing();
 const ARTIFACT = `data/rerun/quantize~${MODEL}~${FORMAT}.artifact.js`;
@@ -108,6 +108,40 @@ test('a program that is damaged is named, and once it is whole the same page goe
     await finished(page);
     assert.match(await status(page), /^What was compared agrees: 3 identical/);
   }, true);
+  await changed(site.folder, STUDY_PROGRAM, half, async () => {
+    await onPage('try.html', async (page) => {
+      await start(page);
+      await until(page, `${said} === ${JSON.stringify(sentence)}`);
+    }, true);
+  });
+});
+
+test('to try: Stop while a file loads, then again; any temperature; a refused setting has no texts; each text in its own direction', async () => {
+  if (absent !== undefined) return notRun('a page that writes on a slow line', absent);
+  await onPage('try.html', async (page) => {
+    const press = (text: string): Promise<void> => page.evaluate(`[...document.querySelectorAll('.panel-rerun > p > button')].find((it) => it.textContent === '${text}').click()`);
+    const temperature = '.settings label:nth-child(4) input';
+    await settings(page, ['fp16', FORMAT], '8');
+    hold(ARTIFACT);
+    await start(page);
+    await until(page, `/^Loads .*${FORMAT}\\.artifact\\.js/.test(${said})`);
+    await press('Stop');
+    await until(page, `${said} === 'Stopped.'`);
+    await start(page);
+    await until(page, `/^Loads .*${FORMAT}\\.artifact\\.js/.test(${said})`);
+    release();
+    await until(page, `/^They /.test(${said})`);
+    for (const value of ['0', '0.25', '1e-40', '1.2345678', '5']) {
+      await page.fill(temperature, value);
+      await start(page);
+      await until(page, `/^They /.test(${said})`);
+    }
+    assert.equal(await page.evaluate(`['textarea', '.sample > :last-child'].map((it) => document.querySelector('.panel-rerun ' + it).dir)`), ['auto', 'auto']);
+    await page.fill(temperature, '5.1');
+    await start(page);
+    assert.match(await page.evaluate<string>(said), /^Temperature \(0: always the likeliest token\): /);
+    assert.equal(await tried(page), []);
+  });
 });
 
 test.run();

@@ -272,7 +272,7 @@ test('to try: what cannot be done is said where it stands; a text can be stopped
     await settings(page, ['fp16', FORMAT], '400');
     // From within the page, as soon as something stands there: all of it takes a tenth of a second, and a driver's click comes later.
     await page.evaluate(`new MutationObserver((_, observer) => {
-      if (!(document.querySelector('.panel-rerun .sample > span:last-child')?.textContent.length > 20)) return;
+      if (!(document.querySelector('.panel-rerun .sample > div:last-child')?.textContent.length > 20)) return;
       observer.disconnect();
       [...document.querySelectorAll('.panel-rerun > p > button')].find((it) => it.textContent === 'Stop').click();
     }).observe(document.querySelector('.panel-rerun'), { subtree: true, childList: true, characterData: true })`);

@@ -28,9 +28,9 @@ export class Trying {
   readonly #plan: Plan;
   readonly #formats: readonly WritableFormat[];
   readonly #fields = {
-    prompt: make('textarea', { rows: '3', maxlength: '2000', spellcheck: 'false' }),
+    prompt: make('textarea', { rows: '3', dir: 'auto', maxlength: '2000', spellcheck: 'false' }),
     formats: [make('select'), make('select')] as const,
-    temperature: make('input', { type: 'number', min: '0', max: '5', step: '0.1', value: '0.8', inputmode: 'decimal' }),
+    temperature: make('input', { type: 'number', min: '0', max: '5', step: 'any', value: '0.8', inputmode: 'decimal' }),
     seed: make('input', { type: 'number', min: '0', max: '4294967295', step: '1', value: '1' }),
     newTokens: make('input', { type: 'number', min: '1', max: String(MOST_TOKENS), step: '1', value: '64' }),
   };
@@ -59,7 +59,7 @@ export class Trying {
     }
     const field = (label: string, input: HTMLElement, wide = false): HTMLElement => make('label', wide ? { class: 'wide' } : {}, make('span', {}, label), input);
     const form = make('form', { class: 'settings' },
-      field('Prompt', prompt, true), field('Format', formats[0]), field('and format', formats[1]), field('Temperature, 0: greedy', temperature), field('Seed', seed), field('New tokens', newTokens));
+      field('Prompt', prompt, true), field('Format', formats[0]), field('and format', formats[1]), field('Temperature (0: always the likeliest token)', temperature), field('Seed', seed), field('New tokens', newTokens));
     form.addEventListener('submit', (event) => event.preventDefault());
     this.#cancel.hidden = true;
     this.element.append(form, this.#size, make('p', {}, this.#write, ' ', this.#cancel), this.#said, this.#texts);
@@ -85,22 +85,25 @@ export class Trying {
     const { prompt, temperature, seed, newTokens } = this.#fields;
     const wrong = [temperature, seed, newTokens].find((input) => !input.checkValidity() || input.value === '');
     if (wrong !== undefined) {
+      // What was written before was not written with it.
+      this.#texts.replaceChildren();
       this.#said.textContent = `${wrong.parentElement!.firstChild!.textContent}: ${wrong.validationMessage || `give a number from ${wrong.min} to ${wrong.max}`}`;
       wrong.focus();
       return;
     }
     const chosen = this.#chosen();
     const stop = this.#stop = new AbortController();
+    const stopped = new Promise<never>((_, reject) => stop.signal.addEventListener('abort', () => reject(stop.signal.reason)));
     const columns = chosen.map(({ format }): Column => {
-      const note = make('span', { class: 'quiet' }), text = make('span');
+      const note = make('span', { class: 'quiet' }), text = make('div', { dir: 'auto' });
       return { note, text, ids: [], pieces: [], element: make('div', { class: `sample c-${format === 'fp32' || format === 'fp16' || format === 'bf16' ? 'base' : format}` }, make('h3', {}, `${format} `, note), text) };
     });
     this.#texts.replaceChildren(...columns.map(({ element }) => element));
     this.#busy(true);
     try {
-      const { model, formats } = await this.#load(chosen, stop.signal);
+      // A file that loads cannot be broken off, and is not waited for.
+      const { program, model, formats } = await Promise.race([stopped, this.#load(chosen, stop.signal)]);
       this.#said.textContent = 'Writing.';
-      const program = (globalThis as { [name: string]: unknown })[STUDY_NAME] as WritingProgram;
       await program.write(model, formats, { prompt: prompt.value, temperature: Number(temperature.value), topK: 0, seed: Number(seed.value), newTokens: Number(newTokens.value) }, {
         signal: stop.signal,
         wrote: (place, ids, pieces) => {
@@ -110,27 +113,30 @@ export class Trying {
       });
       this.#said.textContent = summaryOf(columns);
     } catch (error) {
-      this.#said.textContent = stop.signal.aborted ? `Stopped. ${summaryOf(columns)}` : error instanceof Error ? error.message : String(error);
+      this.#said.textContent = stop.signal.aborted ? `Stopped. ${summaryOf(columns)}`.trim() : error instanceof Error ? error.message : String(error);
     } finally {
       this.#busy(false);
       this.#update();
     }
   }
 
-  async #load(chosen: readonly WritableFormat[], signal: AbortSignal): Promise<{ readonly model: { readonly [input: string]: Bytes }; readonly formats: readonly { readonly format: string; readonly artifact?: Bytes }[] }> {
+  async #load(chosen: readonly WritableFormat[], signal: AbortSignal): Promise<{ readonly program: WritingProgram; readonly model: { readonly [input: string]: Bytes }; readonly formats: readonly { readonly format: string; readonly artifact?: Bytes }[] }> {
     const files = this.#downloads();
+    const tell = ({ path, bytes }: PlannedFile): void => {
+      this.#said.textContent = `Loads ${path}, ${byteSize(bytes)} (${files.findIndex((file) => file.path === path) + 1} of ${files.length}).`;
+    };
     const object = async (sha256: string): Promise<Bytes> => {
       signal.throwIfAborted();
-      const { path, bytes } = this.#plan.objects[sha256]!;
-      if (!this.#site.has(sha256)) this.#said.textContent = `Loads ${path}, ${byteSize(bytes)} (${files.findIndex((file) => file.path === path) + 1} of ${files.length}).`;
+      if (!this.#site.has(sha256)) tell(this.#plan.objects[sha256]!);
       return this.#site.object(this.#plan, sha256);
     };
-    await this.#site.script(STUDY_PROGRAM);
+    if (files[0]?.path === STUDY_PROGRAM) tell(files[0]);
+    const program = await this.#site.program(STUDY_PROGRAM, STUDY_NAME) as WritingProgram;
     const model: { [input: string]: Bytes } = {};
     for (const [input, sha256] of Object.entries(chosen[0]!.model)) model[input] = await object(sha256);
     const formats: { format: string; artifact?: Bytes }[] = [];
     for (const { format, artifact } of chosen) formats.push({ format, ...(artifact === undefined ? {} : { artifact: await object(artifact) }) });
-    return { model, formats };
+    return { program, model, formats };
   }
 
   #busy(busy: boolean): void {
