@@ -125,6 +125,12 @@ export async function findCompiler(): Promise<Compiler | undefined> {
   return undefined;
 }
 
+/** Names of all instruction sets of a processor family that a build may be told of, best first: of exact engines, and of the engine `fast`. 'plain' is always built. */
+export function instructionSetNames(arch: string = process.arch): { readonly exact: readonly string[]; readonly fast: readonly string[] } {
+  const names = (INSTRUCTION_SETS[arch] ?? []).map(({ name }) => name);
+  return { exact: names.filter((name) => !isFast(name)), fast: names.filter(isFast) };
+}
+
 /** What goes into a build besides the sources and the compiler, by instruction set; '*': into every file. */
 export function buildFlags(arch: string = process.arch): { readonly [set: string]: readonly string[] } {
   return Object.fromEntries([['*', FLAGS], ...(INSTRUCTION_SETS[arch] ?? []).map(({ name, flags }) => [name, flags] as const)]);

@@ -1,4 +1,5 @@
 /** The native library's encoder of weights, after it has shown in this process that it gives the bits of the TypeScript one. */
+import type { Revoked } from './engines.ts';
 import { nativeLibrary } from './engines/native-library.ts';
 import { formatNamed, formats, type Part } from './formats.ts';
 import { toBf16, toFp16 } from './half.ts';
@@ -15,7 +16,7 @@ let tested = false;
  * Encodes with the loaded native library from here on, on so many threads. Answers what identifies it, undefined where no library is
  * loaded, or one whose encoder was revoked. Throws EngineUnfit when its bits are not those of the TypeScript encoder.
  */
-export function useNativeEncoder(threads: number, revoked: (build: string) => string | undefined = () => undefined): string | undefined {
+export function useNativeEncoder(threads: number, revoked: Revoked = () => undefined): string | undefined {
   const library = nativeLibrary();
   if (typeof library === 'string') return undefined;
   const build = `native-${library.sha256}`;

@@ -53,18 +53,16 @@ static void bf16_pack_rows(const struct bw_op *op, uint8_t *packed) {
 /* How far ahead weights are asked for. From so many rows of x on, multiplying the table by a block's scale takes less than multiplying each row's sum. */
 enum { BF16_AHEAD = 8192, SCALED_TABLE_ROWS = 4 };
 
-/* Lane sums of N outputs from `o` on with R rows, `row_bytes` apart: of output o + n and row r into result[n][r]. Outputs are read side by side but lie one after the other, and
-   are asked for in that order: asked for side by side, they came a fifth slower. */
+/* Lane sums of N outputs from `o` on with R rows, `row_bytes` apart: of output o + n and row r into result[n][r]. */
 ALWAYS void bf16_dots(const struct bw_weight *w, const enum bw_family family, int32_t o, const uint8_t *packed, size_t row_bytes, const int R, const int N, vf result[][BF16_FEW_ROWS]) {
   const int scale_table = family == BW_TABLE4 && R >= SCALED_TABLE_ROWS, scale_sum = family == BW_TABLE4 && R < SCALED_TABLE_ROWS;
   const vf values = _mm512_loadu_ps(w->table);
   const __m512i unscaled = bf16_table(values);
   const uint8_t *data = row_of(w, o);
-  const int block_bytes = N * (family == BW_TABLE4 ? BW_TABLE4_BYTES : 128);
   vf acc[4 * BF16_FEW_ROWS];
   for (int i = 0; i < N * R; i++) acc[i] = vf_set(0.0f);
   for (int32_t b = 0; b < w->blocks; b++) {
-    for (int i = 0; i < block_bytes; i += 64) __builtin_prefetch(data + BF16_AHEAD + (size_t)b * block_bytes + i, 0, 2);
+    prefetch_weights(data, family, b, N, BF16_AHEAD);
     for (int n = 0; n < N; n++) {
       const uint8_t *row = data + n * w->row_bytes;
       __m512i even, odd;

@@ -19,7 +19,7 @@ ALWAYS void fast_dots(const struct bw_weight *w, const enum bw_family family, in
   vf acc[FAST_FEW_ROWS];
   for (int r = 0; r < R; r++) acc[r] = vf_set(0.0f);
   for (int32_t b = 0; b < w->blocks; b++) {
-    prefetch_weights(data, family, b, AHEAD_BYTES);
+    prefetch_weights(data, family, b, 1, AHEAD_BYTES);
     for (int g = 0; g < BW_LANES; g += VW) {
       vf v[BW_STEPS];
       fast_decode(w, family, data, b, g, v);

@@ -7,8 +7,8 @@ import { formatNamed, formats } from '../formats.ts';
 import type { EncodedTensor, Format } from '../formats.ts';
 import type { Activation, AttentionShape, Ops, Vector, Weight } from '../ops.ts';
 import { input as embedded, table as encodedWeight, testValues } from '../op-cases/case.ts';
-import { EngineUnfit, opCases } from '../selftest.ts';
 import type { OpCase } from '../op-cases/case.ts';
+import { EngineUnfit, opCases } from '../selftest.ts';
 import { ReferenceOps } from './reference.ts';
 
 /** What an engine's products are of, and the largest relative error of a term of one. */

@@ -76,10 +76,11 @@ export function unfitLibrary(bytes: Buffer): string | undefined {
   return other === undefined ? undefined : `it was built for another processor (${other}; this one is ${process.arch})`;
 }
 
+const isElf = (bytes: Buffer): boolean => bytes.length >= 64 && bytes.readUInt32BE(0) === 0x7f454c46;
+
 /** Whether an ELF file ends before its table of sections, which linkers put last. Loading one crashes the process instead of failing. */
 function isCutShort(bytes: Buffer): boolean {
-  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) return false;
-  return Number(bytes.readBigUInt64LE(0x28)) + bytes.readUInt16LE(0x3a) * bytes.readUInt16LE(0x3c) > bytes.length;
+  return isElf(bytes) && Number(bytes.readBigUInt64LE(0x28)) + bytes.readUInt16LE(0x3a) * bytes.readUInt16LE(0x3c) > bytes.length;
 }
 
 /** e_machine of an ELF file, by Node's name for it. */
@@ -87,7 +88,7 @@ const MACHINES: { readonly [machine: number]: string } = { 0x3e: 'x64', 0xb7: 'a
 
 /** What an ELF file was built for, where that is not this processor: the system says only that it cannot be opened. */
 function otherProcessor(bytes: Buffer): string | undefined {
-  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) return undefined;
+  if (!isElf(bytes)) return undefined;
   const machine = MACHINES[bytes.readUInt16LE(0x12)];
   return machine === process.arch ? undefined : machine;
 }

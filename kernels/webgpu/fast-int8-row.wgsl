@@ -78,9 +78,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   // From here a thread of the team finishes a row.
   let row = first + own;
   let column = u32(ops[part].e2) + output;
-  if (own >= ROWS || row >= rows || column / 4u >= padded(ops[part].a0)) { return; }
-  // A piece that is not the last ends with whole vectors.
-  if (output >= outputs && column < u32(ops[part].a0)) { return; }
+  if (own >= ROWS || row >= rows || isBeyond(part, output, column)) { return; }
   var sums = vec4i();
   var acc = vec4f();
   for (var i = 0u; i < TEAM / WIDTH; i++) {

@@ -62,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 
   let own = output + 4u * left;
   let column = u32(ops[part].e2) + own;
-  if (column / 4u >= padded(ops[part].a0) || (own >= outputs && column < u32(ops[part].a0))) { return; }
+  if (isBeyond(part, own, column)) { return; }
   let scales0 = u32(ops[part].e4);
   @each o in 4
   let output$o = min(own + $ou, outputs - 1u);

@@ -1,5 +1,5 @@
 /** The study on a cluster: what its jobs are given besides what data/study.yaml says of them. */
-import { buildFlags } from '../../kernels/native-build.ts';
+import { instructionSetNames } from '../../kernels/native-build.ts';
 import type { Cell, Cluster, Pipeline, Revocation } from '../dag/index.ts';
 import type { StudyConfig } from './config.ts';
 import { studyEnvironment } from './environment.ts';
@@ -23,10 +23,10 @@ export function studyCluster({ cluster, engine }: StudyConfig, native: Cell, rev
  */
 export function nativeOn({ cluster }: StudyConfig, native: Cell, env: NodeJS.ProcessEnv = process.env): Cell {
   if (!cluster.written) return native;
-  const instructionSets = Object.keys(buildFlags()).filter((set) => set !== '*');
+  const { exact, fast } = instructionSetNames();
   const [command, version] = env[COMPILER_VARIABLE]?.split('\n') ?? [];
   const known = command === undefined || command === '' || version === undefined ? {} : { compiler: command, version };
-  return { ...native, params: { ...native.params, instructionSets, ...known } };
+  return { ...native, params: { ...native.params, instructionSets: [...exact, ...fast], ...known } };
 }
 
 const compilerOf = ({ params: { compiler, version } }: Cell): string => typeof compiler === 'string' && typeof version === 'string' ? `${compiler}\n${version}` : '';

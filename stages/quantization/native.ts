@@ -4,7 +4,7 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { FAST_INSTRUCTION_SET_VARIABLE, INSTRUCTION_SET_VARIABLE } from '../../kernels/instruction-sets.ts';
-import { buildFlags, buildNative, findCompiler, instructionSetsHere, NATIVE_SOURCES, NativeBuildError } from '../../kernels/native-build.ts';
+import { buildFlags, buildNative, findCompiler, instructionSetNames, instructionSetsHere, NATIVE_SOURCES, NativeBuildError } from '../../kernels/native-build.ts';
 import type { Compiler } from '../../kernels/native-build.ts';
 import { libraryTrial } from '../../kernels/native-trial.ts';
 import { cell, ConfigurationError, file, stage } from '../dag/index.ts';
@@ -45,9 +45,8 @@ export async function nativeCell(): Promise<Cell> {
 
 /** Instruction sets that engines of this process are told to take, and so must be in the library; 'plain' always is. */
 function forcedInstructionSets(): string[] {
-  const known = Object.keys(buildFlags()).filter((set) => set !== '*');
-  const kinds = [[INSTRUCTION_SET_VARIABLE, [...known.filter((set) => !set.startsWith('fast-')), 'plain']], [FAST_INSTRUCTION_SET_VARIABLE, known.filter((set) => set.startsWith('fast-'))]] as const;
-  return kinds.flatMap(([variable, sets]) => {
+  const { exact, fast } = instructionSetNames();
+  return ([[INSTRUCTION_SET_VARIABLE, [...exact, 'plain']], [FAST_INSTRUCTION_SET_VARIABLE, fast]] as const).flatMap(([variable, sets]) => {
     const wanted = process.env[variable];
     if (!wanted) return [];
     if (!sets.includes(wanted)) throw new ConfigurationError(`the variable ${variable} is ${JSON.stringify(wanted)}; on ${process.arch} it may be ${sets.join(', ') || 'nothing'}: correct it, or unset it`);
