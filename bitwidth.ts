@@ -10,7 +10,7 @@ import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, output, pipeline, S3_SECRET_VARIABLES, withhold } from './stages/dag/index.ts';
-import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyEnvironment, studyPeers } from './stages/quantization/index.ts';
+import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, nativeCheckCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyEnvironment, studyPeers } from './stages/quantization/index.ts';
 import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
 
 /** Where this package is: its files stand in for those that a project made with it does not have. */
@@ -50,8 +50,9 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
   const revoked = [...await readRevoked(root), ...(root === OWN ? [] : await readRevoked(OWN))];
   Object.assign(process.env, studyEnvironment(config.engine, revoked));
   const native = nativeOn(config, await nativeCell());
+  const library = nativeCheckCell(native);
   const errata = await readErrata(root);
-  const { cells: own, tables, formats } = study(config, native, errata, await studyPeers(config));
+  const { cells: own, tables, formats } = study(config, library, errata, await studyPeers(config));
   const cells = [...own, ...(added?.(own) ?? [])];
   const site = report({
     tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name), reproductions: ledgerFiles(root), errata: errata.map(({ number }) => number), peers: config.peers.map(({ name }) => name),
@@ -68,7 +69,7 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     root,
     ...(root === OWN ? {} : { base: OWN }),
     ...studyCluster(config, native, revoked),
-    cells: [native, ...cells, ...site.cells],
+    cells: [native, library, ...cells, ...site.cells],
     boundaries,
     exports: site.exports,
     closing: ['The report: reports/site/index.html'],
@@ -80,11 +81,11 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     // Of results that differ: what an engine computed, the reference computes once more.
     referee: (computedBy) => computedBy?.['engine'] === undefined ? undefined : { environment: { [ENGINE_VARIABLE]: 'reference' }, label: 'engine reference' },
     doctor: async () => {
-      const { compilerChecks, engineChecks, hubChecks } = await import('./stages/quantization/doctor.ts');
+      const { engineSections, hubChecks } = await import('./stages/quantization/doctor.ts');
       const { gpuChecks } = await import('./stages/quantization/doctor-gpu.ts');
       const { peerChecks } = await import('./stages/quantization/doctor-peers.ts');
-      // In this order: the engines are asked with the library loaded.
-      return [await compilerChecks(), await gpuChecks(), await engineChecks(), hubChecks(), await peerChecks()];
+      const [compiler, engines] = await engineSections();
+      return [compiler, await gpuChecks(), engines, hubChecks(), await peerChecks()];
     },
   });
 }

@@ -11,7 +11,7 @@ import { join, posix, relative, sep } from 'node:path';
 const SOURCE_FOLDERS = ['kernels', 'provenance', 'reports', 'stages'];
 const FACE = 'bitwidth.ts';
 /** Counts into the hash: raised when the way a build is made changes. */
-const BUILD_FORMAT = 3;
+const BUILD_FORMAT = 4;
 /** A file changed more recently than this may change again within one tick of its time stamp: its stat proves nothing yet. */
 const UNSETTLED_MS = 2000;
 
@@ -127,9 +127,12 @@ async function build(root, base, sources, builds) {
   }
 }
 
-/** A module that a stage may name exports `run`; the pipeline, and the programs of workers and jobs, are started by path. */
+/** What processes that the machinery starts run (stages/dag/modules.ts). */
+const PROGRAMS = ['executors/own-process-main', 'executors/worker-main', 'slurm/job-main'].map((name) => `stages/dag/${name}.ts`);
+
+/** A module that a stage may name exports `run`; the pipeline and those programs are started by path. */
 function isEntry(path, file) {
-  if (path === 'pipeline.ts' || path === 'stages/dag/executors/worker-main.ts' || path === 'stages/dag/slurm/job-main.ts') return true;
+  if (path === 'pipeline.ts' || PROGRAMS.includes(path)) return true;
   return path.endsWith('.ts') && /^export\s[^;]*?\brun\b/m.test(readFileSync(file, 'utf8'));
 }
 

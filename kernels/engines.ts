@@ -16,6 +16,7 @@ import type { Statistics } from './statistics.ts';
 
 export { hasNativeLibrary, noNativeLibrary, useNativeLibrary } from './engines/native-library.ts';
 export { useNativeEncoder } from './native-encoder.ts';
+export { tryNativeLibrary } from './native-trial.ts';
 export { EngineUnfit } from './selftest.ts';
 export { gpuAdapters, gpuHere } from './webgpu/adapter.ts';
 export { GPU_VARIABLE } from './webgpu/bound.ts';

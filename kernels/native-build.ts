@@ -3,6 +3,7 @@
  * with its flags; one that this compiler cannot compile is left out and named, and the next best takes its place; all others must compile.
  */
 import { execFile } from 'node:child_process';
+import type { ExecFileException } from 'node:child_process';
 import { access, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -159,7 +160,7 @@ export async function buildNative(outFile: string, { sources = SOURCES, compiler
   if (process.platform !== 'linux' && process.platform !== 'darwin') throw new NativeBuildError(`native code is not built on ${process.platform}`, 'Use Linux or macOS; on Windows, WSL.');
   const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include');
   const folder = await mkdtemp(join(tmpdir(), 'bitwidth-native-')).catch((error: Error) => {
-    throw new NativeBuildError(`the native library cannot be built: ${error.message}`, TEMPORARY);
+    throw new NativeBuildError(`the native library cannot be built: ${withoutFolders(error.message)}`, TEMPORARY);
   });
   try {
     const failure = (what: string, error: string): NativeBuildError => new NativeBuildError(`${compiler.command} (${compiler.version}) cannot ${what}: ${firstLine(error)}`, hintFor(error));
@@ -213,7 +214,7 @@ export async function buildNative(outFile: string, { sources = SOURCES, compiler
     };
   } catch (error) {
     if (error instanceof NativeBuildError) throw error;
-    throw new NativeBuildError(`the native library cannot be built: ${(error as Error).message}`, TEMPORARY);
+    throw new NativeBuildError(`the native library cannot be built: ${withoutFolders((error as Error).message)}`, TEMPORARY);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -244,14 +245,22 @@ async function moveTo(from: string, to: string): Promise<void> {
 /** The first line that names an error; compilers begin with where they are. */
 function firstLine(text: string): string {
   const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
-  return (lines.find((line) => /error|not found|cannot/i.test(line)) ?? lines[0] ?? 'it said nothing').slice(0, 300);
+  return withoutFolders(lines.find((line) => /error|not found|cannot/i.test(line)) ?? lines[0] ?? 'it said nothing').slice(0, 300);
 }
+
+/** Files by their names alone, and those that a compiler makes and removes without: where they lay is nobody's business, and is another place each time. */
+const withoutFolders = (text: string): string => text.replace(/(?<![\w.])(?:\/[^\s/:;,'"`()]+)+\/(?=[^\s/:;,'"`()])/g, '').replace(/\bcc\w{6}\.([so])\b/g, 'temporary.$1');
 
 /** Runs a program without a shell. `error`: what went wrong, undefined when nothing did. */
 function run(command: string, args: readonly string[]): Promise<{ readonly output: string; readonly error: string | undefined }> {
   return new Promise((resolve) => {
     execFile(command, args, { timeout: 300_000, maxBuffer: 1 << 24, env: { ...process.env, LC_ALL: 'C' } }, (error, stdout, stderr) => {
-      resolve({ output: stdout, error: error === null ? undefined : stderr.trim() || error.message });
+      resolve({ output: stdout, error: error === null ? undefined : stderr.trim() || wordsFor(error) });
     });
   });
+}
+
+/** How a program ended that said nothing. */
+function wordsFor({ signal, code, message }: ExecFileException): string {
+  return signal ? `it was ended by ${signal}` : typeof code === 'number' ? `it ended with exit code ${code} and said nothing` : message;
 }

@@ -53,13 +53,17 @@ function selfTest(encoder: WeightEncoder): void {
     const plain = formatNamed(stored).decode(tensor);
     for (const format of formats) {
       const expected = format.encode({ ...tensor, values: plain });
-      useWeightEncoder(encoder);
-      const found = format.encodeStored?.(tensor);
-      useWeightEncoder(undefined);
-      for (const what of Object.keys(expected.parts)) demand(sameBytes(expected.parts[what]!, found?.parts[what]), `encoding ${format.name} from ${stored} gives other ${what}`);
-
+      // A format of somebody's own need have neither.
+      if (format.encodeStored !== undefined) {
+        useWeightEncoder(encoder);
+        const found = format.encodeStored(tensor);
+        useWeightEncoder(undefined);
+        for (const what of Object.keys(expected.parts)) demand(sameBytes(expected.parts[what]!, found?.parts[what]), `encoding ${format.name} from ${stored} gives other ${what}`);
+      }
+      const codes = codesOf(expected, format);
+      if (codes === undefined) continue;
       const [sums, wanted] = [newSums(), newSums()];
-      encoder.compare({ elements, stored }, codesOf(expected, format)!, sums);
+      encoder.compare({ elements, stored }, codes, sums);
       addErrors(plain, format.decode(expected), wanted);
       demand(sameBytes(wanted, sums), `the errors of ${format.name} from ${stored} are others`);
     }

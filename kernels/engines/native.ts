@@ -43,7 +43,12 @@ export async function openNative({ instructionSet, threads }: { readonly instruc
 export const native: Engine = {
   name: 'native',
   title: 'C with vector instructions',
-  rank: 20,
+  /** Below wasm where there is nothing but plain C, which has 0.9 of wasm's speed at best and a quarter at worst; not where plain C is asked for. */
+  get rank() {
+    const library = nativeLibrary();
+    const asked = process.env[INSTRUCTION_SET_VARIABLE];
+    return !asked && typeof library !== 'string' && library.functions.instructionSets()[0] === 'plain' ? 5 : 20;
+  },
   canonical: true,
   unavailable,
   open: () => openNative(),

@@ -73,6 +73,7 @@ export interface TaskEvents {
   committed(cell: string, outputs: { readonly [name: string]: OutputContent }, computedBy: { readonly [name: string]: string } | undefined, peakBytes?: number, ran?: RanElsewhere): Promise<Taken | void>;
   failed(cell: string, failure: Failure, ran?: RanElsewhere): Taken | void;
   progress(done: number, total: number, unit: string): void;
+  warn(sentence: string): void;
 }
 
 export type TaskEnd =

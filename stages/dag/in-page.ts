@@ -64,6 +64,7 @@ export async function computeInPage(run: Run, { cell: id, params, inputs }: Reco
     commit: async (_, outputs, computedBy = {}) => { computed = { outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, bytesOf(value)])), computedBy }; },
     fail: async (_, failure) => { computed = { failure }; },
     progress: (done, total, unit) => watched.progress(done, total, unit),
+    warn: () => undefined,
     copy: nowhere, scratch: '', unfinished: '', cpus: 1, signal: watched.signal,
   };
   try {

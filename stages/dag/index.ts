@@ -27,6 +27,8 @@ export type { Signer } from './signing-key.ts';
 export { Lanes } from './lanes.ts';
 export { located } from './located.ts';
 export { describeMachine } from './machine.ts';
+export { inOwnProcess } from './own-process.ts';
+export type { OwnProcessCall, OwnProcessEnd } from './own-process.ts';
 export { ownProcessId, processState } from './process-id.ts';
 export { withheld, withhold } from './withheld.ts';
 export { timeSpan, wholeNumber } from './number-options.ts';

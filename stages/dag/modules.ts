@@ -34,6 +34,9 @@ export const workerProgram = (): string => programAt('executors/worker-main');
 /** Path of the program that jobs of a cluster run. */
 export const jobProgram = (): string => programAt('slurm/job-main');
 
+/** Path of the program of a process for one function. */
+export const ownProcessProgram = (): string => programAt('executors/own-process-main');
+
 /** `path`: from this folder, without its ending. */
 function programAt(path: string): string {
   if (BUILD === undefined) return fileURLToPath(new URL(`./${path}.ts`, import.meta.url));

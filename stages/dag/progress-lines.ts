@@ -33,7 +33,7 @@ export function lineProgress(print: (line: string) => void): Progress {
     cell(cell, outcome, status) {
       const stage = tally.cell(cell, outcome, status);
       if (status === 'failed' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(`failed: ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);
-      if (status === 'lacking' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(lackingLine(cell, outcome.failure));
+      if (status === 'lacking' && outcome.kind === 'failed' && outcome.origin === cell.id && tally.isNews(outcome.failure)) say(lackingLine(cell, outcome.failure));
       const settled = settledOf(stage);
       if (settled === stage.cells) {
         if (stage.byStatus.ran + stage.byStatus.failed > 0) say(`${stage.name}: ${inWords(stage)}`);

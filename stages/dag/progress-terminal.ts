@@ -81,7 +81,7 @@ export function terminalProgress(out: WriteStream): Progress {
     cell(cell, outcome, status) {
       tally.cell(cell, outcome, status);
       if (status === 'failed' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(`${paint(31, 'failed')} ${cell.id} (${outcome.failure.code}): ${outcome.failure.sentence}`);
-      else if (status === 'lacking' && outcome.kind === 'failed' && tally.isNews(outcome.failure)) say(paint(33, lackingLine(cell, outcome.failure)));
+      else if (status === 'lacking' && outcome.kind === 'failed' && outcome.origin === cell.id && tally.isNews(outcome.failure)) say(paint(33, lackingLine(cell, outcome.failure)));
       else if (begun.size > 0) later();
     },
     cache(traffic) {

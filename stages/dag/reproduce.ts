@@ -168,6 +168,7 @@ export class Reproduction {
         },
         failed: (id, failure) => take(id)?.failed(failure),
         progress: () => undefined,
+        warn: () => undefined,
       });
       this.#running.add(running);
       if (this.#stopped) running.kill();

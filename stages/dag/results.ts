@@ -108,9 +108,11 @@ function current(pipeline: Pipeline, ground: Ground): Found {
   };
 }
 
+/** What became of it last: what reads it was computed with that, be it that it failed. */
 function lastOf(cell: string, store: Store): Outcome {
-  const record = store.recordsOfCell(cell).find(({ status }) => status === 'done');
-  return record === undefined ? { kind: 'failed', failure: { code: 'no-output', sentence: 'It was never computed.' }, origin: cell } : { kind: 'done', records: [record] };
+  const record = store.newestOfCell(cell);
+  if (record?.status === 'done') return { kind: 'done', records: [record] };
+  return { kind: 'failed', failure: record?.failure ?? { code: 'no-output', sentence: 'It was never computed.' }, origin: cell };
 }
 
 /** Where inputs came from is known as far as the pipeline still declares them: a record names them by content only. */

@@ -17,6 +17,7 @@ export interface TaskSink {
   committed(cell: string, outputs: { readonly [name: string]: OutputValue }, computedBy: { readonly [name: string]: string } | undefined): Promise<void>;
   failed(cell: string, failure: Failure): void;
   progress(done: number, total: number, unit: string): void;
+  warn(sentence: string): void;
   /** Text for the task's log: the stack of an error. */
   log(text: string): void;
 }
@@ -130,6 +131,7 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
       sink.failed(cell, failure);
     },
     progress: (done, total, unit) => sink.progress(done, total, unit),
+    warn: (sentence) => sink.warn(sentence),
     get scratch() {
       if (scratch === undefined) {
         scratch = `${task.scratch}/work`;

@@ -272,6 +272,7 @@ export class TaskRunner {
         return { onDisk: written.catch(() => undefined) };
       },
       progress: (done, total, unit) => this.#progress.taskProgress(task, done, total, unit),
+      warn: (sentence) => this.#progress.warn(`${stage.name}: ${sentence}`),
     });
     this.#tasks.add(running);
     if (this.#killed) running.kill();

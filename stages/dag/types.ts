@@ -280,6 +280,8 @@ export interface TaskIo {
   fail(cellId: string, failure: Failure): Promise<void>;
   /** done of total in the stage's own unit ("windows"), for the progress line; of "bytes" it shows sizes and the rate. */
   progress(done: number, total: number, unit: string): void;
+  /** One sentence for whoever watches the run: what is done is right, and not as good as it could be. A job of a cluster writes it into its log. */
+  warn(sentence: string): void;
   /** An empty folder of this task's own, removed afterwards. */
   readonly scratch: string;
   /**

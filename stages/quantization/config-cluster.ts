@@ -21,7 +21,7 @@ const NEEDS = ['partition', 'cpus', 'gpus', 'memory', 'time', 'node_type', 'opti
 const KEYS = [...NEEDS, 'stages', 'here', 'jobs', 'tasks_per_job', 'tasks', 'staging', 'store', 'node', 'poll_seconds', 'settle_seconds'] as const;
 
 /** Over before a job would have begun, or in need of a compiler: these stay on the machine of the run unless `stages` says otherwise. */
-const LIGHT = ['native', 'tokenize', 'summarize', 'slices', 'worst-tokens', 'parting', 'compare', 'claims', 'tabulate', 'exports', 'database', 'page', 'run-page', 'cell-pages', 'numbers-tex', 'program'];
+const LIGHT = ['native', 'native-check', 'tokenize', 'summarize', 'slices', 'worst-tokens', 'parting', 'compare', 'claims', 'tabulate', 'exports', 'database', 'page', 'run-page', 'cell-pages', 'numbers-tex', 'program'];
 
 /** Computed by jobs; and the run itself, where it is one. */
 const OTHERS = ['quantize', 'score', 'generate', 'judge', 'choose', 'floor', 'speed', 'speed-other', 'coordinator'];

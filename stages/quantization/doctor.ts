@@ -3,47 +3,63 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { engines, noNativeLibrary, openEngine, useNativeLibrary } from '../../kernels/engines.ts';
+import { engines } from '../../kernels/engines.ts';
 import type { Engine } from '../../kernels/engines.ts';
 import { buildNative, findCompiler, NativeBuildError } from '../../kernels/native-build.ts';
-import { libraryTrial } from '../../kernels/native-trial.ts';
 import type { DoctorItem, DoctorSection } from '../dag/index.ts';
 import { HubError } from './hub/errors.ts';
 import { DEFAULT_ENDPOINT, hubSettings } from './hub/settings.ts';
 import { WITHOUT_NATIVE } from './native.ts';
+import { tryEngine } from './try-engine.ts';
+import type { EngineTrial, Library } from './try-engine.ts';
 
-/** Builds the native library for this process alone, so that what is said of it is seen now and not remembered. */
-export async function compilerChecks(): Promise<DoctorSection> {
-  const compiler = await findCompiler();
-  const items: DoctorItem[] = [];
-  if (compiler !== undefined) items.push({ name: 'C compiler', state: 'ok', what: `${compiler.command}: ${compiler.version}` });
+/** The compiler, the native library that it builds now, and every engine: what is said of them is seen now and not remembered. */
+export async function engineSections(): Promise<readonly [compiler: DoctorSection, engines: DoctorSection]> {
   const folder = await mkdtemp(join(tmpdir(), 'bitwidth-doctor-'));
   try {
-    const file = join(folder, 'native.node');
-    const startedMs = performance.now();
-    const { instructionSets, leftOut } = await buildNative(file);
-    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-    items.push({ name: 'native library', state: 'ok', what: `built in ${seconds} s with ${instructionSets.join(', ')}` });
-    for (const { name, why } of leftOut) items.push({ name: `instruction set ${name}`, state: 'missing', what: `this compiler cannot compile it: ${why}`, hint: 'a newer compiler can' });
-    const unusable = await libraryTrial(file) ?? useNativeLibrary(file);
-    if (unusable !== undefined) {
-      noNativeLibrary(unusable);
-      items.push({ name: 'native library', state: 'broken', what: unusable, hint: WITHOUT_NATIVE });
-    }
-  } catch (error) {
-    if (!(error instanceof NativeBuildError)) throw error;
-    noNativeLibrary(error.message);
-    items.push({ name: compiler === undefined ? 'C compiler' : 'native library', state: 'missing', what: error.message, hint: `${WITHOUT_NATIVE} ${error.hint}` });
+    const { items, library } = await compilerChecks(join(folder, 'native.node'));
+    return [{ section: 'compiler', items }, await engineChecks(library)];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return { section: 'compiler', items };
 }
 
-export async function engineChecks(register: readonly Engine[] = engines): Promise<DoctorSection> {
+async function compilerChecks(file: string): Promise<{ readonly items: readonly DoctorItem[]; readonly library: Library }> {
+  const compiler = await findCompiler();
+  const items: DoctorItem[] = compiler === undefined ? [] : [{ name: 'C compiler', state: 'ok', what: `${compiler.command}: ${compiler.version}` }];
+  const startedMs = performance.now();
+  try {
+    const { instructionSets, leftOut } = await buildNative(file);
+    items.push({ name: 'native library', state: 'ok', what: `built in ${((performance.now() - startedMs) / 1000).toFixed(1)} s with ${instructionSets.join(', ')}` });
+    for (const { name, why } of leftOut) items.push({ name: `instruction set ${name}`, state: 'missing', what: `this compiler cannot compile it: ${why}`, hint: 'a newer compiler can' });
+    return { items, library: { file } };
+  } catch (error) {
+    if (!(error instanceof NativeBuildError)) throw error;
+    items.push({ name: compiler === undefined ? 'C compiler' : 'native library', state: 'missing', what: error.message, hint: `${WITHOUT_NATIVE} ${error.hint}` });
+    return { items, library: { missing: error.message } };
+  }
+}
+
+/** `attempt` gives an engine the library. */
+export async function engineChecks(library: Library, register: readonly Engine[] = engines, attempt: typeof tryEngine = tryEngine): Promise<DoctorSection> {
   const items: DoctorItem[] = [];
-  for (const engine of register) items.push(await engineCheck(engine));
-  return { section: 'engines', items: [...items, await autoCheck(register)] };
+  let usable = library;
+  for (const { name, canonical } of register) {
+    const trial = await attempt(name, library);
+    if (name === 'native' && trial.kind === 'failed') usable = { missing: trial.sentence };
+    items.push(itemOf(name, canonical, trial));
+  }
+  const auto = await attempt('auto', usable);
+  return { section: 'engines', items: [...items, auto.kind === 'passed' ? { name: 'auto', state: 'ok', what: `takes ${auto.name}: ${auto.why}` } : { name: 'auto', state: 'broken', what: auto.sentence }] };
+}
+
+/** `canonical`: as the register says; what a GPU computes is known only once it is open. */
+function itemOf(name: string, canonical: boolean, trial: EngineTrial): DoctorItem {
+  switch (trial.kind) {
+    case 'missing': return { name, state: 'missing', what: trial.sentence };
+    case 'failed': return { name, state: 'broken', what: trial.sentence, hint: canonical ? 'another engine takes its place; please report this with the processor above' : 'cells that name it fail; please report this with the processor above' };
+    case 'passed': return { name, state: 'ok', what: trial.canonical ? `its self-test passes: the reference's bits (${trial.build})` : `for speed only: ${trial.computes ?? 'not the reference\'s bits'} (${trial.build})` };
+  }
 }
 
 /** What is set up for the hub. Asks nobody: whether a hub answers is seen when it is needed. Neither addresses nor tokens are shown. */
@@ -60,32 +76,4 @@ export function hubChecks(env?: Parameters<typeof hubSettings>[0]): DoctorSectio
     if (!(error instanceof HubError)) throw error;
     return { section, items: [{ name: 'settings', state: 'broken', what: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) }] };
   }
-}
-
-async function engineCheck(engine: Engine): Promise<DoctorItem> {
-  const { name } = engine;
-  try {
-    const missing = await engine.unavailable();
-    if (missing !== undefined) return { name, state: 'missing', what: missing };
-    // What an engine computes may be known only once it is open: a GPU's is.
-    const { build, ops, canonical, computes } = await engine.open();
-    ops.dispose();
-    return { name, state: 'ok', what: canonical ? `its self-test passes: the reference's bits (${build})` : `for speed only: ${computes ?? 'not the reference\'s bits'} (${build})` };
-  } catch (error) {
-    return { name, state: 'broken', what: sentenceOf(error), hint: engine.canonical ? 'another engine takes its place; please report this with the processor above' : 'cells that name it fail; please report this with the processor above' };
-  }
-}
-
-async function autoCheck(register: readonly Engine[]): Promise<DoctorItem> {
-  try {
-    const { instance, why } = await openEngine('auto', register);
-    instance.ops.dispose();
-    return { name: 'auto', state: 'ok', what: `takes ${instance.name}: ${why}` };
-  } catch (error) {
-    return { name: 'auto', state: 'broken', what: sentenceOf(error) };
-  }
-}
-
-function sentenceOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -16,8 +16,11 @@ export function studyEnvironment(engine: string, revoked: readonly Revocation[])
 /** The engine of this process's study. */
 export const engineHere = (): string => process.env[ENGINE_VARIABLE] ?? 'auto';
 
+/** Builds that compute nothing any more, with the reason. */
+export const revokedBuilds = (): { readonly [build: string]: string } => JSON.parse(process.env[REVOKED_VARIABLE] ?? '{}') as { readonly [build: string]: string };
+
 /** Why a build computes nothing any more; undefined if it may. */
 export function revokedHere(build: string): string | undefined {
-  const builds = JSON.parse(process.env[REVOKED_VARIABLE] ?? '{}') as { readonly [build: string]: string };
+  const builds = revokedBuilds();
   return Object.hasOwn(builds, build) ? builds[build] : undefined;
 }

@@ -6,6 +6,7 @@ export { cellsInPage, programFiles, STUDY_PROGRAM } from './in-page-cells.ts';
 export { hubLeave } from './hub/command.ts';
 export { SECRET_VARIABLES } from './hub/settings.ts';
 export { nativeCell } from './native.ts';
+export { nativeCheckCell } from './native-check.ts';
 export { readStudy } from './config.ts';
 export { studyPeers } from './study-peers.ts';
 export { readErrata } from './errata.ts';

@@ -6,7 +6,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { FAST_INSTRUCTION_SET_VARIABLE, INSTRUCTION_SET_VARIABLE } from '../../kernels/instruction-sets.ts';
 import { buildFlags, buildNative, findCompiler, instructionSetNames, instructionSetsHere, NATIVE_SOURCES, NativeBuildError } from '../../kernels/native-build.ts';
 import type { Compiler } from '../../kernels/native-build.ts';
-import { libraryTrial } from '../../kernels/native-trial.ts';
 import { cell, ConfigurationError, file, stage } from '../dag/index.ts';
 import type { Cell, Run, TaskCell } from '../dag/index.ts';
 import { engineHere } from './environment.ts';
@@ -29,6 +28,9 @@ export const WITHOUT_NATIVE = 'Exact results come from the engine wasm instead: 
 
 /** The same where data/study.yaml names this engine, so that nothing takes its place. */
 const NATIVE_ONLY = 'data/study.yaml asks for engine: native, so nothing is computed; with engine: auto the engine wasm computes the same bytes.';
+
+/** What it means for the study of this process. */
+export const withoutNative = (): string => engineHere() === 'native' ? NATIVE_ONLY : WITHOUT_NATIVE;
 
 /** native:x64. Asks the compiler for its version: it is in the key. Throws ConfigurationError where the environment forces an instruction set that there is not. */
 export async function nativeCell(): Promise<Cell> {
@@ -63,16 +65,16 @@ export const run: Run = async (cells, io) => {
     const library = `${io.scratch}/native.node`;
     try {
       const build = await buildNative(library, { sources, compiler: compilerOf(task), instructionSets: listParam(task, 'instructionSets') as readonly string[] });
-      const unusable = await libraryTrial(library);
-      if (unusable !== undefined) throw new NativeBuildError(unusable, `It was built by ${build.compiler.command} (${build.compiler.version}): another compiler may do better.`);
-      for (const { name, why } of build.leftOut) console.error(`the instruction set ${name} is left out: ${why}`);
+      const [first] = build.leftOut;
+      if (first !== undefined) io.warn(`this compiler cannot compile ${build.leftOut.map(({ name }) => name).join(', ')} (${first.why}): a newer one would make what this processor computes faster`);
       await io.commit(task.id, { library: await readFile(library), report: JSON.stringify(build) });
     } catch (error) {
       if (!(error instanceof NativeBuildError)) throw error;
       await io.fail(task.id, {
         code: 'not-available',
-        sentence: error.message,
-        hint: `${engineHere() === 'native' ? NATIVE_ONLY : WITHOUT_NATIVE} ${error.hint}`,
+        // What is recorded holds no path.
+        sentence: error.message.replaceAll(`${io.scratch}/`, ''),
+        hint: `${withoutNative()} ${error.hint}`,
       });
     }
   }

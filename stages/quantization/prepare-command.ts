@@ -3,7 +3,7 @@ import { machineryCommand } from '../dag/index.ts';
 import type { Command } from '../dag/index.ts';
 
 /** The stages that take models in, and the one that compiles. */
-const STAGES: ReadonlySet<string> = new Set(['fetch', 'fetch-gguf', 'native']);
+const STAGES: ReadonlySet<string> = new Set(['fetch', 'fetch-gguf', 'native', 'native-check']);
 
 export async function prepareCommand(): Promise<Command> {
   const machinery = await machineryCommand('run');

@@ -54,7 +54,7 @@ const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge'
 /** Millions of parameters from which on weights are encoded by compiled code: fewer are encoded before that is compiled. */
 const LEAST_COMPILED_WORK = 50;
 
-/** All cells of the study, in the order in which its data flows. `native`: the cell that builds the native library; `errata`: numbers of earlier reports that were wrong; `peers`: those that it names. */
+/** All cells of the study, in the order in which its data flows. `native`: the cell whose output is the native library; `errata`: numbers of earlier reports that were wrong; `peers`: those that it names. */
 export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = [], peers: readonly StudyPeer[] = []): Study {
   const fetched = new Map(config.models.map((model) => [model.name, takenInBy(model)]));
   const tokens = new Map(config.models.map((model) => [

@@ -62,6 +62,16 @@ test('a worker killed in the middle of a batch: the guilty cell fails, the rest 
   for (const done of ['act:0', 'act:1']) assert.is(project.begun().filter((id) => id === done).length, 1, `${done} was committed before the crash`);
 });
 
+test('what a stage has to say to whoever watches is told at once, and nothing has failed', async ({ declared, project }) => {
+  for (const where of ['worker', 'in-process'] as const) {
+    declared.act = { where };
+    declared.cells = (act) => [cell(act, where, { params: { act: 'warn', where } })];
+    const { code, events } = await project.run();
+    assert.is(code, 0);
+    assert.equal(events.filter(({ event }) => event === 'warning').map(({ sentence }) => sentence), [`act: act:${where} is slow`]);
+  }
+});
+
 test('a worker killed by somebody else is simply run again', async ({ declared, project }) => {
   declared.cells = batchOf(['crash once']);
   assert.is((await project.run()).code, 0);

@@ -98,7 +98,7 @@ async function task(folder: string, handle: InputHandle, source: string): Promis
   const end = await runTask({
     id: 'one', stage: 'one', moduleUrl: `file://${join(folder, 'stage.mjs')}?${Math.random()}`, outputs: ['out'], scratch: join(folder, 'scratch'), fresh: false, timed: false, cpus: 1,
     cells: [{ id: 'one:a', params: {}, inputs: { data: { kind: 'object', handle } } }],
-  }, { committed: async (_, outputs) => { committed = outputs; }, failed: () => undefined, progress: () => undefined, log: () => undefined }, new AbortController().signal);
+  }, { committed: async (_, outputs) => { committed = outputs; }, failed: () => undefined, progress: () => undefined, warn: () => undefined, log: () => undefined }, new AbortController().signal);
   return { ...(committed === undefined ? {} : { committed }), end: end.kind === 'threw' ? end.failure.sentence : end.kind };
 }
 

@@ -116,7 +116,7 @@ async function task(folder: string, handle: InputHandle, source: string): Promis
   const end = await runTask({
     id: 'one', stage: 'one', moduleUrl: `file://${join(folder, 'stage.mjs')}?${Math.random()}`, outputs: ['out'], scratch: join(folder, 'scratch'), fresh: false, timed: false, cpus: 1,
     cells: [{ id: 'one:a', params: {}, inputs: { data: { kind: 'object', handle } } }],
-  }, { committed: async () => { committed = true; }, failed: (_, failure) => { failed = failure; }, progress: () => undefined, log: () => undefined }, new AbortController().signal);
+  }, { committed: async () => { committed = true; }, failed: (_, failure) => { failed = failure; }, progress: () => undefined, warn: () => undefined, log: () => undefined }, new AbortController().signal);
   return { committed, failed, end: end.kind };
 }
 

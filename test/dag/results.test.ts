@@ -38,6 +38,18 @@ test('what counts now: each cell with its record, inputs and code, and the bytes
   }
 });
 
+test('what reads a cell that failed was computed with that, and every link of it holds', async ({ project, declared }) => {
+  project.write('split.ts', project.read('split.ts').replace('await io.commit(', "if (wanted === 3) await io.fail(cell.id, { code: 'not-available', sentence: 'there is no splitter' });\n    else await io.commit("));
+  await project.run();
+  const results = await openResults(pipeline({ ...declared(), root: project.root }));
+  try {
+    assert.is(results.cells.get('split:3')!.failure?.sentence, 'there is no splitter');
+    assert.equal((await results.audit('tally:all')).findings, []);
+  } finally {
+    await results.close();
+  }
+});
+
 test('what is out of date is given as it was last, with the reason; what was never computed has none', async (context) => {
   const { project } = context;
   const open = () => openResults(pipeline({ ...context.declared(), root: project.root }));

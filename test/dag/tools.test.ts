@@ -123,6 +123,20 @@ test('what only feeds a tool sleeps as well', async ({ declared, project }) => {
   assert.equal((await project.run('link')).ran, ['link:native', 'probe:cc'], 'asked for by name');
 });
 
+test('where a tool is made of another, the one that failed is told of, and once', async ({ declared, project, used }) => {
+  const link = stage({ name: 'link', title: 'Link', determinism: 'exact', module: 'build.ts', outputs: ['library'], where: 'in-process', optional: true });
+  declared.numbers = [];
+  declared.cells = (tool) => {
+    const linked = cell(link, 'native', { inputs: { built: output(tool) } });
+    return [linked, cell(stage({ name: 'apply', title: 'Square', determinism: 'exact', module: 'use.ts', outputs: ['square', 'log'], unstableOutputs: ['log'] }), '2', { params: { n: 2 }, tools: { library: output(linked) } })];
+  };
+  writeFileSync(project.path('no-compiler'), '');
+  const { code, lines } = await project.command('run');
+  assert.is(code, 0);
+  assert.equal(lines.filter((line) => /compiler/.test(line)), ['build failed: there is no compiler; install one']);
+  assert.match(used()[0]!.library, /^missing: needs build:native, which failed: there is no compiler$/);
+});
+
 test('gathered, an optional output is an input like any other: it arrives missing, and the run has not failed', async ({ declared, project }) => {
   declared.cells = (tool) => [cell(report, 'all', { params: { n: 1 }, inputs: { libraries: gather([output(tool)]) } })];
   await project.run();

@@ -41,6 +41,7 @@ async function refused(environment: { readonly [name: string]: string | undefine
     assert.instance(error, NativeBuildError);
     assert.match((error as NativeBuildError).message, message);
     assert.not.match((error as NativeBuildError).message, /\n/);
+    assert.not.match((error as NativeBuildError).message, /bitwidth-native-(?!X)/, 'the same sentence each time');
     assert.match((error as NativeBuildError).hint, hint);
   }));
   assert.equal(readdirSync(scratch).filter((name) => name.startsWith('out.node')), []);
@@ -55,8 +56,8 @@ function script(name: string, text: string): string {
 }
 
 /** Opens `auto` in a process of its own, whose library is that file: which engine it took and why. */
-async function openedWith(file: string): Promise<{ readonly engine: string; readonly build: string; readonly why: string }> {
-  const { status, output } = await runProgram(process.execPath, ['--import', 'tsx', OPEN_AUTO], { BITWIDTH_NATIVE_LIBRARY: file });
+async function openedWith(file: string, environment: { readonly [name: string]: string } = {}): Promise<{ readonly engine: string; readonly build: string; readonly why: string }> {
+  const { status, output } = await runProgram(process.execPath, ['--import', 'tsx', OPEN_AUTO], { BITWIDTH_NATIVE_LIBRARY: file, ...environment });
   assert.is(status, 0, output);
   return JSON.parse(output);
 }
@@ -129,7 +130,18 @@ else {
     for (const set of sets) writeFileSync(join(sources, `${set}.c`), '#error no such instructions\n');
     const plain = join(scratch, 'plain.node');
     await buildNative(plain, { sources });
-    assert.match((await openedWith(plain)).build, /^native-[0-9a-f]{12}-plain$/);
+    assert.match((await openedWith(plain, { BITWIDTH_INSTRUCTION_SET: 'plain' })).build, /^native-[0-9a-f]{12}-plain$/);
+    const { engine, why } = await openedWith(plain);
+    assert.equal([engine, why], ['wasm', 'wasm is the fastest exact engine that works here'], 'plain C is slower');
+  });
+
+  test('where files lay is not told, and so a compiler that fails does so with the same words each time', async () => {
+    const { command } = (await findCompiler())!;
+    const compiler = (text: string): string => script('silent', `case "$*" in *--version*) exec ${command} "$@";; esac\n${text}`);
+    await refused({ CC: compiler('exit 1') }, /cannot compile \S+\.c: it ended with exit code 1 and said nothing$/, /./);
+    await refused({ CC: compiler('kill -9 $$') }, /cannot compile \S+\.c: it was ended by SIGKILL$/, /./);
+    await refused({ CC: compiler('echo "/tmp/ccQ3xY7z.s:12: Error: no such instruction: vdpbf16ps" >&2; exit 1') }, /cannot compile \S+\.c: temporary\.s:12: Error: no such instruction: vdpbf16ps$/, /./);
+    await refused({ CC: compiler('for last in "$@"; do :; done; echo "cc: error: $last: No space left on device" >&2; exit 1') }, /cannot compile (\S+\.c): cc: error: \1\.o: No space left on device$/, /./);
   });
 
   test('a linker that makes nothing or is killed is no unwritable folder', async () => {

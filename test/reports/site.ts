@@ -85,6 +85,7 @@ export async function buildSite({ rows, records, lost = [], stages, errata = [],
         },
         async fail(id, failure) { failed.set(id, failure); },
         progress() {},
+        warn() {},
         scratch, unfinished: scratch, cpus: 1, signal: new AbortController().signal,
       };
       const module = await import(new URL(own[0]!.stage.module, ROOT).href) as { run: Run };

@@ -103,6 +103,7 @@ export async function runCells(all: readonly Cell[], wanted: readonly string[], 
         },
         failed: (id, failure) => { failures.set(id, failure); },
         progress: () => {},
+        warn: () => undefined,
         log: () => {},
       }, new AbortController().signal);
       for (const { id } of runnable) {

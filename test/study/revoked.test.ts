@@ -6,6 +6,7 @@ import { openEngine } from '../../kernels/index.ts';
 import type { Engine } from '../../kernels/index.ts';
 import { revokedHere, studyEnvironment } from '../../stages/quantization/environment.ts';
 import { engineChecks } from '../../stages/quantization/doctor.ts';
+import { tryHere } from '../../stages/quantization/try-engine.ts';
 import { otherEngine } from '../../stages/quantization/other-engine.ts';
 import { readRevoked, REVOKED_FILE } from '../../stages/quantization/revoked.ts';
 import { inFolder } from './in-folder.ts';
@@ -72,19 +73,20 @@ test('a build that was revoked is passed over, and not used where it alone is as
 });
 
 test('doctor: each engine by its state, and what auto takes', async () => {
-  const { section, items } = await engineChecks([engine('a', { rank: 1 }), engine('b', { rank: 2, unavailable: missing }), engine('c', { rank: 3, open: wrong }), engine('fast', { rank: 4, canonical: false, open: async () => ({ ...await reference.open(), canonical: false }) })]);
+  const checked = (register: readonly Engine[]) => engineChecks({ missing: 'there is none' }, register, (name) => tryHere(name, register));
+  const { section, items } = await checked([engine('a', { rank: 1 }), engine('b', { rank: 2, unavailable: missing }), engine('c', { rank: 3, open: wrong }), engine('fast', { rank: 4, canonical: false, open: async () => ({ ...await reference.open(), canonical: false }) })]);
   assert.is(section, 'engines');
   assert.equal(items.map(({ name, state }) => `${name} ${state}`), ['a ok', 'b missing', 'c broken', 'fast ok', 'auto ok']);
   assert.is(items[1]!.what, 'there is no compiler');
   assert.match(items[2]!.what, /disagrees with the reference/);
   assert.match(items[3]!.what, /^for speed only/);
   assert.match(items[4]!.what, /^takes reference: a is the fastest exact engine/);
-  const none = await engineChecks([engine('c', { open: wrong })]);
+  const none = await checked([engine('c', { open: wrong })]);
   assert.equal(none.items.map(({ state }) => state), ['broken', 'broken']);
 });
 
 test('doctor: the real register works here', async () => {
-  const { items } = await engineChecks();
+  const { items } = await engineChecks({ missing: 'none was built' });
   assert.not.ok(items.some(({ state }) => state === 'broken'));
 });
 

@@ -41,6 +41,7 @@ export class MemoryTask {
     commit: async (id, outputs) => { this.committed.set(id, outputs); },
     fail: async (id, failure) => { this.failed.set(id, failure); },
     progress: () => undefined,
+    warn: () => undefined,
     copy: () => { throw new Error('a score copies no inputs'); },
     scratch: '',
     unfinished: '',

@@ -18,6 +18,7 @@ export function inProcessExecutor(): Executor {
         committed: async (cell, outputs, computedBy) => { await events.committed(cell, Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, asBytes(value)])), computedBy); },
         failed: (cell, failure) => events.failed(cell, failure),
         progress: (done, total, unit) => events.progress(done, total, unit),
+        warn: (sentence) => events.warn(sentence),
         log: (text) => { log += text; },
       }, stop.signal, heartbeat).finally(() => heartbeat?.close());
       return {

@@ -14,5 +14,6 @@ export type FromWorker =
   | { readonly kind: 'started' }
   | { readonly kind: 'committed'; readonly commit: number; readonly cell: string; readonly outputs: { readonly [name: string]: OutputContent }; readonly computedBy?: { readonly [name: string]: string }; readonly peakBytes?: number }
   | { readonly kind: 'failed'; readonly cell: string; readonly failure: Failure }
+  | { readonly kind: 'warning'; readonly sentence: string }
   | { readonly kind: 'progress'; readonly done: number; readonly total: number; readonly unit: string }
   | { readonly kind: 'end'; readonly end: TaskEnd };

@@ -43,6 +43,7 @@ async function work({ task }: Extract<ToWorker, { kind: 'task' }>): Promise<void
     },
     failed: (cell, failure) => send({ kind: 'failed', cell, failure }),
     progress: (done, total, unit) => send({ kind: 'progress', done, total, unit }),
+    warn: (sentence) => send({ kind: 'warning', sentence }),
     log: (text) => { process.stderr.write(text); },
   }, stop.signal, heartbeat);
   send({ kind: 'end', end });

@@ -5,6 +5,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { execaNode } from 'execa';
+import type { Options } from 'execa';
 import { canonicalJson } from '../canonical.ts';
 import { MORE_MEMORY, memoryKills } from '../memory-kills.ts';
 import { workerProgram } from '../modules.ts';
@@ -12,6 +13,18 @@ import { addGroup, killGroup } from './process-group.ts';
 import { timeLimit } from './time-limit.ts';
 import type { Executor, RunningTask, Task, TaskEnd, TaskEvents } from '../executor.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
+
+/** A process of Node that runs one of the machinery's programs and is spoken to by messages: nothing to read from, both streams as one, and an end that is a value. */
+export function startNode<Own extends Options>(program: string, own: Own) {
+  return execaNode(program, [], { ipc: true, reject: false, stdin: 'ignore', all: true, nodeOptions: inheritedOptions(process.execArgv), ...own });
+}
+
+const SCRIPT = /^(-e|--eval|-p|-pe|--print)$/;
+
+/** Of this process's Node, without a script on its command line: who inherited that would run it as well, and start the next who does. */
+export function inheritedOptions(options: readonly string[]): string[] {
+  return options.filter((option, i) => !SCRIPT.test(option) && !SCRIPT.test(options[i - 1] ?? '') && !option.startsWith('--input-type'));
+}
 
 /** Of each task's output so much is kept, from its end. */
 const LOG_CHARACTERS = 64 * 1024;
@@ -84,6 +97,7 @@ function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () =>
           void events.committed(message.cell, message.outputs, message.computedBy, message.peakBytes).then(() => worker.send({ kind: 'taken', commit: message.commit }));
           break;
         case 'failed': events.failed(message.cell, message.failure); break;
+        case 'warning': events.warn(message.sentence); break;
         case 'progress': events.progress(message.done, message.total, message.unit); break;
         case 'end':
           ended(message.end);
@@ -105,8 +119,8 @@ function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () =>
 
 function startProcess(kind: string, environment: Task['environment'], idle: Process[]): Process {
   const killsBefore = memoryKills();
-  const child = execaNode(workerProgram(), [], {
-    ipc: true, buffer: false, reject: false, stdin: 'ignore', all: true, detached: true,
+  const child = startNode(workerProgram(), {
+    buffer: false, detached: true,
     // Time zone and locale are the machine's; results must not be.
     env: { ...environment, TZ: 'UTC', LC_ALL: 'C.UTF-8' },
   });

@@ -99,6 +99,7 @@ async function workAt({ digest, keys, task }: RemoteTask, head: ArrayHead, scrat
     committed: (cell, outputs, computedBy, peakBytes) => results.commits.add(keyOf.get(cell)!, { outputs, computedBy, peakBytes }),
     failed: (cell, failure) => results.fail(keyOf.get(cell)!, failure),
     progress: () => undefined,
+    warn: (sentence) => { process.stderr.write(`${sentence}\n`); },
   };
   let end = await run(objects === undefined ? own : await stagedTask(own, objects));
   if (end.kind === 'damaged' && objects !== undefined) {

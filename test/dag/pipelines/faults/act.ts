@@ -22,6 +22,7 @@ export const run: Run = async (cells, io) => {
         await io.fail(cell.id, { code: 'not-available', sentence: 'try again' });
         break;
       case 'say': process.stderr.write(`of ${cell.id}\u001b[2J\r\nand more\n`); await io.commit(cell.id, { out: 'said' }); break;
+      case 'warn': io.warn(`${cell.id} is slow`); await commit(); break;
       case 'crash': process.stderr.write('last words\n'); process.kill(process.pid, 'SIGKILL'); await new Promise(() => undefined); break;
       case 'crash once':
         if (!existsSync(`${root}/was-here`)) { writeFileSync(`${root}/was-here`, ''); process.kill(process.pid, 'SIGKILL'); await new Promise(() => undefined); }
