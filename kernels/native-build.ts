@@ -160,7 +160,7 @@ export async function buildNative(outFile: string, { sources = SOURCES, compiler
   if (process.platform !== 'linux' && process.platform !== 'darwin') throw new NativeBuildError(`native code is not built on ${process.platform}`, 'Use Linux or macOS; on Windows, WSL.');
   const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include');
   const folder = await mkdtemp(join(tmpdir(), 'bitwidth-native-')).catch((error: Error) => {
-    throw new NativeBuildError(`the native library cannot be built: ${withoutFolders(error.message)}`, TEMPORARY);
+    throw new NativeBuildError(`the native library cannot be built: ${reason(error)}`, TEMPORARY);
   });
   try {
     const failure = (what: string, error: string): NativeBuildError => new NativeBuildError(`${compiler.command} (${compiler.version}) cannot ${what}: ${firstLine(error)}`, hintFor(error));
@@ -214,7 +214,7 @@ export async function buildNative(outFile: string, { sources = SOURCES, compiler
     };
   } catch (error) {
     if (error instanceof NativeBuildError) throw error;
-    throw new NativeBuildError(`the native library cannot be built: ${withoutFolders((error as Error).message)}`, TEMPORARY);
+    throw new NativeBuildError(`the native library cannot be built: ${reason(error)}`, TEMPORARY);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -230,6 +230,9 @@ async function inTurns<T, R>(jobs: readonly T[], atOnce: number, work: (job: T) 
   return results;
 }
 
+/** Of an error of the system: 'ENOSPC: no space left on device', without the files. */
+const reason = (error: unknown): string => (error as Error).message.split(',')[0]!;
+
 async function moveTo(from: string, to: string): Promise<void> {
   const { copyFile } = await import('node:fs/promises');
   const beside = `${to}.${process.pid}`;
@@ -238,7 +241,7 @@ async function moveTo(from: string, to: string): Promise<void> {
     await rename(beside, to);
   } catch (error) {
     await rm(beside, { force: true });
-    throw new NativeBuildError(`the native library cannot be written to ${to}: ${(error as Error).message.split(',')[0]}`, 'Make that folder writable, or free some space.');
+    throw new NativeBuildError(`the native library cannot be written to ${to}: ${reason(error)}`, 'Make that folder writable, or free some space.');
   }
 }
 

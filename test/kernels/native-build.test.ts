@@ -41,7 +41,7 @@ async function refused(environment: { readonly [name: string]: string | undefine
     assert.instance(error, NativeBuildError);
     assert.match((error as NativeBuildError).message, message);
     assert.not.match((error as NativeBuildError).message, /\n/);
-    assert.not.match((error as NativeBuildError).message, /bitwidth-native-(?!X)/, 'the same sentence each time');
+    assert.not.match((error as NativeBuildError).message, /bitwidth-native-/, 'the same sentence each time');
     assert.match((error as NativeBuildError).hint, hint);
   }));
   assert.equal(readdirSync(scratch).filter((name) => name.startsWith('out.node')), []);
