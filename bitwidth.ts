@@ -74,7 +74,8 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     exports: site.exports,
     closing: ['The report: reports/site/index.html'],
     revoked,
-    gpuLimit: { most: 1, why: 'WebGPU says neither address nor serial number of the card that it opens, so cards of one machine cannot be shared out among tasks' },
+    // WebGPU says neither address nor serial number of the card that it opens: tasks take turns.
+    gpus: async () => ({ gpus: [], told: [] }),
     // Few commands ask: what these need is loaded then.
     variation: async (computedBy) => (await import('./stages/quantization/other-engine.ts')).otherEngine(computedBy),
     ...(config.cache === undefined ? {} : { cache: config.cache }),

@@ -2,9 +2,9 @@
 import { producersOf, toolCellsOf, topological } from './pipeline.ts';
 import type { Cell } from './types.ts';
 
-/** What runs in one task: cells of one stage with the same batch. */
-export function batchName(cell: Cell): string {
-  return `${cell.stage.name}\n${cell.batch ?? cell.id}`;
+/** What runs in one task: cells of one stage with the same batch, on one GPU where they name it. */
+export function batchName({ stage, batch, id, gpu }: Cell): string {
+  return `${stage.name}\n${batch ?? id}${gpu === undefined ? '' : `\n${gpu.name}`}`;
 }
 
 /** The work of these cells. */

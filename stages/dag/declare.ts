@@ -90,6 +90,8 @@ export function cell(of: Stage, path: string, declaration: CellDeclaration = {})
   }
   if (rest.work !== undefined && !(rest.work >= 0 && Number.isFinite(rest.work))) wrong('work', 'must be a finite number, 0 or more');
   for (const name of ['memoryBytes', 'gpus'] as const) if (rest[name] !== undefined && !(Number.isSafeInteger(rest[name]) && rest[name] >= 0)) wrong(name, `is ${rest[name]}; it must be a whole number, 0 or more`);
+  if (rest.gpu !== undefined && rest.anyGpu === true) wrong('anyGpu', `contradicts gpu, which is "${printable(rest.gpu.name)}"; give one of them`);
+  if (rest.gpu !== undefined && (rest.gpus ?? of.resources?.gpus) !== 1) wrong('gpu', `is "${printable(rest.gpu.name)}", so gpus must be 1`);
   return { stage: of, id, params, inputs, ...rest };
 }
 

@@ -8,6 +8,7 @@ import { ConfigurationError } from './declare.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors } from './executor.ts';
 import { exportFolder } from './export-folder.ts';
+import { RunGpus } from './gpus.ts';
 import { readGround } from './ground.ts';
 import { notify } from './notify.ts';
 import { Pass } from './schedule.ts';
@@ -88,6 +89,7 @@ class Run {
   readonly #options: RunOptions;
   readonly #shared: SharedCache | undefined;
   readonly #progress: Progress;
+  readonly #gpus: RunGpus;
   readonly #ranHere = new Set<string>();
   readonly #changedHere = new Set<string>();
   readonly #failedHere = new Map<string, Outcome & { kind: 'failed' }>();
@@ -120,7 +122,8 @@ class Run {
         progress.taskStarted(task);
       },
     };
-    const { targets, resources: { jobs }, force, measure, retryFailed } = options;
+    const { targets, resources: { jobs, gpus }, force, measure, retryFailed } = options;
+    this.#gpus = new RunGpus(pipeline, gpus, (sentence) => progress.warn(sentence));
     const damage = store.untoldDamage().length;
     if (damage > 0) progress.warn(`${count(damage, 'line')} of the log cannot be trusted and ${damage === 1 ? 'is' : 'are'} ignored: what stood there counts as never computed`);
     store.describeRun({ targets, jobs, force, measure, retryFailed });
@@ -206,7 +209,7 @@ class Run {
     const ground = await readGround(this.#pipeline, this.#store, cells);
     this.#progress.started(cells.filter(({ id }) => !onDemand.has(id)), resources.jobs);
     this.#pass = new Pass(cells, ground, {
-      resources, onDemand, failFast, seed: seed ?? randomInt(2 ** 32),
+      resources, gpus: this.#gpus, onDemand, failFast, seed: seed ?? randomInt(2 ** 32),
       force: (cell) => force && asked(cell),
       measure: (cell) => measure && cell.stage.determinism === 'measured' && asked(cell),
       retryFailed: (cell) => retryFailed && !this.#failedHere.has(cell.id),

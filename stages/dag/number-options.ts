@@ -43,5 +43,6 @@ export function byteAmount(option: string, value: string | boolean | undefined):
 
 /** What a run may use: `--jobs`, `--memory`, `--gpus`. */
 export function resourcesFrom(values: { readonly [option: string]: string | boolean | undefined }): Resources {
-  return { jobs: jobsFrom(values['jobs']), memoryBytes: byteAmount('memory', values['memory']) ?? machineMemoryBytes(), gpus: wholeNumber('gpus', values['gpus'], 0, 1024) ?? 1 };
+  const gpus = wholeNumber('gpus', values['gpus'], 0, 1024);
+  return { jobs: jobsFrom(values['jobs']), memoryBytes: byteAmount('memory', values['memory']) ?? machineMemoryBytes(), ...(gpus === undefined ? {} : { gpus }) };
 }

@@ -33,8 +33,8 @@ export class ReadyQueue {
   readonly #shared: Entry[] = [];
   readonly #exclusive: Entry[] = [];
   readonly #behind: (cell: Cell) => number;
-  /** Stages of #shared, with how many of their tasks are there: a search ends when each was refused. */
-  readonly #stages = new Map<Stage, number>();
+  /** Lines of #shared, with how many tasks stand in each: a search ends when each was refused. */
+  readonly #lines = new Map<Line, number>();
 
   readonly #isExclusive: (stage: Stage) => boolean;
 
@@ -54,7 +54,7 @@ export class ReadyQueue {
     const work = workOf(cells) + cells.reduce((most, cell) => Math.max(most, this.#behind(cell)), 0);
     const entry: Entry = { task, work, tie: this.#random() };
     const list = this.#isExclusive(task.stage) ? this.#exclusive : this.#shared;
-    if (list === this.#shared) this.#stages.set(task.stage, (this.#stages.get(task.stage) ?? 0) + 1);
+    if (list === this.#shared) this.#lines.set(lineOf(task), (this.#lines.get(lineOf(task)) ?? 0) + 1);
     // Insertion by bisection keeps ten thousand tasks cheap.
     let low = 0;
     let high = list.length;
@@ -67,22 +67,23 @@ export class ReadyQueue {
   }
 
   /**
-   * The next task that may start beside `active` others: the first that `fits`; where one does not, none of its stage is taken before it. Exclusive ones wait until nothing else is
-   * ready, runs or is being committed.
+   * The next task that may start beside `active` others: the first that `fits`; where one does not, none that stands in line behind it is taken before it. Exclusive ones wait until
+   * nothing else is ready, runs or is being committed.
    */
   take(active: number, fits: (task: ReadyTask) => boolean = () => true): ReadyTask | undefined {
-    const refused = new Set<Stage>();
-    for (let i = this.#shared.length - 1; i >= 0 && refused.size < this.#stages.size; i--) {
+    const refused = new Set<Line>();
+    for (let i = this.#shared.length - 1; i >= 0 && refused.size < this.#lines.size; i--) {
       const { task } = this.#shared[i]!;
-      if (refused.has(task.stage)) continue;
+      const line = lineOf(task);
+      if (refused.has(line)) continue;
       if (!fits(task)) {
-        refused.add(task.stage);
+        refused.add(line);
         continue;
       }
       this.#shared.splice(i, 1);
-      const left = this.#stages.get(task.stage)! - 1;
-      if (left === 0) this.#stages.delete(task.stage);
-      else this.#stages.set(task.stage, left);
+      const left = this.#lines.get(line)! - 1;
+      if (left === 0) this.#lines.delete(line);
+      else this.#lines.set(line, left);
       return task;
     }
     return active === 0 && this.#shared.length === 0 ? this.#exclusive.pop()?.task : undefined;
@@ -91,8 +92,16 @@ export class ReadyQueue {
   clear(): void {
     this.#shared.length = 0;
     this.#exclusive.length = 0;
-    this.#stages.clear();
+    this.#lines.clear();
   }
+}
+
+/** Tasks of one stage wait one behind the other, but for those that wait for different GPUs. */
+type Line = Stage | string;
+
+function lineOf({ stage, pending }: ReadyTask): Line {
+  const gpu = pending[0]?.cell.gpu;
+  return gpu === undefined ? stage : `${stage.name}\n${gpu.name}`;
 }
 
 /** `work`: its own and what waits behind it. */

@@ -6,7 +6,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { canonicalJson } from './canonical.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
+import { batchName } from './critical-path.ts';
 import { Executors, taskOf } from './executor.ts';
+import { boundTo } from './gpus.ts';
 import { copyObject } from './objects.ts';
 import { hashOutput } from './output-hash.ts';
 import { shuffled } from './random.ts';
@@ -84,11 +86,13 @@ export class Reproduction {
     const groups = await this.#groups(seed === undefined ? cells : shuffled(cells, seed), first);
     groups.sort((a, b) => Number(b.first) - Number(a.first) || (seed === undefined ? workOf(b) - workOf(a) : 0));
     const shared = groups.filter(({ stage }) => stage.exclusive !== true);
-    const lane = async (): Promise<void> => {
-      for (let group = shared.shift(); group !== undefined && !this.#stopped; group = shared.shift()) await this.#runGroup(group);
+    const onGpus = shared.filter(takesGpu), others = shared.filter((group) => !takesGpu(group));
+    const lane = async (...queues: Group[][]): Promise<void> => {
+      for (const queue of queues) for (let group = queue.shift(); group !== undefined && !this.#stopped; group = queue.shift()) await this.#runGroup(group);
     };
     try {
-      await Promise.all(Array.from({ length: this.#jobs }, lane));
+      // What takes a GPU counts on having it alone, and goes one by one in one lane: which there are need not be known.
+      await Promise.all(Array.from({ length: this.#jobs }, (_, i) => i === 0 ? lane(onGpus, others) : lane(others)));
       for (const group of groups) if (group.stage.exclusive === true && !this.#stopped) await this.#runGroup(group);
     } finally {
       // Where a lane has thrown, the others are still at work.
@@ -107,11 +111,11 @@ export class Reproduction {
   async #groups(cells: readonly Recorded[], firstOnes: ReadonlySet<string>): Promise<Group[]> {
     const groups = new Map<string, { first: boolean; stage: Stage; ways: readonly Variation[]; cells: Recorded[] }>();
     for (const one of cells) {
-      const { stage, batch, id } = one.cell;
+      const { stage, id } = one.cell;
       // A timing by other means is no second timing of the same.
       const ways = stage.determinism === 'measured' ? [] : await this.#ground.pipeline.variation?.(one.record.computedBy) ?? [];
       const first = firstOnes.has(id);
-      const name = canonicalJson([first, stage.name, batch ?? id, ways.map(({ environment }) => environment)]);
+      const name = canonicalJson([first, batchName(one.cell), ways.map(({ environment }) => environment)]);
       const group = groups.get(name);
       if (group === undefined) groups.set(name, { first, stage, ways, cells: [one] });
       else group.cells.push(one);
@@ -154,7 +158,9 @@ export class Reproduction {
       const given: TaskCell[] = [];
       for (const cell of cells) given.push(await this.#taskCell(cell));
       if (this.#stopped) return;
-      const { environment } = variation ?? {};
+      // What its facts say of the GPU that computed it is to be so again.
+      const { gpu } = cells[0]!;
+      const environment = boundTo(gpu === undefined ? [] : [gpu], variation?.environment);
       const executor = await this.#executors.of(stage, environment);
       const comparisons: Promise<void>[] = [];
       const running = executor.start(taskOf(this.#ground.pipeline, stage, {
@@ -299,6 +305,10 @@ function failureAt(end: TaskEnd, { timeoutMs = 0 }: Stage): Failure {
     case 'ended':
     case 'stopped': return { code: 'no-output', sentence: 'the stage ended without committing or failing the cell' };
   }
+}
+
+function takesGpu({ stage, cells }: Group): boolean {
+  return needsOf(stage, cells.map(({ cell }) => cell)).gpus > 0;
 }
 
 function workOf({ cells }: Group): number {

@@ -3,19 +3,22 @@
  * is starts when nothing else runs: what a stage declares is an estimate, and less of everything may do.
  */
 import { totalmem } from 'node:os';
-import type { Cell, Stage } from './types.ts';
+import { UNKNOWN_GPUS } from './gpus.ts';
+import type { GpusInUse, RunGpus } from './gpus.ts';
+import type { Cell, Gpu, Stage } from './types.ts';
 
 export interface Resources {
   /** Tasks at once. A stage that uses n processors takes n of them. */
   readonly jobs: number;
   readonly memoryBytes: number;
-  readonly gpus: number;
+  /** As many as the run was given; undefined: as it finds (gpus.ts). */
+  readonly gpus?: number;
 }
 
 /** Of the machine's memory so much is for the run; the rest is the system's and the other programs'. */
 const MEMORY_SHARE = 0.9;
 
-/** What this machine has: of a container its limit. GPUs are not counted: tasks that need one take turns unless it is said that there are more. */
+/** What this machine has: of a container its limit. */
 export function machineMemoryBytes(): number {
   const limit = (process as { constrainedMemory?(): number | undefined }).constrainedMemory?.() ?? 0;
   const total = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
@@ -28,42 +31,91 @@ export function memoryNeed({ resources }: Stage, cells: readonly Cell[]): number
 }
 
 /** A task, as far as this is concerned. */
-export interface Needs { readonly cpus: number; readonly memoryBytes: number; readonly gpus: number }
+export interface Needs {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly gpus: number;
+  /** Which one, where its cells say so. */
+  readonly gpu?: Gpu;
+  /** It takes whichever GPU it likes. */
+  readonly anyGpu?: true;
+}
 
 export function needsOf(stage: Stage, cells: readonly Cell[]): Needs {
   const { cpus = 1, gpus: own = 0 } = stage.resources ?? {};
-  return { cpus, memoryBytes: memoryNeed(stage, cells), gpus: cells.reduce((most, { gpus = own }) => Math.max(most, gpus), 0) };
+  const gpu = cells[0]?.gpu;
+  return {
+    cpus, memoryBytes: memoryNeed(stage, cells), gpus: cells.reduce((most, { gpus = own }) => Math.max(most, gpus), 0),
+    ...(gpu === undefined ? {} : { gpu }), ...(cells.some(({ anyGpu }) => anyGpu === true) ? { anyGpu: true } : {}),
+  };
+}
+
+/** What a task has while it runs. */
+export interface Share {
+  readonly needs: Needs;
+  /** Of those that are known: which. */
+  readonly gpus: readonly Gpu[];
 }
 
 export class ResourcePool {
   readonly #all: Resources;
-  #tasks = 0;
-  #jobs = 0;
-  #memoryBytes = 0;
-  #gpus = 0;
+  readonly #runGpus: RunGpus;
+  #gpus: GpusInUse = UNKNOWN_GPUS;
+  readonly #shares = new Set<Share>();
 
-  constructor(all: Resources) {
+  constructor(all: Resources, gpus: RunGpus) {
     this.#all = all;
+    this.#runGpus = gpus;
+  }
+
+  get jobs(): number {
+    return this.#all.jobs;
+  }
+
+  /** To be awaited before it is asked of what needs this. */
+  async prepare({ gpus }: Needs): Promise<void> {
+    if (gpus > 0) this.#gpus = await this.#runGpus.find();
   }
 
   /** Whether a task may start beside those that have what they took. */
-  fits({ cpus, memoryBytes, gpus }: Needs): boolean {
-    if (this.#tasks === 0) return true;
-    return this.#jobs + cpus <= this.#all.jobs && this.#memoryBytes + memoryBytes <= this.#all.memoryBytes && this.#gpus + gpus <= this.#all.gpus;
+  fits(needs: Needs): boolean {
+    if (this.#shares.size === 0) return true;
+    return this.#taken('cpus') + needs.cpus <= this.#all.jobs && this.#taken('memoryBytes') + needs.memoryBytes <= this.#all.memoryBytes && this.#gpusFit(needs);
   }
 
-  take(needs: Needs): void {
-    this.#change(needs, 1);
+  take(needs: Needs): Share {
+    const named = needs.gpu === undefined ? [] : [needs.gpu];
+    // Which one a program takes that cannot be told, nobody knows.
+    const gpus = needs.anyGpu === true ? [] : needs.gpu === undefined ? this.#free().slice(0, needs.gpus) : named;
+    const share = { needs, gpus };
+    this.#shares.add(share);
+    return share;
   }
 
-  give(needs: Needs): void {
-    this.#change(needs, -1);
+  give(share: Share): void {
+    this.#shares.delete(share);
   }
 
-  #change({ cpus, memoryBytes, gpus }: Needs, sign: 1 | -1): void {
-    this.#tasks += sign;
-    this.#jobs += sign * cpus;
-    this.#memoryBytes += sign * memoryBytes;
-    this.#gpus += sign * gpus;
+  #gpusFit({ gpus, gpu, anyGpu }: Needs): boolean {
+    if (gpus === 0) return true;
+    const taken = this.#taken('gpus');
+    if (anyGpu === true) return taken === 0;
+    if ([...this.#shares].some(({ needs }) => needs.anyGpu === true && needs.gpus > 0) || taken + gpus > this.#gpus.most) return false;
+    return gpu === undefined ? this.#gpus.known.length === 0 || this.#free().length >= gpus : !this.#held().has(gpu.name);
+  }
+
+  #held(): ReadonlySet<string> {
+    return new Set([...this.#shares].flatMap(({ gpus }) => gpus.map(({ name }) => name)));
+  }
+
+  #free(): Gpu[] {
+    const held = this.#held();
+    return this.#gpus.known.filter(({ name }) => !held.has(name));
+  }
+
+  #taken(what: 'cpus' | 'memoryBytes' | 'gpus'): number {
+    let sum = 0;
+    for (const { needs } of this.#shares) sum += needs[what];
+    return sum;
   }
 }

@@ -10,8 +10,9 @@ import { recordsOf } from './decide.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { taskOf } from './executor.ts';
 import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
+import { boundTo } from './gpus.ts';
 import { elsewhere, memoryOf, rounded, sizeOf, unwritableFailure } from './record-fields.ts';
-import { needsOf, ResourcePool } from './resources.ts';
+import { needsOf } from './resources.ts';
 import { revocationOf, revocationText } from './revoked.ts';
 import { readBy, taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
@@ -26,8 +27,8 @@ import type { FollowUp } from './follow-up.ts';
 import type { Ground } from './ground.ts';
 import type { Progress } from './progress.ts';
 import type { Pending, ReadyTask } from './queue.ts';
-import type { Needs, Resources } from './resources.ts';
-import type { CellRecord, Failure, Sha256, Stage, TaskCell } from './types.ts';
+import type { Needs, ResourcePool } from './resources.ts';
+import type { CellRecord, Failure, Gpu, Sha256, Stage, TaskCell } from './types.ts';
 
 /** What the pass is told. */
 export interface RunnerEvents {
@@ -60,7 +61,6 @@ export class TaskRunner {
 
   readonly #ground: Ground;
   readonly #outcomeOf: (cell: string) => Outcome;
-  readonly #jobs: number;
   readonly #pool: ResourcePool;
   readonly #progress: Progress;
   readonly #events: RunnerEvents;
@@ -77,13 +77,12 @@ export class TaskRunner {
   /** Errors of our own: the pass ends with the first of them. */
   readonly #faults: unknown[] = [];
 
-  /** `resources`: what its tasks may use together on this machine. */
-  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, resources: Resources, progress: Progress, executors: Executors, events: RunnerEvents, shared?: SharedCache) {
+  /** `pool`: what its tasks may use together on this machine. */
+  constructor(ground: Ground, outcomeOf: (cell: string) => Outcome, pool: ResourcePool, progress: Progress, executors: Executors, events: RunnerEvents, shared?: SharedCache) {
     this.#executors = executors;
     this.#ground = ground;
     this.#outcomeOf = outcomeOf;
-    this.#jobs = resources.jobs;
-    this.#pool = new ResourcePool(resources);
+    this.#pool = pool;
     this.#progress = progress;
     this.#events = events;
     this.#shared = shared;
@@ -96,42 +95,50 @@ export class TaskRunner {
    */
   start(task: ReadyTask, untilSettled: boolean, changed: () => void): void {
     this.active++;
-    const away = this.#executors.leave(task.stage) && task.pending[0]!.conflict === undefined;
-    const needs = taskNeeds(task);
-    if (away) this.#away++;
+    const share = this.#leaves(task) ? undefined : this.#pool.take(taskNeeds(task));
+    if (share === undefined) this.#away++;
     else {
       this.running++;
-      this.#pool.take(needs);
       this.exclusive = this.isExclusive(task.stage);
     }
     let occupies = true;
     const free = (): void => {
       if (!occupies) return;
       occupies = false;
-      if (away) this.#away--;
+      if (share === undefined) this.#away--;
       else {
         this.running--;
-        this.#pool.give(needs);
+        this.#pool.give(share);
         this.exclusive = false;
       }
       changed();
     };
-    void this.#run(task, untilSettled ? () => undefined : free).catch((error: unknown) => this.#faults.push(error)).finally(() => {
+    void this.#run(task, share?.gpus ?? [], untilSettled ? () => undefined : free).catch((error: unknown) => this.#faults.push(error)).finally(() => {
       free();
       this.active--;
       changed();
     });
   }
 
+  /** To be awaited before a task starts or is asked whether it fits. */
+  async prepare(task: ReadyTask): Promise<void> {
+    if (!this.#leaves(task)) await this.#pool.prepare(taskNeeds(task));
+  }
+
+  /** One that decides between others is computed here. */
+  #leaves({ stage, pending }: ReadyTask): boolean {
+    return this.#executors.leave(stage) && pending[0]!.conflict === undefined;
+  }
+
   /** Whether a task may start now: what leaves needs nothing that is here. */
-  readonly fits = (task: ReadyTask): boolean => this.#executors.leave(task.stage) ? this.#away < this.#mostAway : this.running < this.#jobs && !this.exclusive && this.#pool.fits(taskNeeds(task));
+  readonly fits = (task: ReadyTask): boolean => this.#executors.leave(task.stage) ? this.#away < this.#mostAway : this.running < this.#pool.jobs && !this.exclusive && this.#pool.fits(taskNeeds(task));
 
   /** Whether nothing of this machine may work beside a stage's tasks. */
   readonly isExclusive = (stage: Stage): boolean => stage.exclusive === true && !this.#executors.leave(stage);
 
   /** Whether no task can start, whatever it needs. */
   get isFull(): boolean {
-    return (this.running >= this.#jobs || this.exclusive) && this.#away >= this.#mostAway;
+    return (this.running >= this.#pool.jobs || this.exclusive) && this.#away >= this.#mostAway;
   }
 
   get #mostAway(): number {
@@ -155,7 +162,7 @@ export class TaskRunner {
     if (this.#faults.length > 0) throw this.#faults[0];
   }
 
-  async #run(task: ReadyTask, free: () => void): Promise<void> {
+  async #run(task: ReadyTask, gpus: readonly Gpu[], free: () => void): Promise<void> {
     const { store } = this.#ground;
     let mine: readonly Pending[] = [];
     let scratch: string | undefined;
@@ -171,7 +178,7 @@ export class TaskRunner {
       }
       scratch = await store.scratchPath();
       const cells = mine.map(({ cell }) => taskCell(cell, this.#ground, this.#outcomeOf));
-      followUps = await this.#execute({ stage: task.stage, pending: mine }, cells, scratch, free);
+      followUps = await this.#execute({ stage: task.stage, pending: mine }, cells, gpus, scratch, free);
     } catch (error) {
       if (error instanceof DamagedObject) this.#events.damaged(error);
       else if (error instanceof StoreUnwritable) {
@@ -228,7 +235,7 @@ export class TaskRunner {
     return (conflict !== undefined && !this.#ground.store.isRuled(key)) || reasons.some(({ field }) => field.startsWith('asked for with'));
   }
 
-  async #execute(task: ReadyTask, cells: readonly TaskCell[], scratch: string, free: () => void): Promise<readonly FollowUp[]> {
+  async #execute(task: ReadyTask, cells: readonly TaskCell[], gpus: readonly Gpu[], scratch: string, free: () => void): Promise<readonly FollowUp[]> {
     const { store, pipeline } = this.#ground;
     const { stage } = task;
     for (const { cell, key, fields, reasons } of task.pending) {
@@ -240,11 +247,11 @@ export class TaskRunner {
     const left = new Map(task.pending.map((pending) => [pending.cell.id, pending]));
     const again: Pending[] = [];
     const commits = new Commits((pending, made, durationMs) => this.#commit(pending, made, durationMs));
-    // One that decides between others is alone in its task, and computed here.
-    const environment = task.pending[0]!.conflict === undefined ? undefined : refereeOf(pipeline, task.pending[0]!.conflict)?.environment;
+    // One that decides between others is alone in its task.
+    const environment = boundTo(gpus, task.pending[0]!.conflict === undefined ? undefined : refereeOf(pipeline, task.pending[0]!.conflict)?.environment);
     const executor = await this.#executors.of(stage, environment);
     const parts = {
-      id, cells, scratch, jobs: this.#jobs, unfinished: join(store.folder, 'unfinished', stage.name), keys: task.pending.map(({ key }) => key),
+      id, cells, scratch, jobs: this.#pool.jobs, unfinished: join(store.folder, 'unfinished', stage.name), keys: task.pending.map(({ key }) => key),
       needs: taskNeeds(task), ...(task.pending.some((one) => this.#isAskedFor(one)) ? { anew: true } : {}), ...(environment === undefined ? {} : { environment }),
     };
     const running = executor.start(taskOf(pipeline, stage, parts), {

@@ -6,10 +6,12 @@ import { batchName, workBehind } from './critical-path.ts';
 import { decide, recordsOf } from './decide.ts';
 import { producersOf, toolCellsOf } from './pipeline.ts';
 import { ReadyQueue } from './queue.ts';
+import { ResourcePool } from './resources.ts';
 import { TaskRunner } from './running.ts';
 import type { SharedCache } from './cache/shared-cache.ts';
 import type { Outcome, Verdict } from './decide.ts';
 import type { Executors } from './executor.ts';
+import type { RunGpus } from './gpus.ts';
 import type { Ground } from './ground.ts';
 import type { Pending, ReadyTask } from './queue.ts';
 import type { CellStatus, Progress } from './progress.ts';
@@ -18,6 +20,7 @@ import type { Cell, Sha256, Stage } from './types.ts';
 
 export interface PassOptions {
   readonly resources: Resources;
+  readonly gpus: RunGpus;
   /** Cells that only help: they sleep until a cell that uses them is going to run. */
   readonly onDemand: ReadonlySet<string>;
   readonly seed: number;
@@ -75,6 +78,8 @@ export class Pass {
   readonly #twins = new Map<Sha256, Cell[]>();
   /** Computed by another run at this moment. */
   #elsewhere: Pending[] = [];
+  /** Ready, and what they need is yet to be looked for. */
+  readonly #unprepared: ReadyTask[] = [];
   #saidElsewhere = false;
   /** Waiting before they are tried again. */
   #delayed = 0;
@@ -89,7 +94,7 @@ export class Pass {
     this.#options = options;
     // Asked for when something is to run: a run that finds nothing to do need not know.
     let behind: ReadonlyMap<string, number> | undefined;
-    this.#runner = new TaskRunner(ground, this.#outcomeOf, options.resources, options.progress, options.executors, {
+    this.#runner = new TaskRunner(ground, this.#outcomeOf, new ResourcePool(options.resources, options.gpus), options.progress, options.executors, {
       settled: (pending, outcome, changed) => {
         if (changed) options.changedHere.add(pending.cell.id);
         if (outcome.kind === 'done') options.ranHere.add(pending.cell.id);
@@ -120,6 +125,7 @@ export class Pass {
     try {
       for (;;) {
         const woken = new Promise<void>((resolve) => { this.#wake = resolve; });
+        while (this.#unprepared.length > 0) await this.#runner.prepare(this.#unprepared.pop()!);
         this.#dispatch();
         if (this.#isOver()) break;
         await woken;
@@ -233,7 +239,7 @@ export class Pass {
 
   /** Puts a cell that is to run where its batch, or nobody else, is waited for. */
   #enter(pending: Pending, inBatch: boolean): void {
-    if (!inBatch) return this.#queue.push({ stage: pending.cell.stage, pending: [pending] });
+    if (!inBatch) return this.#queueUp({ stage: pending.cell.stage, pending: [pending] });
     this.#batches.get(batchName(pending.cell))!.ready.push(pending);
     this.#decided(pending.cell);
   }
@@ -247,7 +253,7 @@ export class Pass {
   /** Cells of a batch come in the pipeline's order, whichever was decided first. */
   #release(batch: Batch): void {
     const pending = batch.ready.sort((a, b) => this.#order.get(a.cell.id)! - this.#order.get(b.cell.id)!);
-    if (pending.length > 0) this.#queue.push({ stage: batch.stage, pending });
+    if (pending.length > 0) this.#queueUp({ stage: batch.stage, pending });
     batch.ready = [];
   }
 
@@ -289,6 +295,11 @@ export class Pass {
     return outcome.record === undefined ? 'failed' : 'remembered';
   }
 
+  #queueUp(task: ReadyTask): void {
+    this.#queue.push(task);
+    this.#unprepared.push(task);
+  }
+
   #dispatch(): void {
     while (!this.#stopping && !this.#runner.isFull) {
       const task = this.#queue.take(this.#runner.active, this.#runner.fits);
@@ -299,7 +310,7 @@ export class Pass {
     // Nothing runs, yet some batch waits for a cell that itself waits for a cell of this batch: run what is ready of it.
     const stuck = [...this.#batches.values()].filter((batch) => batch.ready.length > 0);
     for (const batch of stuck) this.#release(batch);
-    if (stuck.length > 0) this.#dispatch();
+    if (stuck.length > 0) this.#wake();
   }
 
   #isOver(): boolean {
@@ -309,14 +320,14 @@ export class Pass {
 
   #again(task: ReadyTask, delayMs: number): void {
     if (delayMs === 0) {
-      this.#queue.push(task);
+      this.#queueUp(task);
       this.#wake();
       return;
     }
     this.#delayed++;
     setTimeout(() => {
       this.#delayed--;
-      this.#queue.push(task);
+      this.#queueUp(task);
       this.#wake();
     }, delayMs);
   }
@@ -350,7 +361,7 @@ export class Pass {
         if (verdict.kind !== 'run') this.#settlePending(pending, verdict, verdict.kind === 'done' ? 'cached' : 'failed');
         else back.set(batchName(pending.cell), [...back.get(batchName(pending.cell)) ?? [], pending]);
       }
-      for (const pending of back.values()) this.#queue.push({ stage: pending[0]!.cell.stage, pending });
+      for (const pending of back.values()) this.#queueUp({ stage: pending[0]!.cell.stage, pending });
     } finally {
       this.#delayed--;
       this.#wake();

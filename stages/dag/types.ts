@@ -124,6 +124,29 @@ export interface Cell {
   readonly memoryBytes?: number;
   /** GPUs that its task needs, where that is not what its stage says. Of cells in one task the largest counts; no part of the key. */
   readonly gpus?: number;
+  /**
+   * Of a cell that takes one GPU: which, where its key holds what only that one gives (its facts name it). Its task waits for this one and has its environment. Default: whichever is
+   * free. Itself no part of the key. Cells of one batch that name others are other tasks.
+   */
+  readonly gpu?: Gpu;
+  /** The program of its task takes whichever GPU it likes and cannot be told: no other task that takes one runs beside it. */
+  readonly anyGpu?: true;
+}
+
+/** A GPU that a process can be bound to. */
+export interface Gpu {
+  /** For people, and unlike that of any other. */
+  readonly name: string;
+  /** Variables that bind a process to it. */
+  readonly environment: { readonly [name: string]: string };
+}
+
+/** What tasks can share out among them of the GPUs of this machine. */
+export interface MachineGpus {
+  /** Each for one task at a time. None: nobody knows which there are, and tasks that need one take turns. */
+  readonly gpus: readonly Gpu[];
+  /** Sentences that say which GPUs are not used beside each other, and why: told when the first task needs one. */
+  readonly told: readonly string[];
 }
 
 export interface PromisedObject { readonly sha256: string; readonly bytes: number }
@@ -182,8 +205,8 @@ export interface Pipeline {
   /** Sentences for the end of a run: 'The report: reports/site/index.html'. */
   readonly closing?: readonly string[];
   readonly revoked?: readonly Revocation[];
-  /** GPUs that tasks have together at most on one machine, however many a run is given, and why: said where it is given more. Default: as many as it is given. */
-  readonly gpuLimit?: { readonly most: number; readonly why: string };
+  /** The GPUs of this machine. Asked once, and only when a task needs one: it may take loading a driver. Default: nobody knows, and a run has as many as it is given. */
+  readonly gpus?: () => Promise<MachineGpus>;
   /** Of a pipeline whose tasks may run as jobs of a cluster. */
   readonly cluster?: Cluster;
   /** How `reproduce` computes otherwise what was computed by these, best first: the next is taken where one is not available or crashes. None: in the same way. */

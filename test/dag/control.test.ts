@@ -5,9 +5,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cell, output, stage } from '../../stages/dag/index.ts';
 import { Project } from './project.ts';
-import type { Cell, Pipeline, Stage } from '../../stages/dag/index.ts';
+import type { Cell, Stage } from '../../stages/dag/index.ts';
 
-interface Declared { act: Partial<Stage>; more?: Partial<Pipeline>; cells: (act: Stage, other: Stage) => Cell[] }
+interface Declared { act: Partial<Stage>; cells: (act: Stage, other: Stage) => Cell[] }
 const test = suite<{ declared: Declared; project: Project }>('dag: control');
 
 test.before.each((context) => {
@@ -15,7 +15,7 @@ test.before.each((context) => {
   context.project = new Project('faults', () => {
     const act = stage({ name: 'act', title: 'Act', determinism: 'exact', module: 'act.ts', outputs: ['out'], where: 'in-process', ...context.declared.act });
     const other = stage({ name: 'other', title: 'Act otherwise', determinism: 'exact', module: 'act.ts', outputs: ['out'], where: 'in-process' });
-    return { name: 'control', cells: context.declared.cells(act, other), ...context.declared.more };
+    return { name: 'control', cells: context.declared.cells(act, other) };
   });
 });
 test.after.each(({ project }) => project.remove());
@@ -62,13 +62,6 @@ test('gpus: one task at a time unless more are there', async ({ declared, projec
   project.write('spans.log', '');
   await project.run('--jobs', '8', '--gpus', '2', '--force');
   assert.is(atOnce(project), 2);
-});
-
-test('gpus that tasks cannot share out stay unused, and a run that is given them says why', async ({ declared, project }) => {
-  Object.assign(declared, { act: { resources: { gpus: 1 } }, more: { gpuLimit: { most: 1, why: 'no card says which it is' } }, cells: (act: Stage) => spans(act, 4) });
-  const { events } = await project.run('--jobs', '8', '--gpus', '2');
-  assert.is(atOnce(project), 1);
-  assert.equal(events.filter(({ event }) => event === 'warning').map(({ sentence }) => sentence), ['--gpus is 2, and 1 is used at a time: no card says which it is']);
 });
 
 test('gpus of a cell: said of some cells of a stage, they take turns, and no key knows of it', async ({ declared, project }) => {

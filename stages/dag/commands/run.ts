@@ -16,8 +16,6 @@ import { continueInNextJob, detach, isDetached } from '../slurm/detach.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Command, CommandContext } from '../command.ts';
 import type { RunOptions } from '../execute.ts';
-import type { Progress } from '../progress.ts';
-import type { Resources } from '../resources.ts';
 import type { Pipeline } from '../types.ts';
 
 const run: Command = {
@@ -31,7 +29,7 @@ const run: Command = {
     'keep-going': { type: 'boolean', summary: 'Go on with all that does not need a cell that failed (this is the default)' },
     'fail-fast': { type: 'boolean', summary: 'Start nothing more once a cell has failed' },
     memory: { type: 'string', value: 'size', summary: 'How much memory tasks may need together, by what their stages declare: 12G (default: 90 % of the machine\'s)' },
-    gpus: { type: 'string', value: 'n', summary: 'How many GPUs tasks may need together (default: 1)' },
+    gpus: { type: 'string', value: 'n', summary: 'How many GPUs tasks may need together (default: those that can be told apart, 1 at least)' },
     executor: { type: 'string', value: 'name', summary: 'Where tasks run: local (the default), or slurm: as jobs of a cluster' },
     'on-interrupt': { type: 'string', value: 'what', summary: 'What becomes of jobs when the run is interrupted: cancel, or leave (for the next run; the default, asked on a terminal)' },
     detach: { type: 'boolean', summary: 'Have the run itself be a small job, which goes on in a further one when its time is over' },
@@ -48,7 +46,7 @@ const run: Command = {
     const progress = values['json'] === true ? jsonProgress(print) : terminal && process.stdout.columns >= MIN_COLUMNS ? terminalProgress(process.stdout) : lineProgress(print);
     const goesOn = isDetached() ? continueInNextJob(storeFolder(pipeline), pipeline.cluster ?? {}, process.cwd(), ownCommand(), (sentence) => progress.warn(sentence)) : () => undefined;
     const { failed, interrupted } = await execute(pipeline, {
-      selection: select(pipeline, positionals), targets: positionals, resources: away.away === undefined ? withinLimit(pipeline, resourcesFrom(values), progress) : resourcesFrom(values),
+      selection: select(pipeline, positionals), targets: positionals, resources: resourcesFrom(values),
       force: values['force'] === true, measure: values['measure'] === true,
       retryFailed: values['retry-failed'] === true, failFast: values['fail-fast'] === true,
       cacheReadOnly: values['cache-read-only'] === true,
@@ -58,13 +56,6 @@ const run: Command = {
   },
 };
 export default run;
-
-/** GPUs beyond what the pipeline's tasks can share out among them stay unused, and that is said. */
-function withinLimit({ gpuLimit }: Pipeline, resources: Resources, progress: Progress): Resources {
-  if (gpuLimit === undefined || resources.gpus <= gpuLimit.most) return resources;
-  progress.warn(`--gpus is ${resources.gpus}, and ${gpuLimit.most} ${gpuLimit.most === 1 ? 'is' : 'are'} used at a time: ${gpuLimit.why}`);
-  return { ...resources, gpus: gpuLimit.most };
-}
 
 /** This very command line. */
 const ownCommand = (): readonly string[] => [process.execPath, ...process.execArgv, ...process.argv.slice(1)];

@@ -44,6 +44,14 @@ export const run: Run = async (cells, io) => {
         appendFileSync(`${root}/spans.log`, `-${cell.id}\n`);
         await commit();
         break;
+      case 'on card': {
+        const line = JSON.stringify({ cell: cell.id, card: process.env['CARD'] ?? 'none', pid: process.pid });
+        appendFileSync(`${root}/cards.log`, `+${line}\n`);
+        await new Promise((resolve) => setTimeout(resolve, 120));
+        appendFileSync(`${root}/cards.log`, `-${line}\n`);
+        await commit();
+        break;
+      }
       case 'hold': await io.commit(cell.id, { out: String(new Uint8Array(Number(cell.params['bytes'])).fill(1).length) }); break;
       case 'cpus': appendFileSync(`${root}/cpus.log`, `${io.cpus}\n`); await commit(); break;
       default: throw new Error(`unknown act ${String(cell.params['act'])}`);

@@ -1,0 +1,176 @@
+/** GPUs of a run: each for one task at a time, in a process that is bound to it. Cards are names here, and what binds to one is a variable. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { cell, stage } from '../../stages/dag/index.ts';
+import { Project } from './project.ts';
+import type { CellDeclaration, Cell, Gpu, MachineGpus, Stage } from '../../stages/dag/index.ts';
+
+interface Declared { act: Partial<Stage>; machine: MachineGpus; asked: number; cells: (act: Stage, other: Stage) => Cell[] }
+const test = suite<{ declared: Declared; project: Project }>('dag: gpus');
+
+const card = (name: string): Gpu => ({ name: `card ${name}`, environment: { CARD: name } });
+const [A, B] = [card('A'), card('B')];
+
+test.before.each((context) => {
+  const declared: Declared = context.declared = { act: {}, machine: { gpus: [A, B], told: [] }, asked: 0, cells: (act) => onCards(act, 6) };
+  context.project = new Project('faults', () => {
+    const act = stage({ name: 'act', title: 'Act', determinism: 'exact', module: 'act.ts', outputs: ['out'], resources: { gpus: 1 }, ...declared.act });
+    const other = stage({ name: 'other', title: 'Act otherwise', determinism: 'exact', module: 'act.ts', outputs: ['out'] });
+    return { name: 'gpus', cells: declared.cells(act, other), gpus: async () => { declared.asked++; return declared.machine; } };
+  });
+});
+test.after.each(({ project }) => project.remove());
+
+const onCards = (of: Stage, n: number, more: (i: number) => CellDeclaration = () => ({}), name = ''): Cell[] => Array.from({ length: n }, (_, i) => cell(of, `${name}${i}`, { params: { act: 'on card', i: `${name}${i}` }, ...more(i) }));
+
+interface Span { readonly cell: string; readonly card: string; readonly pid: number }
+
+/** What ran, in the order of starting; each with those that ran when it started. */
+function spans(project: Project): (Span & { readonly beside: readonly Span[] })[] {
+  const now = new Map<string, Span>();
+  const all: (Span & { readonly beside: readonly Span[] })[] = [];
+  for (const line of project.read('cards.log').trimEnd().split('\n')) {
+    const span = JSON.parse(line.slice(1)) as Span;
+    if (line.startsWith('-')) now.delete(span.cell);
+    else {
+      all.push({ ...span, beside: [...now.values()] });
+      now.set(span.cell, span);
+    }
+  }
+  return all;
+}
+
+const warnings = (events: readonly { readonly event: string; readonly [field: string]: unknown }[]): unknown[] => events.filter(({ event }) => event === 'warning').map(({ sentence }) => sentence);
+
+/** No two at once on one card; and at some time so many at once. */
+function shared(project: Project, atOnce: number): void {
+  const all = spans(project);
+  assert.equal(all.filter((one) => one.beside.some((other) => other.card === one.card)), []);
+  assert.is(Math.max(...all.map(({ beside }) => beside.length + 1)), atOnce);
+}
+
+test('one task for each card at once, in a process of its own that is bound to it', async ({ project, declared }) => {
+  const { code, events } = await project.run('--jobs', '8');
+  assert.is(code, 0);
+  shared(project, 2);
+  const all = spans(project);
+  assert.equal([...new Set(all.map(({ card }) => card))].sort(), ['A', 'B']);
+  const cardsOf = new Map(all.map(({ pid }) => [pid, new Set(all.filter((one) => one.pid === pid).map(({ card }) => card))]));
+  assert.ok([...cardsOf.values()].every(({ size }) => size === 1), 'a process stays on its card');
+  assert.equal(warnings(events), []);
+  assert.is(declared.asked, 1);
+});
+
+test('a stage that would run in the process of the run runs in a bound one', async ({ project, declared }) => {
+  declared.act = { where: 'in-process' };
+  assert.is((await project.run('--jobs', '8')).code, 0);
+  shared(project, 2);
+  assert.ok(spans(project).every(({ pid }) => pid !== process.pid));
+});
+
+test('a cell that names its card waits for this one, and none waits behind it that needs another', async ({ project, declared }) => {
+  // More work on A, so that its tasks are the first in the queue.
+  declared.cells = (act) => [...onCards(act, 3, () => ({ gpu: A, work: 9 }), 'a'), ...onCards(act, 3, () => ({ gpu: B, work: 1 }), 'b')];
+  assert.is((await project.run('--jobs', '8')).code, 0);
+  shared(project, 2);
+  for (const { cell: id, card } of spans(project)) assert.is(card, id.startsWith('act:a') ? 'A' : 'B');
+  assert.is(spans(project)[1]!.card, 'B');
+});
+
+test('cells of one batch that name others are other tasks; which one is no part of a key', async ({ project, declared }) => {
+  declared.cells = (act) => onCards(act, 4, (i) => ({ batch: 'all', gpu: i % 2 === 0 ? A : B }));
+  await project.run('--jobs', '8');
+  shared(project, 2);
+  declared.cells = (act) => onCards(act, 4, () => ({ batch: 'all', gpu: A }));
+  assert.equal((await project.run('--jobs', '8')).ran, []);
+});
+
+test('beside a program that takes whichever it likes no other takes one', async ({ project, declared }) => {
+  declared.cells = (act) => [...onCards(act, 2, () => ({ anyGpu: true }), 'any'), ...onCards(act, 4)];
+  assert.is((await project.run('--jobs', '8')).code, 0);
+  for (const { cell: id, card, beside } of spans(project)) {
+    if (id.startsWith('act:any')) assert.equal([card, beside], ['none', []]);
+    else assert.ok(beside.every(({ cell: other }) => !other.startsWith('act:any')));
+  }
+});
+
+test('a task of several takes as many, and chooses by itself', async ({ project, declared }) => {
+  declared.cells = (act) => [...onCards(act, 2, () => ({ gpus: 2, work: 9 }), 'two-'), ...onCards(act, 4)];
+  assert.is((await project.run('--jobs', '8')).code, 0);
+  for (const { cell: id, card, beside } of spans(project)) {
+    if (id.startsWith('act:two')) assert.equal([card, beside], ['none', []]);
+    else assert.ok(beside.every(({ cell: other }) => !other.startsWith('act:two')));
+  }
+});
+
+test('beside tasks on cards others run, and what takes no card is bound to none', async ({ project, declared }) => {
+  declared.cells = (act, other) => [...onCards(act, 4), ...onCards(other, 4)];
+  await project.run('--jobs', '8');
+  const all = spans(project);
+  assert.ok(all.filter(({ cell: id }) => id.startsWith('other:')).every(({ card }) => card === 'none'));
+  assert.ok(all.some(({ card, beside }) => card === 'none' && beside.some(({ card }) => card !== 'none')));
+});
+
+test('what times something has the machine alone, on the first card', async ({ project, declared }) => {
+  declared.act = { determinism: 'measured', exclusive: true };
+  declared.cells = (act, other) => [...onCards(act, 3), ...onCards(other, 3)];
+  assert.is((await project.run('--jobs', '8')).code, 0);
+  for (const { cell: id, card, beside } of spans(project)) if (id.startsWith('act:')) assert.equal([card, beside], ['A', []]);
+});
+
+test('--gpus: fewer than there are; more are not used, and that is said', async ({ project }) => {
+  await project.run('--jobs', '8', '--gpus', '1');
+  shared(project, 1);
+  project.write('cards.log', '');
+  const { events } = await project.run('--jobs', '8', '--gpus', '3', '--force');
+  shared(project, 2);
+  assert.equal(warnings(events), ['--gpus is 3, and 2 are used at a time: tasks can tell no more apart here']);
+});
+
+test('cards that cannot be told apart: one task at a time, and why is said once', async ({ project, declared }) => {
+  declared.machine = { gpus: [A], told: ['2 cards are called A, and nothing tells them apart: one task at a time'] };
+  const { events } = await project.run('--jobs', '8');
+  shared(project, 1);
+  assert.equal(warnings(events), [...declared.machine.told]);
+});
+
+test('where nobody knows them, tasks take turns and are bound to none', async ({ project, declared }) => {
+  declared.machine = { gpus: [], told: [] };
+  const { events } = await project.run('--jobs', '8', '--gpus', '2');
+  assert.ok(spans(project).every(({ card, beside }) => card === 'none' && beside.length === 0));
+  assert.equal(warnings(events), ['--gpus is 2, and 1 is used at a time: tasks can tell no more apart here']);
+});
+
+test('a run that needs none, or has nothing to do, does not ask which there are', async ({ project, declared }) => {
+  declared.cells = (_, other) => onCards(other, 2);
+  await project.run();
+  assert.is(declared.asked, 0);
+  declared.cells = (act) => onCards(act, 2);
+  await project.run();
+  assert.is(declared.asked, 1);
+  await project.run();
+  assert.is(declared.asked, 1);
+});
+
+test('reproduce: on the card that a cell names, one by one', async ({ project, declared }) => {
+  declared.cells = (act) => onCards(act, 4, (i) => ({ gpu: i % 2 === 0 ? A : B }));
+  await project.run();
+  project.write('cards.log', '');
+  assert.is((await project.command('reproduce', '--jobs', '4')).code, 0);
+  shared(project, 1);
+  for (const { cell: id, card } of spans(project)) assert.is(card, Number(id.at(-1)) % 2 === 0 ? 'A' : 'B');
+});
+
+test('a mistake in the declaration', async ({ project, declared }) => {
+  for (const [more, complaint] of [
+    [{ gpu: A, anyGpu: true }, /^cell "act:0": anyGpu contradicts gpu, which is "card A"; give one of them$/],
+    [{ gpu: A, gpus: 2 }, /^cell "act:0": gpu is "card A", so gpus must be 1$/],
+  ] as const) {
+    declared.cells = (act) => onCards(act, 1, () => more);
+    const { code, complaints } = await project.command('run');
+    assert.is(code, 2);
+    assert.match(complaints[0]!, complaint);
+  }
+});
+
+test.run();
