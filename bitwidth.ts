@@ -10,7 +10,7 @@ import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, output, pipeline, S3_SECRET_VARIABLES, withhold } from './stages/dag/index.ts';
-import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, nativeCell, nativeCheckCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyEnvironment, studyPeers } from './stages/quantization/index.ts';
+import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, machineGpus, nativeCell, nativeCheckCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyEnvironment, studyPeers } from './stages/quantization/index.ts';
 import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
 
 /** Where this package is: its files stand in for those that a project made with it does not have. */
@@ -74,8 +74,7 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     exports: site.exports,
     closing: ['The report: reports/site/index.html'],
     revoked,
-    // WebGPU says neither address nor serial number of the card that it opens: tasks take turns.
-    gpus: async () => ({ gpus: [], told: [] }),
+    gpus: machineGpus,
     // Few commands ask: what these need is loaded then.
     variation: async (computedBy) => (await import('./stages/quantization/other-engine.ts')).otherEngine(computedBy),
     ...(config.cache === undefined ? {} : { cache: config.cache }),

@@ -19,6 +19,9 @@ export { useNativeEncoder } from './native-encoder.ts';
 export { tryNativeLibrary } from './native-trial.ts';
 export { EngineUnfit } from './selftest.ts';
 export { gpuAdapters, gpuHere } from './webgpu/adapter.ts';
+export { gpuCards } from './webgpu/cards.ts';
+export type { FoundGpu } from './webgpu/adapter.ts';
+export type { ListedGpu } from './webgpu/bound.ts';
 export { GPU_VARIABLE } from './webgpu/bound.ts';
 export { THREADS_VARIABLE } from './threads.ts';
 
@@ -44,6 +47,8 @@ export interface Engine {
   readonly canonical: boolean;
   /** It computes on a GPU. */
   readonly gpu?: true;
+  /** What a GPU must have for it. */
+  readonly gpuFeature?: string;
   /** Undefined when it can run here; otherwise a sentence that says what is missing. */
   unavailable(): Promise<string | undefined>;
   /** A new instance with memory of its own. Runs the self-test on first use in this process; throws EngineUnfit with the op that disagreed. */

@@ -12,6 +12,7 @@ export const webgpuFastF16: Engine = {
   rank: 0,
   canonical: false,
   gpu: true,
+  gpuFeature: FP16_ARITHMETIC,
   unavailable: () => gpuLacks(FP16_ARITHMETIC),
   open: () => openWebGpuFast(undefined, 'webgpu-fast-f16'),
 };

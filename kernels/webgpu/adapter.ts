@@ -2,7 +2,7 @@
  * Where a GPU comes from: the browser's own WebGPU, or in Node the package `webgpu` (Dawn), which the user installs (it has 130 MB, so the project does not bring it).
  * Nothing here computes.
  */
-import { adapterOption, GPU_VARIABLE, listGpus, notBindable, notTheOne } from './bound.ts';
+import { adapterOption, GPU_VARIABLE, listGpus, notBindable, notTheOne, shownName } from './bound.ts';
 import type { ListedGpu } from './bound.ts';
 
 /** Not spelled out where it is loaded: it may be absent, and what is not there cannot count into the identity of code. Its version is part of the engine's build. */
@@ -24,6 +24,8 @@ export interface GpuSource {
   readonly bound?: string;
   /** All that there are; a browser tells of none. */
   list?(): Promise<ListedGpu[]>;
+  /** Of a process that is bound to the one of this name; a browser binds none. */
+  boundTo?(name: string): GpuSource;
 }
 
 export interface OpenedGpu {
@@ -31,7 +33,7 @@ export interface OpenedGpu {
   readonly info: GpuAdapterInfo;
   /** Threads of every subgroup; 1 where the adapter has none, or of several sizes, or of more than MOST_WIDTH. */
   readonly subgroupWidth: number;
-  /** 'dawn 0.6.2, google swiftshader, SwiftShader driver 5.0.0' */
+  /** 'dawn 0.6.2, google swiftshader, swiftshader-device-subzero, SwiftShader driver 5.0.0' */
   readonly words: string;
 }
 
@@ -39,7 +41,7 @@ export interface OpenedGpu {
 let source: Promise<GpuSource | string> | undefined;
 
 /** What gives adapters here, or why there is none. */
-function gpuSource(): Promise<GpuSource | string> {
+export function gpuSource(): Promise<GpuSource | string> {
   return (source ??= findSource());
 }
 
@@ -59,10 +61,9 @@ async function findSource(): Promise<GpuSource | string> {
   try {
     const { create } = require(`${PACKAGE}/dist/${platform}/dawn.node`) as { create(options: readonly string[]): Gpu };
     const list = (): Promise<ListedGpu[]> => listGpus(create);
+    const own: GpuSource = { gpu: create(DAWN_OPTIONS), name: `dawn ${version}`, list, boundTo: (name) => ({ ...own, gpu: create([...DAWN_OPTIONS, adapterOption(name)]), bound: name }) };
     const bound = process.env[GPU_VARIABLE] || undefined;
-    if (bound === undefined) return { gpu: create(DAWN_OPTIONS), name: `dawn ${version}`, list };
-    // Another that has the same name would be as good a match.
-    return notBindable(bound, await list()) ?? { gpu: create([...DAWN_OPTIONS, adapterOption(bound)]), name: `dawn ${version}`, bound, list };
+    return bound === undefined ? own : notBindable(bound, await list()) ?? own.boundTo!(bound);
   } catch (error) {
     return `the package ${PACKAGE} ${version} cannot be loaded on ${platform}: ${(error as Error).message.split('\n')[0]}`;
   }
@@ -106,19 +107,25 @@ export async function gpuLacks(feature: string): Promise<string | undefined> {
 export interface FoundGpu {
   /** 'dawn 0.6.2' */
   readonly name: string;
-  /** With its driver: 'nvidia hopper, NVIDIA H100 80GB HBM3 (580.159.04)'. */
+  /** With name and driver: 'google swiftshader, swiftshader-device-subzero, SwiftShader driver 5.0.0'. */
   readonly words: string;
   /** A processor that plays a GPU. */
   readonly fallback: boolean;
   readonly limits: GpuAdapter['limits'];
+  has(feature: string): boolean;
 }
 
 /** The adapter that an engine takes in this process, without opening it; or why there is none. */
 export async function gpuHere(): Promise<FoundGpu | string> {
   const from = await gpuSource();
-  if (typeof from === 'string') return from;
+  return typeof from === 'string' ? from : gpuFrom(from);
+}
+
+/** The same of a process that `from` is the source of. */
+export async function gpuFrom(from: GpuSource): Promise<FoundGpu | string> {
   const adapter = await bestAdapter(from);
-  return typeof adapter === 'string' ? adapter : { name: from.name, words: adapterWords(adapter.info), fallback: adapter.info.isFallbackAdapter === true, limits: adapter.limits };
+  if (typeof adapter === 'string') return adapter;
+  return { name: from.name, words: adapterWords(adapter.info), fallback: adapter.info.isFallbackAdapter === true, limits: adapter.limits, has: (feature) => adapter.features.has(feature) };
 }
 
 export interface FoundAdapters {
@@ -143,8 +150,10 @@ export async function gpuAdapters(): Promise<FoundAdapters | string> {
   return { name, listed: (await from.list?.()) ?? [], adapters: [...found].map(([words, fallback]) => ({ words, fallback })) };
 }
 
+/** Vulkan describes the driver, which cards of one maker have in common: what tells them apart is the name. */
 function adapterWords({ vendor, architecture, device, description }: GpuAdapterInfo): string {
-  return [[vendor, architecture].filter(Boolean).join(' '), description || device].filter(Boolean).join(', ');
+  const name = device.replace(/^-|-$/g, '');
+  return [[vendor, architecture].filter(Boolean).join(' '), shownName(description).includes(name) ? '' : name, description].filter(Boolean).join(', ');
 }
 
 /** The smallest team of fast-row.wgsl: a subgroup must not have threads of two. */

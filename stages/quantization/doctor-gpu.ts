@@ -2,7 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { GPU_VARIABLE, gpuAdapters } from '../../kernels/engines.ts';
+import { GPU_VARIABLE, gpuAdapters, gpuCards } from '../../kernels/engines.ts';
+import type { ListedGpu } from '../../kernels/engines.ts';
 import type { DoctorItem, DoctorSection } from '../dag/index.ts';
 
 const LOADER = 'libvulkan.so.1';
@@ -29,12 +30,22 @@ export async function gpuChecks(env: Environment = process.env, platform: string
     name: 'adapter', state: 'ok', what: fallback ? `${words}: this computer's processor plays a GPU; for checks, not for speed` : words,
   }));
   if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: 'computing there needs a GPU and its driver' });
-  return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters, ...found.listed.map(listedItem)] };
+  return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters, ...found.listed.map(listedItem), ...await sharedItems()] };
 }
 
 /** One that the driver shows, by the name that a process is bound to it with, where it can be. */
-function listedItem({ name, distinct }: { readonly name: string; readonly distinct: boolean }): DoctorItem {
-  return { name: 'listed', state: 'ok', what: distinct ? `${name}; ${GPU_VARIABLE}="${name}" has a process take this one` : `${name}; another is called so too, and no process can be bound to one of them` };
+function listedItem({ name, distinct, within }: ListedGpu): DoctorItem {
+  const takes = `${GPU_VARIABLE}="${name}" has a process take`;
+  return { name: 'listed', state: 'ok', what: within !== undefined ? `${name}; the name of ${within} has this one in it, and no process can be bound to this` : distinct ? `${name}; ${takes} this one` : `${name}; another is called so too: ${takes} one of them` };
+}
+
+/** What a run makes of them. */
+async function sharedItems(): Promise<DoctorItem[]> {
+  const shared = await gpuCards();
+  if (typeof shared === 'string' || shared.cards.length === 0) return [];
+  const names = shared.cards.map(({ card }) => card);
+  const what = names.length > 1 ? `a run computes on ${names.length} GPUs at once: ${names.join(', ')}` : `a run computes on one GPU, one task at a time: ${names[0]}`;
+  return [what, ...shared.told].map((text) => ({ name: 'shared out', state: 'ok', what: text }));
 }
 
 /**
@@ -48,7 +59,7 @@ function cardItems(folder: string): DoctorItem[] {
     return DISPLAY_CLASS.test(kind ?? '') && maker !== undefined ? [{ address, what: `${maker} ${vendor!.slice(2)}:${device?.slice(2) ?? '?'}` }] : [];
   });
   const items = cards.map(({ address, what }): DoctorItem => ({ name: 'card', state: 'ok', what: `${what} at ${address}` }));
-  if (cards.length > 1) items.push({ name: 'cards', state: 'ok', what: `${cards.length}: WebGPU cannot tell cards of one name apart, so timings on GPUs are taken one at a time, on the card that the driver gives or that ${GPU_VARIABLE} names` });
+  if (cards.length > 1) items.push({ name: 'cards', state: 'ok', what: `${cards.length}: WebGPU cannot tell cards of one name apart, so of those one task at a time takes one, whichever the driver gives; timings are taken one at a time` });
   return items;
 }
 

@@ -11,6 +11,7 @@
 import { cell, file, gather, output, stage } from '../dag/index.ts';
 import type { Cell, InputRef, Json } from '../dag/index.ts';
 import type { StudyModel } from './config.ts';
+import { gpuNamed } from './gpus.ts';
 import { checkpointInputs, registerEntries } from './model-cells.ts';
 import { filesOf, oursOf } from './peered-model.ts';
 import type { PeerCells, PeeredModel, PeerPlace, PeerSweep, StudyPeer } from './peered-model.ts';
@@ -41,11 +42,12 @@ function peerFormats({ formats, ownFormats, publishedFormat }: Peer, model: Stud
   return formats.map(({ name }) => name).filter((name) => wanted.has(name));
 }
 
-function cellsOf(own: PeeredModel, { peer, settings, found }: StudyPeer, formats: readonly string[], sweep: PeerSweep): PeerCells {
+function cellsOf(own: PeeredModel, studyPeer: StudyPeer, formats: readonly string[], sweep: PeerSweep): PeerCells {
+  const { peer, settings } = studyPeer;
   const { model, fetched, tokens, quantized } = own;
   const at = `${model.name}/${peer.name}`;
   const place: PeerPlace = {
-    at, facts: factsOf(found), uses: [`stages/quantization/peers/${peer.name}.ts`, ...(peer.uses?.(settings) ?? [])], gpus: peer.gpuDevices.includes(settings.device) ? 1 : 0,
+    at, on: (format) => placeOf(studyPeer, format), uses: [`stages/quantization/peers/${peer.name}.ts`, ...(peer.uses?.(settings) ?? [])],
     params: { model: model.name, base: model.baseFormat, peer: peer.name, files: filesOf(model), device: settings.device, compute: settings.compute },
     inputs: { ...checkpointInputs(fetched), ...Object.fromEntries(Object.entries(peer.programs).map(([name, path]): [string, InputRef] => [`program.${name}`, file(path)])) },
   };
@@ -58,7 +60,7 @@ function cellsOf(own: PeeredModel, { peer, settings, found }: StudyPeer, formats
       params: { ...place.params, format, ours: ours ?? '', text, windows: sweep.windows, windowTokens: sweep.windowTokens },
       inputs: { ...place.inputs, tokens: output(tokenized), ...(artifact === undefined ? {} : { artifact: output(artifact, 'artifact') }) },
       uses: [...registerEntries(model, artifact === undefined ? [] : [format]), ...place.uses],
-      facts: place.facts, gpus: place.gpus, batch: at, work: (sweep.windows * sweep.windowTokens * model.parametersEstimate) / 1e10,
+      ...place.on(format), batch: at, work: (sweep.windows * sweep.windowTokens * model.parametersEstimate) / 1e10,
     });
   }));
   const summarized = [...new Set(scored.map(({ params }) => String(params['format'])))].map((format) => cell(peerSummaryStage, `${at}/${format}`, {
@@ -79,7 +81,7 @@ function cellsOf(own: PeeredModel, { peer, settings, found }: StudyPeer, formats
       ...Object.fromEntries(ours.flatMap((format) => { const artifact = artifactOf(format); return artifact === undefined ? [] : [[`artifact.${format}`, output(artifact, 'artifact')]]; })),
     },
     uses: [...place.uses, ...registerEntries(model, ours), ...kernelFiles(sweep.engine)],
-    facts: place.facts, gpus: place.gpus, work: timing.blocks * timing.seconds * (formats.length + ours.length),
+    ...place.on(), work: timing.blocks * timing.seconds * (formats.length + ours.length),
   })];
   const ratios = timed.map((from) => cell(peerRatiosStage, at, { params: { model: model.name, peer: peer.name, pairs: pairs as unknown as Json }, inputs: { [GATHERED]: gather([output(from)]) }, batch: model.name, work: 0.1 }));
   return { scored, timed, summarized, ratios, ...(does('generate') ? peerTextCells(own, peer, place, formats, sweep) : { written: [], summarizedTexts: [] }) };
@@ -103,6 +105,17 @@ export function peerTableCells(all: readonly PeerCells[]): { readonly cells: rea
   };
   const cells = Object.entries(from).map(([table, refs]) => cell(peerTablesStage, table, { params: { table }, inputs: { from: gather(refs) } }));
   return { cells, tables: new Map(cells.map((one) => [String(one.params['table']), output(one)])) };
+}
+
+/**
+ * Where a format is computed, and the facts of it. Of several GPUs each format has one, by its place in the peer's register: by its place in the study, a format more would send others to
+ * another card. Timings, whose formats are held against each other, are all taken on the first.
+ */
+function placeOf({ peer, settings, found, cards = [] }: StudyPeer, format: string | undefined): ReturnType<PeerPlace['on']> {
+  if (!peer.gpuDevices.includes(settings.device)) return { facts: factsOf(found), gpus: 0 };
+  const own = cards[format === undefined ? 0 : peer.formats.findIndex(({ name }) => name === format) % cards.length];
+  if (own !== undefined) return { facts: factsOf(own.identity), gpus: 1, gpu: gpuNamed(own.card) };
+  return { facts: factsOf(found), gpus: 1, ...(peer.findEach === undefined ? { anyGpu: true } : {}) };
 }
 
 /** What a peer's results depend on besides its inputs: its versions, its device. A peer that is not there has none, so that one that was installed is run. */

@@ -38,7 +38,7 @@ export function peerTextCells(own: PeeredModel, peer: Peer, place: PeerPlace, fo
       judgeConfig: output(judge.fetched, 'config'), judgeWeights: output(judge.fetched, 'weights'), judgeTokenizer: output(judge.fetched, 'tokenizer'),
     },
     uses: [...place.uses, ...model.weightCode, ...registerEntries(judge.model, []), ...(peer.ownKernels === true ? registerEntries(model, [format]) : [])],
-    facts: place.facts, gpus: place.gpus, batch: place.at, work: prompts * newTokens * model.parametersEstimate / 1e9,
+    ...place.on(format), batch: place.at, work: prompts * newTokens * model.parametersEstimate / 1e9,
   })));
   const settings = new Map<string, Cell[]>();
   for (const one of written) {

@@ -1,8 +1,8 @@
 /** A model, by what peers are asked of it, and what is made of that: shared by those who declare the cells of peers. */
-import type { Cell, InputRef } from '../dag/index.ts';
+import type { Cell, CellDeclaration, InputRef } from '../dag/index.ts';
 import type { StudyModel } from './config.ts';
 import { aliasOf } from './model-cells.ts';
-import type { Peer, PeerIdentity, PeerSettings } from './peers.ts';
+import type { Peer, PeerIdentity, PeerOnGpu, PeerSettings } from './peers.ts';
 import type { SpeedSettings } from './speed-settings.ts';
 
 /** A peer that the study names, and what of it is installed here. */
@@ -10,6 +10,8 @@ export interface StudyPeer {
   readonly peer: Peer;
   readonly settings: PeerSettings;
   readonly found: PeerIdentity | { readonly missing: string };
+  /** Of one that takes GPUs to which processes can be bound: these. */
+  readonly cards?: readonly PeerOnGpu[];
 }
 
 export interface PeeredModel {
@@ -49,11 +51,10 @@ export interface PeerPlace {
   readonly at: string;
   readonly params: { readonly [name: string]: string };
   readonly inputs: { readonly [name: string]: InputRef };
-  readonly facts: { readonly [name: string]: string };
   /** The peer's own code, and what it computes with. */
   readonly uses: readonly string[];
-  /** That its tasks take. */
-  readonly gpus: number;
+  /** Where the cells of a format are computed; without one, where all are timed. */
+  readonly on: (format?: string) => Pick<CellDeclaration, 'facts' | 'gpus' | 'gpu' | 'anyGpu'>;
 }
 
 /** The format in which we compute the same weights: the base of an alias, and of the file as it was published, which the base decodes; undefined: none. */

@@ -32,6 +32,8 @@ export interface PeerIdentity {
   readonly settings: { readonly [name: string]: string };
 }
 
+export interface PeerOnGpu { readonly identity: PeerIdentity; /** Its name, as BITWIDTH_GPU takes it. */ readonly card: string }
+
 export interface PeerFormat {
   /** One of kernels/formats.ts where it stores the same codes and scales; else the peer's own name, such as Q4_0. */
   readonly name: string;
@@ -166,7 +168,7 @@ export interface Peer {
   readonly ownKernels?: true;
   /** The first is the default. */
   readonly devices: readonly string[];
-  /** Those among them of which a task takes one: such tasks run one at a time, unless the run is told that there are more. */
+  /** Those among them of which a task takes one. */
   readonly gpuDevices: readonly string[];
   readonly computeTypes: readonly string[];
   /** Kinds of files that it takes. */
@@ -186,6 +188,11 @@ export interface Peer {
    * it is missing or too old. Becomes `facts` of its cells.
    */
   find(settings: PeerSettings): Promise<PeerIdentity | { readonly missing: string; readonly hint: string }>;
+  /**
+   * The GPUs to which a process can be bound, each as find() would say it there: its cells are dealt out among them, so that their keys name the one that computes. Absent: its program takes
+   * whichever it likes, and no task that takes a GPU runs beside it.
+   */
+  findEach?(settings: PeerSettings): Promise<readonly PeerOnGpu[]>;
   /** Throws StageFailure: not-available where it is missing, broken or too old. */
   start(request: PeerRequest): Promise<PeerRun>;
   /** Loads it and has it say what it is: for `doctor`. */

@@ -6,6 +6,8 @@ import { peerNamed } from './peers.ts';
 export async function studyPeers({ peers }: Pick<StudyConfig, 'peers'>): Promise<StudyPeer[]> {
   return Promise.all(peers.map(async ({ name, ...settings }) => {
     const peer = peerNamed(name);
-    return { peer, settings, found: await peer.find(settings) };
+    const found = await peer.find(settings);
+    const cards = 'missing' in found ? undefined : await peer.findEach?.(settings);
+    return { peer, settings, found, ...(cards === undefined ? {} : { cards }) };
   }));
 }

@@ -8,7 +8,9 @@ import { readStudy } from '../../stages/quantization/config.ts';
 import type { PeerWritten } from '../../stages/quantization/peer-generate.ts';
 import type { PeerAbout } from '../../stages/quantization/peer-score.ts';
 import type { PeerSamples } from '../../stages/quantization/peer-speed.ts';
+import type { StudyPeer } from '../../stages/quantization/peered-model.ts';
 import { gpu } from '../../stages/quantization/peers/gpu.ts';
+import { transformers } from '../../stages/quantization/peers/transformers.ts';
 import { readFidelity } from '../../stages/quantization/score-output.ts';
 import { studyPeers } from '../../stages/quantization/study-peers.ts';
 import { study } from '../../stages/quantization/study.ts';
@@ -34,6 +36,26 @@ test('without an adapter its cells are declared, and say why they were not run',
   assert.equal(written.inputs['artifact'], { kind: 'output', cell: 'quantize:novel-1m/nf4-dq', output: 'artifact' });
   const compared = cells.find(({ id }) => id === `peer-text-summary:${AT}/nf4-dq/T0.7/k0`)!.inputs['ours'];
   assert.equal(compared?.kind === 'gather' && compared.of.map(({ cell }) => cell), [1, 2].map((seed) => `generate:novel-1m/nf4-dq/T0.7/k0/s${seed}`));
+});
+
+test('on several GPUs each format has one, whatever else the study names; all timings are taken on the first; a key names the one that computes', () => {
+  const identity = (device: string) => ({ packages: { dawn: '0' }, device, settings: {} });
+  const cards = ['A', 'B'].map((card) => ({ card, identity: identity(`gpu: ${card}`) }));
+  const of = (formats: readonly string[], peer: StudyPeer) => study({ ...config, formats: [...formats] }, undefined, [], [peer]).cells.filter(({ id }) => /^peer-(score|generate|speed):/.test(id));
+  const own: StudyPeer = { peer: gpu, settings: { device: 'gpu', compute: COMPUTE }, found: identity('gpu: A'), cards };
+  const cells = of(['fp32', 'nf4-dq'], own);
+  const placed = new Map(cells.map(({ id, gpu: on, gpus, facts }) => {
+    assert.equal([on!.environment, gpus, facts!['device']], [{ BITWIDTH_GPU: on!.name }, 1, `gpu: ${on!.name}`]);
+    return [id, on!.name];
+  }));
+  const text = config.texts[0]!.name;
+  assert.equal(['fp32', 'fp16', 'nf4-dq'].map((format) => placed.get(`peer-score:${AT}/${format}/${text}`)), ['A', 'B', 'B']);
+  assert.equal(['fp32', 'fp16', 'nf4-dq'].map((format) => placed.get(`peer-generate:${AT}/${format}/greedy`)), ['A', 'B', 'B']);
+  assert.is(placed.get(`peer-speed:${AT}`), 'A');
+  for (const { id, gpu: on } of of(['fp32', 'bf16', 'nf4', 'nf4-dq'], own)) if (placed.has(id)) assert.is(on!.name, placed.get(id), `${id} stays where it was`);
+  const other: StudyPeer = { peer: transformers, settings: { device: 'cuda', compute: 'fp32' }, found: identity('cuda: A') };
+  assert.ok(of(['fp32'], other).every(({ gpu: on, gpus, anyGpu }) => on === undefined && gpus === 1 && anyGpu === true), 'whom nobody can tell which to take');
+  assert.ok(of(['fp32'], { ...other, settings: { device: 'cpu', compute: 'fp32' } }).every(({ gpus, anyGpu }) => gpus === 0 && anyGpu === undefined));
 });
 
 const here = await gpuHere();

@@ -40,7 +40,7 @@ test('cards are listed, and several are said to take turns; what only shows a co
   card('0000:01:00.0', { class: '0x030200', vendor: '0x10de', device: '0x2330' });
   assert.equal(await found(), ['NVIDIA 10de:2330 at 0000:01:00.0']);
   card('0000:02:00.0', { class: '0x030200', vendor: '0x10de', device: '0x2330' });
-  assert.match((await found()).at(-1)!, /^2: WebGPU cannot tell cards of one name apart, so timings on GPUs are taken one at a time/);
+  assert.match((await found()).at(-1)!, /^2: WebGPU cannot tell cards of one name apart, so of those one task at a time takes one/);
   assert.equal((await gpuChecks({}, 'linux', join(home, 'no such folder'))).items.filter(({ name }) => name.startsWith('card')), []);
 });
 

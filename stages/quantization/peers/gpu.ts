@@ -7,10 +7,11 @@
  */
 import { generateAll } from '../../../kernels/generate.ts';
 import { architectureNamed, tensorsOf } from '../../../kernels/models.ts';
-import { engines, gpuHere, openEngine } from '../../../kernels/engines.ts';
+import { engines, gpuCards, gpuHere, openEngine } from '../../../kernels/engines.ts';
 import { encodedBytes, formatNamed, formats } from '../../../kernels/formats.ts';
 import { promptKeyOf } from '../../../kernels/sampler.ts';
 import { openSession } from '../../../kernels/session.ts';
+import type { FoundGpu } from '../../../kernels/engines.ts';
 import type { Artifact, Checkpoint, EngineInstance, GenerateOptions, Session } from '../../../kernels/index.ts';
 import { StageFailure } from '../../dag/index.ts';
 import type { EncodedSource, Peer, PeerIdentity, PeerModel, PeerRequest, PeerRows, PeerTextRequest, PeerWeights } from '../peers.ts';
@@ -42,9 +43,12 @@ export const gpu: Peer = {
     const missing = await engineNamed(compute).unavailable();
     if (missing !== undefined) return { missing, hint: HINT };
     const found = await gpuHere();
-    if (typeof found === 'string') return { missing: found, hint: HINT };
-    const [name, version] = found.name.split(' ');
-    return { packages: { [name!]: version ?? '' }, device: `${found.fallback ? 'a processor that plays a GPU' : 'gpu'}: ${found.words}`, settings: {} };
+    return typeof found === 'string' ? { missing: found, hint: HINT } : identityOf(found);
+  },
+
+  async findEach({ compute }) {
+    const found = await gpuCards(engineNamed(compute).gpuFeature);
+    return typeof found === 'string' ? [] : found.cards.map(({ card, found: gpu }) => ({ card, identity: identityOf(gpu) }));
   },
 
   async start({ device, compute, files, signal }: PeerRequest) {
@@ -76,6 +80,11 @@ export const gpu: Peer = {
     return 'missing' in found ? { name: 'gpu', state: 'missing', what: found.missing, hint: `only the peer gpu needs it` } : { name: 'gpu', state: 'ok', what: found.device };
   },
 };
+
+function identityOf({ name, fallback, words }: Pick<FoundGpu, 'name' | 'fallback' | 'words'>): PeerIdentity {
+  const [dawn, version] = name.split(' ');
+  return { packages: { [dawn!]: version ?? '' }, device: `${fallback ? 'a processor that plays a GPU' : 'gpu'}: ${words}`, settings: {} };
+}
 
 function engineNamed(name: string): (typeof engines)[number] {
   return engines.find((engine) => engine.name === name)!;

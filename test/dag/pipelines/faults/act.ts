@@ -47,7 +47,7 @@ export const run: Run = async (cells, io) => {
       case 'on card': {
         const line = JSON.stringify({ cell: cell.id, card: process.env['CARD'] ?? 'none', pid: process.pid });
         appendFileSync(`${root}/cards.log`, `+${line}\n`);
-        await new Promise((resolve) => setTimeout(resolve, 120));
+        await new Promise((resolve) => setTimeout(resolve, Number(cell.params['ms'] ?? 250)));
         appendFileSync(`${root}/cards.log`, `-${line}\n`);
         await commit();
         break;

@@ -1,0 +1,62 @@
+/**
+ * The GPUs that tasks share out among them, each in a process that is bound to one (bound.ts). Cards of one name are one: a process takes one of them, nobody knows which, so no second
+ * task may. A processor that plays a GPU is one only where there is no other, or where it is asked for by name.
+ */
+import { gpuFrom, gpuSource } from './adapter.ts';
+import type { FoundGpu, GpuSource } from './adapter.ts';
+import type { ListedGpu } from './bound.ts';
+
+export interface GpuCard {
+  /** The name that a process is bound to it by: value of BITWIDTH_GPU. */
+  readonly card: string;
+  /** As a process finds it that is bound to it. */
+  readonly found: FoundGpu;
+}
+
+export interface GpuCards {
+  /** The first is what a process takes that is bound to none. */
+  readonly cards: readonly GpuCard[];
+  /** Sentences: which are not used beside each other, or not at all, and why. */
+  readonly told: readonly string[];
+}
+
+/** Of this process: drivers are asked once. */
+let found: Promise<GpuCards | string> | undefined;
+
+/** Or why there is none. `feature`: only those that have it. */
+export async function gpuCards(feature?: string): Promise<GpuCards | string> {
+  const all = await (found ??= findCards());
+  return typeof all === 'string' || feature === undefined ? all : { ...all, cards: all.cards.filter(({ found }) => found.has(feature)) };
+}
+
+async function findCards(): Promise<GpuCards | string> {
+  const from = await gpuSource();
+  return typeof from === 'string' ? from : cardsFrom(from);
+}
+
+/** Those of what gives adapters. */
+export async function cardsFrom(from: GpuSource): Promise<GpuCards> {
+  const listed = await from.list?.() ?? [];
+  const named = [...new Map(listed.map((gpu) => [gpu.name, gpu])).values()].filter(({ name }) => from.bound === undefined || name === from.bound);
+  const opened: (Opened | undefined)[] = [];
+  for (const gpu of named) opened.push(await open(gpu, listed, from));
+  const there = opened.filter((one) => one !== undefined);
+  const real = there.filter(({ found }) => !found.fallback);
+  const used = real.length > 0 ? real : there;
+  return { cards: used.flatMap(({ card, found, bindable }) => bindable ? [{ card, found }] : []), told: used.flatMap(({ told }) => told ?? []) };
+}
+
+interface Opened extends GpuCard {
+  readonly bindable: boolean;
+  readonly told: string | undefined;
+}
+
+async function open({ name, distinct, within }: ListedGpu, listed: readonly ListedGpu[], from: GpuSource): Promise<Opened | undefined> {
+  // Where there is but one it is opened already. One whose name is in another's would be the other: what kind it is, that shows.
+  const found = await gpuFrom(listed.length === 1 ? { ...from, bound: name } : from.boundTo!(within ?? name));
+  if (typeof found === 'string') return undefined;
+  const text = JSON.stringify(name);
+  if (within !== undefined) return { card: name, found, bindable: false, told: `the GPU ${text} is not used: ${JSON.stringify(within)} has its name in it, and WebGPU takes a GPU by a part of its name` };
+  const alike = listed.filter((other) => other.name === name).length;
+  return { card: name, found, bindable: true, told: distinct ? undefined : `${alike} GPUs are called ${text}, and WebGPU says no more of them: they cannot be told apart, so one task at a time takes one of them` };
+}
