@@ -42,7 +42,7 @@ export class RunGpus {
   }
 }
 
-/** The variables of a task that has these GPUs, and others besides; undefined: none. Of several GPUs one variable could name but one: whoever takes several chooses by itself. */
-export function boundTo(gpus: readonly Gpu[], others?: Gpu['environment']): Gpu['environment'] | undefined {
-  return gpus.length !== 1 ? others : { ...gpus[0]!.environment, ...others };
+/** The variables of a task that has this GPU, and others besides; undefined: none. */
+export function boundTo(gpu: Gpu | undefined, others?: Gpu['environment']): Gpu['environment'] | undefined {
+  return gpu === undefined ? others : { ...gpu.environment, ...others };
 }

@@ -160,7 +160,7 @@ export class Reproduction {
       if (this.#stopped) return;
       // What its facts say of the GPU that computed it is to be so again.
       const { gpu } = cells[0]!;
-      const environment = boundTo(gpu === undefined ? [] : [gpu], variation?.environment);
+      const environment = boundTo(gpu, variation?.environment);
       const executor = await this.#executors.of(stage, environment);
       const comparisons: Promise<void>[] = [];
       const running = executor.start(taskOf(this.#ground.pipeline, stage, {

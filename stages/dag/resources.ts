@@ -53,8 +53,8 @@ export function needsOf(stage: Stage, cells: readonly Cell[]): Needs {
 /** What a task has while it runs. */
 export interface Share {
   readonly needs: Needs;
-  /** Of those that are known: which. */
-  readonly gpus: readonly Gpu[];
+  /** To which its process is to be bound. */
+  readonly gpu?: Gpu;
 }
 
 export class ResourcePool {
@@ -84,10 +84,8 @@ export class ResourcePool {
   }
 
   take(needs: Needs): Share {
-    const named = needs.gpu === undefined ? [] : [needs.gpu];
-    // Which one a program takes that cannot be told, nobody knows.
-    const gpus = needs.anyGpu === true ? [] : needs.gpu === undefined ? this.#free().slice(0, needs.gpus) : named;
-    const share = { needs, gpus };
+    const gpu = needs.gpus === 0 || this.#chooses(needs) ? undefined : needs.gpu ?? this.#free()[0];
+    const share: Share = { needs, ...(gpu === undefined ? {} : { gpu }) };
     this.#shares.add(share);
     return share;
   }
@@ -96,16 +94,21 @@ export class ResourcePool {
     this.#shares.delete(share);
   }
 
-  #gpusFit({ gpus, gpu, anyGpu }: Needs): boolean {
-    if (gpus === 0) return true;
+  #gpusFit(needs: Needs): boolean {
+    if (needs.gpus === 0) return true;
     const taken = this.#taken('gpus');
-    if (anyGpu === true) return taken === 0;
-    if ([...this.#shares].some(({ needs }) => needs.anyGpu === true && needs.gpus > 0) || taken + gpus > this.#gpus.most) return false;
-    return gpu === undefined ? this.#gpus.known.length === 0 || this.#free().length >= gpus : !this.#held().has(gpu.name);
+    if (this.#chooses(needs)) return taken === 0;
+    if ([...this.#shares].some((share) => this.#chooses(share.needs)) || taken + needs.gpus > this.#gpus.most) return false;
+    return needs.gpu === undefined ? this.#gpus.known.length === 0 || this.#free().length > 0 : !this.#held().has(needs.gpu.name);
+  }
+
+  /** Whether it is bound to none and may take what others are bound to: that is nobody's to give. One variable names one GPU, so what takes several is bound to none. */
+  #chooses({ gpus, anyGpu }: Needs): boolean {
+    return gpus > 0 && (anyGpu === true || (gpus > 1 && this.#gpus.known.length > 0));
   }
 
   #held(): ReadonlySet<string> {
-    return new Set([...this.#shares].flatMap(({ gpus }) => gpus.map(({ name }) => name)));
+    return new Set([...this.#shares].flatMap(({ gpu }) => gpu?.name ?? []));
   }
 
   #free(): Gpu[] {

@@ -113,7 +113,7 @@ export class TaskRunner {
       }
       changed();
     };
-    void this.#run(task, share?.gpus ?? [], untilSettled ? () => undefined : free).catch((error: unknown) => this.#faults.push(error)).finally(() => {
+    void this.#run(task, share?.gpu, untilSettled ? () => undefined : free).catch((error: unknown) => this.#faults.push(error)).finally(() => {
       free();
       this.active--;
       changed();
@@ -162,7 +162,7 @@ export class TaskRunner {
     if (this.#faults.length > 0) throw this.#faults[0];
   }
 
-  async #run(task: ReadyTask, gpus: readonly Gpu[], free: () => void): Promise<void> {
+  async #run(task: ReadyTask, gpu: Gpu | undefined, free: () => void): Promise<void> {
     const { store } = this.#ground;
     let mine: readonly Pending[] = [];
     let scratch: string | undefined;
@@ -178,7 +178,7 @@ export class TaskRunner {
       }
       scratch = await store.scratchPath();
       const cells = mine.map(({ cell }) => taskCell(cell, this.#ground, this.#outcomeOf));
-      followUps = await this.#execute({ stage: task.stage, pending: mine }, cells, gpus, scratch, free);
+      followUps = await this.#execute({ stage: task.stage, pending: mine }, cells, gpu, scratch, free);
     } catch (error) {
       if (error instanceof DamagedObject) this.#events.damaged(error);
       else if (error instanceof StoreUnwritable) {
@@ -235,7 +235,7 @@ export class TaskRunner {
     return (conflict !== undefined && !this.#ground.store.isRuled(key)) || reasons.some(({ field }) => field.startsWith('asked for with'));
   }
 
-  async #execute(task: ReadyTask, cells: readonly TaskCell[], gpus: readonly Gpu[], scratch: string, free: () => void): Promise<readonly FollowUp[]> {
+  async #execute(task: ReadyTask, cells: readonly TaskCell[], gpu: Gpu | undefined, scratch: string, free: () => void): Promise<readonly FollowUp[]> {
     const { store, pipeline } = this.#ground;
     const { stage } = task;
     for (const { cell, key, fields, reasons } of task.pending) {
@@ -248,7 +248,7 @@ export class TaskRunner {
     const again: Pending[] = [];
     const commits = new Commits((pending, made, durationMs) => this.#commit(pending, made, durationMs));
     // One that decides between others is alone in its task.
-    const environment = boundTo(gpus, task.pending[0]!.conflict === undefined ? undefined : refereeOf(pipeline, task.pending[0]!.conflict)?.environment);
+    const environment = boundTo(gpu, task.pending[0]!.conflict === undefined ? undefined : refereeOf(pipeline, task.pending[0]!.conflict)?.environment);
     const executor = await this.#executors.of(stage, environment);
     const parts = {
       id, cells, scratch, jobs: this.#pool.jobs, unfinished: join(store.folder, 'unfinished', stage.name), keys: task.pending.map(({ key }) => key),

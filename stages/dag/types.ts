@@ -126,7 +126,7 @@ export interface Cell {
   readonly gpus?: number;
   /**
    * Of a cell that takes one GPU: which, where its key holds what only that one gives (its facts name it). Its task waits for this one and has its environment. Default: whichever is
-   * free. Itself no part of the key. Cells of one batch that name others are other tasks.
+   * free; what needs several takes which it likes, and has all. Itself no part of the key. Cells of one batch that name others are other tasks.
    */
   readonly gpu?: Gpu;
   /** The program of its task takes whichever GPU it likes and cannot be told: no other task that takes one runs beside it. */

@@ -96,8 +96,9 @@ test('beside a program that takes whichever it likes no other takes one', async 
   }
 });
 
-test('a task of several takes as many, and chooses by itself', async ({ project, declared }) => {
-  declared.cells = (act) => [...onCards(act, 2, () => ({ gpus: 2, work: 9 }), 'two-'), ...onCards(act, 4)];
+test('a task of several chooses by itself, so none is beside it', async ({ project, declared }) => {
+  declared.machine = { gpus: [A, B, card('C')], told: [] };
+  declared.cells = (act, other) => [...onCards(act, 2, (i) => ({ gpus: 2, work: i === 0 ? 9 : 0 }), 'two-'), ...onCards(other, 2, () => ({ gpus: 1 }))];
   assert.is((await project.run('--jobs', '8')).code, 0);
   for (const { cell: id, card, beside } of spans(project)) {
     if (id.startsWith('act:two')) assert.equal([card, beside], ['none', []]);

@@ -22,7 +22,9 @@ function run(what: 'scores' | 'opens', env: Record<string, string>): OnCards {
   }
 }
 
-const atOnce = ([one, two]: readonly OnCard[]): boolean => one!.beganMs < two!.endedMs && two!.beganMs < one!.endedMs;
+/** Times on record are whole milliseconds. */
+const SLACK_MS = 10;
+const atOnce = ([one, two]: readonly OnCard[]): boolean => one!.beganMs + SLACK_MS < two!.endedMs && two!.beganMs + SLACK_MS < one!.endedMs;
 
 const found = await gpuAdapters();
 const drivers = typeof found === 'string' ? found : swiftShaders();
