@@ -91,7 +91,8 @@ function timeLeft(pipeline: Pipeline, runs: readonly RunSummary[], forecasts: Re
     tally.start(cells, runs.reduce((sum, { about }) => sum + Number(about['jobs'] ?? 1), 0));
     for (const cell of cells) {
       const forecast = forecasts.get(cell.id)!;
-      if (forecast.kind === 'done') tally.cell(cell, forecast, runs.some(({ run }) => run === forecast.records[0]!.run) ? 'ran' : 'cached');
+      // A record of another cell: equal work under two names, done once.
+      if (forecast.kind === 'done') tally.cell(cell, forecast, runs.some(({ run }) => forecast.records[0]!.run === run && forecast.records[0]!.cell === cell.id) ? 'ran' : 'cached');
       else if (forecast.kind === 'failed') tally.cell(cell, forecast, 'failed');
     }
     return tally.timeLeft();

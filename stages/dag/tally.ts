@@ -1,12 +1,13 @@
 /** Counts of a run by stage, for whoever shows them: how far it is, how long it may take, how it ended. */
 import { failureLines } from './failure-lines.ts';
 import { trafficText } from './cache/traffic.ts';
+import { batchName } from './critical-path.ts';
 import { count, duration, grouped } from './words.ts';
 import type { Outcome } from './decide.ts';
 import type { CellStatus, RunEnd } from './progress.ts';
 import type { Cell, Failure } from './types.ts';
 
-/** The first cell of a task has the opening of its model, and whatever they are all computed with, in its time: fewer than so many tell little of the rest. */
+/** Fewer cells than so many tell little of the rest. */
 const TELLING = 4;
 
 export interface StageTally {
@@ -18,7 +19,17 @@ export interface StageTally {
   computedMs: number;
   computedWork: number;
   workLeft: number;
+  /** What runs in one task, by its batch. */
+  readonly batches: Map<string, Batch>;
 }
+
+interface Batch {
+  unsettled: number;
+  readonly computed: Computed[];
+}
+
+/** A cell that was computed here: its share of its step's time, its work, and when it ended. */
+interface Computed { readonly ms: number; readonly work: number; readonly at: string }
 
 export class Tally {
   readonly stages = new Map<string, StageTally>();
@@ -36,25 +47,34 @@ export class Tally {
   }
 
   /** Counts one cell more. */
-  join({ stage, work = 1 }: Cell): void {
+  join(cell: Cell): void {
+    const { stage, work = 1 } = cell;
     let tally = this.stages.get(stage.name);
     if (tally === undefined) {
-      tally = { name: stage.name, title: stage.title, cells: 0, byStatus: { ran: 0, cached: 0, failed: 0, remembered: 0, skipped: 0, lacking: 0 }, computedMs: 0, computedWork: 0, workLeft: 0 };
+      tally = { name: stage.name, title: stage.title, cells: 0, byStatus: { ran: 0, cached: 0, failed: 0, remembered: 0, skipped: 0, lacking: 0 }, computedMs: 0, computedWork: 0, workLeft: 0, batches: new Map() };
       this.stages.set(stage.name, tally);
     }
     tally.cells++;
     tally.workLeft += work;
+    const batch = tally.batches.get(batchName(cell));
+    if (batch === undefined) tally.batches.set(batchName(cell), { unsettled: 1, computed: [] });
+    else batch.unsettled++;
   }
 
-  cell({ id, stage, work = 1 }: Cell, outcome: Outcome, status: CellStatus): StageTally {
+  cell(cell: Cell, outcome: Outcome, status: CellStatus): StageTally {
+    const { id, stage, work = 1 } = cell;
     const tally = this.stages.get(stage.name)!;
     if (this.#settled.has(id)) return tally;
     this.#settled.add(id);
     tally.byStatus[status]++;
     tally.workLeft -= work;
+    const batch = tally.batches.get(batchName(cell))!;
+    batch.unsettled--;
     if (status === 'ran' && outcome.kind === 'done') {
-      tally.computedMs += outcome.records[0]!.durationMs;
+      const { durationMs, finishedAt } = outcome.records[0]!;
+      tally.computedMs += durationMs;
       tally.computedWork += work;
+      batch.computed.push({ ms: durationMs, work, at: finishedAt });
     }
     return tally;
   }
@@ -72,15 +92,31 @@ export class Tally {
     let total = 0;
     let known = false;
     let all = true;
-    for (const { computedMs, computedWork, workLeft, byStatus } of this.stages.values()) {
-      if (computedWork === 0 || (byStatus.ran < TELLING && computedWork < workLeft)) all &&= workLeft === 0;
+    for (const stage of this.stages.values()) {
+      const { workLeft, batches } = stage;
+      if (settledOf(stage) === stage.cells) continue;
+      const telling = [...batches.values()].flatMap(tellingOf);
+      const work = sum(telling, (one) => one.work);
+      if (telling.length === 0 || (telling.length < TELLING && work < workLeft)) all = false;
       else {
         known = true;
-        total += computedMs / computedWork * workLeft / this.jobs;
+        total += sum(telling, ({ ms }) => ms) / work * workLeft / this.jobs;
       }
     }
     return known && total > 1000 ? `${all ? 'about' : 'at least'} ${duration(total)} left` : undefined;
   }
+}
+
+const sum = (list: readonly Computed[], of: (one: Computed) => number): number => list.reduce((total, one) => total + of(one), 0);
+
+/**
+ * The cells of a task whose time tells of those to come: of one that is over all. Of one that goes on not those of its first step, which have the opening
+ * of its model in their time, and whatever they are all computed with; cells of one step have equal shares of its time.
+ */
+function tellingOf({ unsettled, computed }: Batch): readonly Computed[] {
+  if (unsettled === 0 || computed.length === 0) return computed;
+  const first = computed.reduce((earliest, one) => (one.at < earliest.at ? one : earliest));
+  return computed.filter(({ ms }) => ms !== first.ms);
 }
 
 export function settledOf({ byStatus }: StageTally): number {
