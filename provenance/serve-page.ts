@@ -6,12 +6,14 @@ export const SHELL_POLICY = "default-src 'none'; script-src 'self'; style-src 's
 export const SHELL = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>bitwidth serve</title><link rel="stylesheet" href="live.css"></head>
 <body>
-<details id="live"><summary><span id="now" role="status">Connecting ...</span><progress id="progress" max="1" value="0" aria-label="Cells that are settled"></progress><span id="settled"></span></summary>
+<details id="live"><summary><span id="now" role="status">Connecting ...</span><span id="for"></span><progress id="progress" max="1" value="0" aria-label="Cells that are settled"></progress><span id="settled"></span></summary>
+<section id="work" hidden><h2>At work</h2><table id="tasks"><thead><tr><th scope="col">Task<th scope="col" class="n">Time<th scope="col">So far<th scope="col" class="n">Cells done</tr></thead><tbody></tbody></table></section>
+<p id="failures" class="bad"></p>
 <div class="panes">
 <section><h2>Figures so far</h2><p id="none" class="quiet">None has landed yet.</p>
 <form hidden><label>Quantity <select id="quantity"></select></label> <label>Setting <select id="setting"></select></label></form>
 <table id="figures"><thead></thead><tbody></tbody></table><p id="more" class="quiet"></p></section>
-<section><h2>What is done</h2><table id="stages"><thead><tr><th scope="col">Stage<th scope="col" class="n">Done<th scope="col" class="n">Running<th scope="col" class="n">Open<th scope="col" class="n">Failed</tr></thead><tbody></tbody></table><p id="failures" class="bad"></p><p id="recent" class="quiet"></p></section>
+<section><h2>What is done</h2><table id="stages"><thead><tr><th scope="col">Stage<th scope="col" class="n">Done<th scope="col" class="n">Running<th scope="col" class="n">Open<th scope="col" class="n">Failed</tr></thead><tbody></tbody></table><p id="runs" class="quiet"></p><p id="recent" class="quiet"></p></section>
 </div></details>
 <p id="changed" class="bad" role="status" hidden>data/study.yaml was changed since: start serve again.</p>
 <iframe id="site" src="site/index.html" title="The report as it was last published"></iframe><script src="live.js"></script></body></html>
@@ -29,12 +31,15 @@ summary:focus-visible, select:focus-visible { outline: 2px solid var(--accent); 
 progress { width: 9rem; margin: 0 0.7rem; vertical-align: middle; accent-color: var(--accent); }
 .panes { display: grid; grid-template-columns: minmax(0, 1fr) 22rem; gap: 0 3rem; padding: 0 1.25rem 0.8rem; }
 @media (max-width: 60rem) { .panes { grid-template-columns: minmax(0, 1fr); } }
-.panes > section { min-width: 0; overflow-x: auto; }
+section { min-width: 0; overflow-x: auto; }
+details > section, details > p { padding: 0 1.25rem; }
 h2 { font-size: 0.875rem; margin: 0.4rem 0 0.3rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.1rem 0.9rem 0.1rem 0; text-align: left; font-weight: 400; white-space: nowrap; }
 thead th { color: var(--quiet); border-bottom: 1px solid var(--line); }
 .n { text-align: right; }
+#tasks th, #tasks td { white-space: normal; vertical-align: top; }
+#tasks tbody th { min-width: 10rem; overflow-wrap: anywhere; }
 form { margin: 0 0 0.4rem; }
 select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 3px; max-width: 22rem; padding: 0.2rem; }
 p { margin: 0.4rem 0 0; max-width: 40rem; white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { extname, join, sep } from 'node:path';
 import { pipeline as piped } from 'node:stream';
 import { ConfigurationError, openLive } from '../stages/dag/index.ts';
-import { numberText } from './number-text.ts';
+import { Figures, figureOrder } from './serve-figures.ts';
 import { SHELL, SHELL_POLICY, SHELL_STYLE } from './serve-page.ts';
 import { SHELL_SCRIPT } from './serve-script.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -24,23 +24,18 @@ const LOOKING_SHARE = 0.2;
 
 export interface Served { readonly url: string; close(): Promise<void> }
 
-/** A figure of a finished cell, as it is shown. */
-interface Figure {
-  readonly quantity: string; readonly model: string; readonly format: string; readonly text: string | null; readonly temperature: number | null; readonly topK: number | null;
-  readonly maxNewTokens: number | null; readonly engine: string | null; readonly value: string;
-}
-
 /** `port` 0: any free one. Throws ConfigurationError where it is taken. */
 export async function serveStudy(pipeline: Pipeline, port: number): Promise<Served> {
   const live = openLive(pipeline);
   const token = randomBytes(24).toString('base64url');
   const listeners = new Set<ServerResponse>();
   const study = studyOf(pipeline);
-  let [state, site, looking] = ['', siteStamp(pipeline, live), false];
+  let [site, looking, complained] = [siteStamp(pipeline, live), false, false];
   let [found, changed]: [LiveState | undefined, boolean] = [undefined, false];
   // What landed while nobody looked is nothing new to who looks now.
   let watched = false;
   const figures = new Figures(live);
+  const order = JSON.stringify(figureOrder(pipeline));
   const message = (event: string, data: string): string => `event: ${event}\ndata: ${data}\n\n`;
   const send = (event: string, data: string): void => { for (const one of listeners) one.write(message(event, data)); };
   const look = async (): Promise<void> => {
@@ -48,12 +43,13 @@ export async function serveStudy(pipeline: Pipeline, port: number): Promise<Serv
     looking = true;
     try {
       const [news, edited] = [await live.look(), studyOf(pipeline) !== study];
-      if (news !== undefined || (found !== undefined && edited !== changed)) {
-        [found, changed] = [news ?? found!, edited];
-        send('state', state = JSON.stringify(told(found, changed)));
+      const again = complained;
+      if (news !== undefined || (found !== undefined && (edited !== changed || again))) {
+        [found, changed, complained] = [news ?? found!, edited, false];
+        send('state', told(found, changed));
       }
-      if (news !== undefined) {
-        const fresh = await figures.take(news.records);
+      if (found !== undefined && (news !== undefined || again)) {
+        const fresh = await figures.take(found.records);
         if (Object.keys(fresh).length > 0) send('figures', JSON.stringify(watched ? { all: false, of: fresh } : { all: true, of: figures.all() }));
       }
       watched = true;
@@ -61,7 +57,8 @@ export async function serveStudy(pipeline: Pipeline, port: number): Promise<Serv
       if (now !== site) send('site', site = now);
     } catch (error) {
       // A file that is being edited, an object that was just removed: told, and looked at again.
-      send('state', JSON.stringify({ running: [], holders: [], failures: [(error as Error).message], recent: [], stages: [] }));
+      complained = true;
+      send('state', told({ ...(found ?? NOTHING), failures: [(error as Error).message] }, changed));
     } finally {
       looking = false;
     }
@@ -77,7 +74,8 @@ export async function serveStudy(pipeline: Pipeline, port: number): Promise<Serv
     } else if (path === 'events') {
       response.setHeader('Content-Type', 'text/event-stream');
       if (request.method === 'HEAD') { response.end(); return; }
-      response.write(state === '' ? ': looking\n\n' : message('state', state) + message('figures', JSON.stringify({ all: true, of: figures.all() })));
+      response.write(message('order', order));
+      response.write(found === undefined ? ': looking\n\n' : message('state', told(found, changed)) + message('figures', JSON.stringify({ all: true, of: figures.all() })));
       if (listeners.size === 0) watched = false;
       listeners.add(response);
       response.on('close', () => listeners.delete(response));
@@ -190,57 +188,15 @@ function sendFile(pipeline: Pipeline, path: string, request: IncomingMessage, re
   }
 }
 
-/** The state as the page takes it. `changed`: the study is declared otherwise by now. */
-function told({ running, holders, failures, recent, cells, left = '' }: LiveState, changed: boolean): object {
+const NOTHING: LiveState = { running: [], holders: [], tasks: [], failures: [], recent: [], cells: [], records: new Map(), left: undefined };
+
+/** The state as the page takes it, with the time at which it is told. `changed`: the study is declared otherwise by now. */
+function told({ running, holders, tasks, failures, recent, cells, left = '' }: LiveState, changed: boolean): string {
   const stages = new Map<string, { stage: string; done: number; running: number; open: number; failed: number }>();
   for (const { stage, state } of cells) {
     const row = stages.get(stage) ?? { stage, done: 0, running: 0, open: 0, failed: 0 };
     if (state !== 'not needed') row[state]++;
     stages.set(stage, row);
   }
-  return { running, holders, failures, recent, stages: [...stages.values()], left, changed };
-}
-
-/** The rows of finished cells with an output `metrics`; each is read once. */
-class Figures {
-  readonly #live: Live;
-  readonly #known = new Map<string, { readonly sha256: string; readonly rows: readonly Figure[] }>();
-
-  constructor(live: Live) {
-    this.#live = live;
-  }
-
-  /** What is new, or another now, by cell; null: it does not count any more. */
-  async take(records: LiveState['records']): Promise<{ readonly [cell: string]: readonly Figure[] | null }> {
-    const changed: { [cell: string]: readonly Figure[] | null } = {};
-    for (const [cell, record] of records) {
-      const output = record.outputs['metrics'];
-      if (output === undefined || output.tree === true || this.#known.get(cell)?.sha256 === output.sha256) continue;
-      const rows = changed[cell] = figuresOf(await this.#live.read(record, 'metrics'));
-      this.#known.set(cell, { sha256: output.sha256, rows });
-    }
-    for (const cell of this.#known.keys()) {
-      if (records.has(cell)) continue;
-      this.#known.delete(cell);
-      changed[cell] = null;
-    }
-    return changed;
-  }
-
-  all(): { readonly [cell: string]: readonly Figure[] } {
-    return Object.fromEntries(Array.from(this.#known, ([cell, { rows }]) => [cell, rows]));
-  }
-}
-
-interface Metric {
-  readonly quantity: string; readonly model: string; readonly format: string; readonly text: string | null; readonly temperature?: number | null; readonly top_k?: number | null;
-  readonly max_new_tokens?: number | null; readonly engine?: string | null; readonly value: number; readonly low: number | null; readonly high: number | null; readonly unit: string;
-}
-
-function figuresOf(bytes: Uint8Array): readonly Figure[] {
-  const rows = JSON.parse(Buffer.from(bytes).toString('utf8')) as readonly Metric[];
-  return rows.map(({ quantity, model, format, text, temperature = null, top_k: topK = null, max_new_tokens: maxNewTokens = null, engine = null, value, low, high, unit }) => ({
-    quantity, model, format, text, temperature, topK, maxNewTokens, engine,
-    value: numberText({ value, unit, ...(low === null ? {} : { low }), ...(high === null ? {} : { high }) }),
-  }));
+  return JSON.stringify({ now: Date.now(), running, holders, tasks, failures, recent, stages: [...stages.values()], left, changed });
 }

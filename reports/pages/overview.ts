@@ -2,6 +2,7 @@
 import { html, link, lit } from '../html.ts';
 import type { Content, Html } from '../html.ts';
 import { term } from '../glossary.ts';
+import { LEADING } from '../leading.ts';
 import { derived, num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
@@ -16,7 +17,7 @@ export const overview: Page = {
   tables: ['models', 'formats', 'metrics', 'sweep_metrics', 'claims', 'artifacts', 'texts', 'machines'],
   counts: true,
   async write(input) {
-    const rows = await metrics(input, ['bits_per_weight_linear', 'kl_mean', 'delta_nll', 'top1_agreement'], OVERALL);
+    const rows = await metrics(input, LEADING, OVERALL);
     const all = await models(input);
     return {
       title: 'What quantization does to a language model',

@@ -124,10 +124,10 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Removes what dead processes left in a folder: temporary files, and entries named by their process (scratch folders). */
+/** Removes what dead processes left in a folder: temporary files, and entries named by their process (scratch folders, what runs tell of their tasks). */
 export async function sweepLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
-    const owner = TEMPORARY.exec(name)?.[1] ?? (folder.endsWith('/scratch') ? name : undefined);
+    const owner = TEMPORARY.exec(name)?.[1] ?? (/\/(?:scratch|tasks)$/.test(folder) ? name : undefined);
     if (owner === undefined) continue;
     const state = processState(owner);
     const path = `${folder}/${name}`;

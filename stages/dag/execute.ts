@@ -4,6 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { noteCitations } from './cited.ts';
+import { leaves } from './cluster.ts';
 import { ConfigurationError } from './declare.ts';
 import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { Executors } from './executor.ts';
@@ -15,6 +16,7 @@ import { Pass } from './schedule.ts';
 import { onSignals } from './signals.ts';
 import { openToCompute } from './stand-in.ts';
 import { timestamp } from './timestamp.ts';
+import { TaskTeller } from './told-tasks.ts';
 import { count } from './words.ts';
 import type { SharedCache } from './cache/shared-cache.ts';
 import type { Cluster } from './cluster.ts';
@@ -90,6 +92,8 @@ class Run {
   readonly #shared: SharedCache | undefined;
   readonly #progress: Progress;
   readonly #gpus: RunGpus;
+  /** For whoever follows the run from another process. */
+  readonly #teller: TaskTeller;
   readonly #ranHere = new Set<string>();
   readonly #changedHere = new Set<string>();
   readonly #failedHere = new Map<string, Outcome & { kind: 'failed' }>();
@@ -109,17 +113,29 @@ class Run {
     this.#shared = shared;
     this.#pipeline = pipeline;
     this.#store = store;
+    this.#teller = new TaskTeller(store);
     this.#notStored = notStored;
     this.#options = options;
     this.#progress = {
       ...progress,
       cell: (cell, outcome, status) => {
         this.#status.set(cell.id, status);
+        this.#teller.settled(cell.id);
         progress.cell(cell, outcome, status);
       },
       taskStarted: (task) => {
         this.#sayNotStored();
+        // One that leaves waits in a queue first, nobody here knows how long.
+        if (options.away === undefined || !leaves(options.away.cluster, task.stage)) this.#teller.started(task);
         progress.taskStarted(task);
+      },
+      taskProgress: (task, done, total, unit) => {
+        this.#teller.progress(task, done, total, unit);
+        progress.taskProgress(task, done, total, unit);
+      },
+      taskEnded: (task) => {
+        this.#teller.ended(task);
+        progress.taskEnded(task);
       },
     };
     const { targets, resources: { jobs, gpus }, force, measure, retryFailed } = options;
@@ -165,6 +181,7 @@ class Run {
 
   async close(): Promise<void> {
     const interrupted = this.#interrupts > 0;
+    this.#teller.close();
     try {
       await this.#shared?.close(interrupted);
       await noteCitations(this.#pipeline, this.#store, this.#startedAt, this.#outcomes, interrupted ? [] : this.#exported);

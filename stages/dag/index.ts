@@ -18,7 +18,7 @@ export type { Command, CommandContext, CommandOption } from './command.ts';
 export { DamagedObject, StageFailure } from './errors.ts';
 export { keyOf, partsHash } from './key.ts';
 export { openLive } from './live.ts';
-export type { Live, LiveCell, LiveState } from './live.ts';
+export type { Live, LiveCell, LiveState, LiveTask } from './live.ts';
 export { onSignals } from './signals.ts';
 export { isPublicKeyText } from './cache/trusted.ts';
 export { S3_SECRET_VARIABLES } from './cache/s3-secrets.ts';

@@ -6,21 +6,42 @@ import { openStoreOf, readGround } from './ground.ts';
 import { isOfCells } from './kept.ts';
 import { recentLines } from './past-runs.ts';
 import { preview } from './preview.ts';
+import { processIsStopped } from './process-id.ts';
 import { endings } from './run-ending.ts';
 import { select } from './selection.ts';
 import { Tally } from './tally.ts';
+import { toldTasks } from './told-tasks.ts';
 import { machineKey } from './turns.ts';
+import { amount, duration } from './words.ts';
+import type { Held } from './at-work.ts';
 import type { Forecast } from './preview.ts';
-import type { RunSummary } from './store.ts';
+import type { LeaseHolder, RunSummary } from './store.ts';
+import type { ToldTask } from './told-tasks.ts';
 import type { CellRecord, Failure, Pipeline } from './types.ts';
 
 export interface LiveCell { readonly cell: string; readonly stage: string; readonly state: 'done' | 'failed' | 'running' | 'open' | 'not needed' }
 
+/** A task as people read of it. */
+export interface LiveTask {
+  /** Its first cell, how many it has, and how many of them have ended. */
+  readonly cell: string;
+  readonly cells: number;
+  readonly settled: number;
+  /** ISO 8601 with +00:00. */
+  readonly startedAt: string;
+  /** '12/30 windows', as its stage says it. */
+  readonly progress?: string;
+  /** How long its cells took last time: '24 s'. */
+  readonly last?: string;
+}
+
 export interface LiveState {
   /** Lines for people: who computes what, what failed, what happened lately. */
   readonly running: readonly string[];
-  /** Ids of the processes that compute. */
-  readonly holders: readonly string[];
+  /** The processes that compute, since when (ISO 8601 with +00:00, '' where that is not known), and whether somebody stopped them. */
+  readonly holders: readonly { readonly id: string; readonly startedAt: string; readonly stopped: boolean }[];
+  /** What they are at, of tasks that have been at work for a second or longer. */
+  readonly tasks: readonly LiveTask[];
   readonly failures: readonly string[];
   readonly recent: readonly string[];
   readonly cells: readonly LiveCell[];
@@ -43,41 +64,57 @@ export interface Live {
 /** Follows the pipeline's store. It commits nothing; only the cache of file hashes may be written, as `status` does. */
 export function openLive(pipeline: Pipeline): Live {
   const store = openStoreOf(pipeline);
-  let told = '';
+  let [seen, found]: [string, LiveState | undefined] = ['', undefined];
+  const state = async (held: Held): Promise<LiveState> => {
+    const forecasts = preview({ cells: pipeline.cells, onDemand: new Set() }, await readGround(pipeline, store, pipeline.cells));
+    const keys = new Set<string>(held.map(({ key }) => key));
+    const cells: LiveCell[] = [];
+    const records = new Map<string, CellRecord>();
+    const failures: { cell: string; failure: Failure }[] = [];
+    for (const { id, stage } of pipeline.cells) {
+      const forecast = forecasts.get(id)!;
+      // What counts may be computed once more: by force, or to be measured again.
+      const isHeld = forecast.kind === 'run' ? keys.has(forecast.key) : forecast.kind === 'done' && forecast.records.some(({ key }) => keys.has(key));
+      const state = isHeld ? 'running' : forecast.kind === 'run' || forecast.kind === 'follows' ? 'open' : forecast.kind === 'idle' ? 'not needed' : forecast.kind;
+      cells.push({ cell: id, stage: stage.name, state });
+      if (forecast.kind === 'done') records.set(id, forecast.records[0]!);
+      if (forecast.kind === 'failed' && forecast.origin === id) failures.push({ cell: id, failure: forecast.failure });
+    }
+    const holders = held.map(({ holder }) => holder);
+    const endingOf = endings(store.runs(), holders);
+    const atWork = held.filter(({ key, holder }) => key !== machineKey(holder.machine));
+    return {
+      running: atWorkLines(atWork, forecasts, store.machine), holders: holdersOf(atWork).map(({ id, startedAt }) => ({ id, startedAt, stopped: processIsStopped(id) })), tasks: [],
+      failures: failureLines(failures), recent: recentLines(store, holders), cells, records,
+      left: timeLeft(pipeline, store.runs().filter((run) => isOfCells(run) && endingOf(run) === 'running'), forecasts),
+    };
+  };
   return {
     async look() {
       store.refresh();
       const held = await store.leases.held();
-      const seen = JSON.stringify([store.records().length, store.runs().map(({ run, endedAt }) => [run, endedAt]), held]);
-      if (seen === told) return undefined;
-      const forecasts = preview({ cells: pipeline.cells, onDemand: new Set() }, await readGround(pipeline, store, pipeline.cells));
-      const keys = new Set<string>(held.map(({ key }) => key));
-      const cells: LiveCell[] = [];
-      const records = new Map<string, CellRecord>();
-      const failures: { cell: string; failure: Failure }[] = [];
-      for (const { id, stage } of pipeline.cells) {
-        const forecast = forecasts.get(id)!;
-        // What counts may be computed once more: by force, or to be measured again.
-        const isHeld = forecast.kind === 'run' ? keys.has(forecast.key) : forecast.kind === 'done' && forecast.records.some(({ key }) => keys.has(key));
-        const state = isHeld ? 'running' : forecast.kind === 'run' || forecast.kind === 'follows' ? 'open' : forecast.kind === 'idle' ? 'not needed' : forecast.kind;
-        cells.push({ cell: id, stage: stage.name, state });
-        if (forecast.kind === 'done') records.set(id, forecast.records[0]!);
-        if (forecast.kind === 'failed' && forecast.origin === id) failures.push({ cell: id, failure: forecast.failure });
-      }
-      told = seen;
-      const holders = held.map(({ holder }) => holder);
-      const endingOf = endings(store.runs(), holders);
-      const atWork = held.filter(({ key, holder }) => key !== machineKey(holder.machine));
-      return {
-        running: atWorkLines(atWork, forecasts, store.machine), holders: [...new Set(atWork.map(({ holder }) => holder.id))],
-        failures: failureLines(failures), recent: recentLines(store, holders), cells, records,
-        left: timeLeft(pipeline, store.runs().filter((run) => isOfCells(run) && endingOf(run) === 'running'), forecasts),
-      };
+      const holders = holdersOf(held);
+      const now = JSON.stringify([store.records().length, store.runs().map(({ run, endedAt }) => [run, endedAt]), held, holders.map(({ id }) => processIsStopped(id))]);
+      const tasks = holders.flatMap(({ id }) => toldTasks(store.folder, id)).map(inWords);
+      // What tasks are at is cheap to read; what counts is looked at only where something has landed.
+      if (found !== undefined && now === seen && JSON.stringify(tasks) === JSON.stringify(found.tasks)) return undefined;
+      found = { ...(found !== undefined && now === seen ? found : await state(held)), tasks };
+      seen = now;
+      return found;
     },
     read: async (record, output) => await store.read(store.handle(record.outputs[output]!)),
     exported: (to) => exportStamp(store, to),
     close: () => store.close(),
   };
+}
+
+function inWords({ progress, lastMs, ...told }: ToldTask): LiveTask {
+  return { ...told, ...(progress === undefined ? {} : { progress: amount(progress.done, progress.total, progress.unit) }), ...(lastMs === undefined ? {} : { last: duration(lastMs) }) };
+}
+
+/** Each once. */
+function holdersOf(held: Held): readonly LeaseHolder[] {
+  return [...new Map(held.map(({ holder }) => [holder.id, holder])).values()];
 }
 
 /** What these runs together say of their time, at the rate of what they have computed themselves and with all their jobs. */

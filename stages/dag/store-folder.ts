@@ -20,7 +20,7 @@ export function prepareFolder(folder: string): Promise<void> {
     // The repository of a study need not know that this folder is none of its business.
     if (fileSize(`${folder}/.gitignore`) < 0) await writeDurably(folder, '.gitignore', [Buffer.from('*\n')]);
     const loose = (await readdir(`${folder}/objects`).catch(() => [])).map(name => `/objects/${name}`);
-    for (const sub of ['', '/packs', '/cache', '/cited', '/kept', '/scratch', ...loose]) await sweepLeftovers(folder + sub);
+    for (const sub of ['', '/packs', '/cache', '/cited', '/kept', '/scratch', '/tasks', ...loose]) await sweepLeftovers(folder + sub);
   });
 }
 

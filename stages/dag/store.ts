@@ -22,6 +22,7 @@
  *   records/<run>.ndjson    the log: one append-only segment for each run that computed something (log.ts)
  *   aside/                  damaged bytes and lists, kept with the reason, for a person to look at
  *   leases/, holders/       who is computing what now (leases.ts)
+ *   tasks/<holder>          what long tasks of a live run are at (told-tasks.ts); its loss costs nothing
  *   cited/<run>.json.gz     what a run's results were (cited.ts)
  *   kept/<name>.json.gz     the same, of a run that gc must leave whole
  *   cache/                  facts about files and normalised code; its loss costs time only

@@ -1,9 +1,9 @@
 /** `serve`, over real HTTP on loopback. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { cell, pipeline, stage } from '../../stages/dag/index.ts';
+import { cell, ownProcessId, pipeline, stage } from '../../stages/dag/index.ts';
 import { serveStudy } from '../../provenance/serve-server.ts';
 import serve from '../../provenance/commands/serve.ts';
 import { Project } from '../dag/project.ts';
@@ -32,7 +32,7 @@ test.before.each(async (context) => {
 test.after.each(async ({ project, served }) => { await served.close(); project.remove(); });
 
 function writeSite(project: Project, style: string): void {
-  project.write('site.ts', `import { existsSync } from 'node:fs';\n${WAIT}export const run = async (cells, io) => { await wait(${JSON.stringify(project.path('go'))}); const assets = Array.from({ length: 300 }, (_, i) => ["z/" + i + ".css", "${style}"]); for (const one of cells) await io.commit(one.id, { site: { tree: new Map([["index.html", "<!doctype html>published by a run"], ...assets]) } }); };\n`);
+  project.write('site.ts', `import { existsSync } from 'node:fs';\n${WAIT}export const run = async (cells, io) => { io.progress(2, 5, "windows"); await wait(${JSON.stringify(project.path('go'))}); const assets = Array.from({ length: 300 }, (_, i) => ["z/" + i + ".css", "${style}"]); for (const one of cells) await io.commit(one.id, { site: { tree: new Map([["index.html", "<!doctype html>published by a run"], ...assets]) } }); };\n`);
 }
 
 /** What the server tells its page. */
@@ -96,10 +96,10 @@ test('nothing outside the site\'s folder is reached, and no folder is listed', a
 
 test('a run shows as it goes, with its figures and failures; its end and its report are told', async ({ project, served: { url } }) => {
   const { text, clear, until, end } = await listen(url);
-  await until(/"holders":\[\],"failures":\[\],"recent":\[\]/);
+  await until(/"holders":\[\],"tasks":\[\],"failures":\[\],"recent":\[\]/);
   assert.not.match(text(), /perplexity/);
   const run = project.run();
-  await until(/"running":\["running: site:all by process \d+ on this machine, at work since .*"holders":\["/);
+  await until(/"running":\["running: site:all by process \d+ on this machine, at work since .*"holders":\[{"id":"/);
   await until(/event: figures\ndata: {"all":false,"of":{"summary:a":\[{"quantity":"perplexity","model":"m","format":"nf4","text":"novel","temperature":null,"topK":null,"maxNewTokens":null,"engine":null,"value":"12\.3/);
   await until(/the input is bad/);
   assert.not.match(text(), /event: site/);
@@ -169,6 +169,48 @@ test('the time left is the run\'s own, and told once enough is computed', async 
     project.write('go', '');
     await run;
     await until(/"done":12,.*"left":""/);
+    await end();
+  } finally {
+    await served.close();
+    project.remove();
+  }
+});
+
+test('a task that takes longer than a second is told of with what its stage says, since when, and how long it took last time', async ({ project, served: { url } }) => {
+  const { text, until, clear, end } = await listen(url);
+  const run = project.run();
+  await until(/"tasks":\[{"cell":"site:all","cells":1,"settled":0,"startedAt":"[\dT:.-]+\+00:00","progress":"2\/5 windows"}\]/);
+  assert.not.match(text(), /"tasks":\[{"cell":"act/);
+  project.write('go', '');
+  await run;
+  await until(/"tasks":\[\].*Last run: .*site 1 \([^)]*\)/);
+  assert.equal(readdirSync(project.path('.bitwidth/tasks')), []);
+  rmSync(project.path('go'));
+  clear();
+  const again = project.run('--force', 'site:all');
+  await until(/"tasks":\[{"cell":"site:all",[^}]*"progress":"2\/5 windows","last":"[\d.]+ s"}\]/);
+  project.write('go', '');
+  await again;
+  await end();
+});
+
+test('what a killed run was at is swept by the next', async ({ project }) => {
+  mkdirSync(project.path('.bitwidth/tasks'), { recursive: true });
+  const [space] = ownProcessId().split('-');
+  project.write(`.bitwidth/tasks/${space}-1-1.0`, '[]');
+  project.write('go', '');
+  await project.run();
+  assert.equal(readdirSync(project.path('.bitwidth/tasks')), []);
+});
+
+test('the page is told the study\'s order of models and formats, and what its report leads with', async () => {
+  const summary = stage({ name: 'summary', title: 'Sum up', determinism: 'exact', module: 'summary.ts', outputs: ['metrics'] });
+  const project = new Project('faults', () => ({ name: 'none', cells: [] }));
+  const cells = [['small', 'nf4'], ['small', 'fp4'], ['large', 'nf4'], ['large', 'int8']].map(([model, format]) => cell(summary, `${model}/${format}`, { params: { model: model!, format: format! } }));
+  const served = await serveStudy(pipeline({ name: 'order', cells, root: project.root } as never), 0);
+  try {
+    const { until, end } = await listen(served.url);
+    await until(/event: order\ndata: {"quantities":\["kl_mean",.*\],"models":\["small","large"\],"formats":\["nf4","fp4","int8"\]}/);
     await end();
   } finally {
     await served.close();
