@@ -179,4 +179,4 @@ export async function openGpu(): Promise<OpenedGpu | string> {
   }
 }
 
-const NO_ADAPTER = 'no adapter: WebGPU finds no GPU and no driver for one; "npx bitwidth doctor" shows the loader and the drivers that it looks for';
+const NO_ADAPTER = 'no adapter: WebGPU finds no GPU and no driver for one';

@@ -2,9 +2,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { GPU_VARIABLE, gpuAdapters, gpuCards } from '../../kernels/engines.ts';
+import { GPU_VARIABLE } from '../../kernels/engines.ts';
 import type { ListedGpu } from '../../kernels/engines.ts';
+import { plainText } from '../dag/index.ts';
 import type { DoctorItem, DoctorSection } from '../dag/index.ts';
+import { surveyGpus } from './gpu-survey.ts';
+import type { GpuSurvey } from './gpu-survey.ts';
 
 const LOADER = 'libvulkan.so.1';
 /** As the loader reads them: either names files, in place of the folders. */
@@ -20,7 +23,7 @@ type Environment = { readonly [name: string]: string | undefined };
 
 export async function gpuChecks(env: Environment = process.env, platform: string = process.platform, pciDevices: string = PCI_DEVICES): Promise<DoctorSection> {
   const items: DoctorItem[] = platform === 'linux' ? [...cardItems(pciDevices), loaderCheck(env), ...driverChecks(env)] : [];
-  const found = await gpuAdapters();
+  const { adapters: found, shared, said } = await surveyGpus();
   if (typeof found === 'string') {
     const asked: DoctorItem = found.startsWith(GPU_VARIABLE) ? { name: GPU_VARIABLE, state: 'broken', what: found, hint: 'set it to one of these names, or unset it' }
       : { name: 'package', state: 'missing', what: found, hint: 'only computing on GPUs needs it' };
@@ -29,8 +32,8 @@ export async function gpuChecks(env: Environment = process.env, platform: string
   const adapters: DoctorItem[] = found.adapters.map(({ words, fallback }) => ({
     name: 'adapter', state: 'ok', what: fallback ? `${words}: this computer's processor plays a GPU; for checks, not for speed` : words,
   }));
-  if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: 'computing there needs a GPU and its driver' });
-  return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters, ...found.listed.map(listedItem), ...await sharedItems()] };
+  if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: `computing there needs a GPU and its driver${said.length === 0 ? '' : `; the drivers say: ${plainText(said.join(' / '))}`}` });
+  return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters, ...found.listed.map(listedItem), ...sharedItems(shared)] };
 }
 
 /** One that the driver shows, by the name that a process is bound to it with, where it can be. */
@@ -40,12 +43,10 @@ function listedItem({ name, distinct, within }: ListedGpu): DoctorItem {
 }
 
 /** What a run makes of them. */
-async function sharedItems(): Promise<DoctorItem[]> {
-  const shared = await gpuCards();
-  if (typeof shared === 'string' || shared.cards.length === 0) return [];
-  const names = shared.cards.map(({ card }) => card);
+function sharedItems({ names, told }: GpuSurvey['shared']): DoctorItem[] {
+  if (names.length === 0) return [];
   const what = names.length > 1 ? `a run computes on ${names.length} GPUs at once: ${names.join(', ')}` : `a run computes on one GPU, one task at a time: ${names[0]}`;
-  return [what, ...shared.told].map((text) => ({ name: 'shared out', state: 'ok', what: text }));
+  return [what, ...told].map((text) => ({ name: 'shared out', state: 'ok', what: text }));
 }
 
 /**

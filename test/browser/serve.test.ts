@@ -42,7 +42,7 @@ async function becomes(page: Page, script: string, what: RegExp): Promise<string
 const textOf = (selector: string): string => `document.querySelector('${selector}').innerText`;
 
 test('a long task\'s time goes on between what its run tells; figures come as the report leads and the study has them, and a choice stays', async () => {
-  if (absent !== undefined) return notRun(absent);
+  if (absent !== undefined) return notRun('the page of serve in Chromium', absent);
   const project = new Project('faults', declare);
   project.write('summary.ts', SUMMARY);
   project.write('long.ts', LONG(project.path('go')));

@@ -1,10 +1,13 @@
 /** What doctor says of GPUs: loader and drivers by the variables and files that there are, and whatever the package finds here. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gpuChecks } from '../../stages/quantization/doctor-gpu.ts';
+import { notRun } from '../not-run.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'bitwidth-gpus-'));
 test.after(() => rmSync(home, { recursive: true, force: true }));
@@ -51,6 +54,23 @@ test('elsewhere there is no Vulkan to look for, and the package is told of or it
   assert.is(items[0]!.name, 'package');
   if (items[0]!.state === 'missing') assert.match(items[0]!.what, /is not installed; npm install --no-save webgpu installs it/);
   else assert.is(items[1]!.name, 'adapter');
+});
+
+test('what drivers and their loader print as they look stands beside the adapter that is missing, and nowhere else', async () => {
+  if ((await named({}, 'package'))[0]!.state !== 'ok') return notRun('what drivers print', 'the package webgpu is not installed');
+  if ((await named({}, 'Vulkan loader'))[0]!.state !== 'ok') return notRun('what drivers print', 'there is no Vulkan loader');
+  const script = `import { gpuChecks } from ${JSON.stringify(new URL('../../stages/quantization/doctor-gpu.ts', import.meta.url).href)};
+    import { peerNamed } from ${JSON.stringify(new URL('../../stages/quantization/peers.ts', import.meta.url).href)};
+    gpuChecks().then(async ({ items }) => console.log(JSON.stringify([items.find(({ name }) => name === 'adapter'), await peerNamed('gpu').doctor()])));`;
+  writeFileSync(join(home, 'look.mts'), script);
+  const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', join(home, 'look.mts')], {
+    encoding: 'utf8', cwd: fileURLToPath(new URL('../..', import.meta.url)), env: { ...process.env, VK_DRIVER_FILES: join(home, 'gone.json'), VK_LOADER_DEBUG: 'error,warn' },
+  });
+  assert.is(stderr, '');
+  const [adapter, peer] = JSON.parse(stdout) as [{ state: string; hint: string }, { what: string }];
+  assert.is(adapter.state, 'missing');
+  assert.match(adapter.hint, /^computing there needs a GPU and its driver; the drivers say: .*gone\.json/);
+  assert.is(peer.what, 'no adapter: WebGPU finds no GPU and no driver for one');
 });
 
 test.run();

@@ -14,6 +14,7 @@ import { openSession } from '../../../kernels/session.ts';
 import type { FoundGpu } from '../../../kernels/engines.ts';
 import type { Artifact, Checkpoint, EngineInstance, GenerateOptions, Session } from '../../../kernels/index.ts';
 import { StageFailure } from '../../dag/index.ts';
+import { surveyGpus } from '../gpu-survey.ts';
 import type { EncodedSource, Peer, PeerIdentity, PeerModel, PeerRequest, PeerRows, PeerTextRequest, PeerWeights } from '../peers.ts';
 import { endTokensOf } from '../end-tokens.ts';
 import { otherTensors } from '../other-tensors.ts';
@@ -76,8 +77,8 @@ export const gpu: Peer = {
   },
 
   async doctor() {
-    const found = await this.find({ device: 'gpu', compute: COMPUTES[0]! });
-    return 'missing' in found ? { name: 'gpu', state: 'missing', what: found.missing, hint: `only the peer gpu needs it` } : { name: 'gpu', state: 'ok', what: found.device };
+    const { here } = await surveyGpus();
+    return typeof here === 'string' ? { name: 'gpu', state: 'missing', what: here, hint: 'only the peer gpu needs it' } : { name: 'gpu', state: 'ok', what: identityOf(here).device };
   },
 };
 

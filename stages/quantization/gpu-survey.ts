@@ -1,0 +1,53 @@
+/**
+ * What WebGPU shows, seen in a process of its own: drivers and their loader print as they look, past whatever this process does with its output, and one that is broken ends the process
+ * that asks.
+ */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gpuAdapters, gpuCards, gpuHere } from '../../kernels/engines.ts';
+import type { FoundAdapters, FoundGpu } from '../../kernels/engines.ts';
+import { inOwnProcess } from '../dag/index.ts';
+
+export interface GpuSurvey {
+  /** Or why it cannot be asked. */
+  readonly adapters: FoundAdapters | string;
+  /** The one that an engine takes, or why there is none. */
+  readonly here: Pick<FoundGpu, 'name' | 'words' | 'fallback'> | string;
+  /** What a run shares out: names, and what it says of them. */
+  readonly shared: { readonly names: readonly string[]; readonly told: readonly string[] };
+  /** What drivers and loader have printed, each line once. */
+  readonly said: readonly string[];
+}
+
+/** A driver that hangs. */
+const LIMIT_MS = 60_000;
+/** A broken one may say much. */
+const MOST_LINES = 5;
+
+const ROOT = join(fileURLToPath(import.meta.url), '../../..');
+
+let survey: Promise<GpuSurvey> | undefined;
+
+/** Looks once. Never rejects. */
+export function surveyGpus(): Promise<GpuSurvey> {
+  return (survey ??= look());
+}
+
+async function look(): Promise<GpuSurvey> {
+  const end = await inOwnProcess({ root: ROOT, module: 'stages/quantization/gpu-survey.ts', name: 'run', args: [], timeoutMs: LIMIT_MS });
+  // What is indented says where in their code.
+  const said = [...new Set(end.printed.split('\n').filter((line) => /^\S/.test(line)))].slice(0, MOST_LINES);
+  if (end.kind === 'answered') return { ...end.answer as Omit<GpuSurvey, 'said'>, said };
+  const why = end.kind === 'threw' ? end.message : `a process that looked for GPUs ${end.how}`;
+  return { adapters: why, here: why, shared: { names: [], told: [] }, said };
+}
+
+/** In that process. */
+export async function run(): Promise<Omit<GpuSurvey, 'said'>> {
+  const [adapters, here, cards] = [await gpuAdapters(), await gpuHere(), await gpuCards()];
+  return {
+    adapters,
+    here: typeof here === 'string' ? here : { name: here.name, words: here.words, fallback: here.fallback },
+    shared: typeof cards === 'string' ? { names: [], told: [] } : { names: cards.cards.map(({ card }) => card), told: cards.told },
+  };
+}
