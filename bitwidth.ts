@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
-import { commandLine, output, pipeline, S3_SECRET_VARIABLES, withhold } from './stages/dag/index.ts';
+import { commandLine, isConfigurationError, output, pipeline, S3_SECRET_VARIABLES, withhold } from './stages/dag/index.ts';
 import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, machineGpus, nativeCell, nativeCheckCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyEnvironment, studyPeers } from './stages/quantization/index.ts';
-import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
+import type { Asked, Cell, DoctorSection, Pipeline } from './stages/dag/index.ts';
 
 /** Where this package is: its files stand in for those that a project made with it does not have. */
 const OWN = fileURLToPath(new URL('.', import.meta.url)).replace(/\/$/, '');
@@ -41,7 +41,17 @@ export interface Additions {
 }
 
 /** The pipeline of the study as it stands in the files; `quick`: of its `quick:` block; `asked`: the command that it is for, which may be one that looks models up. */
-export async function studyPipeline(root: string, { quick }: { readonly quick: boolean }, { cells: added }: Additions = {}, asked?: Asked): Promise<Pipeline> {
+export async function studyPipeline(root: string, flags: { readonly quick: boolean }, additions: Additions = {}, asked?: Asked): Promise<Pipeline> {
+  try {
+    return await composed(root, flags, additions, asked);
+  } catch (error) {
+    if (asked?.command !== 'doctor' || !isConfigurationError(error)) throw error;
+    // What the machine has can be told all the same.
+    return pipeline({ name: 'bitwidth', root, cells: [], doctor: machineChecks, mistake: error.message });
+  }
+}
+
+async function composed(root: string, { quick }: { readonly quick: boolean }, { cells: added }: Additions, asked: Asked | undefined): Promise<Pipeline> {
   // Before anything is started that would inherit them.
   withhold([...SECRET_VARIABLES, ...S3_SECRET_VARIABLES]);
   const hub = hubLeave(asked);
@@ -80,14 +90,16 @@ export async function studyPipeline(root: string, { quick }: { readonly quick: b
     ...(config.cache === undefined ? {} : { cache: config.cache }),
     // Of results that differ: what an engine computed, the reference computes once more.
     referee: (computedBy) => computedBy?.['engine'] === undefined ? undefined : { environment: { [ENGINE_VARIABLE]: 'reference' }, label: 'engine reference' },
-    doctor: async () => {
-      const { engineSections, hubChecks } = await import('./stages/quantization/doctor.ts');
-      const { gpuChecks } = await import('./stages/quantization/doctor-gpu.ts');
-      const { peerChecks } = await import('./stages/quantization/doctor-peers.ts');
-      const [compiler, engines] = await engineSections();
-      return [compiler, await gpuChecks(), engines, hubChecks(), await peerChecks()];
-    },
+    doctor: machineChecks,
   });
+}
+
+async function machineChecks(): Promise<readonly DoctorSection[]> {
+  const { engineSections, hubChecks } = await import('./stages/quantization/doctor.ts');
+  const { gpuChecks } = await import('./stages/quantization/doctor-gpu.ts');
+  const { peerChecks } = await import('./stages/quantization/doctor-peers.ts');
+  const [compiler, engines] = await engineSections();
+  return [compiler, await gpuChecks(), engines, hubChecks(), await peerChecks()];
 }
 
 /** The one command that is about the network. */

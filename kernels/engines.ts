@@ -11,6 +11,7 @@ import { wasm } from './engines/wasm.ts';
 import { webgpu } from './engines/webgpu.ts';
 import { webgpuFast } from './engines/webgpu-fast.ts';
 import { webgpuFastF16 } from './engines/webgpu-fast-f16.ts';
+import { threadCount } from './threads.ts';
 import type { Ops } from './ops.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -23,7 +24,7 @@ export { gpuCards } from './webgpu/cards.ts';
 export type { FoundAdapters, FoundGpu } from './webgpu/adapter.ts';
 export type { ListedGpu } from './webgpu/bound.ts';
 export { GPU_VARIABLE } from './webgpu/bound.ts';
-export { THREADS_VARIABLE } from './threads.ts';
+export { MOST_THREADS, THREADS_VARIABLE } from './threads.ts';
 
 export interface EngineInstance {
   readonly name: string;
@@ -68,9 +69,10 @@ export type Revoked = (build: string) => string | undefined;
 
 /**
  * Opens an engine by name, or `auto`: the canonical engine of highest rank that is available, passes its self-test and was not revoked.
- * A named engine that cannot run is an error: nothing takes its place.
+ * A named engine that cannot run is an error: nothing takes its place. So is a number of threads that is none, for which no engine could take another's place.
  */
 export async function openEngine(name: string = 'auto', register: readonly Engine[] = engines, revoked: Revoked = () => undefined): Promise<OpenedEngine> {
+  threadCount();
   if (name !== 'auto') return openNamed(name, register, revoked);
   const passedOver: string[] = [];
   for (const engine of register.filter(({ canonical }) => canonical).sort((a, b) => b.rank - a.rank)) {

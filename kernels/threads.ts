@@ -2,10 +2,13 @@
 
 /** Read anew for each instance that is opened. */
 export const THREADS_VARIABLE = 'BITWIDTH_THREADS';
-const MOST = 64;
+export const MOST_THREADS = 64;
 
-/** From the environment, 1 to 64; 1 where it says nothing or nothing that can be used. */
+/** From the environment; 1 where it says nothing. Throws RangeError where it says what can be no count: a slow engine without a word would be the answer otherwise. */
 export function threadCount(): number {
-  const wanted = typeof process === 'undefined' ? NaN : Number(process.env[THREADS_VARIABLE]);
-  return Number.isInteger(wanted) && wanted >= 1 ? Math.min(wanted, MOST) : 1;
+  const said = typeof process === 'undefined' ? undefined : process.env[THREADS_VARIABLE];
+  if (said === undefined || said === '') return 1;
+  const wanted = Number(said);
+  if (!/^\d+$/.test(said) || wanted < 1 || wanted > MOST_THREADS) throw new RangeError(`${THREADS_VARIABLE} is ${JSON.stringify(said)}; it must be a whole number from 1 to ${MOST_THREADS}`);
+  return wanted;
 }

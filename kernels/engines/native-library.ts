@@ -62,6 +62,7 @@ export function useNativeLibrary(file: string): string | undefined {
     const sha256 = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
     const module: { exports: unknown } = { exports: {} };
     process.dlopen(module as NodeJS.Module, file, constants.dlopen.RTLD_NOW);
+    if (typeof (module.exports as Partial<NativeFunctions>).instructionSets !== 'function') throw new Error('it is a module of another program');
     library = { functions: module.exports as NativeFunctions, sha256 };
     return (why = undefined);
   } catch (error) {
@@ -106,6 +107,6 @@ export function noNativeLibrary(reason: string): void {
 /** The library, or why there is none. */
 export function nativeLibrary(): NativeLibrary | string {
   const named = process.env[LIBRARY_VARIABLE];
-  if (library === undefined && why === undefined && named) useNativeLibrary(named);
+  if (library === undefined && why === undefined && named && useNativeLibrary(named) !== undefined) why = `${why} (${LIBRARY_VARIABLE} names ${JSON.stringify(named)})`;
   return library ?? why ?? 'its library is not built yet; "npx bitwidth run" builds it, a script calls buildNative() and useNativeLibrary()';
 }

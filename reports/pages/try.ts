@@ -14,7 +14,7 @@ export const tryIt: Page = {
 <section class="rerun" id="try" data-try="yes">
 <p>With JavaScript a button here asks for a prompt, two formats, a temperature and a seed, and shows both texts as they grow, the tokens where they part marked. Nothing is loaded before it is pressed; then it says what it would load, and waits. What is typed stays in this browser.</p>
 <p><button type="button" hidden>Write a text</button></p>
-<p class="note">The same prompt and settings give the same texts on every machine: the weights, the kernels and the noise are those of the study (${link('samples.html', 'its own samples')}, ${link('method.html', 'method')}). One text is an anecdote; how often and how far formats differ is under ${link('quality.html', 'quality')}, over whole texts and in ${term('exact', 'exact')} numbers. The model is small, and what it writes is data, not statements.</p></section>`,
+<p class="note">The same prompt and settings give the same texts on every machine: the weights, the kernels and the noise are those of the study (${link('samples.html', 'its own samples')}, ${link('method.html', 'method')}). One text is an anecdote; how often and how far formats differ is under ${link('quality.html', 'quality')}, over whole texts and in ${term('exact', 'exact')} numbers. The model is small, and what it writes is data, not statements. The models that come with bitwidth know only English.</p></section>`,
     computes: true,
   }),
 };

@@ -17,6 +17,8 @@ export interface CommandContext {
   readonly pipeline: Pipeline;
   readonly values: { readonly [option: string]: string | boolean | undefined };
   readonly positionals: readonly string[];
+  /** The project's own flags that were not given: 'quick'. */
+  readonly unusedFlags?: readonly string[];
   /** Writes one line of result to standard output. */
   readonly print: (line: string) => void;
   /** True when standard output is a terminal that takes colours and cursor movement. */

@@ -86,7 +86,7 @@ export async function commandLine(source: PipelineSource, argv: readonly string[
     const chosen = Object.fromEntries(Object.keys(flags).map((flag) => [flag, values[flag] === true]));
     const pipeline = typeof source === 'function' ? await source(chosen, { command: name, values, say: complain }) : source;
     const terminal = options.print === undefined && process.stdout.isTTY === true && process.env['TERM'] !== 'dumb';
-    return await command.run({ pipeline, values, positionals, print, terminal });
+    return await command.run({ pipeline, values, positionals, unusedFlags: Object.keys(flags).filter((flag) => !chosen[flag]), print, terminal });
   } catch (error) {
     if (error instanceof StoreUnwritable) {
       complain(`${error.message}; ${error.hint}`);

@@ -220,6 +220,8 @@ export interface Pipeline {
   readonly referee?: (computedBy: CellRecord['computedBy']) => Variation | undefined;
   /** What `doctor` looks at besides the machinery's own. Asked only then. */
   readonly doctor?: () => Promise<readonly DoctorSection[]>;
+  /** What is wrong with the project's configuration, so that it has no cells: `doctor` goes on all the same. Only it is given such a pipeline. */
+  readonly mistake?: string;
 }
 
 // ---- what a stage's module sees ----

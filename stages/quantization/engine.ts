@@ -4,7 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasNativeLibrary, noNativeLibrary, openEngine, THREADS_VARIABLE, useNativeEncoder, useNativeLibrary } from '../../kernels/engines.ts';
+import { hasNativeLibrary, MOST_THREADS, noNativeLibrary, openEngine, THREADS_VARIABLE, useNativeEncoder, useNativeLibrary } from '../../kernels/engines.ts';
 import type { EngineInstance } from '../../kernels/index.ts';
 import { output, StageFailure } from '../dag/index.ts';
 import type { Cell, TaskCell, TaskIo } from '../dag/index.ts';
@@ -27,7 +27,7 @@ const said = new Set<string>();
  */
 export async function studyEngine(io: TaskIo, cell: TaskCell, options: { readonly exact: boolean; readonly name?: string }): Promise<EngineInstance> {
   await takeLibrary(io, cell);
-  process.env[THREADS_VARIABLE] = String(io.cpus);
+  process.env[THREADS_VARIABLE] = String(Math.min(io.cpus, MOST_THREADS));
   const name = options.name ?? engineHere();
   const { instance, why } = await openEngine(name, undefined, revokedHere).catch((error: unknown) => {
     throw new StageFailure({ code: 'not-available', sentence: error instanceof Error ? error.message : String(error), ...(options.exact && name !== 'auto' ? { hint: USE_AUTO } : {}) });

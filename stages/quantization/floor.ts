@@ -3,7 +3,7 @@
  * below it would be an engine's rounding in any other program. A fact of a machine and a build, so it is measured; where the engine cannot run, it
  * is told as not measured, and the study is none the worse.
  */
-import { cell, output, stage } from '../dag/index.ts';
+import { cell, output, stage, StageFailure } from '../dag/index.ts';
 import type { Cell, Run, TaskCell, TaskIo } from '../dag/index.ts';
 import type { Session } from '../../kernels/index.ts';
 import type { StudyModel } from './config.ts';
@@ -58,7 +58,7 @@ async function measure(task: TaskCell, io: TaskIo): Promise<void> {
   const checkpoint = await taskCheckpoint(io, task);
   const exact = await taskSession(io, task, checkpoint, base, await studyEngine(io, task, { exact: true }));
   try {
-    const other = await taskSession(io, task, checkpoint, base, await studyEngine(io, task, { exact: false, name: textParam(task, 'engine') }));
+    const other = await taskSession(io, task, checkpoint, base, await studyEngine(io, task, { exact: false, name: textParam(task, 'engine') }).catch(missed));
     try {
       const windows = await distances(text, exact, other);
       const { name, build } = other.engine;
@@ -71,6 +71,12 @@ async function measure(task: TaskCell, io: TaskIo): Promise<void> {
   } finally {
     exact.dispose();
   }
+}
+
+/** What is missed where the other engine does not compute here, and what is not. */
+function missed(error: unknown): never {
+  if (!(error instanceof StageFailure)) throw error;
+  throw new StageFailure({ ...error.failure, hint: 'the report is without the floor, which says how much of a distance another order of sums makes; all other results are as they would be with it' });
 }
 
 /** KL(exact || other) and the difference of -log p of the text's token, over the scored positions of each window. */

@@ -6,15 +6,16 @@ import { cell, stage } from '../../stages/dag/index.ts';
 import { Project } from './project.ts';
 import type { DoctorSection, Pipeline } from '../../stages/dag/index.ts';
 
-const test = suite<{ project: Project; asked: number; doctor: Pipeline['doctor'] }>('dag: doctor');
+const test = suite<{ project: Project; asked: number; doctor: Pipeline['doctor']; mistake: string | undefined }>('dag: doctor');
 const use = stage({ name: 'use', title: 'Square', determinism: 'exact', module: 'use.ts', outputs: ['square', 'log'], where: 'in-process' });
 
 test.before.each((context) => {
   context.asked = 0;
-  context.doctor = undefined;
+  context.doctor = context.mistake = undefined;
   context.project = new Project('tools', () => ({
     name: 'tools', cells: [cell(use, '2', { params: { n: 2 } })],
     doctor: async () => { context.asked++; return await context.doctor?.() ?? []; },
+    ...(context.mistake === undefined ? {} : { mistake: context.mistake }),
   }));
 });
 test.after.each(({ project }) => project.remove());
@@ -56,6 +57,15 @@ test('checks that fail are told of, and the rest is shown', async (context) => {
   assert.is(code, 1);
   assert.is(lines[0], 'machinery');
   assert.is(lines.at(-1), "  broken   checks  the project's own checks failed: no such file");
+});
+
+test('a mistake of the configuration stands first, a line of it an item, and the machine is told of all the same', async (context) => {
+  context.doctor = async () => [engines];
+  context.mistake = 'study.yaml:3:1 unknown key "modles"\nstudy.yaml:7:2 no such text';
+  const { code, lines } = await context.project.command('doctor');
+  assert.is(code, 2);
+  assert.equal(lines.slice(0, 5), ['configuration', '  broken   mistake  study.yaml:3:1 unknown key "modles"', '  broken   mistake  study.yaml:7:2 no such text', '', 'machinery']);
+  assert.ok(lines.includes('engines'));
 });
 
 test('a store of a newer version, and one that cannot be written', async ({ project }) => {

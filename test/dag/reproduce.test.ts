@@ -2,7 +2,7 @@
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cell, file, output, stage } from '../../stages/dag/index.ts';
+import { cell, commandLine, file, output, pipeline, stage } from '../../stages/dag/index.ts';
 import { sampleOf } from '../../stages/dag/random.ts';
 import { comesTrue, isAlive } from './launched-project.ts';
 import { Project } from './project.ts';
@@ -207,6 +207,17 @@ test('nothing to compare with is not success', async ({ project, again }) => {
   await project.run();
   project.write('text.txt', 'other');
   assert.is((await again('use:a')).code, 1, 'out of date is no valid record');
+});
+
+test('cells without a record may be another study of these files: its flag is named where it was not given', async ({ project }) => {
+  const cells = [cell(stage({ name: 'use', title: 'Square', determinism: 'exact', module: 'use.ts', outputs: ['square', 'log'], where: 'in-process' }), '2', { params: { n: 2 } })];
+  const told = async (...argv: string[]): Promise<string | undefined> => {
+    const lines: string[] = [];
+    await commandLine(() => pipeline({ name: 'flagged', root: project.root, cells }), ['reproduce', ...argv], { flags: { quick: 'The small one' }, print: (line) => lines.push(line) });
+    return lines.find((line) => line.startsWith('Left out'));
+  };
+  assert.is(await told('--sample', '3'), 'Left out: 1 without a valid record (compute them first, with the command run; what a run with --quick computed is compared with --quick).');
+  assert.is(await told('--quick'), 'Left out: 1 without a valid record (compute them first, with the command run).');
 });
 
 test('a tool that is not up to date is made for the occasion, or its failure handed over', async ({ project, used, again }) => {

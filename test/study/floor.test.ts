@@ -29,4 +29,13 @@ else {
   });
 }
 
+test('where the other engine does not compute here the failure says what is missed, and what is not', async () => {
+  const { cells } = study({ ...await readStudy(root, { quick: true }), windowTokens: 64 });
+  const done = await runCells(cells.map((cell) => (cell.stage.name === 'floor' ? { ...cell, params: { ...cell.params, engine: 'abacus' } } : cell)), ['floor:novel-1m']);
+  const failure = done.failures.get('floor:novel-1m')!;
+  assert.is(failure.code, 'not-available');
+  assert.match(failure.sentence, /abacus/);
+  assert.match(failure.hint!, /^the report is without the floor, .*; all other results are as they would be with it$/);
+});
+
 test.run();

@@ -14,7 +14,8 @@ import type { StudyConfig } from '../../stages/quantization/config.ts';
 import { ENGINE_VARIABLE } from '../../stages/quantization/environment.ts';
 import { peers } from '../../stages/quantization/peers.ts';
 import { samplings, study } from '../../stages/quantization/study.ts';
-import type { Cell } from '../../stages/dag/index.ts';
+import type { Cell, Pipeline } from '../../stages/dag/index.ts';
+import { inFolder } from './in-folder.ts';
 import { root } from './in-process.ts';
 
 const engineBefore = process.env[ENGINE_VARIABLE];
@@ -161,6 +162,14 @@ test('a result depends on its format, architecture and arithmetic version, and n
   } finally {
     rmSync(cacheFolder, { recursive: true, force: true });
   }
+});
+
+test('doctor goes on where study.yaml has a mistake, and no other command does', async () => {
+  const made = (command: string) => inFolder('data/study.yaml', 'modles: [novel-1m]\n', (folder) => studyPipeline(folder, { quick: false }, {}, { command, values: {}, say: () => undefined }));
+  const complaints = await made('run') as string[];
+  assert.ok(Array.isArray(complaints) && complaints.length > 0);
+  const { mistake, cells: none, doctor } = await made('doctor') as Pipeline;
+  assert.equal([mistake?.split('\n'), none, typeof doctor], [complaints, [], 'function']);
 });
 
 test.run();

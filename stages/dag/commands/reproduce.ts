@@ -31,7 +31,7 @@ const reproduce: Command = {
     json: { type: 'boolean', summary: 'Print events, one JSON object a line; the last is {"event":"done",...}' },
   },
   positionals: { min: 0, max: Infinity },
-  async run({ pipeline, values, positionals, print }) {
+  async run({ pipeline, values, positionals, unusedFlags = [], print }) {
     const size = wholeNumber('sample', values['sample'], 1, 1_000_000_000);
     const seed = wholeNumber('seed', values['seed'], 0, MAX_SEED) ?? randomInt(MAX_SEED + 1);
     const budgetMs = timeSpan('budget', values['budget']);
@@ -46,7 +46,7 @@ const reproduce: Command = {
       const ground = await readGround(pipeline, store, selection.cells);
       // Tools, too, are looked at as they are: what is used now may be out of date.
       const forecasts = preview({ cells: selection.cells, onDemand: new Set() }, ground);
-      const { candidates, leftOut } = candidatesIn(selection, forecasts, values['measure'] === true ? store.machine : undefined);
+      const { candidates, leftOut } = candidatesIn(selection, forecasts, values['measure'] === true ? store.machine : undefined, unusedFlags);
       const rest = candidates.filter(({ cell }) => !first.has(cell.id));
       const cells = size === undefined ? candidates : [...candidates.filter(({ cell }) => first.has(cell.id)), ...sampleOf(rest, size, seed)];
       const recordedMs = cells.reduce((sum, { record }) => sum + record.durationMs, 0);
@@ -92,8 +92,8 @@ function chosenCells(pipeline: Pipeline, targets: readonly string[], first: stri
   return { selection: { ...selection, named: new Set([...selection.named, ...closure]) }, first: closure };
 }
 
-/** The cells with a record to compare with, and in words what was asked for besides. `machine`: what was measured there counts, too. */
-function candidatesIn({ cells, named, onDemand }: Selection, forecasts: ReadonlyMap<string, Forecast>, machine: string | undefined): { readonly candidates: readonly Recorded[]; readonly leftOut: readonly string[] } {
+/** The cells with a record to compare with, and in words what was asked for besides. `machine`: what was measured there counts, too. `unusedFlags`: of the project. */
+function candidatesIn({ cells, named, onDemand }: Selection, forecasts: ReadonlyMap<string, Forecast>, machine: string | undefined, unusedFlags: readonly string[]): { readonly candidates: readonly Recorded[]; readonly leftOut: readonly string[] } {
   const candidates: Recorded[] = [];
   let [inexact, comparable, elsewhere, unrecorded] = [0, 0, 0, 0];
   for (const cell of cells) {
@@ -111,6 +111,8 @@ function candidatesIn({ cells, named, onDemand }: Selection, forecasts: Readonly
     } else if (forecast.kind === 'done') candidates.push({ cell, record: forecast.records[0]! });
     else unrecorded++;
   }
-  const leftOut = [...(inexact > 0 ? [`${inexact} of stages whose results are not exact${comparable > 0 ? ' (--measure compares what was measured here)' : ''}`] : []), ...(elsewhere > 0 ? [`${elsewhere} measured on other machines`] : []), ...(unrecorded > 0 ? [`${unrecorded} without a valid record (compute them first, with the command run)`] : [])];
+  // Of another study in these files, the cells of this one have no record.
+  const otherwise = unusedFlags.map((flag) => `; what a run with --${flag} computed is compared with --${flag}`).join('');
+  const leftOut = [...(inexact > 0 ? [`${inexact} of stages whose results are not exact${comparable > 0 ? ' (--measure compares what was measured here)' : ''}`] : []), ...(elsewhere > 0 ? [`${elsewhere} measured on other machines`] : []), ...(unrecorded > 0 ? [`${unrecorded} without a valid record (compute them first, with the command run${otherwise})`] : [])];
   return { candidates, leftOut };
 }
