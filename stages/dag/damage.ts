@@ -9,7 +9,8 @@ import type { ObjectPlaces } from './objects.ts';
 import type { OutputReader } from './output-reader.ts';
 import type { LogIndex } from './records.ts';
 import { timestamp } from './timestamp.ts';
-import type { InputHandle, Sha256 } from './types.ts';
+import type { InputHandle } from './task-types.ts';
+import type { Sha256 } from './types.ts';
 
 export interface DamageOptions {
   /** The store's folder. */

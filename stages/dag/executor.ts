@@ -5,7 +5,8 @@ import { moduleUrl } from './modules.ts';
 import type { Cluster } from './cluster.ts';
 import type { Needs } from './resources.ts';
 import type { MachineDescription, OutputContent, Store } from './store.ts';
-import type { CellRecord, Failure, Pipeline, Sha256, Stage, TaskCell } from './types.ts';
+import type { TaskCell } from './task-types.ts';
+import type { CellRecord, Failure, Pipeline, Sha256, Stage } from './types.ts';
 
 /** Work that can run anywhere: plain JSON, absolute paths only where bytes lie. */
 export interface Task {

@@ -12,7 +12,8 @@ import { hashFile } from './facts.ts';
 import { taggedSha256 } from './sha256.ts';
 import type { Outcome } from './decide.ts';
 import type { Store } from './store.ts';
-import type { FolderExport, InputHandle, OutputRecord } from './types.ts';
+import type { InputHandle } from './task-types.ts';
+import type { FolderExport, OutputRecord } from './types.ts';
 
 /** As many as Node's threads for the file system. */
 const FILES_AT_ONCE = 4;

@@ -10,7 +10,8 @@ import { cellsById, DEFAULT_STORE } from './pipeline.ts';
 import type { CodeIdentity } from './code-identity.ts';
 import type { Store } from './store.ts';
 import type { Waived } from './waivers.ts';
-import type { Cell, InputHandle, Pipeline, Sha256 } from './types.ts';
+import type { InputHandle } from './task-types.ts';
+import type { Cell, Pipeline, Sha256 } from './types.ts';
 
 export interface Ground {
   readonly pipeline: Pipeline;

@@ -3,7 +3,8 @@
  * file. A stage's module runs on objects in memory as it runs on those of a store, and what it commits is held against what a record says.
  */
 import { DamagedObject, StageFailure } from './errors.ts';
-import type { Failure, InputHandle, Json, OpenObject, OutputValue, Run, Sha256, TaskCell, TaskInput, TaskIo } from './types.ts';
+import type { InputHandle, OpenObject, OutputValue, Run, TaskCell, TaskInput, TaskIo } from './task-types.ts';
+import type { Failure, Json, Sha256 } from './types.ts';
 
 export { cell, ConfigurationError, file, gather, isConfigurationError, output, records, stage } from './declare.ts';
 export { byteSize, closest, count, duration, plainText } from './words.ts';

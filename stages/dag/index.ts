@@ -40,4 +40,5 @@ export { reasonsFor, reasonText } from './reasons.ts';
 export { byteSize, closest, count, duration, plainText, timeText } from './words.ts';
 export { commandLine, machineryCommand } from './commands.ts';
 export type { Asked, CommandEntry, CommandExtension, CommandLineOptions } from './commands.ts';
+export type * from './task-types.ts';
 export type * from './types.ts';

@@ -6,7 +6,8 @@ import { fileSize, writeAll } from './disk.ts';
 import { DamagedObject } from './errors.ts';
 import { isSha256, sha256 } from './sha256.ts';
 import type { PackLine } from './records.ts';
-import type { InputHandle, Sha256 } from './types.ts';
+import type { InputHandle } from './task-types.ts';
+import type { Sha256 } from './types.ts';
 
 /** Reads and hashes an object (or a project's file). Throws DamagedObject when it is missing, short, or other bytes. */
 export async function readObject(handle: InputHandle): Promise<Uint8Array<ArrayBuffer>> {

@@ -9,7 +9,7 @@ import { crc32 } from './crc32.ts';
 import { DamagedObject } from './errors.ts';
 import { checkRange, PIECE_BYTES, readInPieces, readObject, refuseShort, unreadable } from './objects.ts';
 import { OrderedObject } from './ordered-object.ts';
-import type { InputHandle, OpenObject } from './types.ts';
+import type { InputHandle, OpenObject } from './task-types.ts';
 
 /** Smaller objects are read whole: ranges of them are views. */
 const WHOLE_BYTES = 64 << 20;

@@ -25,7 +25,8 @@ import { prepareFolder, refuseNewerFormat } from './store-folder.ts';
 import { STORE_FORMAT } from './store.ts';
 import type { CheckReport, DamagedLine, Decision, Garbage, Leases, OutputContent, RecordDraft, RunCounts, RunSummary, Store, StoreOptions } from './store.ts';
 import { timestamp } from './timestamp.ts';
-import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Revocation, Sha256, TreeHandle } from './types.ts';
+import type { InputHandle, TreeHandle } from './task-types.ts';
+import type { CellRecord, Json, OutputRecord, Reason, Revocation, Sha256 } from './types.ts';
 import type { Waived, WaivedKey, Waiver } from './waivers.ts';
 
 /** Long lines cost memory while they are read. */

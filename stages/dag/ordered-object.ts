@@ -9,7 +9,7 @@ import { DamagedObject } from './errors.ts';
 import { checkRange, refuseShort, unreadable } from './objects.ts';
 import { ReadingThread } from './reading-thread.ts';
 import type { Answer } from './reading-thread.ts';
-import type { InputHandle, OpenObject } from './types.ts';
+import type { InputHandle, OpenObject } from './task-types.ts';
 
 /** So much is read at once at the front, where headers are. */
 const FRONT_BYTES = 1 << 20;

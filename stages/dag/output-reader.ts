@@ -4,7 +4,8 @@ import { readObjectSync } from './objects.ts';
 import type { Catalogue } from './cache/catalogue.ts';
 import type { ObjectPlaces } from './objects.ts';
 import { decodeManifest } from './trees.ts';
-import type { CellRecord, InputHandle, OutputRecord, Sha256, TreeHandle } from './types.ts';
+import type { InputHandle, TreeHandle } from './task-types.ts';
+import type { CellRecord, OutputRecord, Sha256 } from './types.ts';
 
 export class OutputReader {
   readonly #places: ObjectPlaces;

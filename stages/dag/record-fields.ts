@@ -2,7 +2,7 @@
 import type { StoreUnwritable } from './errors.ts';
 import type { RanElsewhere } from './executor.ts';
 import type { OutputContent } from './store.ts';
-import type { Cell, CellRecord, Failure } from './types.ts';
+import type { Cell, CellRecord, Failure, Stage } from './types.ts';
 
 /** What its process held at its height, beside what was expected. */
 export function memoryOf({ memoryBytes }: Cell, peakBytes: number | undefined): Pick<CellRecord, 'memory'> {
@@ -32,4 +32,9 @@ export function sizeOf(outputs: { readonly [name: string]: OutputContent }): num
 /** Microseconds are noise. */
 export function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;
+}
+
+/** The outputs that differ between two records of one stage, but for those whose bytes may. */
+export function otherOutputs({ outputs, unstableOutputs = [] }: Pick<Stage, 'outputs' | 'unstableOutputs'>, one: CellRecord, other: CellRecord): readonly string[] {
+  return outputs.filter((name) => !unstableOutputs.includes(name) && one.outputs[name]?.sha256 !== other.outputs[name]?.sha256);
 }

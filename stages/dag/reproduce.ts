@@ -19,7 +19,8 @@ import type { RunningTask, TaskEnd } from './executor.ts';
 import type { Ground } from './ground.ts';
 import type { Forecast } from './preview.ts';
 import type { OutputContent, Store } from './store.ts';
-import type { Cell, CellRecord, Failure, InputHandle, OutputRecord, OutputRef, Stage, TaskCell, TaskTool, Variation } from './types.ts';
+import type { InputHandle, TaskCell, TaskTool } from './task-types.ts';
+import type { Cell, CellRecord, Failure, OutputRecord, OutputRef, Stage, Variation } from './types.ts';
 
 /** A cell with the record that its result is compared with. */
 export interface Recorded { readonly cell: Cell; readonly record: CellRecord }

@@ -15,7 +15,8 @@ import type { RunCitations } from './cited.ts';
 import type { Outcome } from './decide.ts';
 import type { Ground } from './ground.ts';
 import type { MachineDescription, RunSummary, Store } from './store.ts';
-import type { Cell, CellProvenance, CellRecord, Determinism, FolderExport, InputHandle, OutputRecord, Pipeline, Reason, Stage, TreeHandle } from './types.ts';
+import type { InputHandle, TreeHandle } from './task-types.ts';
+import type { Cell, CellProvenance, CellRecord, Determinism, FolderExport, OutputRecord, Pipeline, Reason, Stage } from './types.ts';
 
 /** A cell and what stands for it. */
 export interface ResultCell extends CellProvenance {

@@ -8,7 +8,8 @@ import { openInOrder, openObject } from './open-object.ts';
 import { unsafePath } from './paths.ts';
 import type { Task, TaskEnd } from './executor.ts';
 import type { Heartbeat } from './heartbeat.ts';
-import type { Failure, FailureCode, InputHandle, OpenObject, OutputPart, OutputValue, Run, TaskIo } from './types.ts';
+import type { InputHandle, OpenObject, OutputPart, OutputValue, Run, TaskIo } from './task-types.ts';
+import type { Failure, FailureCode } from './types.ts';
 
 /** What `io` passes on, checked. `committed` resolves when the bytes are taken over. */
 export interface TaskSink {

@@ -11,7 +11,7 @@ import { DamagedObject, StoreUnwritable } from './errors.ts';
 import { taskOf } from './executor.ts';
 import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
 import { boundTo } from './gpus.ts';
-import { elsewhere, memoryOf, rounded, sizeOf, unwritableFailure } from './record-fields.ts';
+import { elsewhere, memoryOf, otherOutputs, rounded, sizeOf, unwritableFailure } from './record-fields.ts';
 import { needsOf } from './resources.ts';
 import { revocationOf, revocationText } from './revoked.ts';
 import { readBy, taskCell } from './task-inputs.ts';
@@ -28,7 +28,8 @@ import type { Ground } from './ground.ts';
 import type { Progress } from './progress.ts';
 import type { Pending, ReadyTask } from './queue.ts';
 import type { Needs, ResourcePool } from './resources.ts';
-import type { CellRecord, Failure, Gpu, Sha256, Stage, TaskCell } from './types.ts';
+import type { TaskCell } from './task-types.ts';
+import type { CellRecord, Failure, Gpu, Sha256, Stage } from './types.ts';
 
 /** What the pass is told. */
 export interface RunnerEvents {
@@ -390,8 +391,7 @@ export class TaskRunner {
 
   /** An exact cell that was run again must give the same bytes. */
   #warnOfDifference({ cell }: Pending, earlier: CellRecord, record: CellRecord): void {
-    const unstable = cell.stage.unstableOutputs ?? [];
-    const different = cell.stage.outputs.filter((name) => !unstable.includes(name) && earlier.outputs[name]?.sha256 !== record.outputs[name]?.sha256);
+    const different = otherOutputs(cell.stage, earlier, record);
     if (different.length > 0) this.#progress.warn(`${cell.id} is declared exact, but gave other bytes than before with the same key: ${different.join(', ')}`);
   }
 }

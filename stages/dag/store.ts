@@ -35,7 +35,8 @@
 import type { Catalogue } from './cache/catalogue.ts';
 import type { Origin } from './cache/entry.ts';
 import type { FileFacts } from './facts.ts';
-import type { CellRecord, InputHandle, Json, OutputRecord, Reason, Revocation, Sha256, TreeHandle } from './types.ts';
+import type { InputHandle, TreeHandle } from './task-types.ts';
+import type { CellRecord, Json, OutputRecord, Reason, Revocation, Sha256 } from './types.ts';
 import type { Waived, WaivedKey, Waiver } from './waivers.ts';
 
 /** The layout's number. A program reads every number up to its own and refuses a larger one. */

@@ -2,7 +2,8 @@
 import { representative } from './decide.ts';
 import type { Outcome } from './decide.ts';
 import type { Ground } from './ground.ts';
-import type { Cell, CellProvenance, CellRecord, Gathered, InputHandle, InputRef, OutputRecord, OutputRef, PromisedObject, Sha256, TaskCell, TaskInput, TaskTool } from './types.ts';
+import type { Gathered, InputHandle, TaskCell, TaskInput, TaskTool } from './task-types.ts';
+import type { Cell, CellProvenance, CellRecord, InputRef, OutputRecord, OutputRef, PromisedObject, Sha256 } from './types.ts';
 
 type OutcomeOf = (cell: string) => Outcome;
 

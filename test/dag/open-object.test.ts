@@ -9,7 +9,8 @@ import { DamagedObject } from '../../stages/dag/errors.ts';
 import { copyObject } from '../../stages/dag/objects.ts';
 import { openObject } from '../../stages/dag/open-object.ts';
 import { runTask } from '../../stages/dag/run-task.ts';
-import type { InputHandle, OutputValue, Sha256 } from '../../stages/dag/types.ts';
+import type { InputHandle, OutputValue } from '../../stages/dag/task-types.ts';
+import type { Sha256 } from '../../stages/dag/types.ts';
 
 const CHUNK = 1 << 18;
 const SIZE = 5 * CHUNK + 777;

@@ -8,7 +8,8 @@ import * as assert from 'uvu/assert';
 import { DamagedObject } from '../../stages/dag/errors.ts';
 import { OrderedObject } from '../../stages/dag/ordered-object.ts';
 import { runTask } from '../../stages/dag/run-task.ts';
-import type { Failure, InputHandle, Sha256 } from '../../stages/dag/types.ts';
+import type { InputHandle } from '../../stages/dag/task-types.ts';
+import type { Failure, Sha256 } from '../../stages/dag/types.ts';
 
 const MIB = 1 << 20;
 /** Above what an object is held whole for; pieces, the front and the end are ragged. */

@@ -8,7 +8,8 @@ import { FileFacts } from '../../stages/dag/facts.ts';
 import { openStore } from '../../stages/dag/open-store.ts';
 import { sha256 } from '../../stages/dag/sha256.ts';
 import type { Store } from '../../stages/dag/store.ts';
-import type { InputHandle, OutputRecord } from '../../stages/dag/types.ts';
+import type { InputHandle } from '../../stages/dag/task-types.ts';
+import type { OutputRecord } from '../../stages/dag/types.ts';
 import { commitText, draft, filesUnder, inFolder, key, large, onlySegment, replaceFile, start, withStore } from './store-help.ts';
 
 /** Changes one byte in the middle of an object, in place, whatever its mode. */

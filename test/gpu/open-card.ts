@@ -1,6 +1,6 @@
 /** The work of a stage that opens the GPU of its process for a moment. */
 import { openGpu } from '../../kernels/webgpu/adapter.ts';
-import type { Run } from '../../stages/dag/types.ts';
+import type { Run } from '../../stages/dag/task-types.ts';
 
 export const run: Run = async (cells, io) => {
   const gpu = await openGpu();

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runTask } from '../../stages/dag/run-task.ts';
-import type { Cell, Failure, InputHandle, OutputRef, Sha256, TaskInput, TreeHandle } from '../../stages/dag/types.ts';
+import type { InputHandle, TaskInput, TreeHandle } from '../../stages/dag/task-types.ts';
+import type { Cell, Failure, OutputRef, Sha256 } from '../../stages/dag/types.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { ensureFolderSync } from '../disk.ts';
 import type { OutputBytes, OutputContent } from '../store.ts';
-import type { OutputPart, OutputValue } from '../types.ts';
+import type { OutputPart, OutputValue } from '../task-types.ts';
 
 /** An object of the store's own file size or more is moved, not sent through a pipe. */
 const INLINE_BYTES = 1 << 20;

@@ -14,7 +14,8 @@ import { isSha256, sha256 } from '../sha256.ts';
 import { decodeManifest } from '../trees.ts';
 import type { TaskEnd } from '../executor.ts';
 import type { MachineDescription, OutputBytes, OutputContent } from '../store.ts';
-import type { CellRecord, Failure, InputHandle, OutputRecord, Sha256 } from '../types.ts';
+import type { InputHandle } from '../task-types.ts';
+import type { CellRecord, Failure, OutputRecord, Sha256 } from '../types.ts';
 
 const FIRST = 'bitwidth result 1\n';
 const HASH_BYTES = 65;

@@ -7,7 +7,8 @@ import { writeResult } from './result-file.ts';
 import type { Made } from '../commits.ts';
 import type { TaskEnd } from '../executor.ts';
 import type { OutputContent } from '../store.ts';
-import type { Failure, InputHandle, OutputRecord, Sha256 } from '../types.ts';
+import type { InputHandle } from '../task-types.ts';
+import type { Failure, OutputRecord, Sha256 } from '../types.ts';
 import type { CellEnd, ResultHead } from './result-file.ts';
 
 /** A part goes to the disk when its objects come to so much, */

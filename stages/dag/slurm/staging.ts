@@ -7,7 +7,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { temporaryName } from '../disk.ts';
 import { copyObject } from '../objects.ts';
 import type { Task } from '../executor.ts';
-import type { InputHandle, TaskCell, TaskInput } from '../types.ts';
+import type { InputHandle, TaskCell, TaskInput } from '../task-types.ts';
 
 /** Smaller ones are read as quickly from where they are. */
 const WORTH_COPYING_BYTES = 1 << 24;

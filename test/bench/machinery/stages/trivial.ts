@@ -1,6 +1,6 @@
 /** Each cell's output is a line that its parameters and inputs decide, so that a change goes on to whatever reads it. */
 import { createHash } from 'node:crypto';
-import type { InputHandle, Run, TaskInput } from '../../../../stages/dag/types.ts';
+import type { InputHandle, Run, TaskInput } from '../../../../stages/dag/task-types.ts';
 
 export const run: Run = async (cells, io) => {
   for (const { id, params, inputs } of cells) {

@@ -2,7 +2,7 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Run } from '../../../../stages/dag/types.ts';
+import type { Run } from '../../../../stages/dag/task-types.ts';
 
 /** Not spelled as a file beside this one: such are part of the code's identity, and these change. */
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

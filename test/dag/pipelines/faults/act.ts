@@ -2,7 +2,7 @@
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Run } from '../../../../stages/dag/types.ts';
+import type { Run } from '../../../../stages/dag/task-types.ts';
 
 const root = dirname(fileURLToPath(import.meta.url));
 

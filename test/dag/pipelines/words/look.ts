@@ -1,4 +1,4 @@
-import type { Run } from '../../../../stages/dag/types.ts';
+import type { Run } from '../../../../stages/dag/task-types.ts';
 
 /** Writes down the provenance that it is given. */
 export const run: Run = async (cells, io) => {

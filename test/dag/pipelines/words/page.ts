@@ -1,4 +1,4 @@
-import type { Run } from '../../../../stages/dag/types.ts';
+import type { Run } from '../../../../stages/dag/task-types.ts';
 
 /** Draws the tally as a tree of files. */
 export const run: Run = async (cells, io) => {

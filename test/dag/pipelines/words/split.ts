@@ -1,5 +1,5 @@
 /** Splits a text into one output for each word length: real work, small. */
-import type { Run } from '../../../../stages/dag/types.ts';
+import type { Run } from '../../../../stages/dag/task-types.ts';
 import { wordsIn } from './shared.ts';
 
 export const run: Run = async (cells, io) => {

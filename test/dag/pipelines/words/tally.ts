@@ -1,4 +1,4 @@
-import type { Run } from '../../../../stages/dag/types.ts';
+import type { Run } from '../../../../stages/dag/task-types.ts';
 
 /** Counts gathered words; what is missing is counted as missing, with its reason. */
 export const run: Run = async (cells, io) => {

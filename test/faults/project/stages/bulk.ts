@@ -1,4 +1,4 @@
-import type { Run } from '../../../../stages/dag/types.ts';
+import type { Run } from '../../../../stages/dag/task-types.ts';
 
 /** Above the size from which an object has a file of its own. */
 const LARGE_BYTES = (1 << 20) + 100;

@@ -1,6 +1,6 @@
 import { appendFileSync, chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { readActs } from '../acts.ts';
-import type { Run } from '../../../../stages/dag/types.ts';
+import type { Run } from '../../../../stages/dag/task-types.ts';
 import type { Act } from '../acts.ts';
 
 const SLEEPER = new Int32Array(new SharedArrayBuffer(4));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Run } from '../../../../stages/dag/types.ts';
+import type { Run } from '../../../../stages/dag/task-types.ts';
 
 export const run: Run = async (cells, io) => {
   for (const cell of cells) {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
-import type { Run } from '../../../../../stages/dag/types.ts';
+import type { Run } from '../../../../../stages/dag/task-types.ts';
 
 /** An asset beside its source: found from a bundle, too, and part of the code's identity. */
 const word = readFileSync(new URL('./greeting.txt', import.meta.url), 'utf8').trim();
