@@ -21,7 +21,13 @@ test.before.each((context) => {
 });
 test.after.each(({ project }) => project.remove());
 
-const onCards = (of: Stage, n: number, more: (i: number) => CellDeclaration = () => ({}), name = ''): Cell[] => Array.from({ length: n }, (_, i) => cell(of, `${name}${i}`, { params: { act: 'on card', i: `${name}${i}` }, ...more(i) }));
+const onCards = (of: Stage, n: number, more: (i: number) => CellDeclaration = () => ({}), name = ''): Cell[] => Array.from({ length: n }, (_, i) => {
+  const { params, ...rest } = more(i);
+  return cell(of, `${name}${i}`, { params: { act: 'on card', i: `${name}${i}`, ...params }, ...rest });
+});
+
+/** Each waits until it has met another, some seconds at most. */
+const MEETING = (): CellDeclaration => ({ params: { act: 'on card', meets: true } });
 
 interface Span { readonly cell: string; readonly card: string; readonly pid: number }
 
@@ -50,6 +56,7 @@ function shared(project: Project, atOnce: number): void {
 }
 
 test('one task for each card at once, in a process of its own that is bound to it', async ({ project, declared }) => {
+  declared.cells = (act) => onCards(act, 6, MEETING);
   const { code, events } = await project.run('--jobs', '8');
   assert.is(code, 0);
   shared(project, 2);
@@ -62,6 +69,7 @@ test('one task for each card at once, in a process of its own that is bound to i
 });
 
 test('a stage that would run in the process of the run runs in a bound one', async ({ project, declared }) => {
+  declared.cells = (act) => onCards(act, 6, MEETING);
   declared.act = { where: 'in-process' };
   assert.is((await project.run('--jobs', '8')).code, 0);
   shared(project, 2);
@@ -70,7 +78,7 @@ test('a stage that would run in the process of the run runs in a bound one', asy
 
 test('a cell that names its card waits for this one, and none waits behind it that needs another', async ({ project, declared }) => {
   // More work on A, so that its tasks are the first in the queue.
-  declared.cells = (act) => [...onCards(act, 3, () => ({ gpu: A, work: 9 }), 'a'), ...onCards(act, 3, () => ({ gpu: B, work: 1 }), 'b')];
+  declared.cells = (act) => [...onCards(act, 3, () => ({ ...MEETING(), gpu: A, work: 9 }), 'a'), ...onCards(act, 3, () => ({ ...MEETING(), gpu: B, work: 1 }), 'b')];
   assert.is((await project.run('--jobs', '8')).code, 0);
   shared(project, 2);
   for (const { cell: id, card } of spans(project)) assert.is(card, id.startsWith('act:a') ? 'A' : 'B');
@@ -79,10 +87,10 @@ test('a cell that names its card waits for this one, and none waits behind it th
 });
 
 test('cells of one batch that name others are other tasks; which one is no part of a key', async ({ project, declared }) => {
-  declared.cells = (act) => onCards(act, 4, (i) => ({ batch: 'all', gpu: i % 2 === 0 ? A : B }));
+  declared.cells = (act) => onCards(act, 4, (i) => ({ ...MEETING(), batch: 'all', gpu: i % 2 === 0 ? A : B }));
   await project.run('--jobs', '8');
   shared(project, 2);
-  declared.cells = (act) => onCards(act, 4, () => ({ batch: 'all', gpu: A }));
+  declared.cells = (act) => onCards(act, 4, () => ({ ...MEETING(), batch: 'all', gpu: A }));
   assert.equal((await project.run('--jobs', '8')).ran, []);
 });
 
@@ -121,11 +129,12 @@ test('what times something has the machine alone, on the first card', async ({ p
   for (const { cell: id, card, beside } of spans(project)) if (id.startsWith('act:')) assert.equal([card, beside], ['A', []]);
 });
 
-test('--gpus: fewer than there are; more are not used, and that is said', async ({ project }) => {
+test('--gpus: fewer than there are; more are not used, and that is said', async ({ project, declared }) => {
   await project.run('--jobs', '8', '--gpus', '1');
   shared(project, 1);
   project.write('cards.log', '');
-  const { events } = await project.run('--jobs', '8', '--gpus', '3', '--force');
+  declared.cells = (act) => onCards(act, 6, MEETING);
+  const { events } = await project.run('--jobs', '8', '--gpus', '3');
   shared(project, 2);
   assert.equal(warnings(events), ['--gpus is 3, and 2 are used at a time: tasks can tell no more apart here']);
 });

@@ -1,5 +1,5 @@
 /** Does to each cell what its parameter `act` says, and notes in begun.log that it began. */
-import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Run } from '../../../../stages/dag/task-types.ts';
@@ -46,8 +46,12 @@ export const run: Run = async (cells, io) => {
         break;
       case 'on card': {
         const line = JSON.stringify({ cell: cell.id, card: process.env['CARD'] ?? 'none', pid: process.pid });
+        const lines = (sign: string): number => !existsSync(`${root}/cards.log`) ? 0 : readFileSync(`${root}/cards.log`, 'utf8').split('\n').filter((one) => one.startsWith(sign)).length;
+        const [begun, ended] = [lines('+'), lines('-')];
         appendFileSync(`${root}/cards.log`, `+${line}\n`);
         await new Promise((resolve) => setTimeout(resolve, Number(cell.params['ms'] ?? 250)));
+        // Where two are to be at work at once, one that starts slowly is waited for.
+        for (let tries = 0; cell.params['meets'] === true && tries < 100 && begun === ended && lines('+') === begun + 1; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
         appendFileSync(`${root}/cards.log`, `-${line}\n`);
         await commit();
         break;
