@@ -1,7 +1,5 @@
 /** Checks a published site from its files alone: whether each is as listed, and whether what they say agrees. */
-import { MANIFEST_FILE, readManifest } from '../reports/manifest.ts';
-import { RECORDS_FILE } from '../reports/records-file.ts';
-import { SCHEMA_FILE } from '../reports/tables.ts';
+import { MANIFEST_FILE, REQUIRED, UNLISTED, readManifest } from '../reports/manifest.ts';
 import { checkPages } from './site-pages.ts';
 import { siteRecords } from './site-records.ts';
 import { compareForms, siteTables } from './site-tables.ts';
@@ -26,16 +24,13 @@ export interface SiteCheck {
   readonly faults: readonly SiteFault[];
 }
 
-/** May be added to a finished site. */
-const BESIDE: ReadonlySet<string> = new Set([MANIFEST_FILE, STATEMENT_FILE, KEY_FILE]);
-
 /** `key`: the one that the statement must be signed with; without it the one that lies beside it. Throws ConfigurationError where there is no folder. */
 export async function checkSite(folder: string, key?: KeyObject): Promise<SiteCheck> {
   const site = new SiteFolder(folder);
   const faults: SiteFault[] = [...site.faults];
   const sound = checkManifest(site, faults);
   const signedBy = checkStatement(site, key, faults);
-  for (const file of [SCHEMA_FILE, RECORDS_FILE, 'index.html']) if (!site.files.has(file) && !faults.some((fault) => fault.file === file)) faults.push({ file, what: 'missing', expected: 'a file of the site', found: 'nothing' });
+  for (const file of REQUIRED) if (!site.files.has(file) && !faults.some((fault) => fault.file === file)) faults.push({ file, what: 'missing', expected: 'a file of the site', found: 'nothing' });
   const tables = siteTables(site);
   const records = siteRecords(site);
   const pages = checkPages(site, tables, records);
@@ -55,7 +50,7 @@ function checkManifest(site: SiteFolder, faults: SiteFault[]): ReadonlySet<strin
     else if (site.hash(path) !== sha256) faults.push({ file: path, what: 'sha256', expected: sha256, found: site.hash(path) });
     else sound.add(path);
   }
-  for (const path of site.files.keys()) if (!Object.hasOwn(listed, path) && !BESIDE.has(path)) faults.push({ file: path, what: 'added', expected: 'nothing: it is not listed', found: `${site.files.get(path)!} bytes` });
+  for (const path of site.files.keys()) if (!Object.hasOwn(listed, path) && !UNLISTED.has(path)) faults.push({ file: path, what: 'added', expected: 'nothing: it is not listed', found: `${site.files.get(path)!} bytes` });
   return sound;
 }
 

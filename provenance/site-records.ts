@@ -2,10 +2,8 @@
 import { gunzipSync } from 'node:zlib';
 import { canonicalJson, closureHash, keyOf, partsHash } from '../stages/dag/index.ts';
 import { RECORDS_FILE } from '../reports/records-file.ts';
-import type { RecordLine } from '../reports/records-file.ts';
+import type { PublishedCell, RecordLine } from '../reports/records-file.ts';
 import type { SiteFault, SiteFolder } from './site-folder.ts';
-
-export type PublishedCell = Extract<RecordLine, { readonly is: 'cell' }>;
 
 export interface SiteRecords { readonly cells: ReadonlyMap<string, PublishedCell>; readonly faults: readonly SiteFault[] }
 

@@ -3,12 +3,13 @@
  * what, by which code, where and how it can be computed again, and lists the cell's numbers, each at its anchor.
  */
 import type { CellProvenance, Run, TaskCell, TaskIo } from '../stages/dag/index.ts';
-import { cut, escapeText, html, link, lit, trusted } from './html.ts';
+import { escapeText, html, link, lit, trusted } from './html.ts';
 import type { Html } from './html.ts';
 import { writePage } from './layout.ts';
 import { constantsOf, missingFrom, seedsIn } from './cell-facts.ts';
 import type { Omitted } from './cell-facts.ts';
-import { cellPath, formatNumber, formattedText, numberId } from './num.ts';
+import { MOST_ROWS_OF_CELL, own, rowsTitle, valueText } from './cell-rows.ts';
+import { cellPath, numberId } from './num.ts';
 import type { Row } from './num.ts';
 import { failureAnchor } from './page.ts';
 import { BULK, CLAIMED, KEYS, erratumPath } from './tables.ts';
@@ -19,7 +20,7 @@ import { openWarehouse } from './warehouse.ts';
 import { rerunList } from './verdicts.ts';
 import type { Verdicts } from './verdicts.ts';
 
-const MOST_ROWS = 400, MOST_LINKS = 40;
+const MOST_LINKS = 40;
 /** Columns too long to list, as every list is; the exports have them. */
 const LONG = new Set(['cell', 'tokens', 'text', 'prompt_text', 'sql', 'statement', 'operationalised', 'margin_reason', 'would_change', 'sentence', 'test', 'what']);
 
@@ -199,9 +200,6 @@ function waiver({ cell, waiver: own, inputs: from }: CellProvenance, accepted: R
 /** A single-quoted word for a shell, where quoting is needed at all. */
 const shellWord = (word: string): string => (/^[\w:/.+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-/** A number of this very record: it needs no link, it is where links lead. */
-const own = (value: number, unit?: string): Html =>
-  trusted(`<span class="own">${escapeText(formattedText(formatNumber({ value }, { ...(unit === 'bytes' ? { as: 'count' as const } : unit === 'ms' ? { decimals: value < 100 ? 1 : 0 } : {}), ...(unit === undefined ? {} : { unit }) })))}</span>`);
 /** Outside text that may be only a number: a parameter, a time, a build. */
 const literal = (value: unknown): Html => lit(typeof value === 'string' ? value : JSON.stringify(value) ?? 'null', 'parameter');
 const hash = (sha256: string): Html => lit(sha256, 'hash');
@@ -260,7 +258,7 @@ function numbers(cell: string, context: Context): Html {
   for (const [table, byCell] of context.rows) {
     const rows = byCell.get(cell);
     if (!rows || rows.length === 0) continue;
-    parts.push(html`<h3 id="${table}">${table}: ${own(rows.length)} ${rows.length === 1 ? 'row' : 'rows'}</h3>${rowTable(table, rows.slice(0, MOST_ROWS), context.errata)}${more(rows.length - MOST_ROWS, 'rows')}`);
+    parts.push(html`<h3 id="${table}">${rowsTitle(table, rows.length)}</h3>${rowTable(table, rows.slice(0, MOST_ROWS_OF_CELL), context.errata)}${more(rows.length - MOST_ROWS_OF_CELL, 'rows')}`);
   }
   return parts.length === 0 ? html`` : html`<h2 id="numbers">What it wrote</h2>${parts}`;
 }
@@ -281,7 +279,7 @@ function rowTable(table: string, rows: readonly Row[], errata: ReadonlySet<strin
       const is = anchored && number && column !== 'low' && column !== 'high' ? numberId(row, table, column) : undefined;
       const id = is === undefined ? '' : ` id="${escapeText(is)}"`;
       const wrong = is !== undefined && errata.has(is) ? `<sup><a href="../${escapeText(erratumPath(is))}" title="an erratum speaks of it">‡</a></sup>` : '';
-      out += `<td${number ? ' class="n"' : ''}><span class="own"${id}>${value === null || value === undefined ? '' : escapeText(cut(String(value), 400))}</span>${wrong}</td>`;
+      out += `<td${number ? ' class="n"' : ''}><span class="own"${id}>${escapeText(valueText(value))}</span>${wrong}</td>`;
     }
     out += '</tr>\n';
   }

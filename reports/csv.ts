@@ -56,6 +56,7 @@ function valueOf(field: string | undefined, type: string, line: number, column: 
   if (field === undefined) return null;
   if (type === 'BOOLEAN') return field === 'true';
   if (type === 'DOUBLE[]') return numbersOf(field, line, column);
+  if (type === 'VARCHAR[]') return textsOf(field, line, column);
   if (!/^(?:DOUBLE|BIGINT|INTEGER)$/.test(type)) return field;
   const value = Number(field);
   if (!Number.isFinite(value)) throw new SyntaxError(`row ${line}: ${column} is "${field}", which is no number`);
@@ -72,6 +73,24 @@ function numbersOf(field: string, line: number, column: string): readonly number
   }
   throw new SyntaxError(`row ${line}: ${column} is "${field.slice(0, 80)}", which is no list of numbers`);
 }
+
+/** Of a list of texts, as DuckDB writes it: "[one, 'it\\'s', ', ']": between quotes a backslash stands before a quote and before another. */
+function textsOf(field: string, line: number, column: string): readonly string[] {
+  const damaged = (): never => { throw new SyntaxError(`row ${line}: ${column} is "${field.slice(0, 80)}", which is no list of texts`); };
+  if (!field.startsWith('[') || !field.endsWith(']')) damaged();
+  const end = field.length - 1, texts: string[] = [];
+  for (let at = 1; at < end;) {
+    ITEM.lastIndex = at;
+    const [whole = '', quoted, plain = ''] = ITEM.exec(field) ?? [];
+    at += whole.length;
+    if (whole === '' || (at < end && !field.startsWith(', ', at))) damaged();
+    texts.push(quoted === undefined ? plain : quoted.replace(/\\(.)/gs, '$1'));
+    // After a comma comes one more.
+    if (at < end && (at += 2) >= end) damaged();
+  }
+  return texts;
+}
+const ITEM = /'((?:[^'\\]|\\.)*)'|([^,'\[\]]+)/ys;
 
 /** One line, without its end; nothing for null. */
 export const csvLine = (fields: readonly (string | undefined)[]): string => fields.map((field) => field === undefined ? '' : field === '' || /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field).join(',');

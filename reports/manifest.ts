@@ -1,12 +1,20 @@
 /** The stage `manifest`: every file of the site with its size and sha256, so that a copy of it can be checked; and their sizes once more, for pages. */
 import { createHash } from 'node:crypto';
 import type { Run } from '../stages/dag/index.ts';
+import { RECORDS_FILE } from './records-file.ts';
+import { KEY_FILE, STATEMENT_FILE } from './statement.ts';
+import { SCHEMA_FILE } from './tables.ts';
 
 /** From the site's root. It lists every file but itself. */
 export const MANIFEST_FILE = 'data/files.json';
 export const MANIFEST_FORMAT = 1;
 /** The sizes of the files as a script: from file:// a page can read nothing else, and it says what it would load before it does. */
 export const SIZES_FILE = 'data/files.js';
+
+/** Without these it is no report. */
+export const REQUIRED: readonly string[] = ['index.html', SCHEMA_FILE, RECORDS_FILE];
+/** May be added to a finished site; the list does not name itself. */
+export const UNLISTED: ReadonlySet<string> = new Set([MANIFEST_FILE, STATEMENT_FILE, KEY_FILE]);
 
 export interface Manifest {
   readonly format: number;

@@ -13,6 +13,9 @@ export type RecordLine =
   | { readonly is: 'closure'; readonly hash: string; readonly files: CellProvenance['code'] }
   | ({ readonly is: 'cell' } & Pick<CellProvenance, 'cell' | 'stage' | 'determinism' | 'params' | 'inputs' | 'failure'> & { readonly waiver?: string; readonly record?: PublishedRecord; readonly others?: readonly PublishedRecord[] });
 
+/** A line about a cell. */
+export type PublishedCell = Extract<RecordLine, { readonly is: 'cell' }>;
+
 /** A record without what is of use only beside its store. */
 export type PublishedRecord = Pick<NonNullable<CellProvenance['record']>, 'key' | 'fields' | 'outputs' | 'computedBy' | 'durationMs' | 'finishedAt' | 'machine' | 'run'>;
 

@@ -7,7 +7,9 @@ import { derived, num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { rerunSection } from '../rerun-section.ts';
+import { verdictList } from './claim-words.ts';
 import { OVERALL, apart, find, metrics, modelName, models, nothing, quantizedBefore, rowCount } from './common.ts';
+import type { ClaimRow } from './claim-words.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 import { pareto } from './pareto.ts';
 
@@ -89,9 +91,8 @@ ${machines.length > 0 ? html`<div><dt>timed on</dt><dd>${machines.map((m, i) => 
 }
 
 async function verdicts(input: PageInput): Promise<Html> {
-  const claims = await input.query<{ claim: string; version: string; title: string; verdict: string; scope: string; position: number }>('SELECT claim, version, title, verdict, scope, position FROM claims ORDER BY position, claim, version');
+  const claims = await input.query<ClaimRow>('SELECT * FROM claims');
   if (claims.length === 0) return html`<h2>Claims</h2>${nothing('claims')}`;
   return html`<h2>The claims, and what this study can say of them</h2>
-<ul class="verdicts">${claims.map((c) => html`<li><span class="verdict ${c.verdict.replace(/\s+/g, '-')}">${c.verdict}</span><span>${link(`claims.html#${c.claim}`, c.title)} <span class="quiet">${c.scope}</span></span></li>
-`)}</ul>`;
+${verdictList(claims)}`;
 }

@@ -89,6 +89,7 @@ export class SiteProject {
       table('models', { rows: [{ model: MODEL, title: 'Small', architecture: 'llama', parameters: 1000000, layers: 2, hidden_size: 8, heads: 2, kv_heads: 2, feed_forward_size: 16, vocabulary: 19, context_tokens: 64, tied_embeddings: true, base_format: 'fp16', is_judge: true, source: 'none' }] }),
       table('formats', { rows: FORMATS.map((format, position) => ({ format, position, title: format, family: format === 'fp16' ? 'base' : format, nominal_bits_per_weight: format === 'fp16' ? 16 : 4.5, product: 'weights' })) }),
       table('errata', { rows: this.errata }),
+      table('claims', { rows: [{ claim: 'fewer', position: 1, version: '1', title: 'Fewer bits cost words', statement: 'So it is said.', source: 'Nowhere', operationalised: 'Words are counted.', test: 'None', margin: 'Any.', margin_reason: 'None', sql: '', verdict: 'inconclusive', scope: 'one text', sentence: 'They were counted.', would_change: 'Another count.' }] }),
       table('metrics', { from: [...counts, ...timings] }),
       table('sources', { rows: [{ path: 'text.txt', title: 'A <text>', origin: 'W. Shakespeare, "Hamlet", III, 1', sha256: createHash('sha256').update(TEXT).digest('hex'), bytes: TEXT.length, licence: 'public domain', redistribute: true }] }),
     ]);
