@@ -1,6 +1,6 @@
 /** The stage `rerun-plan`: what pages can compute again, with what the records and tables say of it (reports/rerun/plan.ts). */
 import type { CellProvenance, Run, TaskCell } from '../stages/dag/index.ts';
-import { PLAN_FILE, PLAN_FORMAT } from './rerun/plan.ts';
+import { PLAN_FILE, PLAN_FORMAT, plannedRow } from './rerun/plan.ts';
 import type { Plan, PlannedCell, PlannedObject, PlannedRow } from './rerun/plan.ts';
 import { readTables, text } from './task-tables.ts';
 
@@ -37,8 +37,7 @@ function rowsByCell(ndjson: string, wanted: ReadonlySet<string>): ReadonlyMap<st
     // Of the rows of all cells few are wanted: the others are not parsed.
     const cell = /"cell":"([^"]*)"/.exec(line)?.[1];
     if (cell === undefined || !wanted.has(cell)) continue;
-    // A list says the same as a text beside it; what an opening was, the cell's parameters say.
-    const row: PlannedRow = Object.fromEntries(Object.entries(JSON.parse(line) as PlannedRow).filter(([column, value]) => !Array.isArray(value) && column !== 'prompt_text'));
+    const row = plannedRow(JSON.parse(line) as PlannedRow);
     const rows = byCell.get(cell);
     if (rows === undefined) byCell.set(cell, [row]);
     else rows.push(row);

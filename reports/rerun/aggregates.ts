@@ -10,22 +10,29 @@ import { distanceOf, shown } from './compare.ts';
 import { STUDY_NAME, STUDY_PROGRAM } from './compute.ts';
 import { MissingFile } from './objects.ts';
 import { pageFindings } from './pages.ts';
+import { plannedFindings } from './planned.ts';
 import { TABLE_FILE, publishedCells, publishedTables } from './published-tables.ts';
+import { wholeFindings } from './whole-outputs.ts';
 import type { Check, CheckContext, Finding, Place } from './checks.ts';
 import type { Row } from '../num.ts';
-import type { PublishedCell } from './published-tables.ts';
+import type { PublishedCell } from '../records-file.ts';
 
 /** What the study's program offers (stages/quantization/in-page/aggregates.ts). */
 export interface AggregatesProgram {
   /** The tables of what is computed. */
   readonly tables: readonly string[];
   makes(cell: PublishedCell): boolean;
-  open(tables: ReadonlyMap<string, readonly Row[]>): {
-    compute(cell: PublishedCell, watched: { readonly signal: AbortSignal; progress(done: number, total: number, unit: string): void }): Promise<
-      | { readonly tables: { readonly [table: string]: readonly Row[] } }
-      | { readonly unpublished: string }
-      | { readonly refused: string }>;
-  };
+  open(tables: ReadonlyMap<string, readonly Row[]>): OpenedRows;
+}
+
+/** Of one set of published rows. */
+export interface OpenedRows {
+  /** An output of a cell made again of its rows, whole; undefined where no table has all of it. Throws RangeError, a sentence, where rows do not make a whole. */
+  whole(cell: Pick<PublishedCell, 'cell' | 'stage'>): { readonly output: string; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
+  compute(cell: PublishedCell, watched: { readonly signal: AbortSignal; progress(done: number, total: number, unit: string): void }): Promise<
+    | { readonly tables: { readonly [table: string]: readonly Row[] } }
+    | { readonly unpublished: string }
+    | { readonly refused: string }>;
 }
 
 /** One more or one less rounding in each of a few thousand sums: farther apart are two numbers that are not the same. */
@@ -55,23 +62,25 @@ export const aggregatesCheck: Check = {
       return say({ verdict: 'differs', what: 'the tables cannot be read', detail: error.message });
     }
     const { aggregates: program } = await context.program(STUDY_PROGRAM, STUDY_NAME) as { readonly aggregates: AggregatesProgram };
-    const own = cells.filter((cell) => (place.cell === undefined || cell.cell === place.cell) && program.makes(cell));
-    const compared = await computeAll(program, own, tables, context);
+    const own = cells.filter((cell) => place.cell === undefined || cell.cell === place.cell), rows = program.open(tables);
+    const compared = await computeAll(program, rows, own.filter((cell) => program.makes(cell)), tables, context);
     for (const finding of compared.findings(place)) say(finding);
-    await pageFindings(context, Object.keys(plan.files ?? {}).filter((path) => isPage(place, path)), compared.asComputed());
+    for (const finding of await wholeFindings(rows, own, context)) say(finding);
+    const planned = Object.values(plan.cells).filter(({ cell }) => place.cell === undefined || cell === place.cell);
+    for (const finding of plannedFindings(planned, new Map(cells.map((cell) => [cell.cell, cell])), tables)) say(finding);
+    await pageFindings(context, Object.keys(plan.files ?? {}).filter((path) => isPage(place, path)), compared.asComputed(), cells);
   },
 };
 
 const isPage = ({ cell }: Place, path: string): boolean => cell === undefined ? path.endsWith('.html') : path === cellPath(cell);
 
-async function computeAll(program: AggregatesProgram, cells: readonly PublishedCell[], tables: ReadonlyMap<string, readonly Row[]>, { signal, progress }: CheckContext): Promise<Comparison> {
+async function computeAll(program: AggregatesProgram, rows: OpenedRows, cells: readonly PublishedCell[], tables: ReadonlyMap<string, readonly Row[]>, { signal, progress }: CheckContext): Promise<Comparison> {
   const compared = new Comparison(program, tables);
   const breath = breathing(signal);
-  const opened = program.open(tables);
   for (const [i, cell] of cells.entries()) {
     progress(i, cells.length, 'cells computed again');
     await breath();
-    const computed = await opened.compute(cell, { signal, progress: () => undefined });
+    const computed = await rows.compute(cell, { signal, progress: () => undefined });
     if ('tables' in computed) compared.add(cell.cell, computed.tables);
     else if ('unpublished' in computed) compared.leave(cell.cell, computed.unpublished);
     else compared.refuse(cell.cell, computed.refused);

@@ -41,6 +41,8 @@ export interface CheckContext {
   say(finding: Finding): void;
   /** A file of the site, path from its root: fetched from a server, or read from the folder that the reader chose. Throws MissingFile, or Error with a sentence. */
   file(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Whether files can be read as data: from file:// only those of a folder that the reader chose. */
+  readonly reads: boolean;
   /** Every file of the folder that the reader chose; undefined where the site is read from a server, which lists none. */
   readonly chosen: readonly string[] | undefined;
   /** The bytes of a planned object, held to this sha256. Throws DifferentBytes where the site has others. */
@@ -54,7 +56,7 @@ export interface Offer {
   readonly title: string;
   /** What it will load that is not there yet. */
   downloads(choice: string | undefined): readonly PlannedFile[];
-  /** It reads files of the site as data: from file:// the reader must choose the site's folder. */
+  /** It is nothing without files of the site as data: from file:// the reader must choose the site's folder. */
   readonly readsFiles: boolean;
   /** It is done only where the reader asks for it. */
   readonly onlyIfAsked?: boolean;
@@ -62,10 +64,18 @@ export interface Offer {
   readonly choices?: { readonly label: string; readonly values: readonly string[] };
 }
 
+/** What is within reach while the reader chooses. */
+export interface Reach {
+  /** Whether the bytes of an object are there already. */
+  has(sha256: string): boolean;
+  /** As CheckContext.reads; it changes when a folder is chosen. */
+  readonly reads: boolean;
+}
+
 export interface Check {
   readonly name: string;
   /** Undefined where it has nothing to do on this page; a sentence where a reader would expect it to, and it cannot. */
-  offer(place: Place, plan: Plan, has: (sha256: string) => boolean): Offer | string | undefined;
+  offer(place: Place, plan: Plan, reach: Reach): Offer | string | undefined;
   /** Throws AbortError where it was asked to stop, else what it did not expect. */
   run(context: CheckContext): Promise<void>;
 }

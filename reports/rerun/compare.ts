@@ -11,8 +11,12 @@ export interface RowsCompared {
   readonly first?: string;
 }
 
+/** How a difference is told: where the one row is, and where the other. */
+export interface RowWords { readonly published: string; readonly computed: string }
+const WORDS: RowWords = { published: 'is published', computed: 'was computed' };
+
 /** Columns of `computed` only: what is not computed again is not compared. Rows go by their place. */
-export function compareRows(published: readonly PlannedRow[], computed: readonly PlannedRow[]): RowsCompared {
+export function compareRows(published: readonly PlannedRow[], computed: readonly PlannedRow[], words = WORDS): RowsCompared {
   let equal = 0, farthest = 0;
   let first: string | undefined;
   const rows = Math.max(published.length, computed.length);
@@ -25,10 +29,10 @@ export function compareRows(published: readonly PlannedRow[], computed: readonly
       if (distance === 0) continue;
       same = false;
       farthest = Math.max(farthest, distance);
-      first ??= `${column} of row ${i + 1}: ${shown(then?.[column])} is published, ${shown(value)} was computed`;
+      first ??= `${column} of row ${i + 1}: ${shown(then?.[column])} ${words.published}, ${shown(value)} ${words.computed}`;
     }
     if (same) equal++;
-    else first ??= `row ${i + 1} is ${then === undefined ? 'not published' : 'not computed'}`;
+    else first ??= `row ${i + 1}: nothing ${then === undefined ? words.published : words.computed}`;
   }
   return { rows, equal, farthest, ...(first === undefined ? {} : { first }) };
 }

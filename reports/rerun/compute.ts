@@ -3,11 +3,14 @@
  * outcome against what the cells' records and the tables say. What is computed whole has a sha256, so that a cell is equal or it is not.
  */
 import { count } from '../../stages/dag/index.ts';
+import { csvName } from '../tables.ts';
 import { compareRows } from './compare.ts';
 import { DifferentBytes, sha256Of } from './objects.ts';
-import { downloadsOf } from './plan.ts';
-import type { Check, CheckContext, Finding } from './checks.ts';
-import type { Plan, PlannedCell, PlannedRow } from './plan.ts';
+import { PLAN_FILE, downloadsOf, plannedRow } from './plan.ts';
+import { saidIn, whatIsSaid } from './said.ts';
+import type { Check, CheckContext, Finding, Reach } from './checks.ts';
+import type { Plan, PlannedCell, PlannedFile, PlannedRow } from './plan.ts';
+import type { Said } from './said.ts';
 
 /** The study's program in the site, and the name under which it leaves itself. */
 export const STUDY_PROGRAM = 'assets/study.js', STUDY_NAME = 'bitwidthStudy';
@@ -32,26 +35,35 @@ export interface StudyProgram {
 
 export const computeCheck: Check = {
   name: 'compute',
-  offer(place, plan, has) {
+  offer(place, plan, reach) {
     if (plan.programs[STUDY_PROGRAM] === undefined || Object.keys(plan.cells).length === 0) return undefined;
     const formats = formatsOf(plan);
     if (place.cell !== undefined) {
       const cell = Object.hasOwn(plan.cells, place.cell) ? plan.cells[place.cell] : undefined;
-      if (cell === undefined) return `A page cannot compute this cell again: what it reads is not published here, or it needs more than a page has. Pages compute ${stagesOf(plan).join(', ')} cells of ${modelsOf(plan).join(', ')}; the command above computes this one, in the project.`;
-      return { title: `Compute ${cell.cell} again, from the published weights`, readsFiles: false, downloads: () => downloadsOf(plan, [cell], STUDY_PROGRAM, has) };
+      if (cell === undefined) return notHere(plan);
+      return { title: `Compute ${cell.cell} again, from the published weights`, readsFiles: false, downloads: () => downloads(plan, [cell], reach) };
     }
     return {
       title: `Quantize ${modelsOf(plan).join(', ')} again, score a text and write one with it, from the published weights`, readsFiles: false, choices: { label: 'in the format', values: formats },
-      downloads: (choice = formats[0]) => downloadsOf(plan, cellsAt(plan, choice), STUDY_PROGRAM, has),
+      downloads: (choice = formats[0]) => downloads(plan, cellsAt(plan, choice), reach),
     };
   },
   async run(context) {
     const { place, plan, choice } = context;
     const cells = place.cell === undefined ? cellsAt(plan, choice) : [plan.cells[place.cell]!];
     const program = await context.program(STUDY_PROGRAM, STUDY_NAME) as StudyProgram;
-    for (const cell of cells) await computeCell(program, cell, context);
+    const said = await whatIsSaid(cells, context);
+    for (const cell of cells) await computeCell(program, cell, said, context);
   },
 };
+
+const downloads = (plan: Plan, cells: readonly PlannedCell[], { has, reads }: Reach): readonly PlannedFile[] => [...downloadsOf(plan, cells, STUDY_PROGRAM, has), ...(reads ? saidIn(plan, cells) : [])];
+
+/** On the page of a cell that no page computes: what is compared of it all the same, and what is not. */
+function notHere(plan: Plan): string {
+  const compared = plan.files === undefined ? 'This cell is not computed again here' : 'The checks above hold this page to the published rows, and compute again from those rows what aggregates this cell made of them. The rows themselves are not computed again here';
+  return `${compared}: what this cell rests on is not published for pages to compute with, or needs more than a page has. From the weights pages compute ${stagesOf(plan).join(', ')} cells of ${modelsOf(plan).join(', ')}; the command on this page computes this one and all that it rests on, in the project.`;
+}
 
 /** A cell's id begins with its stage, its model and its format. */
 const pathOf = ({ cell }: PlannedCell): readonly string[] => cell.slice(cell.indexOf(':') + 1).split('/');
@@ -88,7 +100,7 @@ export async function objectsOf(cell: PlannedCell, context: CheckContext): Promi
   return objects;
 }
 
-async function computeCell(program: StudyProgram, cell: PlannedCell, context: CheckContext): Promise<void> {
+async function computeCell(program: StudyProgram, cell: PlannedCell, said: Said, context: CheckContext): Promise<void> {
   const objects = await objectsOf(cell, context);
   if (objects === undefined) return;
   const compute = (params: PlannedCell['params']): ReturnType<StudyProgram['compute']> =>
@@ -98,31 +110,35 @@ async function computeCell(program: StudyProgram, cell: PlannedCell, context: Ch
   const slice = program.slice(cell.stage, cell);
   if (slice !== undefined) {
     const computed = await compute(slice.params);
-    if ('outputs' in computed) for (const finding of rowFindings(program, cell, computed.outputs, true, slice.what)) context.say(finding);
+    if ('outputs' in computed) for (const finding of rowFindings(program, cell, said, computed.outputs, true, slice.what)) context.say(finding);
   }
   const computed = await compute(cell.params);
   if ('failure' in computed) {
     context.say({ verdict: 'note', what: `${cell.cell} could not be computed here`, detail: computed.failure.sentence });
     return;
   }
-  for (const finding of rowFindings(program, cell, computed.outputs, slice === undefined)) context.say(finding);
+  for (const finding of rowFindings(program, cell, said, computed.outputs, slice === undefined)) context.say(finding);
   context.say(await outputFinding(cell, computed.outputs, computed.computedBy));
 }
 
-/** One for each table. `shown`: with the first row; `slice`: what part of the rows was computed. */
-function* rowFindings(program: StudyProgram, cell: PlannedCell, outputs: { readonly [output: string]: Bytes }, shown: boolean, slice?: string): Generator<Finding> {
+/** One for each table, of all places where its rows are published. `shown`: with the first row; `slice`: what part of the rows was computed. */
+function* rowFindings(program: StudyProgram, cell: PlannedCell, said: Said, outputs: { readonly [output: string]: Bytes }, shown: boolean, slice?: string): Generator<Finding> {
   for (const [table, rows] of Object.entries(program.rows(cell.stage, cell.cell, outputs))) {
-    const published = cell.rows[table] ?? [];
-    const compared = compareRows(slice === undefined ? published : published.slice(0, rows.length), rows);
+    const path = `data/${csvName(table)}`, byCell = said.get(table);
+    const places = [...(Object.hasOwn(cell.rows, table) ? [[PLAN_FILE, cell.rows[table]!] as const] : []), ...(byCell === undefined ? [] : [[path, byCell.get(cell.cell) ?? []] as const])];
+    // That the tables were not read is said; a plan has the rows of some.
+    if (places.length === 0) continue;
     const of = slice ?? `${count(rows.length, 'row')} of the table ${table}`;
-    yield compared.equal === compared.rows
-      ? { verdict: 'equal', what: `${cell.cell}: ${of}, every column`, ...(shown ? { detail: rowWords(rows[0]!) } : {}) }
-      : { verdict: 'differs', what: `${cell.cell}: ${of}; ${compared.rows - compared.equal} of them differ`, detail: compared.first! };
+    const differing = places.flatMap(([place, published]): Finding[] => {
+      const compared = compareRows(slice === undefined ? published : published.slice(0, rows.length), place === PLAN_FILE ? rows.map(plannedRow) : rows);
+      return compared.equal === compared.rows ? [] : [{ verdict: 'differs', what: `${cell.cell}: ${of}; ${compared.rows - compared.equal} of them differ from ${place}`, detail: compared.first! }];
+    });
+    yield* differing.length > 0 ? differing : [{ verdict: 'equal', what: `${cell.cell}: ${of}, every column`, ...(shown ? { detail: rowWords(rows[0]!) } : {}) }];
   }
 }
 
 /** The numbers and texts of a row, without the names that every row repeats. */
-const rowWords = (row: PlannedRow): string => Object.entries(row).filter(([column, value]) => !['model', 'format', 'cell', 'tokens'].includes(column) && value !== null).map(([column, value]) => `${column} ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`).join(', ');
+const rowWords = (row: PlannedRow): string => Object.entries(row).filter(([column, value]) => !['model', 'format', 'cell', 'tokens'].includes(column) && value !== null && !Array.isArray(value)).map(([column, value]) => `${column} ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`).join(', ');
 
 async function outputFinding({ cell, key, outputs: recorded }: PlannedCell, outputs: { readonly [output: string]: Bytes }, computedBy: { readonly [name: string]: string }): Promise<Finding> {
   const differing: string[] = [];

@@ -1,17 +1,15 @@
 /** Every file against data/files.json, size and sha256; and the statement that is signed of that list, where one is published. */
 import { count } from '../../stages/dag/index.ts';
-import { MANIFEST_FILE, SIZES_FILE, readManifest } from '../manifest.ts';
+import { MANIFEST_FILE, REQUIRED, SIZES_FILE, UNLISTED, readManifest } from '../manifest.ts';
 import { cellPath } from '../num.ts';
-import { KEY_FILE, STATEMENT_FILE } from '../statement.ts';
 import { MissingFile, sha256Of } from './objects.ts';
+import { PLAN_FILE, siteHas } from './plan.ts';
 import { TABLE_FILE } from './published-tables.ts';
 import { signatureFindings } from './signatures.ts';
 import type { Check, CheckContext, Finding, Place } from './checks.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Plan } from './plan.ts';
 
-/** May be added to a finished site; the list does not name itself. */
-const BESIDE: ReadonlySet<string> = new Set([MANIFEST_FILE, STATEMENT_FILE, KEY_FILE]);
 /** As many at once as browsers ask one server for. */
 const AT_ONCE = 6;
 /** Files that differ are told up to this many. */
@@ -23,7 +21,7 @@ export const filesCheck: Check = {
     if (files === undefined) return `This copy of the report has no ${SIZES_FILE}, which says how large its files are: they cannot be checked here. The command check-site checks them.`;
     return {
       title: place.cell === undefined ? 'Check every file against the list of their hashes, and the signature of that list' : 'Check this page, the tables and the records against the list of hashes, and the signature of that list', readsFiles: true,
-      downloads: () => Object.entries({ ...files, ...beside(files) }).filter(([path]) => BESIDE.has(path) || wanted(place, path)).map(([path, bytes]) => ({ path, bytes })),
+      downloads: () => Object.entries({ ...files, ...beside(files) }).filter(([path]) => UNLISTED.has(path) || wanted(place, path)).map(([path, bytes]) => ({ path, bytes })),
     };
   },
   run: checkFiles,
@@ -45,7 +43,8 @@ async function checkFiles(context: CheckContext): Promise<void> {
     if (!(error instanceof SyntaxError) && !(error instanceof MissingFile)) throw error;
     return say({ verdict: 'differs', what: `${MANIFEST_FILE}, the list of files: ${error.message}` });
   }
-  const own = Object.entries(listed).filter(([path]) => wanted(place, path));
+  // What the offer did not tell of is not loaded: that the lists do not agree is said below.
+  const own = Object.entries(listed).filter(([path]) => wanted(place, path) && siteHas(context.plan, path));
   if (place.cell !== undefined && !Object.hasOwn(listed, cellPath(place.cell))) say({ verdict: 'differs', what: `${cellPath(place.cell)} is not in ${MANIFEST_FILE}` });
   const faults: Finding[] = [];
   const total = own.reduce((sum, [, { bytes }]) => sum + bytes, 0);
@@ -60,15 +59,30 @@ async function checkFiles(context: CheckContext): Promise<void> {
       context.progress(done += file.bytes, total, 'bytes');
     }
   }));
+  const sound = own.length - faults.length;
+  faults.push(...listFaults(context.plan, listed));
   // A server does not tell what else it has.
-  if (place.cell === undefined) for (const path of context.chosen ?? []) if (!Object.hasOwn(listed, path) && !BESIDE.has(path)) faults.push({ verdict: 'differs', what: path, detail: `it is in the folder, and not in ${MANIFEST_FILE}` });
+  if (place.cell === undefined) for (const path of context.chosen ?? []) if (!Object.hasOwn(listed, path) && !UNLISTED.has(path)) faults.push({ verdict: 'differs', what: path, detail: `it is in the folder, and not in ${MANIFEST_FILE}` });
   faults.sort((a, b) => (a.what < b.what ? -1 : 1));
   for (const fault of faults.slice(0, TOLD)) say(fault);
-  const sound = own.length - faults.filter(({ what }) => Object.hasOwn(listed, what)).length;
-  if (faults.length > TOLD) say({ verdict: 'differs', what: `and ${faults.length - TOLD} more files` });
+  if (faults.length > TOLD) say({ verdict: 'differs', what: `and ${faults.length - TOLD} more differences` });
   if (faults.length === 0) say({ verdict: 'equal', what: `${count(own.length, 'file')}, each with the size and the sha256 that ${MANIFEST_FILE} gives it` });
   else say({ verdict: 'differs', what: `in all: ${sound} of ${count(own.length, 'file')} have the size and the sha256 that ${MANIFEST_FILE} gives them` });
   for (const finding of await signatureFindings(context, list)) say(finding);
+}
+
+/** Where the list of hashes, the list of sizes (what the other checks and the offer go by) and what a site must have do not name the same files. */
+function* listFaults(plan: Plan, listed: Manifest['files']): Generator<Finding> {
+  const sizes = plan.files ?? {};
+  for (const [path, { bytes }] of Object.entries(listed)) {
+    if (path === SIZES_FILE) continue;
+    if (!Object.hasOwn(sizes, path)) yield { verdict: 'differs', what: path, detail: `it is in ${MANIFEST_FILE}, and not in ${SIZES_FILE}` };
+    else if (sizes[path] !== bytes) yield { verdict: 'differs', what: path, detail: `${SIZES_FILE} says that it has ${String(sizes[path])} bytes, and ${MANIFEST_FILE} says ${bytes}` };
+  }
+  for (const path of Object.keys(sizes)) if (!Object.hasOwn(listed, path)) yield { verdict: 'differs', what: path, detail: `it is in ${SIZES_FILE}, and not in ${MANIFEST_FILE}: nothing says which bytes it should have` };
+  for (const path of [...REQUIRED, SIZES_FILE, PLAN_FILE, ...Object.keys(plan.programs), ...Object.values(plan.objects).map((object) => object.path)]) {
+    if (!Object.hasOwn(listed, path) && !Object.hasOwn(sizes, path)) yield { verdict: 'differs', what: path, detail: `a report has such a file, and ${MANIFEST_FILE} does not list it` };
+  }
 }
 
 /** In words; undefined: it is as listed. */

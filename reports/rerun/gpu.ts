@@ -23,7 +23,7 @@ function cellsOf(plan: Plan, cell: string | undefined): readonly PlannedCell[] {
 
 export const gpuCheck: Check = {
   name: 'gpu',
-  offer(place, plan, has) {
+  offer(place, plan, { has }) {
     const cells = cellsOf(plan, place.cell);
     if (plan.programs[STUDY_PROGRAM] === undefined || cells.length === 0 || gpuHere() === undefined) return undefined;
     return { title: 'A part of it on this computer’s GPU too, by WebGPU, whose self-test takes some seconds', onlyIfAsked: true, readsFiles: false, downloads: () => downloadsOf(plan, cells, STUDY_PROGRAM, has) };

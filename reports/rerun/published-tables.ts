@@ -4,11 +4,10 @@ import { RECORDS_FILE } from '../records-file.ts';
 import { PACKED, SCHEMA_FILE, csvName, schemaTables } from '../tables.ts';
 import type { Row } from '../num.ts';
 import type { Column } from '../tables.ts';
-import type { RecordLine } from '../records-file.ts';
+import type { PublishedCell, RecordLine } from '../records-file.ts';
 import type { CheckContext } from './checks.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
-export type PublishedCell = Extract<RecordLine, { readonly is: 'cell' }>;
 
 /** What a page reads of a site to check its numbers. */
 export const TABLE_FILE = /^data\/(?:\w+\.csv(?:\.gz)?|schema\.sql|records\.ndjson\.gz)$/;
@@ -23,10 +22,10 @@ export async function unpacked(bytes: Bytes): Promise<string> {
   }
 }
 
-/** Every table that data/schema.sql names and the site has. Throws SyntaxError, naming the file, where one does not fit it. */
-export async function publishedTables(context: Pick<CheckContext, 'file' | 'plan' | 'progress' | 'signal'>): Promise<ReadonlyMap<string, readonly Row[]>> {
+/** Every table that data/schema.sql names and the site has; of them those that are `wanted`. Throws SyntaxError, naming the file, where one does not fit it. */
+export async function publishedTables(context: Pick<CheckContext, 'file' | 'plan' | 'progress' | 'signal'>, wanted: (table: string) => boolean = () => true): Promise<ReadonlyMap<string, readonly Row[]>> {
   const columns = await named(SCHEMA_FILE, async () => columnsIn(new TextDecoder().decode(await context.file(SCHEMA_FILE))));
-  const there = [...columns].filter(([table]) => context.plan.files === undefined || Object.hasOwn(context.plan.files, `data/${csvName(table)}`));
+  const there = [...columns].filter(([table]) => wanted(table) && (context.plan.files === undefined || Object.hasOwn(context.plan.files, `data/${csvName(table)}`)));
   const tables = new Map<string, readonly Row[]>();
   for (const [table, own] of there) {
     context.signal.throwIfAborted();
@@ -34,6 +33,17 @@ export async function publishedTables(context: Pick<CheckContext, 'file' | 'plan
     context.progress(tables.size, there.length, 'tables read');
   }
   return tables;
+}
+
+/** In their order. */
+export function rowsByCell(rows: readonly Row[]): ReadonlyMap<string, readonly Row[]> {
+  const byCell = new Map<string, Row[]>();
+  for (const row of rows) {
+    const cell = String(row['cell']), own = byCell.get(cell);
+    if (own === undefined) byCell.set(cell, [row]);
+    else own.push(row);
+  }
+  return byCell;
 }
 
 function columnsIn(schema: string): ReadonlyMap<string, readonly Column[]> {

@@ -59,24 +59,28 @@ export async function* layoutRows(task: TaskCell): AsyncGenerator<Row> {
   }
 }
 
-/** Aliases are held to what they claim, to be the base: by every weight, when it was encoded. */
 export async function* artifactRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
-  for await (const { cell, value: report } of foundJson<QuantizeReport>(task, io)) {
-    const model = idPath(cell)[0] as string;
-    if (report.aliasOf !== null && !report.lossless) throw new BadInput(`${report.format} of ${model} counts as ${report.aliasOf} but decodes to other weights`);
-    yield {
-      model, format: report.format, alias_of: report.aliasOf, linear_weights: report.linearWeights, linear_bytes: report.linearBytes,
-      other_weights: report.otherWeights, other_bytes: report.otherBytes, cell,
-    };
-  }
+  for await (const { cell, value } of foundJson<QuantizeReport>(task, io)) yield artifactRow(cell, value);
+}
+
+/** Aliases are held to what they claim, to be the base: by every weight, when it was encoded. */
+export function artifactRow(cell: string, report: QuantizeReport): Row {
+  const model = idPath(cell)[0] as string;
+  if (report.aliasOf !== null && !report.lossless) throw new BadInput(`${report.format} of ${model} counts as ${report.aliasOf} but decodes to other weights`);
+  return {
+    model, format: report.format, alias_of: report.aliasOf, linear_weights: report.linearWeights, linear_bytes: report.linearBytes,
+    other_weights: report.otherWeights, other_bytes: report.otherBytes, cell,
+  };
 }
 
 export async function* tensorErrorRows(task: TaskCell, io: TaskIo): AsyncGenerator<Row> {
-  for await (const { cell, value: { format, tensors } } of foundJson<QuantizeReport>(task, io)) {
-    const model = idPath(cell)[0] as string;
-    for (const { tensor, layer, kind, weights, bytes, relativeRmsError, maxAbsError } of tensors) {
-      yield { model, format, tensor, layer, kind, weights, bytes, relative_rms_error: relativeRmsError, max_abs_error: maxAbsError, cell };
-    }
+  for await (const { cell, value } of foundJson<QuantizeReport>(task, io)) yield* tensorErrorsOf(cell, value);
+}
+
+export function* tensorErrorsOf(cell: string, { format, tensors }: QuantizeReport): Generator<Row> {
+  const model = idPath(cell)[0] as string;
+  for (const { tensor, layer, kind, weights, bytes, relativeRmsError, maxAbsError } of tensors) {
+    yield { model, format, tensor, layer, kind, weights, bytes, relative_rms_error: relativeRmsError, max_abs_error: maxAbsError, cell };
   }
 }
 

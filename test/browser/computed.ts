@@ -25,7 +25,8 @@ const keyOf = (cell: string): Sha256 => createHash('sha256').update(`key of ${ce
 export async function computedSite(): Promise<ComputedSite> {
   const quick = await readStudy(root, { quick: true });
   const config = { ...quick, formats: ['fp16', FORMAT, 'int8'], texts: quick.texts.filter(({ name }) => name === 'garden') };
-  const computed = [SCORED, WRITTEN, `score:${MODEL}/int8/garden`, `generate:${MODEL}/int8/T0.7/k0/s1`, `generate:${MODEL}/fp16/T0.7/k0/s1`];
+  const quantized = [FORMAT, 'int8'].map((format) => `quantize:${MODEL}/${format}`);
+  const computed = [...quantized, SCORED, WRITTEN, `score:${MODEL}/int8/garden`, `generate:${MODEL}/int8/T0.7/k0/s1`, `generate:${MODEL}/fp16/T0.7/k0/s1`];
   // The tables of these alone.
   const cells = study(config).cells.map((cell) => (TABLES.includes(cell.id) ? onlyOf(cell, computed) : cell));
   const before = process.env[ENGINE_VARIABLE];
@@ -46,7 +47,7 @@ export async function computedSite(): Promise<ComputedSite> {
   for (const table of TABLES) for (const line of inNode.bytes(table, 'rows').toString().trim().split('\n')) rows[table.slice('tabulate:'.length)]!.push(JSON.parse(line) as (typeof rows)[string][number]);
   const site = await siteFolder({
     rows, records: [...artificialRecords(artificialRows()), ...records], objects,
-    stages: ['page', 'run-page', 'cell-pages', 'assets', 'program', 'rerun-objects', 'rerun-plan'],
+    stages: ['page', 'run-page', 'cell-pages', 'assets', 'exports', 'records', 'program', 'rerun-objects', 'rerun-plan'],
     rerun: { pipeline: 'bitwidth', cells: offered.filter(({ id }) => known.includes(id)), program: STUDY_PROGRAM, code: programFiles() },
   });
   // The list of files is another stage's.
@@ -54,7 +55,7 @@ export async function computedSite(): Promise<ComputedSite> {
   return { ...site, inNode };
 }
 
-const TABLES = ['tabulate:windows', 'tabulate:generations'];
+const TABLES = ['windows', 'generations', 'artifacts', 'tensor_errors'].map((table) => `tabulate:${table}`);
 
 const onlyOf = (cell: Cell, wanted: readonly string[]): Cell =>
   ({ ...cell, inputs: Object.fromEntries(Object.entries(cell.inputs).map(([name, input]) => [name, input.kind === 'gather' ? gather(input.of.filter((ref) => wanted.includes(ref.cell))) : input])) });

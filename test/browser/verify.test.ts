@@ -7,9 +7,10 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cellPath } from '../../reports/num.ts';
+import { PLAN_FILE } from '../../reports/rerun/plan.ts';
 import { STATEMENT_FILE } from '../../reports/statement.ts';
 import { notRun } from '../not-run.ts';
-import { filesIn } from '../reports/reader.ts';
+import { filesIn, listedAnew } from '../reports/reader.ts';
 import { smallStudy } from '../reports/small-study.ts';
 import { launch, missing, overhear, served } from './chromium.ts';
 import type { Browser, Page } from './chromium.ts';
@@ -159,6 +160,44 @@ test('a row of every other table that aggregates rest on, changed, is caught', a
     for (const [table, , said] of rows) assert.ok(lines.some((line) => line.startsWith('differs ') && said.test(line)), `${table}: ${String(said)}\n${lines.join('\n')}`);
   };
   await rows.reduce<() => Promise<void>>((next, [table, change]) => () => changed(`data/${table}`, change, next), look)();
+});
+
+const SCORED = 'score:novel-1m/nf4/garden', INT8 = 'score:novel-1m/int8/garden';
+const digit = (before: string, pattern: RegExp): string => before.replace(pattern, (all) => all.replace(/\d(?=\D*$)/, (last) => String((Number(last) + 1) % 10)));
+
+/** Each changed alone, the lists of files then made anew of all of it. */
+const UNSIGNED: readonly (readonly [path: string, change: (before: string) => string, said: RegExp])[] = [
+  [cellPath(SCORED), (it) => digit(it, /<span class="own">\d+\.\d{6,}(?=<\/span>)/), /^differs .*cells\/score~novel-1m~nf4~garden\.html: \w+ in row 1 of windows/],
+  ['data/generations.csv', (it) => it.replace('tired of emotion', 'fond of emotion'), /^differs .*generate:novel-1m\/nf4\/T0\.7\/k0\/s1: 3 rows of the table generations; 1 of them differ from data\/generations\.csv.*text of row 1/],
+  [PLAN_FILE, (it) => it.replace(new RegExp(`("cell":"${INT8}".*?"key":")[0-9a-f]{8}`), '$100000000'), /^differs .*score:novel-1m\/int8\/garden is not in data\/rerun\.js as its record has it.*its key: /],
+  ['index.html', (it) => it.replace('not testable here</span><span><a href="claims.html#b">', 'supported</span><span><a href="claims.html#b">'), /^differs .*index\.html: verdict 4 of 12, in its words.*supported/],
+  ['samples.html', (it) => it.replace('tired of emotion', 'full of emotion'), /^differs .*samples\.html: written text \d+ of \d+, in its words.*full of emotion/],
+];
+
+test('a copy that was changed, with lists made anew and no signature: what was changed is named, on the overview and on a cell\'s page', async () => {
+  if (absent !== undefined) return notRun('a page catches what was changed where nobody signed', absent);
+  const instead = Object.fromEntries(UNSIGNED.map(([path, change]) => {
+    const before = readFileSync(join(folder, path), 'utf8'), after = change(before);
+    assert.not.equal(after, before, path);
+    return [path, after];
+  }));
+  // A page that is gone, of which neither list says anything.
+  const written = listedAnew(folder, { ...instead, 'method.html': undefined });
+  const were = new Map(Object.keys(written).map((path) => [path, readFileSync(join(folder, path))]));
+  try {
+    for (const [path, bytes] of Object.entries(written)) if (bytes === undefined) rmSync(join(folder, path)); else writeFileSync(join(folder, path), bytes);
+    const { lines, status, heard, size, requests } = await checked(server.url, 'index.html', [...BOTH, 'compute']);
+    assert.ok(lines.some((it) => /^equal .*files, each with the size and the sha256/.test(it)), 'the lists are those of what is there');
+    for (const said of [...UNSIGNED.map((one) => one[2]), /^differs .*: a link, and [\d,]+ more links to the same file.*method\.html/]) assert.ok(lines.some((it) => said.test(it)), `${String(said)}\n${lines.join('\n')}`);
+    assert.match(status, /this copy of the report does not agree with itself\.$/);
+    // That nobody signed is seen by asking for it.
+    assert.equal(heard.filter((it) => !/statement|404/.test(it)), []);
+    assert.is(Number(/in (\d+) files/.exec(size)![1]) + 1, new Set(requests).size, 'what it said that it loads, and the statement that is not there');
+    const own = await checked(server.url, cellPath(SCORED), ['aggregates']);
+    assert.ok(own.lines.some((it) => UNSIGNED[0]![2].test(it)), own.lines.join('\n'));
+  } finally {
+    for (const [path, bytes] of were) writeFileSync(join(folder, path), bytes);
+  }
 });
 
 test('a copy that nobody signed says so, and holds otherwise', async () => {

@@ -76,7 +76,7 @@ test('the files of an untouched site, and its signature', async () => {
 test('what it says that it loads is what it loads', async () => {
   for (const [check, beside] of [[filesCheck, [MANIFEST_FILE]], [aggregatesCheck, []]] as const) {
     for (const cell of [undefined, 'summarize:novel-1m/nf4/fidelity']) {
-      const offer = check.offer({ cell }, planIn(folder), () => false);
+      const offer = check.offer({ cell }, planIn(folder), { has: () => false, reads: true });
       if (offer === undefined || typeof offer === 'string') throw new Error('it offers nothing');
       const said = offer.downloads(undefined).filter(({ path }) => path !== 'assets/study.js' || check === filesCheck);
       const { asked } = await read(check, folder, cell === undefined ? {} : { cell });
@@ -138,8 +138,11 @@ test('every aggregate of an untouched site follows from its rows, bit for bit, a
   for (const quantity of ['judge_nll', 'judge_nll_shift', 'base_quality', 'null_shift_mean', 'null_shift_most']) assert.match(text('data/sweep_metrics.csv'), new RegExp(`^${quantity},`, 'm'));
   assert.ok(/,accuracy,|^accuracy,/m.test(text('data/metrics.csv')), 'answers to choices are among them');
   const pages = filesIn(folder).filter((path) => path.endsWith('.html')).length;
-  const [, numbers, on] = /equal ([\d,]+) numbers on (\d+) pages, each printed as its row says/.exec(told(found))!;
-  assert.is(Number(on), pages);
+  const [, numbers, on, none, of] = /equal ([\d,]+) numbers on (\d+) pages, each printed as its row says \((\d+) pages of (\d+) show none of the tables: /.exec(told(found))!;
+  assert.is(Number(of), pages);
+  // Pages of tables without rows, and of prose.
+  assert.ok(Number(on) > 100 && Number(none) < 60, `${on} ${none}`);
+  for (const said of [/equal the published rows of \d+ cells make their whole results, byte for byte/, /equal data\/rerun\.js: \d+ cells as data\/records\.ndjson\.gz has them, and \d+ rows as the tables have them/, /equal [\d,]+ texts of claims/, /equal [\d,]+ values that pages of cells list, each as its row has it/]) assert.match(told(found), said);
   assert.ok(Number(numbers!.replaceAll(',', '')) > 3000, numbers);
 });
 
@@ -223,12 +226,15 @@ const FIDELITY = 'summarize:novel-1m/nf4/fidelity';
 
 test('an aggregate that was changed, taken away, added or doubled is caught, on the pages that show it too', async () => {
   const changed = (change: (line: string) => string | undefined): Promise<Read> => read(aggregatesCheck, folder, { cell: FIDELITY, instead: withLine('data/metrics.csv', KL, change) });
+  // Its page lists its rows.
+  const listed = parseCsv(text('data/metrics.csv')).filter((row) => row.at(-1) === FIDELITY).length;
+  const rowsOf = (n: number): readonly RegExp[] => [new RegExp(`the heading of rows of metrics .* ${listed} rows, and it should be metrics: ${listed + n} rows`), new RegExp(`rows of metrics \\(the page shows ${listed}, and it should be ${listed + n}\\)$`)];
   for (const field of [8, 9, 10]) {
     caught(await changed(more(field, 1.25)), new RegExp(`^kl_mean\\.novel-1m\\.nf4 in data/metrics\\.csv \\(${['value', 'low', 'high'][field - 8]}: [\\d.e-]+ is published, [\\d.e-]+ follows from the published rows\\)$`));
   }
   caught(await changed((line) => line.replace(',nats,', ',bits,')), /unit: "bits" is published, "nats" follows/);
-  caught(await changed((line) => `${line}\n${line.replace('kl_mean', 'kl_meen')}`), /^kl_meen\.novel-1m\.nf4 .*it is published, and does not follow/);
-  caught(await changed((line) => `${more(8)(line)}\n${line}`), /^kl_mean\.novel-1m\.nf4 in data\/metrics\.csv \(it is published twice\)$/);
+  caught(await changed((line) => `${line}\n${line.replace('kl_mean', 'kl_meen')}`), /^kl_meen\.novel-1m\.nf4 .*it is published, and does not follow/, ...rowsOf(1));
+  caught(await changed((line) => `${more(8)(line)}\n${line}`), /^kl_mean\.novel-1m\.nf4 in data\/metrics\.csv \(it is published twice\)$/, ...rowsOf(1));
   const gone = await changed(() => undefined);
   assert.match(differing(gone)[0]!.detail!, /^it follows from the published rows, and is not published$/);
   assert.ok(differing(gone).some(({ what }) => what.startsWith(cellPath(FIDELITY))), `and its page shows what no row says: ${told(gone)}`);
@@ -259,14 +265,14 @@ test('a number that a page shows otherwise is caught, and so are its tip and whe
 test('on a cell\'s page: its aggregates and its own numbers, and nothing of others', async () => {
   const cell = FIDELITY;
   const found = await read(aggregatesCheck, folder, { cell });
-  assert.match(told(found), /^equal metrics: \d+ aggregates computed again.*\nequal \d+ numbers on 1 page, each printed as its row says$/);
+  assert.match(told(found), /^equal metrics: \d+ aggregates computed again.*\nequal \d+ numbers on 1 page, each printed as its row says\nequal \d+ values that this page lists, each as its row has it$/);
   assert.ok([...found.asked].filter((path) => path.endsWith('.html')).join() === cellPath(cell));
   caught(await read(aggregatesCheck, folder, { cell, instead: withLine('data/token_scores.csv.gz', TOKEN, (line) => line.replace(/,\d+,(\d+,score:)/, ',1,$1')) }).then((it) => ({ ...it, findings: it.findings.filter(({ what }) => what.startsWith('top1_agreement')) })), /^top1_agreement\.novel-1m\.nf4 /);
   caught(await read(aggregatesCheck, folder, { cell: 'summarize:novel-1m/int8/fidelity', instead: withLine('data/token_scores.csv.gz', TOKEN, more(8)) }));
   caught(await read(filesCheck, folder, { cell, instead: flipped(cellPath(cell)) }), /^cells\/summarize~novel-1m~nf4~fidelity\.html \(its bytes/);
   caught(await read(filesCheck, folder, { cell, instead: flipped('quality.html') }));
   // Of a cell that makes no aggregates its page is read.
-  assert.match(told(await read(aggregatesCheck, folder, { cell: 'quantize:novel-1m/nf4' })), /^equal \d+ numbers on 1 page/);
+  assert.match(told(await read(aggregatesCheck, folder, { cell: 'quantize:novel-1m/nf4' })), /^equal \d+ numbers on 1 page/m);
 });
 
 test('what two checks read is loaded once and let go after the second; what cannot be loaded is tried again', async () => {

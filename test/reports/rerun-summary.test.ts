@@ -31,6 +31,8 @@ test('a part of it: what was not compared is named', () => {
   assert.is(said({ ...WHOLE, compute: [EQUAL, note('a:b could not be computed here')] }), 'What was compared agrees: 3 identical, 1 within tolerance. Not compared: part of the computation (a:b could not be computed here).');
   assert.is(said({ files: [EQUAL], aggregates: [EQUAL] }, { compute: [{ ...note('compute ended after 87 ms'), unfinished: true, detail: 'assets/study.js is damaged or not of this report' }] }),
     'What was compared agrees: 2 identical. Not compared: the computation (assets/study.js is damaged or not of this report).');
+  assert.is(said({ files: [EQUAL], aggregates: [EQUAL] }, { compute: [note('the tables were not read'), EQUAL, { ...note('compute ended after 87 ms'), unfinished: true, detail: 'it broke' }] }),
+    'What was compared agrees: 3 identical. Not compared: part of the computation (it broke).', 'why it ended comes first');
 });
 
 test('a part that was asked for and could not run', () => {

@@ -27,8 +27,9 @@ export class Panel {
   /** First: nothing is loaded yet. */
   #choose(): void {
     const notes: string[] = [];
+    const site = this.#site, reach = { has: (sha256: string) => site.has(sha256), get reads() { return site.reads; } };
     const offers = checks.flatMap((check): { readonly check: Check; readonly offer: Offer }[] => {
-      const offer = check.offer(this.#place, this.#plan, (sha256) => this.#site.has(sha256));
+      const offer = check.offer(this.#place, this.#plan, reach);
       if (typeof offer === 'string') notes.push(offer);
       return offer === undefined || typeof offer === 'string' ? [] : [{ check, offer }];
     });
@@ -108,7 +109,7 @@ export class Panel {
         // A step that is under way cannot be broken off, and is not waited for: what comes after it stops.
         await Promise.race([stopped, check.run({
           place: this.#place, plan: this.#plan, choice: select?.value, signal: stop.signal, progress, say: (finding) => { if (!stop.signal.aborted) results.add(check.name, finding); },
-          file: kept.file, chosen: this.#site.chosen,
+          file: kept.file, reads: this.#site.reads, chosen: this.#site.chosen,
           object: async (sha256) => {
             stop.signal.throwIfAborted();
             loadingWords(told, this.#plan.objects[sha256], downloads);

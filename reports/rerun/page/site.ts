@@ -72,6 +72,11 @@ export class Site {
     return window.bitwidthSizes === undefined ? plan : { ...plan, files: window.bitwidthSizes };
   }
 
+  /** Whether its files can be read as data. */
+  get reads(): boolean {
+    return !this.needsFolder;
+  }
+
   has(sha256: string): boolean {
     return this.#objects.has(sha256);
   }

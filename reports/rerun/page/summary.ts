@@ -31,7 +31,7 @@ export function summaryOf(done: ReadonlyMap<string, Done>, { cell }: Place): str
 function notCompared(check: string, words: string, done: Done | undefined): string | undefined {
   if (done === undefined) return words;
   // A signature tells who vouches for the files; each of them was compared without it.
-  const why = done.findings.find(({ verdict, unfinished }) => verdict === 'note' && (check !== 'files' || unfinished));
+  const why = done.findings.find(({ unfinished }) => unfinished) ?? done.findings.find(({ verdict }) => verdict === 'note' && check !== 'files');
   if (done.ended && why === undefined) return undefined;
   const reason = why === undefined ? '' : ` (${why.unfinished ? why.detail ?? why.what : why.what})`;
   return `${done.findings.some(({ verdict }) => verdict !== 'note') ? `part of ${words}` : words}${reason}`;

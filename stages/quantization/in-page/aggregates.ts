@@ -118,6 +118,9 @@ const ofOwnRows: { readonly [stage: string]: (published: PublishedRows, cell: st
   },
 };
 
+/** Stages whose rows hold all of an output: which one that is. */
+const WHOLE: { readonly [stage: string]: string } = { score: 'scores', choose: 'answers', judge: 'nll' };
+
 /** Inputs that are gathered: of the others there is one. */
 const isGathered = ({ stage }: AggregatedCell, name: string): boolean => stage === 'claims' || stage === 'tabulate' || name === 'others';
 
@@ -141,6 +144,12 @@ class Aggregates {
 
   constructor(tables: ReadonlyMap<string, readonly PublishedRow[]>) {
     this.#rows = new PublishedRows(tables);
+  }
+
+  /** An output of a cell made again of its rows, byte for byte what was computed; undefined where no table has all of it. Throws RangeError, a sentence, where rows do not make a whole. */
+  whole({ cell, stage }: Pick<AggregatedCell, 'cell' | 'stage'>): { readonly output: string; readonly bytes: Bytes } | undefined {
+    const output = Object.hasOwn(WHOLE, stage) ? WHOLE[stage]! : undefined, bytes = output === undefined ? undefined : this.#rows.output(cell);
+    return output === undefined || bytes === undefined ? undefined : { output, bytes };
   }
 
   /** Throws AbortError where it was asked to stop. Whatever else a stage throws over rows that anybody may have written is an answer. */

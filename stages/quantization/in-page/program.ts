@@ -8,12 +8,14 @@ import { run as generate } from '../generate.ts';
 import { run as score } from '../score.ts';
 import { run as quantize } from '../quantize.ts';
 import { readJson, windowRows } from '../score-output.ts';
+import { artifactRow, tensorErrorsOf } from '../tables-models.ts';
 import { aggregates } from './aggregates.ts';
 import { write } from './write.ts';
 import { useEngine, watchLogits } from './engine.ts';
 import type { PageEngine } from './engine.ts';
 import type { Computed, ObjectOf, RecordedCell, Watched } from '../../dag/in-page.ts';
 import type { Json, Run } from '../../dag/index.ts';
+import type { QuantizeReport } from '../quantize.ts';
 import type { WrittenText } from '../task-values.ts';
 
 type Outputs = { readonly [output: string]: Uint8Array<ArrayBuffer> };
@@ -33,7 +35,13 @@ interface StageInPage {
 }
 
 const stages: { readonly [stage: string]: StageInPage } = {
-  quantize: { run: quantize, rows: () => ({}) },
+  quantize: {
+    run: quantize,
+    rows: (cell, { report }) => {
+      const found = readJson<QuantizeReport>(report!);
+      return { artifacts: [artifactRow(cell, found)], tensor_errors: [...tensorErrorsOf(cell, found)] };
+    },
+  },
   score: {
     run: score,
     rows: (cell, { scores }) => ({ windows: [...windowRows(cell, scores!)] }),
@@ -44,7 +52,7 @@ const stages: { readonly [stage: string]: StageInPage } = {
   },
   generate: {
     run: generate,
-    rows: (cell, { texts }) => ({ generations: readJson<WrittenText[]>(texts!).map(({ prompt, ids, text }) => ({ prompt, text, tokens: ids.join(' '), cell })) }),
+    rows: (cell, { texts }) => ({ generations: readJson<WrittenText[]>(texts!).map(({ prompt, ids, text, pieces }) => ({ prompt, text, tokens: ids.join(' '), pieces, cell })) }),
     fewer: (params) => ({ params: { ...params, newTokens: 8, prompts: [...params['prompts'] as readonly Json[]].slice(0, 1) }, what: '8 new tokens after the first prompt' }),
   },
 };

@@ -1,0 +1,165 @@
+/**
+ * A report that somebody changed and whose lists of hashes and sizes were made anew, with no signature: every file is as it is listed, and what was changed
+ * is caught all the same, by what it no longer agrees with. In Node, by the modules that a page runs and the program that the site publishes.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { MANIFEST_FILE, SIZES_FILE } from '../../reports/manifest.ts';
+import { cellPath } from '../../reports/num.ts';
+import { RECORDS_FILE } from '../../reports/records-file.ts';
+import { aggregatesCheck } from '../../reports/rerun/aggregates.ts';
+import { computeCheck } from '../../reports/rerun/compute.ts';
+import { filesCheck } from '../../reports/rerun/files.ts';
+import { PLAN_FILE } from '../../reports/rerun/plan.ts';
+import { filesIn, listedAnew, planIn, read } from './reader.ts';
+import { smallStudy } from './small-study.ts';
+import type { Check, Finding } from '../../reports/rerun/checks.ts';
+import type { Plan } from '../../reports/rerun/plan.ts';
+import type { Instead, ReadOptions } from './reader.ts';
+
+const test = suite('report: a changed copy that nobody signed');
+
+let folder: string;
+test.before(async () => { ({ folder } = await smallStudy()); });
+
+const SCORED = 'score:novel-1m/nf4/garden', WRITTEN = 'generate:novel-1m/nf4/T0.7/k0/s1', QUANTIZED = 'quantize:novel-1m/nf4', INT8 = 'score:novel-1m/int8/garden', CLAIM = 'claims:fewer-bits';
+const text = (path: string): string => readFileSync(join(folder, path), 'utf8');
+const line = ({ verdict, what, detail }: Finding): string => `${verdict} ${what}${detail === undefined ? '' : ` (${detail})`}`;
+
+/** One place in a file, changed. */
+function edited(path: string, from: string | RegExp, to: string): Instead {
+  const before = path.endsWith('.gz') ? gunzipSync(readFileSync(join(folder, path))).toString() : text(path);
+  const after = before.replace(from, () => to);
+  assert.not.equal(after, before, `${path} holds ${String(from)}`);
+  return { [path]: path.endsWith('.gz') ? gzipSync(after) : after };
+}
+
+function planned(change: (plan: Plan) => void): Instead {
+  const { files: _, ...plan } = planIn(folder);
+  change(plan);
+  return { [PLAN_FILE]: `window.bitwidthPlan=${JSON.stringify(plan)};\n` };
+}
+
+const all = async (instead: Instead, options: Omit<ReadOptions, 'instead'> = {}, checks: readonly Check[] = [filesCheck, aggregatesCheck, computeCheck]): Promise<readonly string[]> => {
+  const lines: string[] = [];
+  for (const check of checks) {
+    const place = options.cell, offer = check.offer({ cell: place }, planIn(folder), { has: () => false, reads: true });
+    if (typeof offer === 'object') lines.push(...(await read(check, folder, { choice: 'nf4', ...options, instead })).findings.map(line));
+  }
+  return lines;
+};
+
+test('untouched, all of it agrees', async () => {
+  for (const options of [{}, ...[SCORED, WRITTEN, QUANTIZED, CLAIM].map((cell) => ({ cell }))]) {
+    const lines = await all(listedAnew(folder, {}), options);
+    assert.equal(lines.filter((it) => !it.startsWith('equal ')), ['note no signature is published (nobody has signed this copy (data/provenance/statement.intoto.jsonl is not there): the list of files says of itself what it is)'], JSON.stringify(options));
+  }
+});
+
+interface Case { readonly what: string; readonly change: () => Instead; /** On this cell's page; else on the overview. */ readonly cell?: string; readonly said: RegExp; /** The checks of which each alone finds it; default: of aggregates and numbers. */ readonly by?: readonly Check[] }
+
+const CELL = cellPath(SCORED), TEXTS = cellPath(WRITTEN);
+const first = (path: string, pattern: RegExp): string => { const found = pattern.exec(text(path)); assert.ok(found, `${path} has ${String(pattern)}`); return found![0]; };
+/** One more in its last digit. */
+const other = (shown: string): string => shown.replace(/\d(?=\D*$)/, (digit) => String((Number(digit) + 1) % 10));
+const klOn = (): string => first(CELL, /<span class="own">\d+\.\d{6,}<\/span>/);
+
+const CASES: readonly Case[] = [
+  { what: 'a number that the page of a score lists', cell: SCORED, change: () => edited(CELL, klOn(), other(klOn())), said: /^differs cells\/score~novel-1m~nf4~garden\.html: \w+ in row 1 of windows \(the page shows [\d.]+, and it should be [\d.]+\)$/ },
+  { what: 'the same, found on the overview', change: () => edited(CELL, klOn(), other(klOn())), said: /^differs cells\/score~novel-1m~nf4~garden\.html: \w+ in row 1 of windows/ },
+  { what: 'a number that the page of a written text lists', cell: WRITTEN, change: () => edited(TEXTS, /<span class="own">16<\/span>/, '<span class="own">17</span>'), said: /^differs cells\/generate~novel-1m~nf4~T0\.7~k0~s1\.html: max_new_tokens in row 1 of generations \(the page shows 17, and it should be 16\)$/ },
+  { what: 'a row that the page of a score does not list any more', cell: SCORED, change: () => edited(CELL, /<tr><td[^]*?<\/tr>\n/, ''), said: /rows of windows \(the page shows 2, and it should be 3\)$/ },
+  { what: 'the rows that a cell wrote, taken from its page', cell: SCORED, change: () => edited(CELL, /<h2 id="numbers">[^]*?<\/table><\/div>/, ''), said: /rows of windows \(the page shows none, and it should be 3\)$/ },
+  { what: 'a hash on a cell\'s page', cell: SCORED, change: () => edited(CELL, /output scores<\/dt><dd><span class="hash"><span class="lit hash">[0-9a-f]{8}/, 'output scores</dt><dd><span class="hash"><span class="lit hash">00000000'), said: /^differs cells\/score~novel-1m~nf4~garden\.html: output scores/ },
+  { what: 'a text in the table of texts', change: () => edited('data/generations.csv', 'found himself tired of emotion', 'found himself fond of emotion'), by: [aggregatesCheck, computeCheck], said: /^differs generate:novel-1m\/nf4\/T0\.7\/k0\/s1: .*(?:data\/generations\.csv is not what data\/rerun\.js has|3 rows of the table generations; 1 of them differ from data\/generations\.csv) \(text of row 1: .*fond of emotion.*himself tired/ },
+  { what: 'the same, on its own page', cell: WRITTEN, change: () => edited('data/generations.csv', 'found himself tired of emotion', 'found himself fond of emotion'), by: [aggregatesCheck, computeCheck], said: /^differs generate:novel-1m\/nf4\/T0\.7\/k0\/s1: .*text of row 1/ },
+  { what: 'a piece of a text in the table of texts', change: () => edited('data/generations.csv', /(?<=\[' of', ' the', )' two'/, '\' ten\''), by: [computeCheck], said: /^differs generate:novel-1m\/nf4\/T0\.7\/k0\/s1: .* differ from data\/generations\.csv \(pieces of row 1/ },
+  { what: 'an error of a tensor', change: () => edited('data/tensor_errors.csv', /^(?:novel-1m,nf4,.*,)(\d+\.\d+)(?=,novel|,quantize|,\d)/m, 'novel-1m,nf4,x,0.5'), by: [computeCheck], said: /^differs (?:quantize:novel-1m\/nf4: 28 rows of the table tensor_errors|the tables and the records cannot be read)/ },
+  { what: 'the size of an artifact', change: () => edited('data/artifacts.csv', ',442368,', ',442367,'), by: [computeCheck], said: /^differs quantize:novel-1m\/nf4: 1 row of the table artifacts; 1 of them differ from data\/artifacts\.csv \(linear_bytes of row 1: 442367 is published, 442368 was computed\)$/ },
+  { what: 'a row of a window', change: () => edited('data/windows.csv', /(?<=^novel-1m,nf4,garden,0,\d+,)\d+/m, '7'), by: [aggregatesCheck, computeCheck], said: /^differs .*(?:windows\.scored_bytes|windows).*scored_bytes/ },
+  { what: 'which token a format finds likeliest, where no sum shows it', change: () => edited('data/token_scores.csv.gz', /(?<=^novel-1m,nf4,garden,1,100,(?:[^,]+,){6})(\d+),\d+(?=,\d+,score:)/m, '77,77'), said: /^differs the published rows of score:novel-1m\/nf4\/garden do not make its result \(scores made of them has the sha256 [0-9a-f]{64}, and data\/records\.ndjson\.gz says [0-9a-f]{64}\)$/ },
+  { what: 'the key of a cell that pages compute', change: () => planned((plan) => { (plan.cells[SCORED] as { key: string }).key = 'ab'.repeat(32); }), by: [aggregatesCheck, computeCheck], said: /^differs score:novel-1m\/nf4\/garden is not in data\/rerun\.js as its record has it \(its key: "(?:ab){32}" in data\/rerun\.js, "[0-9a-f]{64}" in data\/records\.ndjson\.gz\)$/ },
+  { what: 'that of one that is not computed here', change: () => planned((plan) => { (plan.cells[INT8] as { key: string }).key = 'ab'.repeat(32); }), said: /^differs score:novel-1m\/int8\/garden is not in data\/rerun\.js as its record has it \(its key: / },
+  { what: 'the record of a result, and the plan with it', change: () => ({ ...planned((plan) => { (plan.cells[SCORED]!.outputs['scores'] as { sha256: string }).sha256 = 'ab'.repeat(32); }), ...edited(RECORDS_FILE, new RegExp(planIn(folder).cells[SCORED]!.outputs['scores']!.sha256, 'g'), 'ab'.repeat(32)) }), by: [aggregatesCheck, computeCheck], said: /^differs (?:the published rows of score:novel-1m\/nf4\/garden do not make its result|score:novel-1m\/nf4\/garden: the result has other bytes than its record says)/ },
+  { what: 'a verdict on the overview', change: () => edited('index.html', '>not testable here</span><span><a href="claims.html#b">', '>supported</span><span><a href="claims.html#b">'), said: /^differs index\.html: verdict 4 of 12, in its words \(the page shows “supportednf4 and fp4 respond .*”, and it should be “not testable herenf4 and fp4 respond .*”\)$/ },
+  { what: 'two claims on the overview that changed places', change: () => edited('index.html', /(<li>.*claims\.html#a-memory.*<\/li>\n)(<li>.*claims\.html#a-speed.*<\/li>\n)/, first('index.html', /<li>.*claims\.html#a-speed.*<\/li>\n/) + first('index.html', /<li>.*claims\.html#a-memory.*<\/li>\n/)), said: /^differs index\.html: verdict 2 of 12/ },
+  { what: 'a claim that the overview does not list any more', change: () => edited('index.html', /<li>.*claims\.html#c1.*<\/li>\n/, ''), said: /^differs index\.html: verdict 6 of 12/ },
+  { what: 'all verdicts, under another name', change: () => edited('index.html', '<ul class="verdicts">', '<ul class="others">'), said: /^differs index\.html: verdict 1 of 12, in its words \(the page shows nothing, / },
+  { what: 'a verdict where the claim is explained', change: () => edited('claims.html', '>not testable here</span>', '>supported</span>'), said: /^differs claims\.html: claim \d+ of \d+, in its words/ },
+  { what: 'what would change a verdict', change: () => edited('claims.html', 'Intervals of both quantities inside their margins', 'Intervals of one quantity inside their margins'), said: /^differs claims\.html: claim \d+ of \d+, in its words \(.*Intervals of one .*, and it should be .*Intervals of both/ },
+  { what: 'a text that the page of samples quotes', change: () => edited('samples.html', 'found himself tired of emotion', 'found himself fond of emotion'), said: /^differs samples\.html: written text \d+ of \d+, in its words \(the page shows “…?nf4 .*fond of emotion.*”, and it should be “.*tired of emotion/ },
+  { what: 'the mark where a text parts', change: () => edited('samples.html', '<mark> of</mark> the two', ' of the two'), said: /^differs samples\.html: written text \d+ of \d+, in what is marked or where it links \(the page shows “.*, and it should be “.*<mark> of<\/mark>/ },
+  { what: 'which format wrote a text', change: () => edited('samples.html', '<h4>nf4 ', '<h4>int8 '), said: /^differs samples\.html: written text/ },
+  { what: 'the setting of texts', change: () => edited('samples.html', '<p class="kicker">greedy</p>', '<p class="kicker">seed 7</p>'), said: /^differs samples\.html: written text/ },
+  { what: 'a page, taken from the site and from both lists', change: () => ({ 'quality.html': undefined }), said: /^differs \S+: a link, and [\d,]+ more links to the same file \(the page shows quality\.html, and it should be a file of the site\)$/ },
+  { what: 'a table, taken from the site and from both lists', change: () => ({ 'data/sources.csv': undefined }), said: /^differs data\.html: a link, and 1 more link to the same file \(the page shows data\/sources\.csv, / },
+  { what: 'the page of a cell, taken from the site and from both lists', change: () => ({ [CELL]: undefined }), said: /^differs cells\/score~novel-1m~nf4~garden\.html: the page of score:novel-1m\/nf4\/garden \(the page shows nothing, / },
+  { what: 'an object that pages compute with, taken from the site and from both lists', change: () => ({ 'data/rerun/quantize~novel-1m~nf4.artifact.js': undefined }), by: [filesCheck], said: /^differs data\/rerun\/quantize~novel-1m~nf4\.artifact\.js \(a report has such a file, and data\/files\.json does not list it\)$/ },
+  { what: 'the records, taken from the site and from both lists', change: () => ({ [RECORDS_FILE]: undefined }), by: [filesCheck], said: /^differs data\/records\.ndjson\.gz \(a report has such a file/ },
+  { what: 'a script from elsewhere', change: () => edited('quality.html', '<main', '<script src="https://example.org/x.js"></script><main'), said: /^differs quality\.html: <script> \(the page shows https:\/\/example\.org\/x\.js, and it should be nothing from outside the site\)$/ },
+];
+
+for (const { what, change, cell, said, by = [aggregatesCheck] } of CASES) {
+  test(what, async () => {
+    const instead = listedAnew(folder, change());
+    for (const check of by) {
+      const lines = await all(instead, cell === undefined ? {} : { cell }, [check]);
+      assert.ok(lines.some((it) => said.test(it)), `${check.name}: ${String(said)}\n${lines.filter((it) => !it.startsWith('equal ')).join('\n')}`);
+    }
+    if (by.includes(filesCheck)) return;
+    assert.equal((await all(instead, {}, [filesCheck])).map((it) => it.slice(0, it.indexOf(' '))), ['equal', 'note'], 'the lists are those of what is there');
+  });
+}
+
+test('the two lists, where they are not of the same files', async () => {
+  const unlisted = async (path: string, change: (before: string) => string, ...said: readonly RegExp[]): Promise<void> => {
+    const before = text(path), after = change(before);
+    assert.not.equal(after, before);
+    const lines = (await all({ ...listedAnew(folder, {}), [path]: after }, {}, [filesCheck])).filter((it) => it.startsWith('differs '));
+    for (const pattern of said) assert.ok(lines.some((it) => pattern.test(it)), `${String(pattern)}\n${lines.join('\n')}`);
+  };
+  await unlisted(MANIFEST_FILE, (it) => it.replace(/"quality\.html":.*\n/, ''), /^differs quality\.html \(it is in data\/files\.js, and not in data\/files\.json: nothing says which bytes it should have\)$/);
+  await unlisted(SIZES_FILE, (it) => it.replace('"quality.html":', '"quantity.html":'), /^differs quality\.html \(it is in data\/files\.json, and not in data\/files\.js\)$/, /^differs quantity\.html \(it is in data\/files\.js, and not in data\/files\.json: /);
+  await unlisted(SIZES_FILE, (it) => it.replace(/("quality\.html":)\d+/, '$17'), /^differs quality\.html \(data\/files\.js says that it has 7 bytes, and data\/files\.json says \d+\)$/);
+});
+
+test('what is not told beforehand is not loaded, also where one list names more', async () => {
+  const sizes = text(SIZES_FILE).replace(/"quality\.html":\d+,/, '');
+  const { asked } = await read(filesCheck, folder, { instead: { [SIZES_FILE]: sizes } });
+  assert.not.ok(asked.has('quality.html'));
+  for (const cell of [undefined, SCORED]) {
+    const offer = computeCheck.offer({ cell }, planIn(folder), { has: () => false, reads: true });
+    if (typeof offer !== 'object') throw new Error('it offers nothing');
+    const loaded = await read(computeCheck, folder, { choice: 'nf4', ...(cell === undefined ? {} : { cell }) });
+    assert.equal([...loaded.asked, 'assets/study.js'].sort(), offer.downloads('nf4').map(({ path }) => path).sort());
+    for (const { path, bytes } of offer.downloads('nf4')) assert.is(bytes, readFileSync(join(folder, path)).length, path);
+  }
+});
+
+test('where no file can be read, what is computed is compared with the plan, and that is said', async () => {
+  const { findings, asked } = await read(computeCheck, folder, { cell: SCORED, alone: true });
+  assert.equal(findings.map(({ verdict }) => verdict), ['note', 'equal', 'equal', 'equal']);
+  assert.match(findings[0]!.what, /^the tables and the records were not read: what is computed is compared with what data\/rerun\.js says of them$/);
+  assert.ok([...asked].every((path) => path.startsWith('data/rerun/')));
+  const all = await read(computeCheck, folder, { choice: 'nf4', alone: true });
+  assert.equal(all.findings.slice(1).filter(({ verdict }) => verdict !== 'equal'), [], 'of what no plan has no row nothing is said');
+});
+
+test('a page with nothing to compare is not called identical', async () => {
+  const cell = 'tabulate:claimed';
+  const { findings } = await read(aggregatesCheck, folder, { cell });
+  assert.equal(findings.map(line), [`note no number was compared: ${cellPath(cell)} shows none of the tables`]);
+});
+
+test('on the page of a cell that no page computes: what is compared all the same, and what is not', () => {
+  const said = (plan: Plan): unknown => computeCheck.offer({ cell: CLAIM }, plan, { has: () => false, reads: true });
+  const { files: _, ...bare } = planIn(folder);
+  assert.match(String(said(planIn(folder))), /^The checks above hold this page to the published rows, and compute again from those rows what aggregates this cell made of them\. The rows themselves are not computed again here: .* From the weights pages compute quantize, score, generate cells of novel-1m; the command on this page computes this one/);
+  assert.match(String(said(bare)), /^This cell is not computed again here: /);
+  assert.ok(filesIn(folder).includes(cellPath(CLAIM)));
+});
+
+test.run();
