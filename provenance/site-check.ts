@@ -1,5 +1,5 @@
 /** Checks a published site from its files alone: whether each is as listed, and whether what they say agrees. */
-import { MANIFEST_FILE, REQUIRED, UNLISTED, readManifest } from '../reports/manifest.ts';
+import { MANIFEST_FILE, REQUIRED, UNLISTED, isOfSystem, readManifest } from '../reports/manifest.ts';
 import { checkPages } from './site-pages.ts';
 import { siteRecords } from './site-records.ts';
 import { compareForms, siteTables } from './site-tables.ts';
@@ -50,7 +50,7 @@ function checkManifest(site: SiteFolder, faults: SiteFault[]): ReadonlySet<strin
     else if (site.hash(path) !== sha256) faults.push({ file: path, what: 'sha256', expected: sha256, found: site.hash(path) });
     else sound.add(path);
   }
-  for (const path of site.files.keys()) if (!Object.hasOwn(listed, path) && !UNLISTED.has(path)) faults.push({ file: path, what: 'added', expected: 'nothing: it is not listed', found: `${site.files.get(path)!} bytes` });
+  for (const path of site.files.keys()) if (!Object.hasOwn(listed, path) && !UNLISTED.has(path) && !isOfSystem(path)) faults.push({ file: path, what: 'added', expected: 'nothing: it is not listed', found: `${site.files.get(path)!} bytes` });
   return sound;
 }
 

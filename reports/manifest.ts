@@ -16,6 +16,9 @@ export const REQUIRED: readonly string[] = ['index.html', SCHEMA_FILE, RECORDS_F
 /** May be added to a finished site; the list does not name itself. */
 export const UNLISTED: ReadonlySet<string> = new Set([MANIFEST_FILE, STATEMENT_FILE, KEY_FILE]);
 
+/** What systems leave in folders that somebody looks into: whose copy has it has the report all the same. */
+export const isOfSystem = (path: string): boolean => /(?:^|\/)(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini|\.directory)$/i.test(path);
+
 export interface Manifest {
   readonly format: number;
   /** By path from the site's root, sorted. */

@@ -11,6 +11,7 @@ import { table } from '../table.ts';
 import { claimedFigures } from './claimed-figures.ts';
 import { find, formatName, formats, gaps, metrics, modelName, models, nothing, plural } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
+import { named } from './peer-words.ts';
 import { latency } from './speed-latency.ts';
 import { memory } from './speed-memory.ts';
 import { noise } from './speed-noise.ts';
@@ -148,7 +149,7 @@ async function distributions(timed: Timed, shared: Shared, phase: 'decode' | 'pr
     title: pace(timed, shared, phase),
     subtitle: html`${phase === 'decode' ? 'Decoding, one token after another' : 'Prefill, a prompt at once'}: tokens per second, one stroke for each timing, the median thicker. Blocks in random order; nothing was dropped. Scales differ between models.`,
     data: table({
-      columns: [{ head: 'model', cell: (s) => modelName(s.model) }, { head: 'format', cell: formatName }, { head: 'machine', cell: (s) => s.machine }, { head: 'block', cell: (s) => lit(Number(s['block']), 'ordinal') },
+      columns: [{ head: 'model', cell: (s) => modelName(s.model) }, { head: 'format', cell: named }, { head: 'machine', cell: (s) => s.machine }, { head: 'block', cell: (s) => lit(Number(s['block']), 'ordinal') },
         { head: 'tokens', number: (s) => s, what: 'speed_samples.tokens' }, { head: 'ms', number: (s) => s, what: 'speed_samples.duration_ms', options: { decimals: 1 } }],
       rows: own, sortable: true,
     }),

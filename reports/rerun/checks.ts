@@ -41,6 +41,8 @@ export interface CheckContext {
   say(finding: Finding): void;
   /** A file of the site, path from its root: fetched from a server, or read from the folder that the reader chose. Throws MissingFile, or Error with a sentence. */
   file(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Whether a server unpacked this file, which was read, on its way: these are not its own bytes. */
+  sentUnpacked(path: string): boolean;
   /** Whether files can be read as data: from file:// only those of a folder that the reader chose. */
   readonly reads: boolean;
   /** Every file of the folder that the reader chose; undefined where the site is read from a server, which lists none. */

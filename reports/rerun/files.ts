@@ -1,6 +1,6 @@
 /** Every file against data/files.json, size and sha256; and the statement that is signed of that list, where one is published. */
 import { count } from '../../stages/dag/index.ts';
-import { MANIFEST_FILE, REQUIRED, SIZES_FILE, UNLISTED, readManifest } from '../manifest.ts';
+import { MANIFEST_FILE, REQUIRED, SIZES_FILE, UNLISTED, isOfSystem, readManifest } from '../manifest.ts';
 import { cellPath } from '../num.ts';
 import { MissingFile, sha256Of } from './objects.ts';
 import { PLAN_FILE, siteHas } from './plan.ts';
@@ -46,7 +46,7 @@ async function checkFiles(context: CheckContext): Promise<void> {
   // What the offer did not tell of is not loaded: that the lists do not agree is said below.
   const own = Object.entries(listed).filter(([path]) => wanted(place, path) && siteHas(context.plan, path));
   if (place.cell !== undefined && !Object.hasOwn(listed, cellPath(place.cell))) say({ verdict: 'differs', what: `${cellPath(place.cell)} is not in ${MANIFEST_FILE}` });
-  const faults: Finding[] = [];
+  const faults: Finding[] = [], unpacked: string[] = [];
   const total = own.reduce((sum, [, { bytes }]) => sum + bytes, 0);
   let done = 0;
   const left = [...own];
@@ -55,19 +55,26 @@ async function checkFiles(context: CheckContext): Promise<void> {
       context.signal.throwIfAborted();
       const [path, file] = next;
       const fault = await faultOf(context, path, file);
-      if (fault !== undefined) faults.push({ verdict: 'differs', what: path, detail: fault });
+      if (context.sentUnpacked(path)) unpacked.push(path);
+      else if (fault !== undefined) faults.push({ verdict: 'differs', what: path, detail: fault });
       context.progress(done += file.bytes, total, 'bytes');
     }
   }));
-  const sound = own.length - faults.length;
+  const sound = own.length - unpacked.length - faults.length;
   faults.push(...listFaults(context.plan, listed));
   // A server does not tell what else it has.
-  if (place.cell === undefined) for (const path of context.chosen ?? []) if (!Object.hasOwn(listed, path) && !UNLISTED.has(path)) faults.push({ verdict: 'differs', what: path, detail: `it is in the folder, and not in ${MANIFEST_FILE}` });
+  const more = place.cell === undefined ? (context.chosen ?? []).filter((path) => !Object.hasOwn(listed, path) && !UNLISTED.has(path)) : [];
+  for (const path of more) if (!isOfSystem(path)) faults.push({ verdict: 'differs', what: path, detail: `it is in the folder, and not in ${MANIFEST_FILE}` });
   faults.sort((a, b) => (a.what < b.what ? -1 : 1));
   for (const fault of faults.slice(0, TOLD)) say(fault);
   if (faults.length > TOLD) say({ verdict: 'differs', what: `and ${faults.length - TOLD} more differences` });
-  if (faults.length === 0) say({ verdict: 'equal', what: `${count(own.length, 'file')}, each with the size and the sha256 that ${MANIFEST_FILE} gives it` });
-  else say({ verdict: 'differs', what: `in all: ${sound} of ${count(own.length, 'file')} have the size and the sha256 that ${MANIFEST_FILE} gives them` });
+  const compared = count(own.length - unpacked.length, 'file');
+  if (faults.length === 0) say({ verdict: 'equal', what: `${compared}, each with the size and the sha256 that ${MANIFEST_FILE} gives it` });
+  else say({ verdict: 'differs', what: `in all: ${sound} of ${compared} have the size and the sha256 that ${MANIFEST_FILE} gives them` });
+  const ofSystem = more.filter(isOfSystem).sort();
+  if (ofSystem.length > 0) say({ verdict: 'note', what: `${count(ofSystem.length, 'file')} in the folder that systems leave in folders, and no part of the report`, detail: ofSystem.slice(0, TOLD).join(', ') });
+  // Whoever serves a file so keeps it from being hashed: the rest is not all.
+  if (unpacked.length > 0) say({ verdict: 'note', unfinished: true, what: `${unpacked.sort().join(', ')}: not hashed`, detail: `the server unpacks ${count(unpacked.length, 'file')} that the report has packed (it sends .gz files with Content-Encoding), so that no page has their bytes; check-site compares them` });
   for (const finding of await signatureFindings(context, list)) say(finding);
 }
 

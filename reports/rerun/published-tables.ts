@@ -7,13 +7,15 @@ import type { Column } from '../tables.ts';
 import type { PublishedCell, RecordLine } from '../records-file.ts';
 import type { CheckContext } from './checks.ts';
 
-type Bytes = Uint8Array<ArrayBuffer>;
+type Source = Pick<CheckContext, 'file' | 'sentUnpacked'>;
 
 /** What a page reads of a site to check its numbers. */
 export const TABLE_FILE = /^data\/(?:\w+\.csv(?:\.gz)?|schema\.sql|records\.ndjson\.gz)$/;
 
-/** Unpacks gzip. Throws SyntaxError where it is damaged. */
-export async function unpacked(bytes: Bytes): Promise<string> {
+/** The text of a packed file, which a server may have unpacked on its way. Throws SyntaxError where it is damaged. */
+async function unpacked({ file, sentUnpacked }: Source, path: string): Promise<string> {
+  const bytes = await file(path);
+  if (sentUnpacked(path)) return new TextDecoder().decode(bytes);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
   try {
     return await new Response(stream).text();
@@ -23,7 +25,7 @@ export async function unpacked(bytes: Bytes): Promise<string> {
 }
 
 /** Every table that data/schema.sql names and the site has; of them those that are `wanted`. Throws SyntaxError, naming the file, where one does not fit it. */
-export async function publishedTables(context: Pick<CheckContext, 'file' | 'plan' | 'progress' | 'signal'>, wanted: (table: string) => boolean = () => true): Promise<ReadonlyMap<string, readonly Row[]>> {
+export async function publishedTables(context: Pick<CheckContext, 'file' | 'sentUnpacked' | 'plan' | 'progress' | 'signal'>, wanted: (table: string) => boolean = () => true): Promise<ReadonlyMap<string, readonly Row[]>> {
   const columns = await named(SCHEMA_FILE, async () => columnsIn(new TextDecoder().decode(await context.file(SCHEMA_FILE))));
   const there = [...columns].filter(([table]) => wanted(table) && (context.plan.files === undefined || Object.hasOwn(context.plan.files, `data/${csvName(table)}`)));
   const tables = new Map<string, readonly Row[]>();
@@ -54,17 +56,14 @@ function columnsIn(schema: string): ReadonlyMap<string, readonly Column[]> {
   }
 }
 
-function readTable({ file }: Pick<CheckContext, 'file'>, table: string, columns: readonly Column[]): Promise<readonly Row[]> {
+function readTable(source: Source, table: string, columns: readonly Column[]): Promise<readonly Row[]> {
   const path = `data/${csvName(table)}`;
-  return named(path, async () => {
-    const bytes = await file(path);
-    return tableRows(PACKED.has(table) ? await unpacked(bytes) : new TextDecoder().decode(bytes), columns);
-  });
+  return named(path, async () => tableRows(PACKED.has(table) ? await unpacked(source, path) : new TextDecoder().decode(await source.file(path)), columns));
 }
 
 /** The cells of the records. Throws SyntaxError. */
-export function publishedCells({ file }: Pick<CheckContext, 'file'>): Promise<readonly PublishedCell[]> {
-  return named(RECORDS_FILE, async () => (await unpacked(await file(RECORDS_FILE))).split('\n').flatMap((line) => {
+export function publishedCells(source: Source): Promise<readonly PublishedCell[]> {
+  return named(RECORDS_FILE, async () => (await unpacked(source, RECORDS_FILE)).split('\n').flatMap((line) => {
     const value = line === '' ? undefined : JSON.parse(line) as RecordLine;
     return value?.is === 'cell' && typeof value.cell === 'string' && typeof value.inputs === 'object' ? [value] : [];
   }));

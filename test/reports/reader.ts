@@ -49,11 +49,13 @@ export interface ReadOptions {
   /** As from a file, with no folder chosen. */
   readonly alone?: boolean;
   readonly choice?: string;
+  /** Packed files that the server unpacks on the way: `instead` has what arrives. */
+  readonly unpacked?: readonly string[];
   /** Asks it to stop at this call of its progress. */
   readonly stopAt?: number;
 }
 
-export async function read(check: Check, folder: string, { instead = {}, cell, chosen = false, alone = false, choice, stopAt = Infinity }: ReadOptions = {}): Promise<Read> {
+export async function read(check: Check, folder: string, { instead = {}, cell, chosen = false, alone = false, choice, unpacked = [], stopAt = Infinity }: ReadOptions = {}): Promise<Read> {
   const findings: Finding[] = [], asked = new Set<string>(), told: string[] = [];
   const stop = new AbortController(), plan = planIn(folder, instead);
   const file = async (path: string): Promise<Bytes> => {
@@ -63,7 +65,7 @@ export async function read(check: Check, folder: string, { instead = {}, cell, c
     return bytes;
   };
   const context: CheckContext = {
-    place: { cell }, plan, choice, signal: stop.signal, reads: !alone, file,
+    place: { cell }, plan, choice, signal: stop.signal, reads: !alone, file, sentUnpacked: (path) => unpacked.includes(path),
     progress: (done, total, unit) => { told.push(`${done} of ${total} ${unit}`); if (told.length >= stopAt) stop.abort(); },
     say: (finding) => { findings.push(finding); },
     object: async (sha256) => {

@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { parseCsv } from '../../reports/csv.ts';
 import { MANIFEST_FILE } from '../../reports/manifest.ts';
 import { cellPath } from '../../reports/num.ts';
+import { RECORDS_FILE } from '../../reports/records-file.ts';
 import { csvName } from '../../reports/tables.ts';
 import { notRun } from '../not-run.ts';
 import { aggregatesCheck } from '../../reports/rerun/aggregates.ts';
@@ -71,6 +72,24 @@ test('the files of an untouched site, and its signature', async () => {
     assert.equal([...found.asked].sort(), filesIn(folder).sort());
     assert.match(found.told.at(-1)!, /^(\d+) of \1 bytes$/);
   }
+});
+
+test('what systems leave in folders is no part of a copy that somebody chose', async () => {
+  const found = await read(filesCheck, folder, { chosen: true, instead: { '.DS_Store': 'x', 'cells/._index.html': 'x', 'data/Thumbs.db': 'x', 'desktop.ini': 'x' } });
+  assert.equal(differing(found), [], told(found));
+  assert.ok(found.findings.some(({ verdict, what, detail }) => verdict === 'note' && what.startsWith('4 files in the folder that systems leave') && detail!.includes('cells/._index.html')), told(found));
+  caught(await read(filesCheck, folder, { chosen: true, instead: { '.DS_Store.html': 'x' } }), /^\.DS_Store\.html \(it is in the folder/);
+});
+
+test('a server that unpacks what is packed keeps it from being hashed, which is said; what it holds is compared', async () => {
+  const packed = [RECORDS_FILE, `data/${csvName('token_scores')}`];
+  const arrives = Object.fromEntries(packed.map((path) => [path, gunzipSync(readFileSync(join(folder, path)))]));
+  const found = await read(filesCheck, folder, { instead: arrives, unpacked: packed });
+  assert.equal(differing(found), [], told(found));
+  assert.ok(found.findings.some(({ unfinished, what, detail }) => unfinished && packed.every((path) => what.includes(path)) && detail!.includes('check-site')), told(found));
+  assert.equal(differing(await read(aggregatesCheck, folder, { instead: arrives, unpacked: packed })), []);
+  // Of other files it is no excuse, nor where the server says nothing of it.
+  caught(await read(filesCheck, folder, { instead: { [packed[0]!]: arrives[packed[0]!] } }), /records\.ndjson\.gz \(it has \d+ bytes/);
 });
 
 test('what it says that it loads is what it loads', async () => {
@@ -207,7 +226,8 @@ test('so is one of every other table that aggregates are made of', async () => {
     if (again !== undefined && differing(found).length === 0) found = await read(aggregatesCheck, folder, { cell, instead: withLine(path, begins, again) });
     assert.ok(differing(found).some(({ what }) => name.test(what)), `${table} of ${cell}: ${told(found)}`);
   }
-  assert.equal([...aggregates.from].filter((table) => !ROWS.some(([, of]) => of === table)), [], 'tables without a change here');
+  // This study has no peers: test/study/published-timings.test.ts.
+  assert.equal([...aggregates.from].filter((table) => table !== 'peers' && !ROWS.some(([, of]) => of === table)), [], 'tables without a change here');
 });
 
 test('rows that make no whole are refused, and named', async () => {

@@ -109,7 +109,7 @@ export class Panel {
         // A step that is under way cannot be broken off, and is not waited for: what comes after it stops.
         await Promise.race([stopped, check.run({
           place: this.#place, plan: this.#plan, choice: select?.value, signal: stop.signal, progress, say: (finding) => { if (!stop.signal.aborted) results.add(check.name, finding); },
-          file: kept.file, reads: this.#site.reads, chosen: this.#site.chosen,
+          file: kept.file, sentUnpacked: (path) => this.#site.sentUnpacked(path), reads: this.#site.reads, chosen: this.#site.chosen,
           object: async (sha256) => {
             stop.signal.throwIfAborted();
             loadingWords(told, this.#plan.objects[sha256], downloads);

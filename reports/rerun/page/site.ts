@@ -18,6 +18,7 @@ export class Site {
   readonly #loading = new Map<string, Promise<Bytes>>();
   /** Of a site that is read from files: those of the chosen folder, by path from its root. */
   #chosen: ReadonlyMap<string, File> | undefined;
+  readonly #sentUnpacked = new Set<string>();
 
   /** `root`: the site's address, with a slash at its end. */
   constructor(root: string) {
@@ -121,7 +122,13 @@ export class Site {
     const answer = await fetch(this.#root + encodeURI(path), { signal, cache: 'no-cache' });
     if (answer.status === 404 || answer.status === 410) throw new MissingFile(`the server has no ${path}`);
     if (!answer.ok) throw new Error(`${path} cannot be loaded: the server answers ${answer.status}`);
+    if (path.endsWith('.gz') && answer.headers.get('content-encoding') !== null) this.#sentUnpacked.add(path);
     return new Uint8Array(await answer.arrayBuffer());
+  }
+
+  /** Whether the server called the file's own gzip an encoding of the transfer: browsers take that off, so that a page never has the bytes that the site has. */
+  sentUnpacked(path: string): boolean {
+    return this.#sentUnpacked.has(path);
   }
 
   /** Every file of the chosen folder; undefined where the site is read from a server, which lists none. */

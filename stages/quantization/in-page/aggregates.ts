@@ -124,8 +124,8 @@ const WHOLE: { readonly [stage: string]: string } = { score: 'scores', choose: '
 /** Inputs that are gathered: of the others there is one. */
 const isGathered = ({ stage }: AggregatedCell, name: string): boolean => stage === 'claims' || stage === 'tabulate' || name === 'others';
 
-/** Timings of engines beside the study's own. An engine that is the study's own by another name was timed, and counts once: no table has it twice. */
-const OPTIONAL = ['others', 'otherTimings'];
+/** Timings of engines beside the study's own. An engine that is the study's own by another name was timed, and counts once: no table has it twice. A peer is none. */
+const isOptional = (name: string, of: string): boolean => ['others', 'otherTimings'].includes(name) && !of.startsWith('peer-speed:');
 
 /** What the program offers a page of aggregates. */
 export const aggregates = {
@@ -173,7 +173,7 @@ class Aggregates {
       for (const { cell: of = '', output = '', machine, sha256 } of from) {
         const bytes = sha256 === undefined ? undefined : this.#rows.output(of, machine);
         if (bytes === undefined) {
-          if (!isGathered(cell, name) || (sha256 !== undefined && !OPTIONAL.includes(name) && cell.stage !== 'tabulate')) return { unpublished: reasonOf(of) };
+          if (!isGathered(cell, name) || (sha256 !== undefined && !isOptional(name, of) && cell.stage !== 'tabulate')) return { unpublished: reasonOf(of) };
           gathered.push({ cell: of, output, missing: { code: 'upstream-failed', sentence: `${of} has no rows` } });
           continue;
         }

@@ -43,7 +43,7 @@ export class PublishedRows {
       case 'generate': return json(this.#rows('generations', cell), texts);
       case 'judge': return json(this.#rows('judgements', cell), (rows) => judged(cell, rows, texts(this.#rows('generations', cell.replace(/^judge:/, 'generate:')) ?? [])));
       case 'choose': return json(this.#rows('choices', cell), answers);
-      case 'speed': case 'speed-other': {
+      case 'speed': case 'speed-other': case 'peer-speed': {
         const label = machine ?? this.#rows('speed_samples', cell)?.[0]?.['machine'];
         const of = (rows: readonly PublishedRow[] | undefined): readonly PublishedRow[] => (rows ?? []).filter((row) => row['machine'] === label);
         const own = (table: RowTable): readonly PublishedRow[] => of(this.#rows(table, cell));
@@ -76,7 +76,8 @@ function rowsByCell(rows: readonly PublishedRow[]): ReadonlyMap<string, readonly
 }
 
 function json(rows: readonly PublishedRow[] | undefined, of: (rows: readonly PublishedRow[]) => unknown): Bytes | undefined {
-  return rows === undefined || rows.length === 0 ? undefined : new TextEncoder().encode(JSON.stringify(of(rows)));
+  const value = rows === undefined || rows.length === 0 ? undefined : of(rows);
+  return value === undefined ? undefined : new TextEncoder().encode(JSON.stringify(value));
 }
 
 /** A column of numbers; null stays null. */
