@@ -4,7 +4,8 @@ import { html, lit } from '../html.ts';
 import type { Content, Html } from '../html.ts';
 import { num } from '../num.ts';
 import { table } from '../table.ts';
-import { find, formatName, modelName } from './common.ts';
+import { find, modelName } from './common.ts';
+import { named } from './peer-words.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 
 const PERCENTILES = ['decode_latency_p50', 'decode_latency_p95', 'decode_latency_p99'] as const;
@@ -24,7 +25,7 @@ export async function latency(engine: string, rows: readonly MetricRow[], all: r
     id: `latency-${engine}`, panels, title: titleOf(engine, rows, all),
     subtitle: html`Time from token to token, from left to right for each format: half, ${lit('95 %', 'definition')}${shown.some((r) => r.quantity === 'decode_latency_p99') ? html` and ${lit('99 %', 'definition')}` : ''} of single decoding steps take at most so long. Below: also the time to the first token, in which the prompt is read (median over blocks). Scales differ between models.`,
     data: table({ rows: lines, sortable: true, columns: [
-      { head: 'model', cell: (r) => modelName(r.model) }, { head: 'format', cell: formatName }, { head: 'first token, ms', number: (r) => r },
+      { head: 'model', cell: (r) => modelName(r.model) }, { head: 'format', cell: named }, { head: 'first token, ms', number: (r) => r },
       { head: html`p${lit('50', 'definition')}, ms`, number: at('decode_latency_p50'), gap: few }, { head: html`p${lit('95', 'definition')}, ms`, number: at('decode_latency_p95'), gap: few }, { head: html`p${lit('99', 'definition')}, ms`, number: at('decode_latency_p99'), gap: few },
     ] }),
   });

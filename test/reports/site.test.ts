@@ -174,6 +174,15 @@ test('without an engine that uses packed weights the ratios are said to be that 
   assert.match(htmlOf(none, 'kernels.html'), /Not measured here: <code>npm run bench -- --json data\/bench\.json<\/code>/);
 });
 
+test('what a peer was timed in and the study has not is called so, and links to no page of it', async () => {
+  // transformers keeps its base in fp32 where that of the study is fp16.
+  const theirs = (row: { readonly [column: string]: unknown }): object => ({ ...row, engine: 'other', format: 'fp32-of-theirs' });
+  const timed = { ...small, ...Object.fromEntries(['speed_samples', 'speed_runs', 'metrics'].map((table) => [table, [...small[table]!, ...small[table]!.filter((row) => row['engine'] === 'native' && (row['format'] ?? 'nf4') === 'nf4').map(theirs)]])) };
+  const page = htmlOf(await buildSite({ rows: timed, records, stages: ['page'] }), 'speed.html');
+  assert.ok(page.split('fp32-of-theirs').length > 10);
+  assert.not.match(page, /href="formats\/fp32-of-theirs\.html"/);
+});
+
 test('whatever table is lost, every page is drawn and says what is missing', async () => {
   const groups = [Object.keys(rows), ['metrics'], ['models', 'claims', 'speed_samples'], ['formats', 'claim_effects', 'generations', 'artifacts', 'layouts', 'machines']];
   for (const lost of groups) {
