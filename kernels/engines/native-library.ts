@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { basename } from 'node:path';
 import type { StatisticsExports } from '../statistics/native.ts';
 
 /** A device of the library; opaque. */
@@ -66,7 +67,9 @@ export function useNativeLibrary(file: string): string | undefined {
     library = { functions: module.exports as NativeFunctions, sha256 };
     return (why = undefined);
   } catch (error) {
-    return (why = `its library cannot be loaded: ${(error as Error).message.split('\n')[0]}`);
+    // Without the folder, which whoever called knows: this is recorded and published, and a task's folder is another one each time.
+    const [said = ''] = (error as Error).message.split('\n');
+    return (why = `its library cannot be loaded: ${said.replaceAll(file, basename(file))}`);
   }
 }
 

@@ -39,7 +39,14 @@ else {
     assert.match(other.kind === 'failed' ? other.sentence : '', /unknown engine "nativ"; engines are auto, /);
   });
 
-  test('what is no library', async () => assert.match((await said(Buffer.from('This is no library.\n')))!.sentence, /library cannot be loaded: ./));
+  test('what is no library, in words without a folder, which are the same whenever it is tried', async () => {
+    for (const bytes of ['', 'This is no library.\n']) {
+      const { sentence } = (await said(Buffer.from(bytes)))!;
+      assert.match(sentence, /library cannot be loaded: ./);
+      assert.not.match(sentence, /\//);
+      assert.is((await said(Buffer.from(bytes)))!.sentence, sentence);
+    }
+  });
 
   if (process.platform === 'linux') {
     test('one whose code is damaged ends the process that loads it, and no other', async () => {
