@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { engines, noNativeLibrary, openEngine, tryNativeLibrary, useNativeLibrary } from '../../kernels/engines.ts';
+import { engines, noNativeLibrary, openEngine, THREADS_VARIABLE, tryNativeLibrary, useNativeLibrary } from '../../kernels/engines.ts';
 import type { Engine } from '../../kernels/engines.ts';
 import { inOwnProcess } from '../dag/index.ts';
 import { revokedHere } from './environment.ts';
@@ -25,7 +25,11 @@ const ROOT = join(fileURLToPath(import.meta.url), '../../..');
 
 /** `name`: an engine's, or 'auto'. Never rejects. */
 export async function tryEngine(name: string, library: Library): Promise<EngineTrial> {
-  const end = await inOwnProcess({ root: ROOT, module: 'stages/quantization/try-engine.ts', name: 'run', args: [name, library], timeoutMs: LIMIT_MS });
+  const end = await inOwnProcess({
+    root: ROOT, module: 'stages/quantization/try-engine.ts', name: 'run', args: [name, library], timeoutMs: LIMIT_MS,
+    // A task has its share of threads whatever this says, so what it says is no mistake of an engine.
+    environment: { [THREADS_VARIABLE]: undefined },
+  });
   switch (end.kind) {
     case 'answered': return end.answer as EngineTrial;
     case 'threw': return { kind: 'failed', sentence: end.message };

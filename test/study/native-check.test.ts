@@ -39,6 +39,17 @@ else {
     assert.match(other.kind === 'failed' ? other.sentence : '', /unknown engine "nativ"; engines are auto, /);
   });
 
+  test('threads that a variable asks for in vain are not held against the library', async () => {
+    const before = process.env['BITWIDTH_THREADS'];
+    process.env['BITWIDTH_THREADS'] = 'many';
+    try {
+      assert.is(await said(good), undefined);
+    } finally {
+      if (before === undefined) delete process.env['BITWIDTH_THREADS'];
+      else process.env['BITWIDTH_THREADS'] = before;
+    }
+  });
+
   test('what is no library, in words without a folder, which are the same whenever it is tried', async () => {
     for (const bytes of ['', 'This is no library.\n']) {
       const { sentence } = (await said(Buffer.from(bytes)))!;
