@@ -7,6 +7,7 @@ import { resolve } from './cited.ts';
 import { representative } from './decide.ts';
 import { announceUse, openStoreOf, readGround } from './ground.ts';
 import { citationsNamed } from './kept.ts';
+import { helpersOf } from './pipeline.ts';
 import { preview } from './preview.ts';
 import { comparedOutputs } from './reproduce.ts';
 import { provenance } from './task-inputs.ts';
@@ -92,12 +93,14 @@ type Found = Pick<Results, 'run' | 'cells' | 'exports' | 'lost'> & { readonly ou
 
 /** What counts now; where something is out of date, the last result with the reasons. */
 function current(pipeline: Pipeline, ground: Ground): Found {
-  const forecasts = preview({ cells: pipeline.cells, onDemand: new Set() }, ground);
+  const forecasts = preview({ cells: pipeline.cells, onDemand: helpersOf(pipeline) }, ground);
   const outcomes = new Map<string, { readonly outcome: Outcome; readonly stale?: readonly Reason[] }>();
   for (const { id } of pipeline.cells) {
     const forecast = forecasts.get(id)!;
     if (forecast.kind === 'done' || forecast.kind === 'failed') outcomes.set(id, { outcome: forecast });
-    else outcomes.set(id, { outcome: lastOf(id, ground.store), stale: forecast.kind === 'run' ? forecast.reasons : forecast.kind === 'follows' ? forecast.producers.map((producer) => ({ field: `it reads ${producer}` })) : [{ field: 'nothing needs it' }] });
+    // Out of date, and only helps what is up to date: a run leaves it as it is.
+    else if (forecast.kind === 'idle') outcomes.set(id, { outcome: lastOf(id, ground.store) });
+    else outcomes.set(id, { outcome: lastOf(id, ground.store), stale: forecast.kind === 'run' ? forecast.reasons : forecast.producers.map((producer) => ({ field: `it reads ${producer}` })) });
   }
   const outcomeOf = (id: string): Outcome => outcomes.get(id)!.outcome;
   return {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { commandLine, pipeline } from '../../stages/dag/index.ts';
-import type { PipelineDeclaration } from '../../stages/dag/index.ts';
+import type { Pipeline, PipelineDeclaration } from '../../stages/dag/index.ts';
 
 export interface Event { readonly event: string; readonly [field: string]: unknown }
 
@@ -36,10 +36,14 @@ export class Project {
     cpSync(fileURLToPath(new URL(`./pipelines/${fixture}`, import.meta.url)), this.root, { recursive: true });
   }
 
+  pipeline(): Pipeline {
+    return pipeline({ ...this.#declare(), root: this.root });
+  }
+
   async command(...argv: string[]): Promise<Answer> {
     const lines: string[] = [];
     const complaints: string[] = [];
-    const code = await commandLine(() => pipeline({ ...this.#declare(), root: this.root }), argv, {
+    const code = await commandLine(() => this.pipeline(), argv, {
       print: (line) => lines.push(...line.split('\n')), complain: (line) => complaints.push(line),
     });
     return { code, lines, complaints };

@@ -3,7 +3,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cell, gather, output, stage } from '../../stages/dag/index.ts';
+import { cell, gather, openResults, output, stage } from '../../stages/dag/index.ts';
 import { Project } from './project.ts';
 import type { Cell, Stage } from '../../stages/dag/index.ts';
 
@@ -74,6 +74,19 @@ test('status, plan, why and graph tell what is needed', async ({ declared, proje
   await project.command('graph', '--svg', svg);
   assert.match(project.read('graph.svg'), /<title>use uses build<\/title>/);
   assert.match(project.read('graph.svg'), /<path class="u" /);
+});
+
+test('a tool that is out of date and not needed is none of the results that a run would compute anew', async ({ declared, project }) => {
+  await project.run();
+  declared.version = 2;
+  const stale = async () => {
+    const results = await openResults(project.pipeline());
+    await results.close();
+    return [...results.cells.values()].filter((one) => one.stale !== undefined).map((one) => one.cell);
+  };
+  assert.equal(await stale(), [], 'as a run says that everything is up to date');
+  declared.numbers = [2, 3, 4];
+  assert.equal(await stale(), ['use:4', 'build:native']);
 });
 
 test('without the tool the work runs, is told why, and the run has not failed', async ({ project, used }) => {
