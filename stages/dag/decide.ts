@@ -33,6 +33,8 @@ export interface DecideOptions {
   readonly measure: (cell: Cell) => boolean;
   /** Run again what failed and would fail again (--retry-failed). */
   readonly retryFailed: boolean;
+  /** What was not available counts as that, although a run would look whether it still is not. */
+  readonly missingStays?: boolean;
   /** True for a cell whose outputs this run has changed: names the cause of a change. */
   readonly changedHere: (cell: string) => boolean;
 }
@@ -64,7 +66,8 @@ export function decide(cell: Cell, ground: Ground, outcomeOf: (cell: string) => 
 
   const failed = ground.store.failed(key);
   if (failed?.failure !== undefined) {
-    if (DETERMINISTIC_FAILURES.has(failed.failure.code) && !options.retryFailed) {
+    const stays = DETERMINISTIC_FAILURES.has(failed.failure.code) || (options.missingStays === true && failed.failure.code === 'not-available');
+    if (stays && !options.retryFailed) {
       return { kind: 'failed', failure: failed.failure, origin: cell.id, record: failed };
     }
     return run([{ field: `failed last time: ${failed.failure.code}` }]);

@@ -52,4 +52,4 @@ export function preview({ cells, onDemand }: Pick<Selection, 'cells' | 'onDemand
   return forecasts;
 }
 
-const AS_IS: DecideOptions = { force: () => false, measure: () => false, retryFailed: false, changedHere: () => false };
+export const AS_IS: DecideOptions = { force: () => false, measure: () => false, retryFailed: false, changedHere: () => false };

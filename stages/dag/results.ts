@@ -8,7 +8,7 @@ import { representative } from './decide.ts';
 import { announceUse, openStoreOf, readGround } from './ground.ts';
 import { citationsNamed } from './kept.ts';
 import { helpersOf } from './pipeline.ts';
-import { preview } from './preview.ts';
+import { AS_IS, preview } from './preview.ts';
 import { comparedOutputs } from './reproduce.ts';
 import { provenance } from './task-inputs.ts';
 import type { CellAudit } from './audit.ts';
@@ -93,7 +93,8 @@ type Found = Pick<Results, 'run' | 'cells' | 'exports' | 'lost'> & { readonly ou
 
 /** What counts now; where something is out of date, the last result with the reasons. */
 function current(pipeline: Pipeline, ground: Ground): Found {
-  const forecasts = preview({ cells: pipeline.cells, onDemand: helpersOf(pipeline) }, ground);
+  // A machine without a compiler, say, has all that it can have: each run tries the compiler again, and then everything is up to date.
+  const forecasts = preview({ cells: pipeline.cells, onDemand: helpersOf(pipeline) }, ground, { ...AS_IS, missingStays: true });
   const outcomes = new Map<string, { readonly outcome: Outcome; readonly stale?: readonly Reason[] }>();
   for (const { id } of pipeline.cells) {
     const forecast = forecasts.get(id)!;

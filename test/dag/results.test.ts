@@ -45,6 +45,7 @@ test('what reads a cell that failed was computed with that, and every link of it
   try {
     assert.is(results.cells.get('split:3')!.failure?.sentence, 'there is no splitter');
     assert.equal((await results.audit('tally:all')).findings, []);
+    assert.equal([...results.cells.values()].filter(({ stale }) => stale !== undefined), [], 'all that can be had without it is there, although each run looks for it again');
   } finally {
     await results.close();
   }
