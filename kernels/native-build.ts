@@ -7,7 +7,7 @@ import type { ExecFileException } from 'node:child_process';
 import { access, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What is in the library whatever the processor. The N-API glue, the device, the threads. */
@@ -155,7 +155,7 @@ export async function buildNative(outFile: string, { sources = SOURCES, compiler
   if (compiler === undefined) {
     const named = process.env['CC'];
     if (!named) throw new NativeBuildError('there is no C compiler (cc, gcc or clang)', INSTALL);
-    throw new NativeBuildError(`the C compiler ${JSON.stringify(named)} of the variable CC does not run`, /\s/.test(named) ? 'CC must name one program, without arguments; a script can add them.' : 'Correct CC, or unset it.');
+    throw new NativeBuildError(`the C compiler ${JSON.stringify(shown(named))} of the variable CC does not run`, /\s/.test(named) ? 'CC must name one program, without arguments; a script can add them.' : 'Correct CC, or unset it.');
   }
   if (process.platform !== 'linux' && process.platform !== 'darwin') throw new NativeBuildError(`native code is not built on ${process.platform}`, 'Use Linux or macOS; on Windows, WSL.');
   const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include');
@@ -163,7 +163,7 @@ export async function buildNative(outFile: string, { sources = SOURCES, compiler
     throw new NativeBuildError(`the native library cannot be built: ${reason(error)}`, TEMPORARY);
   });
   try {
-    const failure = (what: string, error: string): NativeBuildError => new NativeBuildError(`${compiler.command} (${compiler.version}) cannot ${what}: ${firstLine(error)}`, hintFor(error));
+    const failure = (what: string, error: string): NativeBuildError => new NativeBuildError(`${shown(compiler.command)} (${compiler.version}) cannot ${what}: ${firstLine(error)}`, hintFor(error));
     const make = async (args: readonly string[], product: string): Promise<string | undefined> => {
       const { error } = await run(compiler.command, [...args, '-o', product]);
       return error ?? await access(product).then(() => undefined, () => `it reported success and made no ${basename(product)}`);
@@ -253,6 +253,9 @@ function firstLine(text: string): string {
 
 /** Files by their names alone, and those that a compiler makes and removes without: where they lay is nobody's business, and is another place each time. */
 const withoutFolders = (text: string): string => text.replace(/(?<![\w.])(?:\/[^\s/:;,'"`()]+)+\/(?=[^\s/:;,'"`()])/g, '').replace(/\bcc\w{6}\.([so])\b/g, 'temporary.$1');
+
+/** A compiler by its name alone, where CC gives a path: in somebody's home folder, say. */
+const shown = (command: string): string => (isAbsolute(command) ? basename(command) : command);
 
 /** Runs a program without a shell. `error`: what went wrong, undefined when nothing did. */
 function run(command: string, args: readonly string[]): Promise<{ readonly output: string; readonly error: string | undefined }> {
