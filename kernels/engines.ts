@@ -64,6 +64,14 @@ export interface OpenedEngine {
   readonly why: string;
 }
 
+/** An engine works here, and nothing may be computed by this build of it any more. */
+export class BuildRevoked extends Error {
+  constructor(build: string, why: string) {
+    super(`its build ${build} was revoked: ${why}`);
+    this.name = 'BuildRevoked';
+  }
+}
+
 /** Why nothing may be computed by a build any more, or undefined. */
 export type Revoked = (build: string) => string | undefined;
 
@@ -104,5 +112,5 @@ async function opened(engine: Engine, revoked: Revoked): Promise<EngineInstance>
   const why = revoked(instance.build);
   if (why === undefined) return instance;
   instance.ops.dispose();
-  throw new Error(`its build ${instance.build} was revoked: ${why}`);
+  throw new BuildRevoked(instance.build, why);
 }

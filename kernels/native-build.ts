@@ -144,13 +144,15 @@ export interface BuildOptions {
   readonly compiler?: Compiler | null;
   /** Names of instruction sets; for one that does not compile, the next best of its kind on this processor. Default: all of this processor family. */
   readonly instructionSets?: readonly string[];
+  /** Where a folder is made, and removed, for what is needed on the way. Default: among temporary files. */
+  readonly scratch?: string;
 }
 
 /** A file to compile; `set`: the instruction set that is left out when it cannot be. */
 interface Job { readonly file: string; readonly flags: readonly string[]; readonly set?: string }
 
 /** Builds the library as `outFile`. Throws NativeBuildError; leaves no half-written file. */
-export async function buildNative(outFile: string, { sources = SOURCES, compiler: given, instructionSets: wanted }: BuildOptions = {}): Promise<NativeBuild> {
+export async function buildNative(outFile: string, { sources = SOURCES, compiler: given, instructionSets: wanted, scratch = tmpdir() }: BuildOptions = {}): Promise<NativeBuild> {
   const compiler = given === undefined ? await findCompiler() : given ?? undefined;
   if (compiler === undefined) {
     const named = process.env['CC'];
@@ -159,7 +161,7 @@ export async function buildNative(outFile: string, { sources = SOURCES, compiler
   }
   if (process.platform !== 'linux' && process.platform !== 'darwin') throw new NativeBuildError(`native code is not built on ${process.platform}`, 'Use Linux or macOS; on Windows, WSL.');
   const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include');
-  const folder = await mkdtemp(join(tmpdir(), 'bitwidth-native-')).catch((error: Error) => {
+  const folder = await mkdtemp(join(scratch, 'bitwidth-native-')).catch((error: Error) => {
     throw new NativeBuildError(`the native library cannot be built: ${reason(error)}`, TEMPORARY);
   });
   try {

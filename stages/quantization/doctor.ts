@@ -57,7 +57,7 @@ export async function engineChecks(library: Library, register: readonly Engine[]
 function itemOf(name: string, canonical: boolean, trial: EngineTrial): DoctorItem {
   switch (trial.kind) {
     case 'missing': return { name, state: 'missing', what: trial.sentence };
-    case 'failed': return { name, state: 'broken', what: trial.sentence, hint: canonical ? 'another engine takes its place; please report this with the processor above' : 'cells that name it fail; please report this with the processor above' };
+    case 'failed': return { name, state: 'broken', what: trial.sentence, hint: `${canonical ? 'another engine takes its place' : 'cells that name it fail'}${trial.revoked === true ? '' : '; please report this with the processor above'}` };
     case 'passed': return { name, state: 'ok', what: trial.canonical ? `its self-test passes: the reference's bits (${trial.build})` : `for speed only: ${trial.computes ?? 'not the reference\'s bits'} (${trial.build})` };
   }
 }

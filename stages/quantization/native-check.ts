@@ -36,6 +36,6 @@ export const run: Run = async (cells, io) => {
     await writeFile(file, library);
     const trial = await tryEngine('native', { file });
     if (trial.kind === 'passed') await io.commit(task.id, { library });
-    else await io.fail(task.id, { code: 'not-available', sentence: trial.sentence, hint: `${withoutNative()} Another compiler may do better: name it in the variable CC.` });
+    else await io.fail(task.id, { code: 'not-available', sentence: trial.sentence, hint: trial.kind === 'failed' && trial.revoked === true ? withoutNative() : `${withoutNative()} Another compiler may do better: name it in the variable CC.` });
   }
 };

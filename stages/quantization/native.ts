@@ -64,7 +64,7 @@ export const run: Run = async (cells, io) => {
     for (const name of NATIVE_SOURCES) await writeFile(`${sources}/${name}`, await io.input(task, name));
     const library = `${io.scratch}/native.node`;
     try {
-      const build = await buildNative(library, { sources, compiler: compilerOf(task), instructionSets: listParam(task, 'instructionSets') as readonly string[] });
+      const build = await buildNative(library, { sources, compiler: compilerOf(task), instructionSets: listParam(task, 'instructionSets') as readonly string[], scratch: io.scratch });
       const [first] = build.leftOut;
       if (first !== undefined) io.warn(`this compiler cannot compile ${build.leftOut.map(({ name }) => name).join(', ')} (${first.why}): a newer one would make what this processor computes faster`);
       await io.commit(task.id, { library: await readFile(library), report: JSON.stringify(build) });

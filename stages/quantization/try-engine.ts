@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { engines, noNativeLibrary, openEngine, THREADS_VARIABLE, tryNativeLibrary, useNativeLibrary } from '../../kernels/engines.ts';
+import { BuildRevoked, engines, noNativeLibrary, openEngine, THREADS_VARIABLE, tryNativeLibrary, useNativeLibrary } from '../../kernels/engines.ts';
 import type { Engine } from '../../kernels/engines.ts';
 import { inOwnProcess } from '../dag/index.ts';
 import { revokedHere } from './environment.ts';
@@ -16,7 +16,7 @@ export type EngineTrial =
   | { readonly kind: 'passed'; readonly name: string; readonly canonical: boolean; readonly build: string; readonly computes?: string; /** Why this one, of 'auto'. */ readonly why: string }
   /** What it needs is not here. */
   | { readonly kind: 'missing'; readonly sentence: string }
-  | { readonly kind: 'failed'; readonly sentence: string };
+  | { readonly kind: 'failed'; readonly sentence: string; /** It works, and must not. */ readonly revoked?: true };
 
 /** Far more than the slowest self-test takes on a busy machine: that of a GPU which a processor plays. */
 const LIMIT_MS = 300_000;
@@ -54,6 +54,6 @@ export async function tryHere(name: string, register: readonly Engine[] = engine
     ops.dispose();
     return { kind: 'passed', name: opened, canonical, build, ...(computes === undefined ? {} : { computes }), why };
   } catch (error) {
-    return { kind: 'failed', sentence: error instanceof Error ? error.message : String(error) };
+    return { kind: 'failed', sentence: error instanceof Error ? error.message : String(error), ...(error instanceof BuildRevoked ? { revoked: true } : {}) };
   }
 }

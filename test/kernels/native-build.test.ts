@@ -135,6 +135,17 @@ else {
     assert.equal([engine, why], ['wasm', 'wasm is the fastest exact engine that works here'], 'plain C is slower');
   });
 
+  test('what is made on the way lies where it is told, and is gone afterwards', async () => {
+    const { command, version } = (await findCompiler())!;
+    const log = join(scratch, 'places');
+    const own = join(scratch, 'own');
+    mkdirSync(own);
+    const compiler = script('placing', `echo "$*" >> ${log}\nexec ${command} "$@"`);
+    await buildNative(join(scratch, 'placed.node'), { sources: hollow, compiler: { command: compiler, version }, instructionSets: [], scratch: own });
+    assert.ok(readFileSync(log, 'utf8').trim().split('\n').every((call) => call.includes(` -o ${own}/`)));
+    assert.equal(readdirSync(own), []);
+  });
+
   test('where files lay is not told, and so a compiler that fails does so with the same words each time', async () => {
     const { command } = (await findCompiler())!;
     const compiler = (text: string): string => script('silent', `case "$*" in *--version*) exec ${command} "$@";; esac\n${text}`);

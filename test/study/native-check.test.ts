@@ -4,10 +4,13 @@ import * as assert from 'uvu/assert';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { engines } from '../../kernels/engines.ts';
 import { buildNative, findCompiler, instructionSetsHere } from '../../kernels/native-build.ts';
 import { file } from '../../stages/dag/index.ts';
 import type { Failure } from '../../stages/dag/index.ts';
-import { nativeCell } from '../../stages/quantization/native.ts';
+import { engineChecks } from '../../stages/quantization/doctor.ts';
+import { studyEnvironment } from '../../stages/quantization/environment.ts';
+import { nativeCell, withoutNative } from '../../stages/quantization/native.ts';
 import { nativeCheckCell } from '../../stages/quantization/native-check.ts';
 import { tryEngine } from '../../stages/quantization/try-engine.ts';
 import { nativeForTests } from '../kernels/native-library.ts';
@@ -47,6 +50,19 @@ else {
     } finally {
       if (before === undefined) delete process.env['BITWIDTH_THREADS'];
       else process.env['BITWIDTH_THREADS'] = before;
+    }
+  });
+
+  test('one whose build was revoked goes no further, and its compiler is not to blame', async () => {
+    const { build } = await tryEngine('native', { file: library.file }) as { readonly build: string };
+    const before = { ...process.env };
+    Object.assign(process.env, studyEnvironment('auto', [{ computedBy: { build }, reason: 'rounding' }]));
+    try {
+      assert.equal(await said(good), { code: 'not-available', sentence: `its build ${build} was revoked: rounding`, hint: withoutNative() });
+      const { items } = await engineChecks({ file: library.file }, engines.filter(({ name }) => name === 'native'));
+      assert.equal(items.map(({ state, hint }) => `${state}, ${hint}`), ['broken, another engine takes its place', 'ok, undefined']);
+    } finally {
+      for (const name of Object.keys(studyEnvironment('auto', []))) if (before[name] === undefined) delete process.env[name]; else process.env[name] = before[name];
     }
   });
 
