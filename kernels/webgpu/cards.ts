@@ -23,10 +23,9 @@ export interface GpuCards {
 /** Of this process: drivers are asked once. */
 let found: Promise<GpuCards | string> | undefined;
 
-/** Or why there is none. `feature`: only those that have it. */
-export async function gpuCards(feature?: string): Promise<GpuCards | string> {
-  const all = await (found ??= findCards());
-  return typeof all === 'string' || feature === undefined ? all : { ...all, cards: all.cards.filter(({ found }) => found.has(feature)) };
+/** Or why there is none. */
+export function gpuCards(): Promise<GpuCards | string> {
+  return (found ??= findCards());
 }
 
 async function findCards(): Promise<GpuCards | string> {

@@ -43,7 +43,8 @@ function listedItem({ name, distinct, within }: ListedGpu): DoctorItem {
 }
 
 /** What a run makes of them. */
-function sharedItems({ names, told }: GpuSurvey['shared']): DoctorItem[] {
+function sharedItems({ cards, told }: GpuSurvey['shared']): DoctorItem[] {
+  const names = cards.map(({ card }) => card);
   if (names.length === 0) return [];
   const what = names.length > 1 ? `a run computes on ${names.length} GPUs at once: ${names.join(', ')}` : `a run computes on one GPU, one task at a time: ${names[0]}`;
   return [what, ...told].map((text) => ({ name: 'shared out', state: 'ok', what: text }));

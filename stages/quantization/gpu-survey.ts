@@ -4,17 +4,20 @@
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gpuAdapters, gpuCards, gpuHere } from '../../kernels/engines.ts';
+import { engines, gpuAdapters, gpuCards, gpuHere } from '../../kernels/engines.ts';
 import type { FoundAdapters, FoundGpu } from '../../kernels/engines.ts';
 import { inOwnProcess } from '../dag/index.ts';
+
+/** A GPU as it was seen; `features`: those that some engine asks for. */
+export type SeenGpu = Pick<FoundGpu, 'name' | 'words' | 'fallback'> & { readonly features: readonly string[] };
 
 export interface GpuSurvey {
   /** Or why it cannot be asked. */
   readonly adapters: FoundAdapters | string;
   /** The one that an engine takes, or why there is none. */
-  readonly here: Pick<FoundGpu, 'name' | 'words' | 'fallback'> | string;
-  /** What a run shares out: names, and what it says of them. */
-  readonly shared: { readonly names: readonly string[]; readonly told: readonly string[] };
+  readonly here: SeenGpu | string;
+  /** What a run shares out, each by the name that binds a process to it, and what it says of them. */
+  readonly shared: { readonly cards: readonly (SeenGpu & { readonly card: string })[]; readonly told: readonly string[] };
   /** What drivers and loader have printed, each line once. */
   readonly said: readonly string[];
 }
@@ -39,7 +42,7 @@ async function look(): Promise<GpuSurvey> {
   const said = [...new Set(end.printed.split('\n').filter((line) => /^\S/.test(line)))].slice(0, MOST_LINES);
   if (end.kind === 'answered') return { ...end.answer as Omit<GpuSurvey, 'said'>, said };
   const why = end.kind === 'threw' ? end.message : `a process that looked for GPUs ${end.how}`;
-  return { adapters: why, here: why, shared: { names: [], told: [] }, said };
+  return { adapters: why, here: why, shared: { cards: [], told: [] }, said };
 }
 
 /** In that process. */
@@ -47,7 +50,9 @@ export async function run(): Promise<Omit<GpuSurvey, 'said'>> {
   const [adapters, here, cards] = [await gpuAdapters(), await gpuHere(), await gpuCards()];
   return {
     adapters,
-    here: typeof here === 'string' ? here : { name: here.name, words: here.words, fallback: here.fallback },
-    shared: typeof cards === 'string' ? { names: [], told: [] } : { names: cards.cards.map(({ card }) => card), told: cards.told },
+    here: typeof here === 'string' ? here : seen(here),
+    shared: typeof cards === 'string' ? { cards: [], told: [] } : { cards: cards.cards.map(({ card, found }) => ({ ...seen(found), card })), told: cards.told },
   };
 }
+
+const seen = ({ name, words, fallback, has }: FoundGpu): SeenGpu => ({ name, words, fallback, features: engines.flatMap(({ gpuFeature }) => gpuFeature !== undefined && has(gpuFeature) ? [gpuFeature] : []) });

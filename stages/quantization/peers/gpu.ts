@@ -7,14 +7,14 @@
  */
 import { generateAll } from '../../../kernels/generate.ts';
 import { architectureNamed, tensorsOf } from '../../../kernels/models.ts';
-import { engines, gpuCards, gpuHere, openEngine } from '../../../kernels/engines.ts';
+import { engines, openEngine } from '../../../kernels/engines.ts';
 import { encodedBytes, formatNamed, formats } from '../../../kernels/formats.ts';
 import { promptKeyOf } from '../../../kernels/sampler.ts';
 import { openSession } from '../../../kernels/session.ts';
-import type { FoundGpu } from '../../../kernels/engines.ts';
 import type { Artifact, Checkpoint, EngineInstance, GenerateOptions, Session } from '../../../kernels/index.ts';
 import { StageFailure } from '../../dag/index.ts';
 import { surveyGpus } from '../gpu-survey.ts';
+import type { SeenGpu } from '../gpu-survey.ts';
 import type { EncodedSource, Peer, PeerIdentity, PeerModel, PeerRequest, PeerRows, PeerTextRequest, PeerWeights } from '../peers.ts';
 import { endTokensOf } from '../end-tokens.ts';
 import { otherTensors } from '../other-tensors.ts';
@@ -41,15 +41,14 @@ export const gpu: Peer = {
   uses: ({ compute }) => [`kernels/engines/${compute}.ts`],
 
   async find({ compute }) {
-    const missing = await engineNamed(compute).unavailable();
-    if (missing !== undefined) return { missing, hint: HINT };
-    const found = await gpuHere();
-    return typeof found === 'string' ? { missing: found, hint: HINT } : identityOf(found);
+    const { here } = await surveyGpus();
+    if (typeof here === 'string') return { missing: here, hint: HINT };
+    return isEnough(here, compute) ? identityOf(here) : { missing: `the adapter ${here.words} has no ${engineNamed(compute).gpuFeature}`, hint: HINT };
   },
 
   async findEach({ compute }) {
-    const found = await gpuCards(engineNamed(compute).gpuFeature);
-    return typeof found === 'string' ? [] : found.cards.map(({ card, found: gpu }) => ({ card, identity: identityOf(gpu) }));
+    const { shared: { cards } } = await surveyGpus();
+    return cards.filter((seen) => isEnough(seen, compute)).map((seen) => ({ card: seen.card, identity: identityOf(seen) }));
   },
 
   async start({ device, compute, files, signal }: PeerRequest) {
@@ -82,7 +81,13 @@ export const gpu: Peer = {
   },
 };
 
-function identityOf({ name, fallback, words }: Pick<FoundGpu, 'name' | 'fallback' | 'words'>): PeerIdentity {
+/** Whether it has what an engine asks of a GPU. */
+function isEnough({ features }: SeenGpu, compute: string): boolean {
+  const { gpuFeature } = engineNamed(compute);
+  return gpuFeature === undefined || features.includes(gpuFeature);
+}
+
+function identityOf({ name, fallback, words }: SeenGpu): PeerIdentity {
   const [dawn, version] = name.split(' ');
   return { packages: { [dawn!]: version ?? '' }, device: `${fallback ? 'a processor that plays a GPU' : 'gpu'}: ${words}`, settings: {} };
 }
