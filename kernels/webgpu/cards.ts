@@ -20,15 +20,8 @@ export interface GpuCards {
   readonly told: readonly string[];
 }
 
-/** Of this process: drivers are asked once. */
-let found: Promise<GpuCards | string> | undefined;
-
-/** Or why there is none. */
-export function gpuCards(): Promise<GpuCards | string> {
-  return (found ??= findCards());
-}
-
-async function findCards(): Promise<GpuCards | string> {
+/** Or why there is none. Asks the drivers each time. */
+export async function gpuCards(): Promise<GpuCards | string> {
   const from = await gpuSource();
   return typeof from === 'string' ? from : cardsFrom(from);
 }

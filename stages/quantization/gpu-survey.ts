@@ -2,11 +2,9 @@
  * What WebGPU shows, seen in a process of its own: drivers and their loader print as they look, past whatever this process does with its output, and one that is broken ends the process
  * that asks.
  */
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { engines, gpuAdapters, gpuCards, gpuHere } from '../../kernels/engines.ts';
 import type { FoundAdapters, FoundGpu } from '../../kernels/engines.ts';
-import { inOwnProcess } from '../dag/index.ts';
+import { runApart } from './apart.ts';
 
 /** A GPU as it was seen; `features`: those that some engine asks for. */
 export type SeenGpu = Pick<FoundGpu, 'name' | 'words' | 'fallback'> & { readonly features: readonly string[] };
@@ -27,8 +25,6 @@ const LIMIT_MS = 60_000;
 /** A broken one may say much. */
 const MOST_LINES = 5;
 
-const ROOT = join(fileURLToPath(import.meta.url), '../../..');
-
 let survey: Promise<GpuSurvey> | undefined;
 
 /** Looks once. Never rejects. */
@@ -37,7 +33,7 @@ export function surveyGpus(): Promise<GpuSurvey> {
 }
 
 async function look(): Promise<GpuSurvey> {
-  const end = await inOwnProcess({ root: ROOT, module: 'stages/quantization/gpu-survey.ts', name: 'run', args: [], timeoutMs: LIMIT_MS });
+  const end = await runApart({ module: 'stages/quantization/gpu-survey.ts', args: [], timeoutMs: LIMIT_MS });
   // What is indented says where in their code.
   const said = [...new Set(end.printed.split('\n').filter((line) => /^\S/.test(line)))].slice(0, MOST_LINES);
   if (end.kind === 'answered') return { ...end.answer as Omit<GpuSurvey, 'said'>, said };

@@ -2,11 +2,9 @@
  * Opens an engine with its self-test in a process of its own: a library that a damaged compiler made, or a driver, may end the process that uses it, and
  * that must be neither a task's nor the command's.
  */
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { BuildRevoked, engines, noNativeLibrary, openEngine, THREADS_VARIABLE, tryNativeLibrary, useNativeLibrary } from '../../kernels/engines.ts';
 import type { Engine } from '../../kernels/engines.ts';
-import { inOwnProcess } from '../dag/index.ts';
+import { runApart } from './apart.ts';
 import { revokedHere } from './environment.ts';
 
 /** The native library: a file, or why there is none. */
@@ -21,12 +19,10 @@ export type EngineTrial =
 /** Far more than the slowest self-test takes on a busy machine: that of a GPU which a processor plays. */
 const LIMIT_MS = 300_000;
 
-const ROOT = join(fileURLToPath(import.meta.url), '../../..');
-
 /** `name`: an engine's, or 'auto'. Never rejects. */
 export async function tryEngine(name: string, library: Library): Promise<EngineTrial> {
-  const end = await inOwnProcess({
-    root: ROOT, module: 'stages/quantization/try-engine.ts', name: 'run', args: [name, library], timeoutMs: LIMIT_MS,
+  const end = await runApart({
+    module: 'stages/quantization/try-engine.ts', args: [name, library], timeoutMs: LIMIT_MS,
     // A task has its share of threads whatever this says, so what it says is no mistake of an engine.
     environment: { [THREADS_VARIABLE]: undefined },
   });
