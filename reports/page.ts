@@ -14,7 +14,11 @@ export interface StageCount { readonly stage: string; readonly cells: number; re
 
 export interface PageInput {
   readonly params: { readonly [name: string]: unknown };
-  /** Rows of one SELECT over the tables that the page declares. */
+  /** Rows of a table that the page declares, in the order in which they were written; at most so many. A column that a row has nothing in is null. */
+  rows<T extends Row = Row>(table: string, most?: number): Promise<readonly T[]>;
+  /** How many there are. */
+  count(table: string): Promise<number>;
+  /** For pages of a project's own: rows of one SELECT over the tables that the page declares. What asks this is drawn where DuckDB is, and not again by a reader's browser. */
   query<T extends Row = Row>(sql: string, parameters?: { readonly [name: string]: string | number | null }): Promise<T[]>;
   /** What data/schema.sql says of each table in words. */
   readonly words: ReadonlyMap<string, TableWords>;

@@ -35,6 +35,8 @@ export const run: Run = async (cells, io) => {
         markup = writePage(path, await page.write({
           params: cell.params, failed, counts, records, sizes, words,
           tableCells: new Map(tablesOf(cell).map(([table, item]) => [table, item.cell])),
+          rows: (table, most) => warehouse.query(`SELECT * FROM ${table}${most === undefined ? '' : ` LIMIT ${most}`}`, {}, tablesAt(page, cell.params)),
+          count: async (table) => Number((await warehouse.query<{ n: number }>(`SELECT count(*) AS n FROM ${table}`, {}, tablesAt(page, cell.params)))[0]!.n),
           query: (sql, parameters) => warehouse.query(sql, parameters, tablesAt(page, cell.params)),
         }), accepted, verdicts, new Set(cell.params['errata'] as readonly string[] | undefined));
       } catch (error) {
