@@ -4,7 +4,7 @@ import type { Html } from './html.ts';
 import { html, link } from './html.ts';
 import type { PageContent } from './layout.ts';
 import type { Row } from './num.ts';
-import type { TableWords } from './tables.ts';
+import type { Column, TableWords } from './tables.ts';
 
 /** A cell without a result, as the page that lists failures has it. */
 export interface FailedCell { readonly cell: string; readonly params: { readonly [name: string]: unknown }; readonly failure: Failure }
@@ -20,6 +20,8 @@ export interface PageInput {
   count(table: string): Promise<number>;
   /** For pages of a project's own: rows of one SELECT over the tables that the page declares. What asks this is drawn where DuckDB is, and not again by a reader's browser. */
   query<T extends Row = Row>(sql: string, parameters?: { readonly [name: string]: string | number | null }): Promise<T[]>;
+  /** The columns of each table, as data/schema.sql declares them. */
+  readonly columns: ReadonlyMap<string, readonly Column[]>;
   /** What data/schema.sql says of each table in words. */
   readonly words: ReadonlyMap<string, TableWords>;
   /** Where the counts of a table lead: the cell that wrote it. */

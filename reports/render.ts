@@ -33,7 +33,7 @@ export const run: Run = async (cells, io) => {
       let markup: string | undefined;
       try {
         markup = writePage(path, await page.write({
-          params: cell.params, failed, counts, records, sizes, words,
+          params: cell.params, failed, counts, records, sizes, words, columns: warehouse.tables,
           tableCells: new Map(tablesOf(cell).map(([table, item]) => [table, item.cell])),
           rows: (table, most) => warehouse.query(`SELECT * FROM ${table}${most === undefined ? '' : ` LIMIT ${most}`}`, {}, tablesAt(page, cell.params)),
           count: async (table) => Number((await warehouse.query<{ n: number }>(`SELECT count(*) AS n FROM ${table}`, {}, tablesAt(page, cell.params)))[0]!.n),
