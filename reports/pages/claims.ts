@@ -13,8 +13,8 @@ export const claims: Page = {
   path: () => 'claims.html',
   tables: ['claims', 'claim_effects', 'formats', 'models'],
   async write(input) {
-    const list = claimsInOrder(await input.query<ClaimRow>('SELECT * FROM claims'));
-    const effects = effectsInOrder(await input.query<EffectRow>('SELECT * FROM claim_effects'), await models(input), await formats(input));
+    const list = claimsInOrder(await input.rows<ClaimRow>('claims'));
+    const effects = effectsInOrder(await input.rows<EffectRow>('claim_effects'), await models(input), await formats(input));
     if (list.length === 0) return { title: 'Claims', body: nothing('claims') };
     return {
       title: 'Claims',

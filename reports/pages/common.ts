@@ -5,7 +5,9 @@ import { derived, num } from '../num.ts';
 import type { NumberOptions, Row } from '../num.ts';
 import { swatch } from '../family.ts';
 import { term } from '../glossary.ts';
+import { inOrder } from '../in-order.ts';
 import { missing } from '../page.ts';
+import type { Key } from '../in-order.ts';
 import type { PageInput } from '../page.ts';
 import type { Mark } from '../charts.ts';
 
@@ -21,20 +23,29 @@ export interface MetricRow extends Row {
 }
 
 /** Models, smallest first. */
-export const models = (input: PageInput): Promise<ModelRow[]> => input.query<ModelRow>('SELECT * FROM models ORDER BY parameters, model');
+export const models = async (input: PageInput): Promise<ModelRow[]> => inOrder(await input.rows<ModelRow>('models'), (m) => m.parameters, (m) => m.model);
 /** Formats in the study's order. */
-export const formats = (input: PageInput): Promise<FormatRow[]> => input.query<FormatRow>('SELECT * FROM formats ORDER BY position');
+export const formats = async (input: PageInput): Promise<FormatRow[]> => inOrder(await input.rows<FormatRow>('formats'), (f) => f.position);
 
-/** Metrics of these quantities with their format's family, in the study's order of formats. `where` is further SQL over m. */
-export function metrics(input: PageInput, quantities: readonly string[], where = 'true', from: 'metrics' | 'sweep_metrics' = 'metrics'): Promise<MetricRow[]> {
-  const names = quantities.map((q) => `'${q}'`).join(', ');
-  return input.query<MetricRow>(`SELECT m.*, coalesce(f.family, 'other') AS family
-    FROM ${from} m LEFT JOIN formats f USING (format)
-    WHERE m.quantity IN (${names}) AND (${where})
-    ORDER BY coalesce(f.position, 1000), m.format, m.model, m.quantity, m.temperature NULLS FIRST, m.top_k NULLS FIRST, m.max_new_tokens NULLS FIRST`);
+/** Rows by model, smallest first, then by `keys`; those of no model of the study come last. */
+export async function inOrderOfModels<T extends { readonly model: string }>(input: PageInput, rows: readonly T[], ...keys: readonly Key<T>[]): Promise<T[]> {
+  const sizes = new Map((await models(input)).map((m) => [m.model, m.parameters]));
+  return inOrder(rows, (r) => sizes.get(r.model), (r) => r.model, ...keys);
+}
+
+/** Rows with their format's family, in the study's order of formats, then by `keys`; those of no format of the study come last, of the family 'other'. */
+export async function inOrderOfFormats<T extends { readonly format: string }>(input: PageInput, rows: readonly T[], ...keys: readonly Key<T>[]): Promise<(T & { readonly family: string })[]> {
+  const known = new Map((await formats(input)).map((f) => [f.format, f]));
+  return inOrder(rows, (r) => known.get(r.format)?.position, (r) => r.format, ...keys).map((r) => ({ ...r, family: known.get(r.format)?.family ?? 'other' }));
+}
+
+/** Metrics of these quantities of which `keep` holds, with their format's family, in the study's order of formats. */
+export async function metrics(input: PageInput, quantities: readonly string[], keep: (row: MetricRow) => boolean = () => true, from: 'metrics' | 'sweep_metrics' = 'metrics'): Promise<MetricRow[]> {
+  const rows = (await input.rows<MetricRow>(from)).filter((m) => quantities.includes(m.quantity) && keep(m));
+  return inOrderOfFormats(input, rows, (m) => m.model, (m) => m.quantity, (m) => m.temperature ?? -Infinity, (m) => m.top_k ?? -Infinity, (m) => m.max_new_tokens ?? -Infinity);
 }
 /** Over all texts. */
-export const OVERALL = 'm.text IS NULL';
+export const overall = (row: MetricRow): boolean => row.text === null;
 
 /** A metric as a point of a figure, at x. Shares are drawn in percent, as they are printed, their bands within 0 and 100. */
 export function mark(row: MetricRow, x: number): Mark {
@@ -69,12 +80,12 @@ export const find = (rows: readonly MetricRow[], wanted: Partial<MetricRow>): Me
  */
 export async function gaps(input: PageInput): Promise<(at: { readonly model: string; readonly format: string }) => Html> {
   const bases = new Map((await models(input)).map((m) => [m.model, m.base_format]));
-  const aliases = await input.query<{ model: string; format: string; alias_of: string }>('SELECT model, format, alias_of FROM artifacts WHERE alias_of IS NOT NULL');
-  const aliasOf = new Map(aliases.map((a) => [`${a.model}/${a.format}`, a.alias_of]));
+  const artifacts = await input.rows<{ model: string; format: string; alias_of: string | null }>('artifacts');
+  const aliasOf = new Map(artifacts.map((a) => [`${a.model}/${a.format}`, a.alias_of]));
   return ({ model, format }) => {
     if (bases.get(model) === format) return html`<span class="missing">base</span>`;
-    const alias = aliasOf.get(`${model}/${format}`);
-    return alias === undefined ? missing(input.failed, { model, format }) : html`<span class="missing">${term('alias')} of ${alias}</span>`;
+    const alias = aliasOf.get(`${model}/${format}`) ?? null;
+    return alias === null ? missing(input.failed, { model, format }) : html`<span class="missing">${term('alias')} of ${alias}</span>`;
   };
 }
 
@@ -86,9 +97,9 @@ export function intervalNote(rows: readonly MetricRow[]): Html {
 }
 
 /** The number of rows of a table, linked to the derivations of the page and from there to the cell that wrote it. */
-export function rowCount(input: PageInput, table: string, n: number, what: string, options?: NumberOptions): Html {
+export async function rowCount(input: PageInput, table: string, what: string, options?: NumberOptions): Promise<Html> {
   const cell = input.tableCells.get(table);
-  return derived(`rows.${table}.${what.replace(/\W+/g, '-')}`, n, html`${what}, counted in the table ${cell ? link(`data.html#${table}`, table) : table}.`, { as: 'count', ...options });
+  return derived(`rows.${table}.${what.replace(/\W+/g, '-')}`, await input.count(table), html`${what}, counted in the table ${cell ? link(`data.html#${table}`, table) : table}.`, { as: 'count', ...options });
 }
 
 /** Words for a small count of things that the sentence then names: no figure, so no link. */

@@ -2,11 +2,12 @@
 import { html, late, link, list, lit, escapeText } from '../html.ts';
 import type { Content, Html } from '../html.ts';
 import { term } from '../glossary.ts';
+import { inOrder } from '../in-order.ts';
 import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, find, formatName, formats, metrics, models, nothing } from './common.ts';
+import { find, formatName, formats, metrics, models, nothing, overall } from './common.ts';
 import type { FormatRow, MetricRow } from './common.ts';
 import { changes } from './compare-inputs.ts';
 
@@ -22,16 +23,16 @@ export const compare: Page = {
     const name = String(input.params['model']);
     const all = await models(input);
     const kicker = html`${link('compare/index.html', 'Compare')}: ${all.map((m, i) => html`${i > 0 ? ' · ' : ''}${m.model === name ? html`<b>${m.model}</b>` : link(`compare/${m.model}.html`, m.model)}`)}`;
-    const pairs = await input.query<Pair>('SELECT * FROM pairs WHERE model = $model ORDER BY quantity, engine NULLS FIRST', { model: name });
+    const pairs = inOrder((await input.rows<Pair>('pairs')).filter((p) => p.model === name), (p) => p.quantity, (p) => p.engine ?? '');
     const listed = (await formats(input)).filter((f) => pairs.some((p) => p.format === f.format || p.other === f.format));
     const title = `Compare formats of ${name}`;
     if (listed.length < 2) return { title, kicker, body: nothing(`two formats of ${name}`) };
-    const rows = (await metrics(input, ['bits_per_weight_linear', 'weight_bytes', 'perplexity', 'kl_mean', 'top1_agreement', 'delta_nll', 'decode_tokens_per_second', 'prefill_tokens_per_second', 'held_bytes'], OVERALL)).filter((r) => r.model === name);
-    const aliases = await input.query<{ format: string; alias_of: string }>('SELECT format, alias_of FROM artifacts WHERE model = $model AND alias_of IS NOT NULL ORDER BY format', { model: name });
+    const rows = (await metrics(input, ['bits_per_weight_linear', 'weight_bytes', 'perplexity', 'kl_mean', 'top1_agreement', 'delta_nll', 'decode_tokens_per_second', 'prefill_tokens_per_second', 'held_bytes'], overall)).filter((r) => r.model === name);
+    const aliases = inOrder((await input.rows<{ model: string; format: string; alias_of: string | null }>('artifacts')).filter((a) => a.model === name && a.alias_of !== null), (a) => a.format);
     return {
       title, kicker, heading: html`Two formats of ${lit(name, 'name')}, side by side`,
       body: html`${lead(name, pairs)}
-<p>Choose two: a row, and the column to hold it against. ${term('delta-nll', 'Loss')} of the column less that of the row, nats a token${aliases.length > 0 ? '; ' : '.'}${aliases.length > 0 ? html`${list(aliases.map((a) => html`${a.format} is an ${term('alias')} of ${a.alias_of}`))}.` : ''} The address names the pair, so that it can be sent.</p>
+<p>Choose two: a row, and the column to hold it against. ${term('delta-nll', 'Loss')} of the column less that of the row, nats a token${aliases.length > 0 ? '; ' : '.'}${aliases.length > 0 ? html`${list(aliases.map((a) => html`${a.format} is an ${term('alias')} of ${a.alias_of!}`))}.` : ''} The address names the pair, so that it can be sent.</p>
 ${matrix(listed, pairs)}
 <div class="pairs" id="pairs">${listed.flatMap((one, i) => listed.slice(i + 1).map((two) => section(name, all.find((m) => m.model === name)?.base_format, one, two, pairs, rows, input)))}</div>
 <p class="note">Intervals are those of the difference itself, over ${term('window', 'windows')} for what is predicted and over blocks for speed, so that they say more than two intervals that overlap.</p>`,

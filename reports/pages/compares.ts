@@ -1,5 +1,6 @@
 /** Every model's pairs of formats at a glance; each leads to the two side by side. */
 import { html, link } from '../html.ts';
+import { inOrder } from '../in-order.ts';
 import type { Page } from '../page.ts';
 import { formats, modelName, models, nothing } from './common.ts';
 import { lead, matrix } from './compare.ts';
@@ -11,7 +12,7 @@ export const compares: Page = {
   tables: ['models', 'formats', 'pairs'],
   async write(input) {
     const all = await models(input);
-    const pairs = await input.query<Pair>("SELECT * FROM pairs WHERE quantity = 'nll_difference' ORDER BY model, format, other");
+    const pairs = inOrder((await input.rows<Pair>('pairs')).filter((p) => p.quantity === 'nll_difference'), (p) => p.model, (p) => p.format, (p) => p.other);
     const present = [...all].reverse().filter((m) => pairs.some((p) => p.model === m.model));
     const listed = await formats(input);
     if (present.length === 0) return { title: 'Compare', body: nothing('pairs of formats') };

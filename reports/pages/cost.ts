@@ -21,7 +21,7 @@ export const cost: Page = {
   records: true,
   async write(input) {
     const done = input.records.filter((r) => r.record?.status === 'done');
-    const machines = await input.query<Machine>('SELECT * FROM machines ORDER BY machine');
+    const machines = await input.rows<Machine>('machines');
     if (done.length === 0) return { title: 'Machines and cost', body: html`<p class="lead">There are no records of this run.</p>` };
     const total = costOf('all', done);
     const stages = grouped(done, (r) => r.stage).sort((a, b) => b.ms - a.ms || (a.name < b.name ? -1 : 1));

@@ -1,6 +1,7 @@
 /** The tables themselves: what each holds, how many rows, where its columns and rows are described, and where to download it. */
 import { html, link, list, lit } from '../html.ts';
 import type { Html } from '../html.ts';
+import { inOrder } from '../in-order.ts';
 import { cellPath, derived } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
@@ -12,7 +13,7 @@ export const data: Page = {
   tables: Object.keys(KEYS),
   sizes: true,
   async write(input) {
-    const tables = await Promise.all(Object.keys(KEYS).map(async (table) => ({ table, rows: Number((await input.query(`SELECT count(*) AS n FROM ${table}`))[0]!['n']) })));
+    const tables = await Promise.all(Object.keys(KEYS).map(async (table) => ({ table, rows: await input.count(table) })));
     const total = tables.reduce((sum, t) => sum + t.rows, 0);
     return {
       title: 'Data',
@@ -47,7 +48,8 @@ export const EXPORTS: readonly (readonly [path: string, what: string])[] = [
 
 /** What the tables say less of, because it may not be passed on. */
 async function keptBack(input: PageInput): Promise<Html> {
-  const kept = await input.query<{ path: string; title: string; licence: string }>('SELECT DISTINCT title, licence FROM sources WHERE NOT redistribute ORDER BY title');
+  const withheld = (await input.rows<{ title: string; licence: string; redistribute: boolean }>('sources')).filter((s) => !s.redistribute);
+  const kept = inOrder(new Map(withheld.map((s) => [`${s.title}\n${s.licence}`, s])).values(), (s) => s.title);
   if (kept.length === 0) return html``;
   return html`<p id="kept-back" class="note">${list(kept.map(({ title, licence }) => html`${title} (${licence})`))} may not be passed on, as the study's list of sources has it. So these tables and packs hold no weights and no text of theirs, and of texts no token ids, no rows token by token, no worst tokens and no openings.</p>
 `;

@@ -1,5 +1,6 @@
 /** Published numbers that turned out to be wrong: which, what was wrong, and what stands in their place. */
 import { html, link, list, lit } from '../html.ts';
+import { compared, inOrder } from '../in-order.ts';
 import { derived } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page } from '../page.ts';
@@ -13,7 +14,7 @@ export const errata: Page = {
   path: () => 'errata.html',
   tables: ['errata'],
   async write(input) {
-    const rows = await input.query<Erratum>('SELECT * FROM errata ORDER BY date DESC, number');
+    const rows = inOrder(await input.rows<Erratum>('errata'), (e) => e.number).sort((a, b) => compared(b.date, a.date));
     const withdrawn = rows.filter((r) => r.successor === null);
     const count = (id: string, n: number, what: string) => derived(id, n, html`${what}, counted in the table ${link('tables/errata.html', 'errata')}.`, { as: 'count' });
     return {

@@ -1,6 +1,7 @@
 /** The page of one published number that turned out to be wrong: what was wrong, since when that is known, and what stands in its place. It stays for ever. */
 import { html, link, lit } from '../html.ts';
 import type { Html } from '../html.ts';
+import { compared } from '../in-order.ts';
 import { cellPath, num } from '../num.ts';
 import type { Row } from '../num.ts';
 import { numbersIn } from '../numbers.ts';
@@ -8,7 +9,7 @@ import type { TableNumber } from '../numbers.ts';
 import type { Page, PageInput } from '../page.ts';
 import { BULK, KEYS, erratumPath } from '../tables.ts';
 
-interface Entry extends Row { readonly date: string; readonly wrong: string; readonly successor: string | null }
+interface Entry extends Row { readonly number: string; readonly date: string; readonly wrong: string; readonly successor: string | null }
 
 /** Those whose numbers a reader can cite one by one. */
 const TABLES = Object.keys(KEYS).filter((table) => !BULK.has(table));
@@ -20,7 +21,7 @@ export const erratum: Page = {
   tables: TABLES,
   async write(input) {
     const number = String(input.params['number']);
-    const entries = await input.query<Entry>('SELECT * FROM errata WHERE number = $number ORDER BY date DESC', { number });
+    const entries = (await input.rows<Entry>('errata')).filter((e) => e.number === number).sort((a, b) => compared(b.date, a.date));
     const successor = entries[0]?.successor ?? null;
     const [same, next] = [await found(input, number), successor === null || successor === number ? undefined : await found(input, successor)];
     return {
@@ -37,7 +38,7 @@ ${successor === number ? '' : html`<dt>under its name here</dt><dd>${same === un
 
 async function found(input: PageInput, id: string): Promise<TableNumber | undefined> {
   for (const table of TABLES) {
-    const number = numbersIn(table, await input.query(`SELECT * FROM ${table}`)).find((one) => one.id === id);
+    const number = numbersIn(table, await input.rows(table)).find((one) => one.id === id);
     if (number !== undefined) return number;
   }
   return undefined;

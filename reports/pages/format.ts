@@ -5,17 +5,18 @@ import { lookOf } from '../family.ts';
 import { html, link, lit } from '../html.ts';
 import type { Html } from '../html.ts';
 import { term } from '../glossary.ts';
+import { inOrder } from '../in-order.ts';
 import { layoutDrawing } from '../layout-drawing.ts';
 import type { LayoutPart } from '../layout-drawing.ts';
 import { derived, num } from '../num.ts';
 import type { NumberOptions, Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, find, formats, gaps, metrics, modelName, models, nothing } from './common.ts';
+import { find, formats, gaps, inOrderOfModels, metrics, modelName, models, nothing, overall } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 import { worstTokens } from './worst-tokens.ts';
 
-interface TensorError extends Row { readonly model: string; readonly tensor: string; readonly layer: number; readonly kind: string; readonly relative_rms_error: number }
+interface TensorError extends Row { readonly model: string; readonly format: string; readonly tensor: string; readonly layer: number; readonly kind: string; readonly relative_rms_error: number }
 
 export const format: Page = {
   name: 'format',
@@ -29,7 +30,7 @@ export const format: Page = {
     const kicker = html`${link('formats/index.html', 'Formats')}: ${listed.map((f, i) => html`${i > 0 ? ' · ' : ''}${f.format === name ? html`<b>${f.format}</b>` : link(`formats/${f.format}.html`, f.format)}`)}`;
     if (!row) return { title: name, kicker, body: nothing(`the format ${name}`) };
     const all = await models(input);
-    const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'kl_mean', 'delta_nll', 'perplexity', 'top1_agreement'], OVERALL)).filter((r) => r.format === name);
+    const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'kl_mean', 'delta_nll', 'perplexity', 'top1_agreement'], overall)).filter((r) => r.format === name);
     return {
       title: name, kicker, heading: html`${name} <span class="quiet">${row.title}</span>`,
       body: html`${lead(all, rows, name)}${await layout(input, row)}${await effects(input, all, rows, name)}${await errors(input, all, row)}${await worstTokens(input, 'format', name)}`,
@@ -47,7 +48,7 @@ function lead(all: readonly ModelRow[], rows: readonly MetricRow[], name: string
 }
 
 async function layout(input: PageInput, row: FormatRow): Promise<Html> {
-  const parts = await input.query<Row & LayoutPart>(`SELECT * FROM layouts WHERE format = $format ORDER BY position`, { format: row.format });
+  const parts = inOrder((await input.rows<Row & LayoutPart & { format: string; position: number }>('layouts')).filter((p) => p.format === row.format), (p) => p.position);
   if (parts.length === 0) return nothing('the layout');
   const counted = parts.filter((p) => p.per_weights > 0);
   const byShape = (): Html => html`<span class="missing">by shape</span>`;
@@ -66,8 +67,8 @@ ${await accounted(input, row)}`;
 
 /** Bits of whole models: what is quantized, what is not, and how the two make the mean. */
 async function accounted(input: PageInput, row: FormatRow): Promise<Html> {
-  const rows = await input.query<Row & { model: string; linear_weights: number; linear_bytes: number; other_weights: number; other_bytes: number }>(
-    'SELECT a.* FROM artifacts a LEFT JOIN models m USING (model) WHERE a.format = $format ORDER BY m.parameters, a.model', { format: row.format });
+  const artifacts = await input.rows<Row & { model: string; format: string; linear_weights: number; linear_bytes: number; other_weights: number; other_bytes: number }>('artifacts');
+  const rows = await inOrderOfModels(input, artifacts.filter((a) => a.format === row.format));
   if (rows.length === 0) return html``;
   const number = (column: string, options: NumberOptions = { as: 'count' }) => ({ number: (r: (typeof rows)[number]) => r, what: `artifacts.${column}`, options });
   const bits = (id: string, r: (typeof rows)[number], bytes: number, weights: number, how: Html): Html => derived(`bits.${id}.${r.model}`, (8 * bytes) / weights, how, { decimals: 3 });
@@ -82,9 +83,9 @@ ${table({ rows, columns: [
 }
 
 async function effects(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[], name: string): Promise<Html> {
-  const artifacts = await input.query<Row & { model: string }>('SELECT * FROM artifacts WHERE format = $format', { format: name });
+  const artifacts = await input.rows<Row & { model: string; format: string }>('artifacts');
   const at = (quantity: string) => (m: ModelRow): MetricRow | undefined => find(rows, { quantity, model: m.model });
-  const artifact = (m: ModelRow): Row | undefined => artifacts.find((a) => a.model === m.model);
+  const artifact = (m: ModelRow): Row | undefined => artifacts.find((a) => a.model === m.model && a.format === name);
   const why = await gaps(input), gap = (m: ModelRow): Html => why({ model: m.model, format: name });
   return html`<h2>What it does to each model</h2>
 ${table({ rows: all, columns: [
@@ -100,7 +101,7 @@ ${table({ rows: all, columns: [
 }
 
 async function errors(input: PageInput, all: readonly ModelRow[], row: FormatRow): Promise<Html> {
-  const rows = await input.query<TensorError>('SELECT * FROM tensor_errors WHERE format = $format ORDER BY model, layer, kind, tensor', { format: row.format });
+  const rows = inOrder((await input.rows<TensorError>('tensor_errors')).filter((e) => e.format === row.format), (e) => e.model, (e) => e.layer, (e) => e.kind, (e) => e.tensor);
   if (rows.every((r) => r.relative_rms_error === 0)) return rows.length === 0 ? html`` : html`<h2>Error by layer</h2><p>None: every weight is kept exactly.</p>`;
   const panels: Panel[] = [];
   for (const model of all) {

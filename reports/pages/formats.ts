@@ -3,7 +3,7 @@ import { html, link } from '../html.ts';
 import { num } from '../num.ts';
 import type { Page } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, find, formatName, formats as listFormats, gaps, metrics, models, nothing } from './common.ts';
+import { find, formatName, formats as listFormats, gaps, metrics, models, nothing, overall } from './common.ts';
 
 export const formats: Page = {
   name: 'formats',
@@ -13,7 +13,7 @@ export const formats: Page = {
     const rows = await listFormats(input);
     if (rows.length === 0) return { title: 'Formats', body: nothing('formats') };
     const largest = (await models(input)).at(-1);
-    const measured = await metrics(input, ['kl_mean', 'top1_agreement', 'bits_per_weight_linear'], OVERALL);
+    const measured = await metrics(input, ['kl_mean', 'top1_agreement', 'bits_per_weight_linear'], overall);
     const at = (quantity: string) => (f: { format: string }) => find(measured, { quantity, model: largest?.model ?? '', format: f.format });
     const why = await gaps(input), gap = (f: { format: string }) => (largest ? why({ model: largest.model, format: f.format }) : '');
     const sorted = [...rows].sort((a, b) => Number(a['nominal_bits_per_weight']) - Number(b['nominal_bits_per_weight']));

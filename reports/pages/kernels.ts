@@ -3,11 +3,13 @@ import { dotPanel, figure } from '../charts.ts';
 import type { Mark, Panel } from '../charts.ts';
 import { html, link, list, lit } from '../html.ts';
 import type { Content, Html } from '../html.ts';
+import { inOrder } from '../in-order.ts';
 import { derived, num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page } from '../page.ts';
 import { table } from '../table.ts';
 import type { TableColumn } from '../table.ts';
+import { inOrderOfFormats } from './common.ts';
 import { roofline } from './roofline.ts';
 
 const TABLE = 'kernel_rates';
@@ -29,8 +31,7 @@ export const kernels: Page = {
   path: () => 'kernels.html',
   tables: ['formats', TABLE],
   async write(input) {
-    const rates = await input.query<Rate>(`SELECT k.*, coalesce(f.family, 'other') AS family FROM ${TABLE} k LEFT JOIN formats f USING (format)
-      ORDER BY k.peer, k.who, coalesce(f.position, 1000), k.format, k.shape, k.phase, k.batch, k.threads`);
+    const rates = inOrder(await inOrderOfFormats(input, await input.rows<Rate>(TABLE), (k) => k.shape, (k) => k.phase, (k) => k.batch, (k) => k.threads), (k) => Number(k.peer), (k) => k.who);
     return { title: 'Kernels against the memory', body: rates.length === 0 ? notMeasured() : html`${lead(rates)}
 ${await againstReading(rates)}
 ${await roofline(rates, (level) => WHERE[level as Level] ?? level)}
@@ -76,8 +77,8 @@ function lead(rates: readonly Rate[]): Html {
   if (who.length === 0) return html`<p class="lead">No engine was timed in both nf4 and fp16, so nothing is said about what fewer bits gain.</p>`;
   const silent = [...models, ...products].every(({ base }) => base.decoded);
   const sentences = [
-    ...inOrder(models).map((pair) => html`The model ${pair.base.shape}, whose fp16 weights lie ${WHERE[pair.base.level]}, decodes in nf4 at ${times(pair)} the rate of fp16${silent ? '' : verdict(pair)}. `),
-    ...inOrder(products).map((pair) => html`One row times ${lit(pair.base.shape, 'name')} (${WHERE[pair.base.level]}) multiplies in nf4 at ${times(pair)} the rate of fp16${silent ? '' : verdict(pair)}. `),
+    ...byLevel(models).map((pair) => html`The model ${pair.base.shape}, whose fp16 weights lie ${WHERE[pair.base.level]}, decodes in nf4 at ${times(pair)} the rate of fp16${silent ? '' : verdict(pair)}. `),
+    ...byLevel(products).map((pair) => html`One row times ${lit(pair.base.shape, 'name')} (${WHERE[pair.base.level]}) multiplies in nf4 at ${times(pair)} the rate of fp16${silent ? '' : verdict(pair)}. `),
   ];
   if (silent) return html`<p class="lead">The fastest engine timed here, ${list(who)}, decodes weights to fp32 before it multiplies: fewer bits gain it nothing, and its ratios say nothing about the formats.</p>
 <p>${sentences}</p>`;
@@ -86,7 +87,7 @@ function lead(rates: readonly Rate[]): Html {
 }
 
 /** From the caches outward. */
-const inOrder = (own: readonly Pair[]): Pair[] => [...own].sort((a, b) => LEVELS.indexOf(a.base.level) - LEVELS.indexOf(b.base.level) || a.base.bytes - b.base.bytes);
+const byLevel = (own: readonly Pair[]): Pair[] => [...own].sort((a, b) => LEVELS.indexOf(a.base.level) - LEVELS.indexOf(b.base.level) || a.base.bytes - b.base.bytes);
 
 const times = (pair: Pair): Html => derived(`gain.${pair.base.suite}.${pair.base.who}.${pair.base.shape.replace(/\W+/g, '-')}`, pair.ratio,
   html`${num(pair.few, RATE, { bare: true })} (nf4) divided by ${num(pair.base, RATE, { bare: true })} (fp16), ${pair.base.unit}, engine ${pair.base.who}.`, { decimals: 2, unit: '×' });

@@ -1,11 +1,12 @@
 /** The method, in words, with this run's own settings where they matter. */
 import { html, link, list, lit } from '../html.ts';
 import { term } from '../glossary.ts';
+import { inOrder } from '../in-order.ts';
 import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { Page } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, metrics, models, rowCount } from './common.ts';
+import { metrics, models, overall, rowCount } from './common.ts';
 
 export const method: Page = {
   name: 'method',
@@ -13,22 +14,21 @@ export const method: Page = {
   tables: ['models', 'formats', 'texts', 'metrics', 'sweep_metrics', 'sources', 'windows', 'generations'],
   async write(input) {
     const all = await models(input);
-    const texts = await input.query<Row & { title: string; author: string; year: number }>('SELECT * FROM texts ORDER BY text');
-    const sources = await input.query<Row & { path: string; title: string; origin: string; licence: string }>('SELECT * FROM sources ORDER BY path');
-    const [counts] = await input.query<Row>(`SELECT (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM models) AS models, (SELECT count(*) FROM generations) AS generations`);
-    const scored = (await metrics(input, ['kl_mean'], OVERALL))[0];
+    const texts = inOrder(await input.rows<Row & { text: string; title: string; author: string; year: number }>('texts'), (t) => t.text);
+    const sources = inOrder(await input.rows<Row & { path: string; title: string; origin: string; licence: string }>('sources'), (s) => s.path);
+    const scored = (await metrics(input, ['kl_mean'], overall))[0];
     const judge = all.find((m) => m.is_judge);
-    const points = await input.query<{ temperature: number; top_k: number }>('SELECT DISTINCT temperature, top_k FROM sweep_metrics ORDER BY temperature, top_k');
+    const points = inOrder(await input.rows<{ temperature: number; top_k: number }>('sweep_metrics'), (p) => p.temperature, (p) => p.top_k);
     const temperatures = [...new Set(points.map((p) => p.temperature))], ks = [...new Set(points.map((p) => p.top_k))];
     return {
       title: 'Method',
-      body: html`<p class="lead">${rowCount(input, 'models', Number(counts!['models']), 'models')} models read ${rowCount(input, 'texts', Number(counts!['texts']), 'texts')} texts under each format, and everything is compared with the model in its own type.</p>
+      body: html`<p class="lead">${await rowCount(input, 'models', 'models')} models read ${await rowCount(input, 'texts', 'texts')} texts under each format, and everything is compared with the model in its own type.</p>
 <h2>Baseline</h2>
 <p>Every difference is to the ${term('base')}: the checkpoint's own type, widened without loss. Formats are formats of weights; the linear layers but the output head are quantized, as bitsandbytes does, and embeddings and norms stay. Activations are fp32, except in int8, whose products take activations rounded to eight bits with outlier columns apart (LLM.int8()). A format whose decoded weights are the same bits as another's is its ${term('alias')} and is computed once.</p>
 <h2>The next-token distribution</h2>
 <p>Texts are cut into ${term('window', 'windows')} that do not overlap. Every position but the first is scored; the figures count those with at least ${lit('32', 'definition')} tokens of context before them${scored ? html`, ${num(scored, 'metrics.n', { as: 'count' })} for each model and format` : ''}, and metrics whose name ends in _all count every scored position. At each position base and format give logits, and all that follows from them is computed in float64 in a fixed order: ${term('nll')}, ${term('kl', 'KL divergence')}, ${term('flip', 'flips')} of the most likely token, and for each temperature${temperatures.length > 0 ? html` (${list(temperatures.map((t) => lit(t, 'parameter')))})` : ''} and ${term('top-k')}${ks.length > 0 ? html` (${list(ks.map((k) => (k === 0 ? html`all tokens` : lit(k, 'parameter'))))})` : ''} the sampler's distribution in closed form: ${term('total-variation')} and the ${term('quality-shift')}${judge ? html`, judged by ${link(`models/${judge.model}.html`, judge.model)}` : ''}. Nothing is drawn, so these figures hold no sampling noise.</p>
 <h2>Written texts</h2>
-<p>Prompts are continued with common noise: the same prompt, seed and position draw the same Gumbel noise under every format, temperature and top_k, so that texts part only where the distributions do. A shorter limit on new tokens is a prefix of a longer one. Until the first difference there is a survival curve, summarised by its ${term('restricted-mean')}; after it only averages are compared. ${rowCount(input, 'generations', Number(counts!['generations']), 'written texts')} texts were written.</p>
+<p>Prompts are continued with common noise: the same prompt, seed and position draw the same Gumbel noise under every format, temperature and top_k, so that texts part only where the distributions do. A shorter limit on new tokens is a prefix of a longer one. Until the first difference there is a survival curve, summarised by its ${term('restricted-mean')}; after it only averages are compared. ${await rowCount(input, 'generations', 'written texts')} texts were written.</p>
 <h2>Intervals and decisions</h2>
 <p>Intervals are ${lit('95 %', 'definition')}, from a ${term('bootstrap')} over windows or prompts, paired wherever two formats are compared. They cover other texts of this kind; they do not cover other training seeds or models. Claims are decided against margins, each with when it was set (${link('claims.html', 'claims')}); fewer than ${lit('30', 'definition')} windows give no verdict.</p>
 <h2 id="speed">Speed and memory</h2>

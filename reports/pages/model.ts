@@ -10,7 +10,7 @@ import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
 import { claimedFigures } from './claimed-figures.ts';
-import { OVERALL, find, formatName, formats, gaps, mark, metrics, models, nothing, quantizedBefore } from './common.ts';
+import { find, formatName, formats, gaps, inOrderOfFormats, mark, metrics, models, nothing, overall, quantizedBefore } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 import { worstTokens } from './worst-tokens.ts';
 
@@ -25,7 +25,7 @@ export const model: Page = {
     const row = all.find((m) => m.model === name);
     const kicker = html`${link('models/index.html', 'Models')}: ${all.map((m, i) => html`${i > 0 ? ' · ' : ''}${m.model === name ? html`<b>${m.model}</b>` : link(`models/${m.model}.html`, m.model)}`)}`;
     if (!row) return { title: name, kicker, body: nothing(`the model ${name}`) };
-    const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'weight_bytes', 'kl_mean', 'delta_nll', 'perplexity', 'bits_per_byte', 'top1_agreement'], OVERALL)).filter((r) => r.model === name);
+    const rows = (await metrics(input, ['bits_per_weight_linear', 'bits_per_weight_model', 'weight_bytes', 'kl_mean', 'delta_nll', 'perplexity', 'bits_per_byte', 'top1_agreement'], overall)).filter((r) => r.model === name);
     return {
       title: name, kicker, heading: row.title === name ? html`${name}` : html`${name} <span class="quiet">${row.title}</span>`,
       body: html`${lead(row, rows)}${quantizedBefore([row])}${shape(row)}${await pictures(row, rows)}${await byFormat(input, row, rows)}${await byText(input, row)}${await byLayer(input, row)}${await worstTokens(input, 'model', name)}${await claimedFigures(input, 'all', name)}`,
@@ -68,9 +68,9 @@ async function pictures(row: ModelRow, rows: readonly MetricRow[]): Promise<Html
 
 async function byFormat(input: PageInput, row: ModelRow, rows: readonly MetricRow[]): Promise<Html> {
   const listed = await formats(input);
-  const artifacts = await input.query<Row & { format: string }>('SELECT * FROM artifacts WHERE model = $model', { model: row.model });
+  const artifacts = await input.rows<Row & { model: string; format: string }>('artifacts');
   const at = (quantity: string) => (f: FormatRow): MetricRow | undefined => find(rows, { quantity, format: f.format });
-  const artifact = (f: FormatRow): Row | undefined => artifacts.find((a) => a.format === f.format);
+  const artifact = (f: FormatRow): Row | undefined => artifacts.find((a) => a.model === row.model && a.format === f.format);
   const why = await gaps(input), gap = (f: FormatRow): Html => why({ model: row.model, format: f.format });
   return html`<h2>Under each format</h2>
 ${table({ rows: listed, columns: [
@@ -85,7 +85,7 @@ ${table({ rows: listed, columns: [
 }
 
 async function byText(input: PageInput, row: ModelRow): Promise<Html> {
-  const rows = (await metrics(input, ['perplexity', 'kl_mean', 'delta_nll'], 'm.text IS NOT NULL')).filter((r) => r.model === row.model);
+  const rows = (await metrics(input, ['perplexity', 'kl_mean', 'delta_nll'], (m) => m.text !== null)).filter((r) => r.model === row.model);
   if (rows.length === 0) return html``;
   // By text, then by format as the rows come.
   const texts = [...new Set(rows.map((r) => r.text))].sort();
@@ -99,12 +99,12 @@ ${table({ rows: lines, group: (r) => r.text ?? '', columns: [
   ] })}`;
 }
 
-interface TensorError extends Row { readonly format: string; readonly family: string; readonly tensor: string; readonly layer: number; readonly kind: string; readonly relative_rms_error: number }
+interface TensorError extends Row { readonly model: string; readonly format: string; readonly tensor: string; readonly layer: number; readonly kind: string; readonly relative_rms_error: number }
 
 /** A heat map for each format that rounds, each on its own scale: formats differ by far more than layers. */
 async function byLayer(input: PageInput, row: ModelRow): Promise<Html> {
-  const rows = (await input.query<TensorError>(`SELECT e.*, coalesce(f.family, 'other') AS family FROM tensor_errors e LEFT JOIN formats f USING (format)
-    WHERE e.model = $model ORDER BY coalesce(f.position, 1000), e.format, e.layer, e.kind, e.tensor`, { model: row.model })).filter((r) => r.relative_rms_error > 0);
+  const found = (await input.rows<TensorError>('tensor_errors')).filter((e) => e.model === row.model && e.relative_rms_error > 0);
+  const rows = await inOrderOfFormats(input, found, (e) => e.layer, (e) => e.kind, (e) => e.tensor);
   if (rows.length === 0) return html``;
   const panels: Panel[] = [];
   for (const format of new Set(rows.map((r) => r.format))) {

@@ -4,7 +4,7 @@ import { term } from '../glossary.ts';
 import { num } from '../num.ts';
 import type { Page } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, find, metrics, modelName, models as listModels, nothing } from './common.ts';
+import { find, metrics, modelName, models as listModels, nothing, overall } from './common.ts';
 
 export const models: Page = {
   name: 'models',
@@ -13,7 +13,7 @@ export const models: Page = {
   async write(input) {
     const rows = await listModels(input);
     if (rows.length === 0) return { title: 'Models', body: nothing('models') };
-    const perplexity = await metrics(input, ['perplexity', 'bits_per_byte'], OVERALL);
+    const perplexity = await metrics(input, ['perplexity', 'bits_per_byte'], overall);
     const first = rows[0]!, last = rows.at(-1)!;
     return {
       title: 'Models',

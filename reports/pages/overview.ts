@@ -2,13 +2,13 @@
 import { html, link, lit } from '../html.ts';
 import type { Content, Html } from '../html.ts';
 import { term } from '../glossary.ts';
+import { inOrder } from '../in-order.ts';
 import { LEADING } from '../leading.ts';
 import { derived, num } from '../num.ts';
-import type { Row } from '../num.ts';
 import type { Page, PageInput } from '../page.ts';
 import { rerunSection } from '../rerun-section.ts';
 import { verdictList } from './claim-words.ts';
-import { OVERALL, apart, find, metrics, modelName, models, nothing, quantizedBefore, rowCount } from './common.ts';
+import { apart, find, metrics, modelName, models, nothing, overall, quantizedBefore, rowCount } from './common.ts';
 import type { ClaimRow } from './claim-words.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 import { pareto } from './pareto.ts';
@@ -19,7 +19,7 @@ export const overview: Page = {
   tables: ['models', 'formats', 'metrics', 'sweep_metrics', 'claims', 'artifacts', 'texts', 'machines'],
   counts: true,
   async write(input) {
-    const rows = await metrics(input, LEADING, OVERALL);
+    const rows = await metrics(input, LEADING, overall);
     const all = await models(input);
     return {
       title: 'What quantization does to a language model',
@@ -72,17 +72,14 @@ function ordered(model: string, points: readonly MetricRow[]): Content {
 }
 
 async function facts(input: PageInput): Promise<Html> {
-  const [counts] = await input.query<Row>(`SELECT (SELECT count(*) FROM models) AS models, (SELECT count(*) FROM formats) AS formats,
-    (SELECT count(*) FROM texts) AS texts, (SELECT count(*) FROM metrics) + (SELECT count(*) FROM sweep_metrics) AS metrics`);
-  const scored = (await metrics(input, ['kl_mean'], OVERALL)).sort((a, b) => b.n - a.n)[0];
-  const machines = await input.query<{ machine: string; cpu: string }>('SELECT machine, cpu FROM machines ORDER BY machine');
+  const scored = (await metrics(input, ['kl_mean'], overall)).sort((a, b) => b.n - a.n)[0];
+  const machines = inOrder(await input.rows<{ machine: string }>('machines'), (m) => m.machine);
   const cells = input.counts.reduce((sum, s) => sum + s.cells, 0), failed = input.failed.length;
-  const count = (name: string, tableName: string, what: string): Html => rowCount(input, tableName, Number(counts![name] ?? 0), what);
   return html`<dl class="facts">
-<div><dt>models</dt><dd>${count('models', 'models', 'models')}</dd></div>
-<div><dt>formats</dt><dd>${count('formats', 'formats', 'formats')}</dd></div>
+<div><dt>models</dt><dd>${await rowCount(input, 'models', 'models')}</dd></div>
+<div><dt>formats</dt><dd>${await rowCount(input, 'formats', 'formats')}</dd></div>
 ${scored ? html`<div><dt>scored tokens a model</dt><dd>${num(scored, 'metrics.n')}${scored.clusters === null ? '' : html` <span class="quiet">in ${num(scored, 'metrics.clusters')} windows</span>`}</dd></div>` : ''}
-<div><dt>metrics, traced</dt><dd>${derived('metrics', Number(counts!['metrics']), html`Rows of ${link('data.html#metrics', 'metrics')} and ${link('data.html#sweep_metrics', 'sweep_metrics')}.`, { as: 'count' })}</dd></div>
+<div><dt>metrics, traced</dt><dd>${derived('metrics', await input.count('metrics') + await input.count('sweep_metrics'), html`Rows of ${link('data.html#metrics', 'metrics')} and ${link('data.html#sweep_metrics', 'sweep_metrics')}.`, { as: 'count' })}</dd></div>
 <div><dt>cells</dt><dd>${derived('cells', cells, html`Run points of this pipeline's stages, counted on ${link('dag.html', 'the page of this run')}.`, { as: 'count' })}</dd></div>
 <div><dt>without a result</dt><dd>${derived('failed', failed, html`Cells listed under ${link('failures.html', 'failed and missing')}.`, { as: 'count' })}</dd></div>
 ${machines.length > 0 ? html`<div><dt>timed on</dt><dd>${machines.map((m, i) => html`${i > 0 ? ', ' : ''}${link('speed.html#machines', m.machine)}`)}</dd></div>` : ''}
@@ -91,7 +88,7 @@ ${machines.length > 0 ? html`<div><dt>timed on</dt><dd>${machines.map((m, i) => 
 }
 
 async function verdicts(input: PageInput): Promise<Html> {
-  const claims = await input.query<ClaimRow>('SELECT * FROM claims');
+  const claims = await input.rows<ClaimRow>('claims');
   if (claims.length === 0) return html`<h2>Claims</h2>${nothing('claims')}`;
   return html`<h2>The claims, and what this study can say of them</h2>
 ${verdictList(claims)}`;

@@ -6,13 +6,15 @@ import type { Row } from '../num.ts';
 import type { PageInput } from '../page.ts';
 import { table } from '../table.ts';
 import type { TableColumn } from '../table.ts';
-import { metrics, OVERALL } from './common.ts';
+import { metrics, overall } from './common.ts';
 import type { MetricRow } from './common.ts';
-import { hasOwnKernels, named, publishedAgainst } from './peer-words.ts';
+import { hasOwnKernels, named, peerLines, publishedAgainst } from './peer-words.ts';
 import type { Line } from './peer-words.ts';
 import { SAMPLED } from './sampled.ts';
 
-interface Figure extends Row, Line { readonly quantity: string; readonly temperature: number; readonly top_k: number; readonly max_new_tokens: number; readonly value: number; readonly low: number | null; readonly n: number }
+interface Figure extends Row, Line { readonly peer: string; readonly quantity: string; readonly temperature: number; readonly top_k: number; readonly max_new_tokens: number; readonly value: number; readonly low: number | null; readonly n: number }
+
+interface Written extends Row { readonly temperature: number; readonly seed: number }
 
 /** Names of what greedy texts are held against ours by. */
 const AGAINST_OURS = { same: 'same_as_ours', until: 'tokens_until_difference_from_ours' } as const;
@@ -20,20 +22,18 @@ const VALUE = 'peer_sweep_metrics.value';
 
 /** Needs the tables models, formats, sweep_metrics, peer_sweep_metrics and peer_texts. Nothing where the peer wrote nothing. */
 export async function peerGeneration(input: PageInput, name: string): Promise<Html> {
-  const theirs = await input.query<Figure>(`SELECT p.*, coalesce(f.family, 'other') AS family, m.source_types AS types FROM peer_sweep_metrics p LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
-    WHERE p.peer = $name AND p.max_new_tokens = (SELECT max(max_new_tokens) FROM peer_sweep_metrics WHERE peer = $name)
-    ORDER BY m.parameters, p.model, coalesce(f.position, 1000), p.format, p.temperature, p.top_k`, { name });
-  const [first] = theirs;
-  if (first === undefined) return html``;
-  const limit = first.max_new_tokens;
-  const ours = (await metrics(input, [SAMPLED.length, 'judge_nll', SAMPLED.distinct, SAMPLED.repeated, SAMPLED.untilDifference], OVERALL, 'sweep_metrics')).filter((r) => r.max_new_tokens === limit);
-  const [told] = await input.query<{ seeds: number; of: number }>(`SELECT (SELECT count(DISTINCT seed)::INTEGER FROM peer_texts WHERE peer = $name AND temperature > 0) AS seeds,
-    (SELECT count(DISTINCT seed)::INTEGER FROM generations WHERE temperature > 0) AS of`, { name });
+  const all = (await input.rows<Figure>('peer_sweep_metrics')).filter((p) => p.peer === name);
+  if (all.length === 0) return html``;
+  const limit = Math.max(...all.map((p) => p.max_new_tokens));
+  const theirs = await peerLines(input, all.filter((p) => p.max_new_tokens === limit), (p) => p.temperature, (p) => p.top_k);
+  const ours = (await metrics(input, [SAMPLED.length, 'judge_nll', SAMPLED.distinct, SAMPLED.repeated, SAMPLED.untilDifference], overall, 'sweep_metrics')).filter((r) => r.max_new_tokens === limit);
+  const seedsOf = (texts: readonly Written[]): number => new Set(texts.filter((t) => t.temperature > 0).map((t) => t.seed)).size;
+  const seeds = seedsOf((await input.rows<Written & { peer: string }>('peer_texts')).filter((t) => t.peer === name)), ourSeeds = seedsOf(await input.rows<Written>('generations'));
   const settings = theirs.filter((r, i) => r.temperature > 0 && theirs.findIndex((other) => other.temperature === r.temperature && other.top_k === r.top_k) === i).sort((a, b) => a.temperature - b.temperature || a.top_k - b.top_k);
   const greedy = theirs.filter((r) => r.temperature === 0);
-  const fewer = told !== undefined && told.seeds > 0 && told.seeds < told.of;
+  const fewer = seeds > 0 && seeds < ourSeeds;
   return html`<h2 id="generation">Generation</h2>
-<p>${lit(name, 'name')} continued the prompts of this study, token ids as ours begin with, by up to ${lit(limit, 'parameter')} tokens, at the same settings of the sampler${hasOwnKernels(name) ? '' : ', one text at a time'}${fewer ? html`; of the study's ${lit(told!.of, 'parameter')} seeds the first ${lit(told!.seeds, 'parameter')}, because it would take long to write more` : ''}. ${intervals(theirs)} Each text: table ${link('data.html#peer_texts', 'peer_texts')}.</p>
+<p>${lit(name, 'name')} continued the prompts of this study, token ids as ours begin with, by up to ${lit(limit, 'parameter')} tokens, at the same settings of the sampler${hasOwnKernels(name) ? '' : ', one text at a time'}${fewer ? html`; of the study's ${lit(ourSeeds, 'parameter')} seeds the first ${lit(seeds, 'parameter')}, because it would take long to write more` : ''}. ${intervals(theirs)} Each text: table ${link('data.html#peer_texts', 'peer_texts')}.</p>
 ${greedyTable(greedy, ours)}
 ${settings.length === 0 ? '' : html`<h3 id="drawn">Drawn texts</h3>
 <p>${drawnHow(name)} There stands beside here, each over all prompts and seeds; the same ${term('judge')} rates both.</p>

@@ -2,9 +2,17 @@
 import { cut, html, lit } from '../html.ts';
 import type { Html } from '../html.ts';
 import { term } from '../glossary.ts';
-import { formatName } from './common.ts';
+import type { Key } from '../in-order.ts';
+import type { PageInput } from '../page.ts';
+import { formatName, inOrderOfFormats, inOrderOfModels, models } from './common.ts';
 
 export { formatName };
+
+/** Rows with what the study says of their format and model: by model, smallest first, then by format, the peer's own last, then by `keys`. Needs the tables models and formats. */
+export async function peerLines<T extends { readonly model: string; readonly format: string }>(input: PageInput, rows: readonly T[], ...keys: readonly Key<T>[]): Promise<(T & Line)[]> {
+  const types = new Map((await models(input)).map((m) => [m.model, m.source_types]));
+  return (await inOrderOfModels(input, await inOrderOfFormats(input, rows, ...keys))).map((row) => ({ ...row, types: types.get(row.model) ?? null }));
+}
 
 export interface Line { readonly model: string; readonly format: string; readonly family: string; /** Types of the linear layers in a GGUF file. */ readonly types?: string | null }
 

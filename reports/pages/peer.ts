@@ -8,11 +8,11 @@ import { failureAnchor } from '../page.ts';
 import type { FailedCell, Page } from '../page.ts';
 import { table } from '../table.ts';
 import type { TableColumn } from '../table.ts';
-import { gaps, metrics, modelName, OVERALL } from './common.ts';
+import { gaps, inOrderOfModels, metrics, modelName, overall } from './common.ts';
 import type { MetricRow } from './common.ts';
 import { peerGeneration } from './peer-generation.ts';
 import { peerSpeed } from './peer-speed.ts';
-import { hasOwnKernels, named, publishedAgainst } from './peer-words.ts';
+import { hasOwnKernels, named, peerLines, publishedAgainst } from './peer-words.ts';
 import type { Line } from './peer-words.ts';
 
 /** Two right programs in fp32 part by some 1e-6 nats a token: sums in another order. Twice as much again, and it is a finding. */
@@ -25,7 +25,7 @@ interface Found extends Row {
   readonly model: string; readonly peer: string; readonly format: string; readonly family: string; readonly machine: string; readonly packages: string; readonly device: string; readonly settings: string;
   readonly weights: string; readonly activations: string; readonly head: string; readonly note: string | null; readonly codes_compared: number; readonly codes_equal: number; readonly linear_weights: number; readonly linear_bytes: number; readonly cell: string;
 }
-interface Theirs extends Row { readonly quantity: string; readonly model: string; readonly format: string; readonly family: string; readonly types?: string | null; readonly value: number; readonly cell: string }
+interface Theirs extends Row { readonly quantity: string; readonly peer: string; readonly model: string; readonly text: string | null; readonly format: string; readonly family: string; readonly types?: string | null; readonly value: number; readonly cell: string }
 
 export const peer: Page = {
   name: 'peer',
@@ -34,11 +34,11 @@ export const peer: Page = {
   tables: ['models', 'formats', 'metrics', 'sweep_metrics', 'artifacts', 'generations', 'peers', 'peer_metrics', 'peer_sweep_metrics', 'peer_texts', 'peer_ratios'],
   async write(input) {
     const name = String(input.params['peer']);
-    const found = await input.query<Found>(`SELECT p.*, coalesce(f.family, 'other') AS family, m.source_types AS types FROM peers p LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
-      WHERE p.peer = $name ORDER BY m.parameters, p.model, coalesce(f.position, -1), p.format, p.machine`, { name });
-    const theirs = await input.query<Theirs>(`SELECT p.*, coalesce(f.family, 'other') AS family, m.source_types AS types FROM peer_metrics p LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
-      WHERE p.peer = $name AND p.text IS NULL ORDER BY m.parameters, p.model, coalesce(f.position, -1), p.format, p.quantity`, { name });
-    const ours = await metrics(input, ['kl_mean', 'delta_nll', 'top1_agreement', 'perplexity'], OVERALL);
+    // Its own formats before ours.
+    const ownFirst = <T extends Line>(rows: readonly T[]): Promise<T[]> => inOrderOfModels(input, rows, (r) => Number(r.family !== 'other'));
+    const found = await ownFirst(await peerLines(input, (await input.rows<Found>('peers')).filter((p) => p.peer === name), (p) => p.machine));
+    const theirs = await ownFirst(await peerLines(input, (await input.rows<Theirs>('peer_metrics')).filter((p) => p.peer === name && p.text === null), (p) => p.quantity));
+    const ours = await metrics(input, ['kl_mean', 'delta_nll', 'top1_agreement', 'perplexity'], overall);
     return {
       title: `The peer ${name}`,
       heading: html`${name} beside this study`,

@@ -3,6 +3,7 @@ import { dotPanel, figure, sharedDomain } from '../charts.ts';
 import { html, list, lit } from '../html.ts';
 import type { Html } from '../html.ts';
 import { term } from '../glossary.ts';
+import { inOrder } from '../in-order.ts';
 import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { PageInput } from '../page.ts';
@@ -17,7 +18,7 @@ interface SetRow extends Row { readonly set: string; readonly title: string; rea
 
 /** Nothing where the study asks no set. */
 export async function answers(input: PageInput, all: readonly ModelRow[]): Promise<Html> {
-  const sets = await input.query<SetRow>('SELECT "set", title, origin FROM choice_sets ORDER BY "set"');
+  const sets = inOrder(await input.rows<SetRow>('choice_sets'), (s) => s.set);
   if (sets.length === 0) return html``;
   const rows = await metrics(input, QUANTITIES);
   const asked = await Promise.all(sets.map(async (set) => section(set, all, rows.filter((r) => r.text === set.set))));

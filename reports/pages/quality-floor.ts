@@ -5,7 +5,7 @@ import { term } from '../glossary.ts';
 import { num } from '../num.ts';
 import type { PageInput } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, metrics, modelName } from './common.ts';
+import { metrics, modelName, overall } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 
 export async function floor(input: PageInput, all: readonly ModelRow[]): Promise<Html> {
@@ -16,7 +16,7 @@ export async function floor(input: PageInput, all: readonly ModelRow[]): Promise
   if (means.length === 0) {
     return html`${title}<p>Not measured here: no engine that rounds in another order scored these texts. Base and format are computed in one fixed order of operations, so none of the distances on this page is an engine's rounding.</p>`;
   }
-  const smallest = (await metrics(input, ['kl_mean'], OVERALL)).filter((r) => r.value > 0).sort((a, b) => a.value - b.value)[0];
+  const smallest = (await metrics(input, ['kl_mean'], overall)).filter((r) => r.value > 0).sort((a, b) => a.value - b.value)[0];
   const largest = [...means].sort((a, b) => b.value - a.value)[0]!;
   const at = (quantity: string) => (r: MetricRow): MetricRow | undefined => rows.find((x) => x.quantity === quantity && x.model === r.model && x.engine === r.engine);
   return html`${title}<p>The ${term('base')} itself, scored by ${list([...new Set(means.map((r) => r.engine ?? ''))].map((engine) => lit(engine, 'name')))}, which rounds and adds otherwise (on some processors in bf16), is at most ${num(largest)} nats a token from what the study computed${smallest ? html`; the smallest distance of a format, ${num(smallest)} (${smallest.format} on ${smallest.model}), is ${smallest.value > largest.value ? 'above' : 'not above'} that` : ''}. Base and format are computed in one fixed order, so the figures on this page do not contain it: it is what another program would add to them.</p>

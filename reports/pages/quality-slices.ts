@@ -8,14 +8,13 @@ import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { PageInput } from '../page.ts';
 import { table } from '../table.ts';
-import { find, formatName, intervalNote, mark, modelName } from './common.ts';
+import { find, formatName, inOrderOfFormats, intervalNote, mark, modelName } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 import { perModel } from './per-model.ts';
 
-interface Slice extends Row { readonly model: string; readonly format: string; readonly family: string; readonly slice_from: number; readonly slice_until: number | null; readonly value: number; readonly low: number | null; readonly high: number | null }
+interface Slice extends Row { readonly profile: string; readonly model: string; readonly format: string; readonly family: string; readonly slice: number; readonly slice_from: number; readonly slice_until: number | null; readonly value: number; readonly low: number | null; readonly high: number | null }
 
-const slices = (input: PageInput, profile: string): Promise<Slice[]> => input.query<Slice>(`SELECT p.*, coalesce(f.family, 'other') AS family FROM profiles p LEFT JOIN formats f USING (format)
-  WHERE profile = $profile ORDER BY coalesce(f.position, 1000), p.format, p.model, p.slice`, { profile });
+const slices = async (input: PageInput, profile: string): Promise<Slice[]> => inOrderOfFormats(input, (await input.rows<Slice>('profiles')).filter((p) => p.profile === profile), (p) => p.model, (p) => p.slice);
 
 /** A slice in words: '32 to 63', or '128 and more'. Whole numbers end before the next one's beginning. */
 const range = ({ slice_from: from, slice_until: until }: Slice, whole: boolean): Html =>

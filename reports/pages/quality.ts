@@ -9,7 +9,7 @@ import type { Page, PageInput } from '../page.ts';
 import { table } from '../table.ts';
 import type { TableColumn } from '../table.ts';
 import { claimedFigures } from './claimed-figures.ts';
-import { OVERALL, find, formatName, formats, gaps, intervalNote, mark, metrics, modelName, models, nothing } from './common.ts';
+import { find, formatName, formats, gaps, intervalNote, mark, metrics, modelName, models, nothing, overall } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 import { isPoint, pareto } from './pareto.ts';
 import { peersBeside } from './peers-beside.ts';
@@ -32,7 +32,7 @@ export const quality: Page = {
   path: () => 'quality.html',
   tables: ['models', 'formats', 'metrics', 'artifacts', 'pairs', 'profiles', 'choice_sets', 'claimed', 'peers'],
   async write(input) {
-    const rows = await metrics(input, QUANTITIES, OVERALL);
+    const rows = await metrics(input, QUANTITIES, overall);
     const all = await models(input);
     if (rows.length === 0) return { title: 'Quality', body: nothing('quality') };
     return {
@@ -73,11 +73,11 @@ function dataTable(rows: readonly MetricRow[], head: string, options?: NumberOpt
   return table({ columns: [{ head: 'model', cell: (r) => modelName(r.model) }, { head: 'format', cell: formatName }, { head, number: (r) => r, ...(options ? { options } : {}) }], rows, sortable: true });
 }
 
-interface Difference extends Row { readonly model: string; readonly format: string; readonly other: string; readonly value: number; readonly low: number | null; readonly high: number | null }
+interface Difference extends Row { readonly quantity: string; readonly model: string; readonly format: string; readonly other: string; readonly value: number; readonly low: number | null; readonly high: number | null }
 
 /** Damage against the size of the whole model, and which formats another betters: no larger, and clearly nearer to the base. */
 async function front(input: PageInput, all: readonly ModelRow[], rows: readonly MetricRow[]): Promise<Html> {
-  const differences = await input.query<Difference>("SELECT model, format, other, value, low, high FROM pairs WHERE quantity = 'kl_difference'");
+  const differences = (await input.rows<Difference>('pairs')).filter((p) => p.quantity === 'kl_difference');
   const size = (model: string, format: string): number => find(rows, { quantity: 'bits_per_weight_model', model, format })?.value ?? Infinity;
   /** Paired: by their own intervals alone the two might not be told apart. */
   const nearer = (a: MetricRow, b: MetricRow): boolean => differences.some((d) => d.model === a.model &&

@@ -4,14 +4,15 @@ import type { Mark, Panel } from '../charts.ts';
 import { html, lit } from '../html.ts';
 import type { Html } from '../html.ts';
 import { term } from '../glossary.ts';
+import { inOrder } from '../in-order.ts';
 import { derived, num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { PageInput } from '../page.ts';
 import { table } from '../table.ts';
-import { formatName, mark, modelName } from './common.ts';
+import { formatName, inOrderOfFormats, mark, modelName } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 
-interface Step extends Row { readonly model: string; readonly format: string; readonly family: string; readonly temperature: number; readonly step: number; readonly at_risk: number; readonly parted: number; readonly value: number; readonly low: number | null; readonly high: number | null }
+interface Step extends Row { readonly model: string; readonly format: string; readonly family: string; readonly temperature: number; readonly top_k: number; readonly step: number; readonly at_risk: number; readonly parted: number; readonly value: number; readonly low: number | null; readonly high: number | null }
 
 /** Last steps of the stretches that hazards are pooled over: few texts part at any one step. */
 const STRETCHES = [4, 8, 16, 32, 64, 128, 256, 512, 1024];
@@ -20,11 +21,10 @@ const LEAST_WATCHED = 20;
 
 /** `closed`: total_variation over all texts. Needs the tables survival and formats. */
 export async function parting(input: PageInput, all: readonly ModelRow[], closed: readonly MetricRow[]): Promise<Html> {
-  const temperatures = await input.query<{ temperature: number }>('SELECT DISTINCT temperature FROM survival WHERE temperature > 0 AND top_k = 0 ORDER BY abs(temperature - 0.8), temperature');
-  const at = temperatures[0]?.temperature;
+  const drawn = (await input.rows<Step>('survival')).filter((s) => s.temperature > 0 && s.top_k === 0);
+  const [at] = inOrder(new Set(drawn.map((s) => s.temperature)), (temperature) => Math.abs(temperature - 0.8), (temperature) => temperature);
   if (at === undefined) return html``;
-  const steps = await input.query<Step>(`SELECT s.*, coalesce(f.family, 'other') AS family FROM survival s LEFT JOIN formats f USING (format)
-    WHERE s.temperature = $at AND s.top_k = 0 ORDER BY coalesce(f.position, 1000), s.format, s.model, s.step`, { at });
+  const steps = await inOrderOfFormats(input, drawn.filter((s) => s.temperature === at), (s) => s.model, (s) => s.step);
   return html`${await curves(all, steps, at)}${await hazards(all, steps, at)}${await bound(all, steps, closed.filter((r) => r.quantity === 'total_variation' && r.top_k === 0 && r.temperature === at), at)}`;
 }
 

@@ -7,7 +7,7 @@ import { term } from '../glossary.ts';
 import { num } from '../num.ts';
 import type { Page } from '../page.ts';
 import { table } from '../table.ts';
-import { OVERALL, formatName, intervalNote, mark, metrics, modelName, models, nothing } from './common.ts';
+import { formatName, intervalNote, mark, metrics, modelName, models, nothing, overall } from './common.ts';
 import type { MetricRow, ModelRow } from './common.ts';
 import { SAMPLED } from './sampled.ts';
 import { base, relative } from './sensitivity-base.ts';
@@ -20,8 +20,8 @@ export const sensitivity: Page = {
   tables: ['models', 'formats', 'sweep_metrics', 'survival'],
   async write(input) {
     const all = await models(input);
-    const closed = await metrics(input, ['quality_shift', 'null_shift_mean', 'null_shift_least', 'null_shift_most', 'total_variation', 'outside_mass', 'base_entropy', 'base_quality'], OVERALL, 'sweep_metrics');
-    const sampled = await metrics(input, [SAMPLED.untilDifference, SAMPLED.same, SAMPLED.shift, SAMPLED.repeated], OVERALL, 'sweep_metrics');
+    const closed = await metrics(input, ['quality_shift', 'null_shift_mean', 'null_shift_least', 'null_shift_most', 'total_variation', 'outside_mass', 'base_entropy', 'base_quality'], overall, 'sweep_metrics');
+    const sampled = await metrics(input, [SAMPLED.untilDifference, SAMPLED.same, SAMPLED.shift, SAMPLED.repeated], overall, 'sweep_metrics');
     if (closed.length === 0 && sampled.length === 0) return { title: 'Sensitivity', body: nothing('temperature, top_k or length') };
     return {
       title: 'Sensitivity',

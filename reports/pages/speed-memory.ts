@@ -16,7 +16,7 @@ interface Line extends FormatRow { readonly model: string }
 type Gap = (at: { readonly model: string; readonly format: string }) => Html;
 
 export async function memory(input: PageInput, all: readonly ModelRow[], listed: readonly FormatRow[], gap: Gap, rows: readonly MetricRow[], engines: readonly string[]): Promise<Html> {
-  const artifacts = await input.query<Row & { model: string; format: string }>('SELECT * FROM artifacts');
+  const artifacts = await input.rows<Row & { model: string; format: string }>('artifacts');
   if (artifacts.length === 0) return nothing('stored bytes');
   const at = (quantity: string, engine?: string) => (line: Line): MetricRow | undefined => find(rows, { quantity, model: line.model, format: line.format, ...(engine === undefined ? {} : { engine }) });
   const artifact = (line: Line): Row | undefined => artifacts.find((a) => a.model === line.model && a.format === line.format);

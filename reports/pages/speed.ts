@@ -3,13 +3,14 @@ import { figure, sharedDomain, stripPanel } from '../charts.ts';
 import type { Panel } from '../charts.ts';
 import { html, link, list, lit } from '../html.ts';
 import type { Content, Html } from '../html.ts';
+import { inOrder } from '../in-order.ts';
 import { num } from '../num.ts';
 import type { Row } from '../num.ts';
 import type { FailedCell, Page, PageInput } from '../page.ts';
 import { failureAnchor } from '../page.ts';
 import { table } from '../table.ts';
 import { claimedFigures } from './claimed-figures.ts';
-import { find, formatName, formats, gaps, metrics, modelName, models, nothing, plural } from './common.ts';
+import { find, formatName, formats, gaps, inOrderOfModels, metrics, modelName, models, nothing, overall, plural } from './common.ts';
 import type { FormatRow, MetricRow, ModelRow } from './common.ts';
 import { named } from './peer-words.ts';
 import { latency } from './speed-latency.ts';
@@ -29,7 +30,9 @@ const RUNS = 'speed_runs';
 /** Those of other programs that are about speed and memory. */
 const CLAIMED_HERE = ['decode_tokens_per_second', 'prefill_tokens_per_second', 'time_to_first_token', 'decode_latency_p50', 'decode_latency_p95', 'held_bytes', 'peak_memory_bytes', 'weight_bytes', 'bits_per_weight_linear', 'bits_per_weight_model'];
 
-interface Sample extends Row { readonly model: string; readonly format: string; readonly family: string; readonly engine: string; readonly machine: string; readonly phase: string; readonly value: number; readonly median: number }
+interface Timing extends Row { readonly model: string; readonly format: string; readonly engine: string; readonly machine: string; readonly phase: string; readonly pair: string; readonly block: number; readonly tokens: number; readonly duration_ms: number }
+/** In tokens per second, with the median of all of its kind. */
+interface Sample extends Timing { readonly family: string; readonly value: number; readonly median: number }
 interface Run extends Row {
   readonly model: string; readonly engine: string; readonly machine: string; readonly own: boolean; readonly threads: number; readonly prompt_tokens: number; readonly level: string;
   readonly steal_share: number | null; readonly mhz: number | null;
@@ -45,12 +48,10 @@ export const speed: Page = {
   path: () => 'speed.html',
   tables: ['models', 'formats', 'metrics', 'speed_samples', RUNS, 'machines', 'artifacts', 'claimed', 'peers'],
   async write(input) {
-    const shared: Shared = { peers: new Set((await input.query<{ peer: string }>('SELECT DISTINCT peer FROM peers')).map(({ peer }) => peer)), all: await models(input), listed: await formats(input), gap: await gaps(input) };
-    const samples = await input.query<Sample>(`SELECT s.*, coalesce(f.family, 'other') AS family, 1000 * tokens / duration_ms AS value,
-        median(1000 * tokens / duration_ms) OVER (PARTITION BY s.model, s.format, s.phase, s.machine, s.engine) AS median
-      FROM speed_samples s LEFT JOIN formats f USING (format) WHERE pair = 'A' ORDER BY s.model, s.machine, s.phase, f.position, block`);
-    const runs = await input.query<Run>(`SELECT r.* FROM ${RUNS} r LEFT JOIN models m USING (model) ORDER BY m.parameters, r.model, r.own DESC, r.engine, r.machine`);
-    const rows = await metrics(input, [...TIMED, 'held_bytes', 'weight_bytes', 'bits_per_weight_linear', 'bits_per_weight_model'], 'm.text IS NULL');
+    const shared: Shared = { peers: new Set((await input.rows<{ peer: string }>('peers')).map(({ peer }) => peer)), all: await models(input), listed: await formats(input), gap: await gaps(input) };
+    const samples = samplesOf((await input.rows<Timing>('speed_samples')).filter((s) => s.pair === 'A'), shared.listed);
+    const runs = await inOrderOfModels(input, await input.rows<Run>(RUNS), (r) => -Number(r.own), (r) => r.engine, (r) => r.machine);
+    const rows = await metrics(input, [...TIMED, 'held_bytes', 'weight_bytes', 'bits_per_weight_linear', 'bits_per_weight_model'], overall);
     // The study's own engine first, and the others by name.
     const own = new Set(runs.filter((r) => r.own).map((r) => r.engine));
     const named = [...new Set([...samples, ...runs, ...rows].flatMap((r) => (typeof r.engine === 'string' ? [r.engine] : [])))];
@@ -68,6 +69,21 @@ ${await machinesOf(input, runs)}`,
     };
   },
 };
+
+function samplesOf(timings: readonly Timing[], listed: readonly FormatRow[]): Sample[] {
+  const known = new Map(listed.map((f) => [f.format, f]));
+  const rate = (s: Timing): number => (1000 * s.tokens) / s.duration_ms;
+  const kind = (s: Timing): string => [s.model, s.format, s.phase, s.machine, s.engine].join('|');
+  const rates = new Map<string, number[]>();
+  for (const s of timings) rates.set(kind(s), [...(rates.get(kind(s)) ?? []), rate(s)]);
+  const samples = timings.map((s): Sample => ({ ...s, family: known.get(s.format)?.family ?? 'other', value: rate(s), median: median(rates.get(kind(s))!) }));
+  return inOrder(samples, (s) => s.model, (s) => s.machine, (s) => s.phase, (s) => known.get(s.format)?.position, (s) => s.block);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b), half = values.length / 2;
+  return (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2;
+}
 
 function lead({ all, peers }: Shared, rows: readonly MetricRow[], timed: readonly Timed[]): Html {
   const model = all.at(-1);
@@ -180,7 +196,7 @@ function ratesTable(timed: Timed, shared: Shared): Html {
 }
 
 async function machinesOf(input: PageInput, runs: readonly Run[]): Promise<Html> {
-  const rows = await input.query<Row & { machine: string; cpu: string; os: string; node: string }>('SELECT * FROM machines ORDER BY machine');
+  const rows = inOrder(await input.rows<Row & { machine: string; cpu: string; os: string; node: string }>('machines'), (m) => m.machine);
   if (rows.length === 0) return html``;
   const untold = (): Html => html`<span class="missing">the system does not tell</span>`;
   return html`<h2 id="machines">Machines</h2>

@@ -7,6 +7,7 @@ import type { Page, PageInput } from '../page.ts';
 import { table as drawn } from '../table.ts';
 import type { TableColumn } from '../table.ts';
 import { KEYS, MOST_ROWS_SHOWN, csvName } from '../tables.ts';
+import type { Column } from '../tables.ts';
 
 /** Of a table with more than MOST_ROWS_SHOWN. */
 const FIRST_ROWS = 100;
@@ -15,8 +16,6 @@ const TELLING = new Set(['token_scores', 'worst_tokens', 'generations']);
 /** Characters of a text in a row; the downloads have all. */
 const LONGEST = 120;
 
-interface Column extends Row { readonly column_name: string; readonly column_type: string }
-
 export const table: Page = {
   name: 'table',
   path: ({ table: name }) => `tables/${String(name)}.html`,
@@ -24,10 +23,10 @@ export const table: Page = {
   tables: ['sources'],
   async write(input) {
     const name = String(input.params['table']);
-    const columns = await input.query<Column>(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${name})`);
-    const count = Number((await input.query(`SELECT count(*) AS n FROM ${name}`))[0]!['n']);
-    const rows = await input.query(`SELECT * FROM ${name} LIMIT ${count > MOST_ROWS_SHOWN ? FIRST_ROWS : MOST_ROWS_SHOWN}`);
-    const withheld = TELLING.has(name) && (await input.query('SELECT 1 AS one FROM sources WHERE NOT redistribute LIMIT 1')).length > 0;
+    const columns = input.columns.get(name)!;
+    const count = await input.count(name);
+    const rows = await input.rows(name, count > MOST_ROWS_SHOWN ? FIRST_ROWS : MOST_ROWS_SHOWN);
+    const withheld = TELLING.has(name) && (await input.rows('sources')).some((s) => s['redistribute'] === false);
     return {
       title: `Table ${name}`, kicker: html`${link('data.html', 'Data')}`, heading: html`Table <code>${name}</code>`,
       body: html`${lead(input, name, count, columns.length)}${withheld ? html`
@@ -35,9 +34,9 @@ export const table: Page = {
 <p>All of it: ${list([link(`data/${name}.parquet`, 'Parquet'), link(`data/${csvName(name)}`, 'CSV'), link('data/results.duckdb', 'with all other tables in DuckDB')], ' or ')}.</p>
 <h2 id="columns">Columns</h2>
 ${drawn({ rows: columns, columns: [
-        { head: 'column', cell: (c) => html`<code>${c.column_name}</code>` }, { head: 'type', cell: (c) => html`<span class="quiet">${lit(c.column_type, 'name')}</span>` },
-        { head: 'what it holds', wide: true, cell: (c) => lit(input.words.get(name)?.columns.get(c.column_name) ?? '', 'name') },
-        { head: 'part of the key', cell: (c) => (KEYS[name]!.includes(c.column_name) ? 'yes' : '') },
+        { head: 'column', cell: (c) => html`<code>${c.name}</code>` }, { head: 'type', cell: (c) => html`<span class="quiet">${lit(c.type, 'name')}</span>` },
+        { head: 'what it holds', wide: true, cell: (c) => lit(input.words.get(name)?.columns.get(c.name) ?? '', 'name') },
+        { head: 'part of the key', cell: (c) => (KEYS[name]!.includes(c.name) ? 'yes' : '') },
       ] })}
 ${rows.length === 0 ? '' : html`<section id="rows"><h2>Rows</h2>${count > rows.length ? html`<p class="note">The first ${derived('shown', rows.length, html`rows of the table that are shown here, in its order.`, { as: 'count' })}; the downloads have them all.</p>` : ''}
 ${drawn({ rows, columns: columns.flatMap((c) => columnOf(name, c, columns, rows)), sortable: true })}</section>`}`,
@@ -56,10 +55,10 @@ function lead(input: PageInput, name: string, count: number, columns: number): H
 const NUMERIC = /^(?:DOUBLE|BIGINT|INTEGER)$/;
 
 /** How a column of the data is shown. The ends of an interval stand beside their value. */
-function columnOf(name: string, { column_name: column, column_type: type }: Column, all: readonly Column[], rows: readonly Row[]): readonly TableColumn<Row>[] {
+function columnOf(name: string, { name: column, type }: Column, all: readonly Column[], rows: readonly Row[]): readonly TableColumn<Row>[] {
   const head = html`<code>${column}</code>`;
   const isKey = KEYS[name]!.includes(column);
-  if ((column === 'low' || column === 'high') && all.some((c) => c.column_name === 'value')) return [];
+  if ((column === 'low' || column === 'high') && all.some((c) => c.name === 'value')) return [];
   if (rows.every((row) => row[column] === null)) return [];
   if (column === 'cell') return [{ head, cell: (row) => link(cellPath(String(row['cell'])), String(row['cell'])) }];
   if (NUMERIC.test(type) && !isKey) {

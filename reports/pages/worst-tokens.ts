@@ -5,16 +5,17 @@ import { term } from '../glossary.ts';
 import type { Row } from '../num.ts';
 import type { PageInput } from '../page.ts';
 import { table } from '../table.ts';
+import { inOrderOfFormats, inOrderOfModels } from './common.ts';
 
-interface Worst extends Row { readonly model: string; readonly format: string; readonly family: string; readonly text: string; readonly context: string; readonly token: string; readonly choice_base: string; readonly choice: string }
+interface Worst extends Row { readonly model: string; readonly format: string; readonly rank: number; readonly text: string; readonly context: string; readonly token: string; readonly choice_base: string; readonly choice: string }
 
 /** Told of each: more than that nobody reads. */
 const MOST = 5, CONTEXT_CHARACTERS = 90;
 
 /** Of one format on each model, or of one model in each format. Needs the tables worst_tokens, models and formats. */
 export async function worstTokens(input: PageInput, of: 'model' | 'format', name: string): Promise<Html> {
-  const rows = await input.query<Worst>(`SELECT w.*, coalesce(f.family, 'other') AS family FROM worst_tokens w LEFT JOIN formats f USING (format) LEFT JOIN models m USING (model)
-    WHERE w.${of} = $name AND rank <= ${MOST} ORDER BY ${of === 'model' ? 'coalesce(f.position, 1000), w.format' : 'm.parameters, w.model'}, rank`, { name });
+  const found = (await input.rows<Worst>('worst_tokens')).filter((w) => w[of] === name && w.rank <= MOST);
+  const rows: readonly Worst[] = of === 'model' ? await inOrderOfFormats(input, found, (w) => w.rank) : await inOrderOfModels(input, found, (w) => w.rank);
   if (rows.length === 0) return html``;
   const changed = rows.filter((r) => r.choice !== r.choice_base).length;
   return html`<h2 id="worst">Worst tokens</h2>
