@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openResults } from '../stages/dag/index.ts';
-import { ARTIFACT_FILE } from '../reports/artifact.ts';
+import { ARTIFACT_FILE } from '../reports/drawn-with-file.ts';
 import { packFor } from './pack.ts';
 import { scan } from './scan.ts';
 import { versionOf } from './publishing.ts';

@@ -19,6 +19,8 @@ export interface SiteCheck {
   readonly numbers: number;
   readonly links: number;
   readonly cells: number;
+  /** Files that were drawn again from tables and records; undefined where another version of this program wrote the site. */
+  readonly drawn: number | undefined;
   /** The key that signed it; undefined: it is not signed. */
   readonly signedBy: string | undefined;
   readonly faults: readonly SiteFault[];
@@ -32,10 +34,10 @@ export async function checkSite(folder: string, key?: KeyObject): Promise<SiteCh
   const signedBy = checkStatement(site, key, faults);
   for (const file of REQUIRED) if (!site.files.has(file) && !faults.some((fault) => fault.file === file)) faults.push({ file, what: 'missing', expected: 'a file of the site', found: 'nothing' });
   const tables = siteTables(site);
-  const records = siteRecords(site);
-  const pages = checkPages(site, tables, records);
+  const records = await siteRecords(site);
+  const pages = await checkPages(site, tables, records);
   faults.push(...tables.faults, ...records.faults, ...pages.faults, ...checkTex(site, tables), ...await compareForms(folder, tables, sound));
-  return { files: site.files.size, bytes: site.bytesHashed, pages: pages.pages, numbers: pages.numbers, links: pages.links, cells: records.cells.size, signedBy, faults };
+  return { files: site.files.size, bytes: site.bytesHashed, pages: pages.pages, numbers: pages.numbers, links: pages.links, cells: records.cells.size, drawn: pages.drawn, signedBy, faults };
 }
 
 /** Answers the files that are as listed. */

@@ -1,47 +1,56 @@
-/** The pages of a site: every number is the table's, every link leads somewhere, every cell's page says what its record says. */
-import { checkCellPage, missingPages, publishedOf } from '../reports/cell-page-check.ts';
-import { checkDrawnParts } from '../reports/drawn-parts.ts';
-import { brokenLink, linksOf } from '../reports/page-links.ts';
-import { checkNumbers, namedNumbers } from '../reports/page-numbers.ts';
-import { UnreadablePage, elements, parseHtml } from '../reports/read-html.ts';
-import type { PageLink } from '../reports/page-links.ts';
+/** What a site shows: drawn again from its tables and records, byte for byte, where this version wrote it; every number its table's; every link leads somewhere. */
+import { DRAWN_WITH_FILE, readDrawnWith } from '../reports/drawn-with-file.ts';
+import { PageCheck } from '../reports/page-check.ts';
+import { namedNumbers } from '../reports/page-numbers.ts';
+import { makeProgram } from '../reports/program.ts';
+import { redrawn } from '../reports/redraw.ts';
+import { PAGES_PARTS, PAGES_PROGRAM } from '../reports/rerun/pages-program.ts';
+import { SCHEMA_FILE } from '../reports/tables.ts';
+import type { Redrawn } from '../reports/redraw.ts';
 import type { SiteFault, SiteFolder } from './site-folder.ts';
 import type { SiteRecords } from './site-records.ts';
 import type { SiteTables } from './site-tables.ts';
 
-export interface PagesChecked { readonly pages: number; readonly numbers: number; readonly links: number; readonly faults: readonly SiteFault[] }
+export interface PagesChecked {
+  readonly pages: number;
+  readonly numbers: number;
+  readonly links: number;
+  /** Files that were drawn again; undefined where another version wrote the site, whose words may be others. */
+  readonly drawn: number | undefined;
+  readonly faults: readonly SiteFault[];
+}
 
-export function checkPages(site: SiteFolder, tables: SiteTables, records: SiteRecords): PagesChecked {
-  const numbers = namedNumbers([...tables.rows, ...tables.heads]);
-  const published = publishedOf(tables.rows, records.cells.values());
+export async function checkPages(site: SiteFolder, tables: SiteTables, records: SiteRecords): Promise<PagesChecked> {
   const faults: SiteFault[] = [];
-  const ids = new Map<string, ReadonlySet<string>>();
-  const links: PageLink[] = [];
-  let counted = 0;
+  const again = await drawnAgain(site, tables, records, faults);
+  const check = new PageCheck(again ?? new Map(), namedNumbers([...tables.rows, ...tables.heads]));
+  let pages = 0, numbers = 0, drawn = 0;
   for (const path of site.files.keys()) {
-    if (!path.endsWith('.html')) continue;
-    try {
-      const page = parseHtml(site.read(path)!.toString('utf8'));
-      const own = new Set<string>();
-      ids.set(path, own);
-      for (const element of elements(page)) {
-        const id = element.attributes.get('id');
-        if (id !== undefined) own.add(id);
-      }
-      links.push(...linksOf(page, path, faults));
-      counted += checkNumbers(page, path, numbers, faults).length;
-      checkDrawnParts(page, path, tables.rows, faults);
-      if (path.startsWith('cells/')) checkCellPage(page, path, published, faults);
-    } catch (error) {
-      if (!(error instanceof UnreadablePage) && !(error instanceof SyntaxError)) throw error;
-      faults.push({ file: path, what: error.message });
-    }
+    const isPage = path.endsWith('.html');
+    if (!isPage && again?.has(path) !== true) continue;
+    const looked = await check.look(path, site.read(path)!.toString('utf8'));
+    if (isPage) pages++;
+    if (looked.redrawn) drawn++;
+    numbers += looked.numbers;
   }
-  for (const link of links) {
-    const { from, to, anchor } = link;
-    if (!site.files.has(to)) faults.push(brokenLink(link));
-    else if (anchor !== '' && to.endsWith('.html') && ids.get(to)?.has(anchor) === false) faults.push({ file: from, what: 'a link', expected: `an element ${anchor} in ${to}`, found: 'none' });
+  const has = (path: string): boolean => site.files.has(path);
+  await check.missing(has);
+  check.brokenLinks(has);
+  return { pages, numbers, links: check.links.length, drawn: again === undefined ? undefined : drawn, faults: [...faults, ...check.faults] };
+}
+
+/** Made once a process. */
+let own: Promise<Uint8Array> | undefined;
+const ownProgram = (): Promise<Uint8Array> => own ??= makeProgram(PAGES_PARTS).then(({ script }) => script);
+
+/** Undefined where another version wrote it: the program that it was written with, and that it publishes for its readers, is not what these modules make. */
+async function drawnAgain(site: SiteFolder, { rows, heads, counts }: SiteTables, { lines }: SiteRecords, faults: SiteFault[]): Promise<Redrawn | undefined> {
+  const [program, list, schema] = [PAGES_PROGRAM, DRAWN_WITH_FILE, SCHEMA_FILE].map((path) => site.read(path));
+  if (program === undefined || list === undefined || schema === undefined || !program.equals(await ownProgram())) return undefined;
+  try {
+    return redrawn({ schema: schema.toString('utf8'), rows: new Map([...rows, ...heads]), counts, lines, drawnWith: readDrawnWith(list.toString('utf8')), files: Object.fromEntries(site.files) });
+  } catch (error) {
+    faults.push({ file: DRAWN_WITH_FILE, what: `the pages cannot be drawn again: ${(error as Error).message}` });
+    return undefined;
   }
-  faults.push(...missingPages(published, (path) => site.files.has(path)));
-  return { pages: ids.size, numbers: counted, links: links.length, faults };
 }

@@ -20,12 +20,15 @@ export interface SiteTables {
   readonly rows: ReadonlyMap<string, readonly Row[]>;
   /** Of large ones the beginning, as far as a page may show it. */
   readonly heads: ReadonlyMap<string, readonly Row[]>;
+  /** Of large ones how many rows they have. */
+  readonly counts: ReadonlyMap<string, number>;
   readonly faults: readonly SiteFault[];
 }
 
 export function siteTables(site: SiteFolder): SiteTables {
   const faults: SiteFault[] = [];
   const [rows, heads] = [new Map<string, readonly Row[]>(), new Map<string, readonly Row[]>()];
+  const counts = new Map<string, number>();
   let columns: ReadonlyMap<string, readonly Column[]> = new Map();
   try {
     columns = schemaTables(site.read(SCHEMA_FILE)?.toString('utf8') ?? '');
@@ -37,32 +40,32 @@ export function siteTables(site: SiteFolder): SiteTables {
     try {
       const bytes = site.read(file);
       if (bytes === undefined) continue;
-      if (PACKED.has(table)) heads.set(table, tableRows(headOf(bytes), own));
+      if (PACKED.has(table)) {
+        const { head, lines } = headOf(bytes);
+        heads.set(table, tableRows(head, own));
+        counts.set(table, lines - 1);
+      }
       else rows.set(table, tableRows(bytes.toString('utf8'), own));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       faults.push({ file, what: error.message });
     }
   }
-  return { columns, rows, heads, faults };
+  return { columns, rows, heads, counts, faults };
 }
 
-/** The first lines of what is compressed. That it is whole is seen where its forms are compared: here it may be damaged. */
-function headOf(bytes: Buffer): string {
+/** The first lines of what is compressed, and how many it has. That it is whole is seen where its forms are compared: here it may be damaged. */
+function headOf(bytes: Buffer): { readonly head: string; readonly lines: number } {
   let text: Buffer;
   try {
     text = gunzipSync(bytes, { maxOutputLength: MOST_UNPACKED });
   } catch (error) {
     throw new SyntaxError(`it cannot be unpacked: ${(error as Error).message}`);
   }
-  let end = -1;
+  let lines = 0, shown = text.length;
   // Its rows are of numbers and names: none is longer than its line.
-  for (let lines = 0; lines <= MOST_ROWS_SHOWN; lines++) {
-    const next = text.indexOf(10, end + 1);
-    if (next < 0) return text.toString('utf8');
-    end = next;
-  }
-  return text.subarray(0, end + 1).toString('utf8');
+  for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, end + 1)) if (lines++ === MOST_ROWS_SHOWN) shown = end + 1;
+  return { head: text.subarray(0, shown).toString('utf8'), lines };
 }
 
 /**

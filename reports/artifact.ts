@@ -3,12 +3,9 @@
  * computes it again and how long that takes, and what the artifact does not support), and CITATION.cff (cff 1.2.0).
  */
 import type { CellProvenance, Run } from '../stages/dag/index.ts';
+import { ARTIFACT_FILE, CITATION_FILE } from './drawn-with-file.ts';
 import type { Row } from './num.ts';
 import { readTables, text } from './task-tables.ts';
-
-/** At the site's root. */
-export const ARTIFACT_FILE = 'ARTIFACT.md';
-export const CITATION_FILE = 'CITATION.cff';
 
 export const run: Run = async (cells, io) => {
   for (const cell of cells) {
@@ -16,12 +13,15 @@ export const run: Run = async (cells, io) => {
     const items: readonly CellProvenance[] = records?.kind === 'records' ? records.items : [];
     const rows = (await readTables([cell], io)).get('claims');
     const claims = rows === undefined ? [] : text(rows).split('\n').flatMap((line) => line === '' ? [] : [JSON.parse(line) as Row]);
-    const [name, description, licence] = ['name', 'description', 'licence'].map((param) => String(cell.params[param])) as [string, string, string];
-    const basedOn = cell.params['basedOn'] as Cited['basedOn'];
-    const ended = items.flatMap(({ record }) => record?.finishedAt ?? []).sort().at(-1);
-    await io.commit(cell.id, { artifact: { tree: new Map([[ARTIFACT_FILE, artifactText(name, claims, items)], [CITATION_FILE, citationText({ name, description, licence, basedOn, ...(ended === undefined ? {} : { date: ended.slice(0, 10) }) })]]) } });
+    await io.commit(cell.id, { artifact: { tree: artifactFiles(cell.params as unknown as Omit<Cited, 'date'>, claims, items) } });
   }
 };
+
+/** File -> its text. */
+export function artifactFiles({ name, description, licence, basedOn }: Omit<Cited, 'date'>, claims: readonly Row[], items: readonly CellProvenance[]): ReadonlyMap<string, string> {
+  const ended = items.flatMap(({ record }) => record?.finishedAt ?? []).sort().at(-1);
+  return new Map([[ARTIFACT_FILE, artifactText(name, claims, items)], [CITATION_FILE, citationText({ name, description, licence, basedOn, ...(ended === undefined ? {} : { date: ended.slice(0, 10) }) })]]);
+}
 
 const word = (value: unknown): string => String(value ?? '');
 /** One cell of a table of Markdown: no line break, no bar, no markup. */

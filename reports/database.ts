@@ -2,10 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '../stages/dag/index.ts';
+import { DATABASE_FILE, databaseBytes } from './exported-sizes.ts';
 import { readTables, text } from './task-tables.ts';
 import { openWarehouse, sqlText } from './warehouse.ts';
-
-const FILE = 'data/results.duckdb';
 
 export const run: Run = async (cells, io) => {
   for (const cell of cells) {
@@ -14,9 +13,8 @@ export const run: Run = async (cells, io) => {
       const path = join(io.scratch, 'results.duckdb');
       await warehouse.execute(`ATTACH ${sqlText(path)} AS results; COPY FROM DATABASE memory TO results; DETACH results`);
       const whole = await readFile(path);
-      // DuckDB fills its file in blocks: whole megabytes are what is the same each time.
-      const sizes = { [FILE]: Math.max(1, Math.round(whole.length / 1e6)) * 1e6 };
-      await io.commit(cell.id, { database: { tree: new Map([[FILE, whole]]) }, sizes: JSON.stringify(sizes) });
+      const sizes = { [DATABASE_FILE]: databaseBytes(whole.length) };
+      await io.commit(cell.id, { database: { tree: new Map([[DATABASE_FILE, whole]]) }, sizes: JSON.stringify(sizes) });
     } finally {
       warehouse.close();
     }

@@ -2,11 +2,13 @@
  * The report, composed: one cell for each page, so that only the pages whose tables changed are drawn again; the pages of
  * the cells; the exports; the assets. It knows data/schema.sql and the machinery, and nothing of the study.
  */
-import { cell, file, gather, output, records, stage } from '../stages/dag/index.ts';
+import { IN_PAGE_MODULES, cell, file, gather, output, records, stage } from '../stages/dag/index.ts';
 import type { Cell, FolderExport, InputRef, Json, OutputRef } from '../stages/dag/index.ts';
 import { tablesAt } from './page.ts';
+import { allPages } from './all-pages.ts';
 import { pages } from './pages.ts';
 import type { ProgramParts } from './program.ts';
+import { PAGES_PARTS, PAGES_PROGRAM } from './rerun/pages-program.ts';
 import { BULK, PACKED } from './tables.ts';
 
 export interface ReportOptions {
@@ -34,12 +36,10 @@ export interface ReportOptions {
 }
 
 /** What the code identity of the report's cells needs to know: the register of pages does not count, each page does. */
-export const reportBoundaries = { 'reports/pages.ts': 'register' } as const;
+export const reportBoundaries = { 'reports/pages.ts': 'register', 'reports/all-pages.ts': 'register' } as const;
 
 /** The script of the button that computes again, and what it is made of. */
 const RERUN_SCRIPT = 'assets/rerun.js', RERUN_ENTRY = 'reports/rerun/page/main.ts';
-/** Its modules of the machinery, of which the identity of code holds a number alone. */
-const RERUN_FILES = ['declare', 'errors', 'in-page', 'paths', 'words'].map((name) => `stages/dag/${name}.ts`);
 
 const pageStage = stage({ name: 'page', title: 'Draw the pages of the report', determinism: 'exact', module: 'reports/render.ts', outputs: ['page'] });
 // Pages that show durations and machines: their bytes may differ between runs whose results are the same.
@@ -53,6 +53,7 @@ const ledgerStage = stage({ name: 'ledger', title: 'Hold against the records wha
 const recordsStage = stage({ name: 'records', title: 'Write the records of all cells as data', determinism: 'exact', module: 'reports/records-file.ts', outputs: ['records'], unstableOutputs: ['records'], where: 'in-process' });
 const crateStage = stage({ name: 'ro-crate', title: 'Describe the report as an RO-Crate', determinism: 'exact', module: 'reports/ro-crate.ts', outputs: ['crate'], unstableOutputs: ['crate'], where: 'in-process' });
 const artifactStage = stage({ name: 'artifact', title: 'Say how to evaluate and to cite the report', determinism: 'exact', module: 'reports/artifact.ts', outputs: ['artifact'], unstableOutputs: ['artifact'], where: 'in-process' });
+const drawnWithStage = stage({ name: 'drawn-with', title: 'List what the pages were drawn with', determinism: 'exact', module: 'reports/drawn-with.ts', outputs: ['list'], where: 'in-process' });
 const manifestStage = stage({ name: 'manifest', title: 'List the files of the report', determinism: 'exact', module: 'reports/manifest.ts', outputs: ['manifest'], unstableOutputs: ['manifest'], where: 'in-process' });
 const programStage = stage({ name: 'program', title: 'Make the programs that pages load', determinism: 'exact', module: 'reports/program.ts', outputs: ['scripts'] });
 const rerunObjectsStage = stage({ name: 'rerun-objects', title: 'Publish what pages compute with', determinism: 'exact', module: 'reports/rerun-objects.ts', outputs: ['scripts', 'sizes'], where: 'in-process' });
@@ -78,16 +79,23 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const [large, others] = [true, false].map((packed) => [...options.tables.keys()].filter((table) => PACKED.has(table) === packed)) as [string[], string[]];
   const exported = [cell(exportsStage, 'tables', { inputs: of(others), work: 5 }), ...large.map((table) => cell(exportsStage, table, { inputs: of([table]), work: 70 }))];
   const database = cell(databaseStage, 'results', { inputs: of(options.tables.keys()), work: 20 });
-  const pageCells = pages.flatMap((page) => {
+  const pageCells: Cell[] = [];
+  const drawn: { [path: string]: Json } = {};
+  for (const page of allPages) {
     const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : page.per === 'table' ? [...options.tables.keys()].map((table) => ({ table })) : page.per === 'peer' ? peers.map((peer) => ({ peer })) : page.per === 'erratum' ? [...new Set(errata)].map((number) => ({ number })) : [{}];
-    return points.map((point) => cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
-      params: { page: page.name, ...point, ...wrong, ...(page.sizes && options.about?.workflow !== undefined ? { crate: true } : {}) },
-      inputs: { ...of(tablesAt(page, point)), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
-      // Those that wait for the exports, or read every table, keep no other waiting.
-      uses: [`reports/pages/${page.name}.ts`], batch: page.sizes || page.per === 'table' ? 'pages of data' : 'pages', work: 1.5,
-    }));
-  });
-  const cellPages = cell(cellPagesStage, 'all', { params: wrong, inputs: { ...of([...options.tables.keys()].filter((table) => table !== 'token_scores')), accepted: output(tally, 'accepted'), ...verdicts, ...(omitted.length === 0 ? {} : { omitted: gather(omitted) }), records: records(options.cells) }, work: options.cells.length / 100 });
+    for (const point of points) {
+      const params = { page: page.name, ...point, ...wrong, ...(page.sizes && options.about?.workflow !== undefined ? { crate: true } : {}) };
+      if (pages.includes(page)) drawn[page.path(params)] = { page: page.name, params };
+      pageCells.push(cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
+        params,
+        inputs: { ...of(tablesAt(page, point)), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
+        // Those that wait for the exports, or read every table, keep no other waiting.
+        uses: [`reports/pages/${page.name}.ts`], batch: page.sizes || page.per === 'table' ? 'pages of data' : 'pages', work: 1.5,
+      }));
+    }
+  }
+  const gaps = omitted.length === 0 ? {} : { omitted: gather(omitted) };
+  const cellPages = cell(cellPagesStage, 'all', { params: wrong, inputs: { ...of([...options.tables.keys()].filter((table) => !PACKED.has(table))), accepted: output(tally, 'accepted'), ...verdicts, ...gaps, records: records(options.cells) }, work: options.cells.length / 100 });
   const numbersTex = cell(numbersTexStage, 'all', { inputs: of([...options.tables.keys()].filter((table) => !BULK.has(table))), work: 3 });
   const assets = cell(assetsStage, 'site', { inputs: { style: file('reports/style.css'), script: file('reports/script.js'), schema } });
   const rerun = rerunCells(options, (tables) => of(tables.filter((table) => options.tables.has(table))));
@@ -95,26 +103,36 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const published = [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(recordsFile), output(numbersTex), output(assets), ...rerun.map((one) => output(one, one.stage.outputs[0]))];
   const { workflow, ...about } = options.about ?? {};
   const artifact = options.about ? [cell(artifactStage, 'site', { params: about, inputs: { ...of(['claims']), records: records(options.cells) } })] : [];
-  published.push(...artifact.map((one) => output(one)));
+  const drawnWith = cell(drawnWithStage, 'all', {
+    params: { pages: drawn, tables: Object.fromEntries([...options.tables].map(([table, from]) => [table, from.cell])), errata: [...errata], ...(options.about ? { about: workOf(options.about) } : {}) },
+    inputs: { ...verdicts, ...gaps },
+  });
+  published.push(...artifact.map((one) => output(one)), output(drawnWith));
   const crate = options.about && workflow !== undefined ? [cell(crateStage, 'site', {
     params: about, inputs: { ...of(['sources']), workflow: file(workflow), records: records(options.cells), published: gather(published) },
   })] : [];
   published.push(...crate.map((one) => output(one)));
   const manifest = cell(manifestStage, 'site', { inputs: { published: gather(published) } });
   return {
-    cells: [tally, ...ledger, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, ...rerun, ...artifact, ...crate, manifest],
+    cells: [tally, ...ledger, ...exported, database, ...pageCells, cellPages, numbersTex, recordsFile, assets, ...rerun, drawnWith, ...artifact, ...crate, manifest],
     exports: [{ to: options.to ?? 'reports/site', from: [...published, output(manifest)] }],
   };
 }
 
+const workOf = ({ name, description, licence, basedOn }: NonNullable<ReportOptions['about']>): { [part: string]: Json } => ({ name, description, licence, basedOn: { ...basedOn } });
+
 /** What the button of pages is made of: their own script, the study's, the objects, and the list of all that. */
 function rerunCells({ rerun }: ReportOptions, tables: (names: string[]) => { readonly [name: string]: InputRef }): readonly Cell[] {
   const { cells = [], program, code, pipeline = '' } = rerun ?? {};
-  const programs = { [RERUN_SCRIPT]: { entry: RERUN_ENTRY, instead: { 'stages/dag/index.ts': 'stages/dag/in-page.ts' }, absent: [] }, ...(program === undefined ? {} : { [program.path]: program.parts }) };
-  const made = Object.entries(programs).map(([path, parts]) => cell(programStage, path.replace(/^.*\/|\.js$/g, ''), {
-    batch: 'programs', params: { programs: { [path]: parts as unknown as Json } }, uses: path === RERUN_SCRIPT ? [RERUN_ENTRY] : [...code?.uses ?? []],
+  const programs: readonly { readonly path: string; readonly parts: ProgramParts; readonly uses: readonly string[]; readonly files: readonly string[] }[] = [
+    { path: RERUN_SCRIPT, parts: { entry: RERUN_ENTRY, instead: PAGES_PARTS.instead, absent: [] }, uses: [RERUN_ENTRY], files: IN_PAGE_MODULES },
+    { path: PAGES_PROGRAM, parts: PAGES_PARTS, uses: [PAGES_PARTS.entry, ...pages.map(({ name }) => `reports/pages/${name}.ts`)], files: ['reports/pages.ts', ...IN_PAGE_MODULES] },
+    ...(program === undefined ? [] : [{ ...program, uses: code?.uses ?? [], files: code?.files ?? [] }]),
+  ];
+  const made = programs.map(({ path, parts, uses, files }) => cell(programStage, path.replace(/^.*\/|\.js$/g, ''), {
+    batch: 'programs', params: { programs: { [path]: parts as unknown as Json } }, uses,
     // Registers and the machinery, where the identity of code stops, are read as they are.
-    inputs: Object.fromEntries((path === RERUN_SCRIPT ? RERUN_FILES : code?.files ?? []).map((module) => [module.replace(/[^\w.-]/g, '_'), file(module)])),
+    inputs: Object.fromEntries(files.map((module) => [module.replace(/[^\w.-]/g, '_'), file(module)])),
   }));
   const read = cells.flatMap(({ inputs }) => Object.values(inputs).flatMap((input) => input.kind === 'output' ? [input] : []));
   const objects = cell(rerunObjectsStage, 'all', { inputs: { objects: gather(new Map(read.map((ref) => [`${ref.cell} ${ref.output}`, ref])).values()) } });

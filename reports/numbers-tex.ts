@@ -7,24 +7,22 @@
  * unit; \bwn of how many. A number that is not there stops TeX with its id. `bitwidth check paper.tex` holds a paper to the results.
  */
 import type { Run } from '../stages/dag/index.ts';
+import { TEX_FILE } from './drawn-with-file.ts';
 import { byteUnitOf, decimalsFor, formatNumber } from './num.ts';
 import { numbersIn } from './numbers.ts';
-import { BULK } from './tables.ts';
 import { readTables, text } from './task-tables.ts';
 import type { Formatted, Row } from './num.ts';
 import type { TableNumber } from './numbers.ts';
 
 export const run: Run = async (cells, io) => {
   for (const cell of cells) {
-    const lines: string[] = [];
-    for (const [table, bytes] of await readTables([cell], io)) {
-      if (BULK.has(table)) continue;
-      const rows = text(bytes).split('\n').flatMap((line) => line === '' ? [] : [JSON.parse(line) as Row]);
-      for (const number of numbersIn(table, rows)) lines.push(macroLine(number));
-    }
-    await io.commit(cell.id, { tex: { tree: new Map([['data/numbers.tex', `${HEAD}\n${lines.join('\n')}\n\\endinput\n`]]) } });
+    const tables = [...await readTables([cell], io)].map(([table, bytes]) => [table, text(bytes).split('\n').flatMap((line) => line === '' ? [] : [JSON.parse(line) as Row])] as const);
+    await io.commit(cell.id, { tex: { tree: new Map([[TEX_FILE, texFile(tables)]]) } });
   }
 };
+
+export const texFile = (tables: Iterable<readonly [table: string, rows: readonly Row[]]>): string =>
+  `${HEAD}\n${Array.from(tables, ([table, rows]) => numbersIn(table, rows).map(macroLine)).flat().join('\n')}\n\\endinput\n`;
 
 /** A number in the pieces that the macros give. */
 export interface TexNumber {

@@ -10,7 +10,7 @@ import type { TableNumber } from './numbers.ts';
 import type { Element } from './read-html.ts';
 
 /** What is wrong on a page: which number, how it should be. */
-export interface PageFault { readonly file: string; readonly what: string; readonly expected?: string; readonly found?: string }
+export interface PageFault { readonly file: string; readonly what: string; readonly expected?: string; readonly found?: string; /** `expected` is what was drawn again: the page may be wrong, or what it was drawn from. */ readonly again?: true }
 
 /** The numbers that pages may show. */
 export interface NamedNumbers {

@@ -17,7 +17,6 @@ import { method } from './pages/method.ts';
 import { model } from './pages/model.ts';
 import { models } from './pages/models.ts';
 import { overview } from './pages/overview.ts';
-import { ownPages } from './pages/own.ts';
 import { peer } from './pages/peer.ts';
 import { quality } from './pages/quality.ts';
 import { samples } from './pages/samples.ts';
@@ -26,6 +25,7 @@ import { speed } from './pages/speed.ts';
 import { table } from './pages/table.ts';
 import { tryIt } from './pages/try.ts';
 
+/** The package's own. */
 export const pages: readonly Page[] = [
-  overview, quality, sensitivity, speed, kernels, samples, tryIt, claims, formats, format, models, model, compares, compare, peer, method, dag, cost, data, table, failures, errata, erratum, glossary, ...ownPages,
+  overview, quality, sensitivity, speed, kernels, samples, tryIt, claims, formats, format, models, model, compares, compare, peer, method, dag, cost, data, table, failures, errata, erratum, glossary,
 ];

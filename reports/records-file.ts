@@ -8,16 +8,17 @@ import type { CellProvenance, Run } from '../stages/dag/index.ts';
 /** From the site's root. */
 export const RECORDS_FILE = 'data/records.ndjson.gz';
 
-/** A line of it. */
+/** A line of it. Together they say of every cell what its page shows. */
 export type RecordLine =
   | { readonly is: 'closure'; readonly hash: string; readonly files: CellProvenance['code'] }
-  | ({ readonly is: 'cell' } & Pick<CellProvenance, 'cell' | 'stage' | 'determinism' | 'params' | 'inputs' | 'failure'> & { readonly waiver?: string; readonly record?: PublishedRecord; readonly others?: readonly PublishedRecord[] });
+  | ({ readonly is: 'cell' } & Pick<CellProvenance, 'cell' | 'stage' | 'determinism' | 'params' | 'inputs' | 'failure' | 'waiver'> & { /** Why it was computed; left out where nothing says so. */ readonly reasons?: CellProvenance['reasons']; /** Where there is no record, whose closure is a line of its own. */ readonly code?: CellProvenance['code']; readonly record?: PublishedRecord; readonly others?: readonly PublishedRecord[] });
 
 /** A line about a cell. */
 export type PublishedCell = Extract<RecordLine, { readonly is: 'cell' }>;
 
-/** A record without what is of use only beside its store. */
-export type PublishedRecord = Pick<NonNullable<CellProvenance['record']>, 'key' | 'fields' | 'outputs' | 'computedBy' | 'durationMs' | 'finishedAt' | 'machine' | 'run'>;
+type CellRecord = NonNullable<CellProvenance['record']>;
+/** A record of a cell with a result, without what its line says. */
+export type PublishedRecord = Pick<CellRecord, 'key' | 'fields' | 'outputs' | 'computedBy' | 'durationMs' | 'place' | 'memory' | 'finishedAt' | 'machine' | 'run'>;
 
 export const run: Run = async (cells, io) => {
   for (const cell of cells) {
@@ -32,16 +33,28 @@ export function recordLines(items: readonly CellProvenance[]): readonly RecordLi
   const closures = new Map(items.flatMap(({ record, code }) => record === undefined ? [] : [[record.fields.code, code] as const]));
   return [
     ...[...closures].sort(([a], [b]) => (a < b ? -1 : 1)).map(([hash, files]): RecordLine => ({ is: 'closure', hash, files })),
-    ...items.map(({ cell, stage, determinism, params, inputs, record, others, failure, waiver }): RecordLine => ({
+    ...items.map(({ cell, stage, determinism, params, inputs, record, others, failure = record?.failure, waiver, reasons, code }): RecordLine => ({
       is: 'cell', cell, stage, determinism, params, inputs,
-      ...(record?.status === 'done' ? { record: published(record) } : {}),
+      ...(record?.status === 'done' ? { record: published(record) } : { code }),
       ...(others === undefined ? {} : { others: others.map(published) }),
       ...(failure === undefined ? {} : { failure }),
-      ...(waiver === undefined ? {} : { waiver: `${waiver.because} (${waiver.id})` }),
+      ...(waiver === undefined ? {} : { waiver }),
+      ...(reasons.length === 0 ? {} : { reasons }),
     })),
   ];
 }
 
-function published({ key, fields, outputs, computedBy, durationMs, finishedAt, machine, run }: NonNullable<CellProvenance['record']>): PublishedRecord {
-  return { key, fields, outputs, ...(computedBy === undefined ? {} : { computedBy }), durationMs, finishedAt, machine, run };
+function published({ key, fields, outputs, computedBy, durationMs, place, memory, finishedAt, machine, run }: CellRecord): PublishedRecord {
+  return { key, fields, outputs, ...(computedBy === undefined ? {} : { computedBy }), durationMs, ...(place === undefined ? {} : { place }), ...(memory === undefined ? {} : { memory }), finishedAt, machine, run };
+}
+
+/** What the lines were written of. */
+export function provenanceIn(lines: readonly RecordLine[]): readonly CellProvenance[] {
+  const closures = new Map(lines.flatMap((line) => line.is === 'closure' ? [[line.hash, line.files] as const] : []));
+  return lines.flatMap((line): CellProvenance[] => {
+    if (line.is !== 'cell') return [];
+    const { is, record, others, reasons = [], code = closures.get(record?.fields.code ?? '') ?? {}, ...rest } = line;
+    const recorded = (one: PublishedRecord): CellRecord => ({ ...one, cell: line.cell, status: 'done' });
+    return [{ ...rest, reasons, code, ...(record === undefined ? {} : { record: recorded(record) }), ...(others === undefined ? {} : { others: others.map(recorded) }) }];
+  });
 }

@@ -1,9 +1,10 @@
 /** The stage `page`: draws the pages whose inputs changed, all in one task over one warehouse. */
 import type { CellProvenance, Run } from '../stages/dag/index.ts';
-import { writePage } from './layout.ts';
+import { drawPage } from './draw.ts';
 import { tablesAt } from './page.ts';
 import type { FailedCell, PageInput, StageCount } from './page.ts';
-import { pages } from './pages.ts';
+import { allPages } from './all-pages.ts';
+import type { Row } from './num.ts';
 import { schemaWords } from './tables.ts';
 import { readTables, tablesOf, text } from './task-tables.ts';
 import { openWarehouse } from './warehouse.ts';
@@ -15,11 +16,22 @@ export const run: Run = async (cells, io) => {
   const words = schemaWords(schema);
   const rows = await readTables(cells, io);
   const warehouse = await openWarehouse({ schema, rows, scratch: io.scratch });
+  // Most pages read the same few tables.
+  const read = new Map<string, Promise<readonly Row[]>>();
+  const rowsOf = async (table: string, most?: number): Promise<readonly Row[]> => {
+    if (most !== undefined && !read.has(table)) return await warehouse.query(`SELECT * FROM ${table} LIMIT ${most}`);
+    if (!read.has(table)) read.set(table, warehouse.query(`SELECT * FROM ${table}`));
+    return (await read.get(table)!).slice(0, most);
+  };
+  const shared = {
+    rows: <T extends Row>(table: string, most?: number) => rowsOf(table, most) as Promise<readonly T[]>,
+    count: async (table: string) => Number((await warehouse.query<{ n: number }>(`SELECT count(*) AS n FROM ${table}`))[0]!.n),
+  };
   try {
     let done = 0;
     for (const cell of cells) {
       if (io.signal.aborted) return;
-      const page = pages.find((p) => p.name === cell.params['page']);
+      const page = allPages.find((p) => p.name === cell.params['page']);
       if (!page) { await io.fail(cell.id, { code: 'bad-input', sentence: `there is no page "${String(cell.params['page'])}"`, hint: 'register it in reports/pages.ts' }); continue; }
       const failed = JSON.parse(text(await io.input(cell, 'failed'))) as readonly FailedCell[];
       const accepted = new Set(JSON.parse(text(await io.input(cell, 'accepted'))) as readonly string[]);
@@ -32,13 +44,9 @@ export const run: Run = async (cells, io) => {
       const path = page.path(cell.params);
       let markup: string | undefined;
       try {
-        markup = writePage(path, await page.write({
-          params: cell.params, failed, counts, records, sizes, words, columns: warehouse.tables,
-          tableCells: new Map(tablesOf(cell).map(([table, item]) => [table, item.cell])),
-          rows: (table, most) => warehouse.query(`SELECT * FROM ${table}${most === undefined ? '' : ` LIMIT ${most}`}`, {}, tablesAt(page, cell.params)),
-          count: async (table) => Number((await warehouse.query<{ n: number }>(`SELECT count(*) AS n FROM ${table}`, {}, tablesAt(page, cell.params)))[0]!.n),
-          query: (sql, parameters) => warehouse.query(sql, parameters, tablesAt(page, cell.params)),
-        }), accepted, verdicts, new Set(cell.params['errata'] as readonly string[] | undefined));
+        const tables = tablesAt(page, cell.params);
+        markup = await drawPage(page, cell.params, { ...shared, query: (sql, parameters) => warehouse.query(sql, parameters, tables) },
+          { failed, counts, accepted, verdicts, sizes, records, words, columns: warehouse.tables, tableCells: new Map(tablesOf(cell).map(([table, item]) => [table, item.cell])) });
       } catch (error) {
         // One page that cannot be drawn takes no other with it.
         await io.fail(cell.id, { code: 'stage-threw', sentence: `page ${page.name}: ${(error as Error).message}` });

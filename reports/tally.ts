@@ -9,17 +9,24 @@ export const run: Run = async (cells, io) => {
   for (const cell of cells) {
     const input = cell.inputs['records'];
     const items = input?.kind === 'records' ? input.items : [];
-    const counts = new Map<string, StageCount>();
-    const failed: FailedCell[] = [];
-    for (const { cell: id, stage, params, record, failure } of items) {
-      const done = record?.status === 'done';
-      const before = counts.get(stage) ?? { stage, cells: 0, done: 0 };
-      counts.set(stage, { stage, cells: before.cells + 1, done: before.done + (done ? 1 : 0) });
-      if (!done) failed.push({ cell: id, params, failure: failure ?? record?.failure ?? { code: 'no-output', sentence: 'It has no record.' } });
-    }
-    await io.commit(cell.id, { failed: JSON.stringify(failed), counts: JSON.stringify([...counts.values()]), accepted: JSON.stringify([...acceptedIn(items)]) });
+    const { failed, counts, accepted } = tallyOf(items);
+    await io.commit(cell.id, { failed: JSON.stringify(failed), counts: JSON.stringify(counts), accepted: JSON.stringify([...accepted]) });
   }
 };
+
+export interface Tally { readonly failed: readonly FailedCell[]; readonly counts: readonly StageCount[]; readonly accepted: ReadonlySet<string> }
+
+export function tallyOf(items: readonly CellProvenance[]): Tally {
+  const counts = new Map<string, StageCount>();
+  const failed: FailedCell[] = [];
+  for (const { cell, stage, params, record, failure } of items) {
+    const done = record?.status === 'done';
+    const before = counts.get(stage) ?? { stage, cells: 0, done: 0 };
+    counts.set(stage, { stage, cells: before.cells + 1, done: before.done + (done ? 1 : 0) });
+    if (!done) failed.push({ cell, params, failure: failure ?? record?.failure ?? { code: 'no-output', sentence: 'It has no record.' } });
+  }
+  return { failed, counts: [...counts.values()], accepted: acceptedIn(items) };
+}
 
 /** Cells with a result from before a change that a person accepted, and all that is computed from such a one, in their order. */
 function acceptedIn(items: readonly CellProvenance[]): ReadonlySet<string> {

@@ -12,7 +12,7 @@ const TOLD = 50;
 
 const checkSiteCommand: Command = {
   usage: 'bitwidth check-site <folder>',
-  details: 'Checks a published report from its files alone: each file against the list in data/files.json (size and sha256, none missing, none\nadded), every number on every page against the tables, Parquet and DuckDB against CSV, every link and anchor, every cell\'s page against\nits record, keys and inputs of the records among each other, and the signature, where there is one. Exit code 0: all agrees; 3: it names every fault.',
+  details: 'Checks a published report from its files alone: each file against the list in data/files.json (size and sha256, none missing, none\nadded), every page drawn again from the tables and the records, where this version of bitwidth wrote it, every number against the tables,\nParquet and DuckDB against CSV, every link and anchor, keys and inputs of the records among each other, and the signature, where there\nis one. Exit code 0: all agrees; 3: it names every fault.',
   options: {
     key: { type: 'string', value: 'file', summary: 'The public key that it must be signed with (PEM); without it the one in the site, which shows only that one signer signed all' },
     json: { type: 'boolean', summary: 'Print one JSON object' },
@@ -25,8 +25,9 @@ const checkSiteCommand: Command = {
     else {
       for (const fault of faults.slice(0, TOLD)) for (const line of lines(fault)) print(line);
       if (faults.length > TOLD) print(`and ${faults.length - TOLD} more faults (--json tells them)`);
-      const all = `${count(found.files, 'file')} (${byteSize(found.bytes)} hashed), ${count(found.pages, 'page')}, ${count(found.numbers, 'number')}, ${count(found.links, 'link')}, ${count(found.cells, 'cell')}`;
+      const all = `${count(found.files, 'file')} (${byteSize(found.bytes)} hashed), ${count(found.pages, 'page')}, ${count(found.numbers, 'number')}, ${count(found.links, 'link')}, ${count(found.cells, 'cell')}${found.drawn === undefined ? '' : `; ${count(found.drawn, 'file')} drawn again, byte for byte`}`;
       print(faults.length === 0 ? `everything agrees: ${all}` : `${count(faults.length, 'fault')}: ${all}`);
+      if (found.drawn === undefined) print('Another version of bitwidth wrote it, or its programs were changed: its pages were not drawn again, so that their numbers, links and files were checked, and other words were not.');
       const unsound = faults.some(({ file }) => file === STATEMENT_FILE || file === KEY_FILE);
       print(found.signedBy === undefined ? (unsound ? 'Its signature does not hold.' : 'It is not signed.') : `Signed with the key ${found.signedBy}: by the same signer as anything else with that key.`);
     }

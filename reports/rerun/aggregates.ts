@@ -1,21 +1,21 @@
-/**
- * Every aggregate computed again from the published rows by the study's own stages, against the published aggregates; then every number on the pages, printed
- * again by num()'s own rules from what was computed, against what they show.
- */
+/** Every aggregate computed again from the published rows by the study's own stages, against the published aggregates; then everything that the report shows, drawn again from the tables. */
 import { count } from '../../stages/dag/index.ts';
+import { ARTIFACT_FILE, CITATION_FILE, TEX_FILE } from '../drawn-with-file.ts';
 import { cellPath, numberId } from '../num.ts';
-import { KEYS, csvName } from '../tables.ts';
+import { KEYS, SCHEMA_FILE, csvName } from '../tables.ts';
 import { breathing } from './breath.ts';
 import { distanceOf, shown } from './compare.ts';
 import { STUDY_NAME, STUDY_PROGRAM } from './compute.ts';
 import { MissingFile } from './objects.ts';
 import { pageFindings } from './pages.ts';
 import { plannedFindings } from './planned.ts';
-import { TABLE_FILE, publishedCells, publishedTables } from './published-tables.ts';
+import { PAGES_PROGRAM } from './pages-program.ts';
+import { TABLE_FILE, cellsIn, publishedLines, publishedTables } from './published-tables.ts';
+import { recordFindings } from './records.ts';
 import { wholeFindings } from './whole-outputs.ts';
 import type { Check, CheckContext, Finding, Place } from './checks.ts';
 import type { Row } from '../num.ts';
-import type { PublishedCell } from '../records-file.ts';
+import type { PublishedCell, RecordLine } from '../records-file.ts';
 
 /** What the study's program offers (stages/quantization/in-page/aggregates.ts). */
 export interface AggregatesProgram {
@@ -46,33 +46,37 @@ export const aggregatesCheck: Check = {
     const { files, programs } = plan;
     if (files === undefined || programs[STUDY_PROGRAM] === undefined) return undefined;
     return {
-      title: place.cell === undefined ? 'Compute every aggregate again from the published rows, and print every number on every page again' : 'Compute the aggregates of this cell again from the published rows, and print every number on this page again',
+      title: place.cell === undefined ? 'Compute every aggregate again from the published rows, and draw every page again' : 'Compute the aggregates of this cell again from the published rows, and draw this page again',
       readsFiles: true,
-      downloads: () => [{ path: STUDY_PROGRAM, bytes: programs[STUDY_PROGRAM]! }, ...Object.entries(files).filter(([path]) => TABLE_FILE.test(path) || isPage(place, path)).map(([path, bytes]) => ({ path, bytes }))],
+      downloads: () => [...[STUDY_PROGRAM, PAGES_PROGRAM].flatMap((path) => programs[path] === undefined ? [] : [{ path, bytes: programs[path] }]), ...Object.entries(files).filter(([path]) => TABLE_FILE.test(path) || isShown(place, path)).map(([path, bytes]) => ({ path, bytes }))],
     };
   },
   async run(context) {
     const { place, plan, say } = context;
-    let tables: ReadonlyMap<string, readonly Row[]>, cells: readonly PublishedCell[];
+    let tables: ReadonlyMap<string, readonly Row[]>, lines: readonly RecordLine[], schema: string;
     try {
       tables = await publishedTables(context);
-      cells = await publishedCells(context);
+      lines = await publishedLines(context);
+      schema = new TextDecoder().decode(await context.file(SCHEMA_FILE));
     } catch (error) {
       if (!(error instanceof SyntaxError) && !(error instanceof MissingFile)) throw error;
       return say({ verdict: 'differs', what: 'the tables cannot be read', detail: error.message });
     }
     const { aggregates: program } = await context.program(STUDY_PROGRAM, STUDY_NAME) as { readonly aggregates: AggregatesProgram };
-    const own = cells.filter((cell) => place.cell === undefined || cell.cell === place.cell), rows = program.open(tables);
+    const cells = cellsIn(lines), own = cells.filter((cell) => place.cell === undefined || cell.cell === place.cell), rows = program.open(tables);
     const compared = await computeAll(program, rows, own.filter((cell) => program.makes(cell)), tables, context);
     for (const finding of compared.findings(place)) say(finding);
+    for (const finding of await recordFindings(lines, own, context)) say(finding);
     for (const finding of await wholeFindings(rows, own, context)) say(finding);
     const planned = Object.values(plan.cells).filter(({ cell }) => place.cell === undefined || cell === place.cell);
     for (const finding of plannedFindings(planned, new Map(cells.map((cell) => [cell.cell, cell])), tables)) say(finding);
-    await pageFindings(context, Object.keys(plan.files ?? {}).filter((path) => isPage(place, path)), compared.asComputed(), cells);
+    await pageFindings(context, { schema, tables, lines }, (path) => isShown(place, path));
   },
 };
 
-const isPage = ({ cell }: Place, path: string): boolean => cell === undefined ? path.endsWith('.html') : path === cellPath(cell);
+/** Whether a file is what somebody reads: a page, or what is drawn beside them. */
+const isShown = ({ cell }: Place, path: string): boolean => cell === undefined ? path.endsWith('.html') || DRAWN_FILES.has(path) : path === cellPath(cell);
+const DRAWN_FILES: ReadonlySet<string> = new Set([TEX_FILE, ARTIFACT_FILE, CITATION_FILE]);
 
 async function computeAll(program: AggregatesProgram, rows: OpenedRows, cells: readonly PublishedCell[], tables: ReadonlyMap<string, readonly Row[]>, { signal, progress }: CheckContext): Promise<Comparison> {
   const compared = new Comparison(program, tables);
@@ -92,17 +96,14 @@ interface Tally { equal: number; within: number; differs: number; /** Aggregates
 
 /** What was computed beside what is published, row by row: a row is known by what identifies it. */
 export class Comparison {
-  readonly #tables: ReadonlyMap<string, readonly Row[]>;
   /** Table -> cell -> rows that are published, by what identifies them. */
   readonly #published: ReadonlyMap<string, ReadonlyMap<string, Map<string, Row>>>;
-  readonly #computed = new Map<Row, Row>();
   readonly #tallies = new Map<string, Tally>();
   readonly #faults: Finding[] = [];
   /** Table -> cells whose rows of it were looked at. */
   readonly #seen: ReadonlyMap<string, Set<string>>;
 
   constructor({ tables: computed }: Pick<AggregatesProgram, 'tables'>, tables: ReadonlyMap<string, readonly Row[]>) {
-    this.#tables = tables;
     this.#seen = new Map(computed.map((table) => [table, new Set()]));
     this.#published = new Map(computed.map((table) => {
       const byCell = new Map<string, Map<string, Row>>();
@@ -147,7 +148,6 @@ export class Comparison {
   }
 
   #compare(table: string, published: Row, row: Row): void {
-    this.#computed.set(published, { ...published, ...row });
     const tally = this.#tally(table);
     const far = Object.entries(row).map(([column, value]) => ({ column, value, distance: distanceOf(published[column], value) }));
     const farthest = Math.max(...far.map(({ distance }) => distance));
@@ -188,11 +188,6 @@ export class Comparison {
       if (rest > 0) told.push({ verdict: 'note', what: `${table}: ${count(rest, 'aggregate')} not computed again, because no table has all that they rest on`, detail: [...apart].map(([rests, n]) => `${n}: ${rests}`).join('; ') });
     }
     return told;
-  }
-
-  /** The tables with what was computed in place of what is published. */
-  asComputed(): ReadonlyMap<string, readonly Row[]> {
-    return new Map([...this.#tables].map(([table, rows]) => [table, this.#published.has(table) ? rows.map((row) => this.#computed.get(row) ?? row) : rows]));
   }
 }
 

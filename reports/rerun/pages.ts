@@ -1,79 +1,84 @@
-/** Every number on pages against the rows that they name, and every page of a cell against its record and its rows: printed again, not compared within a tolerance. */
+/** What the report shows, drawn again from the published tables and records by the modules that wrote it (the program that the plan names), and held against each file byte for byte. */
 import { count } from '../../stages/dag/index.ts';
-import { checkCellPage, missingPages, publishedOf } from '../cell-page-check.ts';
-import { checkDrawnParts } from '../drawn-parts.ts';
-import { brokenLink, linksOf } from '../page-links.ts';
-import { checkNumbers, namedNumbers } from '../page-numbers.ts';
-import { UnreadablePage, parseHtml } from '../read-html.ts';
+import { PageCheck } from '../page-check.ts';
+import { namedNumbers } from '../page-numbers.ts';
+import { DRAWN_WITH_FILE, readDrawnWith } from '../drawn-with-file.ts';
 import { MOST_ROWS_SHOWN, PACKED } from '../tables.ts';
 import { breathing } from './breath.ts';
 import { MissingFile } from './objects.ts';
+import { PAGES_NAME, PAGES_PROGRAM } from './pages-program.ts';
 import { siteHas } from './plan.ts';
 import type { Row } from '../num.ts';
-import type { PageLink } from '../page-links.ts';
-import type { NamedNumbers, PageFault } from '../page-numbers.ts';
-import type { PublishedCell } from '../records-file.ts';
+import type { NamedNumbers } from '../page-numbers.ts';
+import type { Redrawn } from '../redraw.ts';
+import type { RecordLine } from '../records-file.ts';
 import type { CheckContext, Finding } from './checks.ts';
+import type { PagesProgram } from './pages-program.ts';
 
 /** Differences are told up to this many. */
 const TOLD = 50;
-/** Pages without a number, up to this many. */
+/** Pages that are not drawn again, up to this many. */
 const BARE_TOLD = 10;
 
-/** What was looked at: numbers that name their row, on how many pages; values that pages of cells list; words of rows; and pages on which there were none of these. */
-interface Looked { numbers: number; pages: number; values: number; words: number; readonly bare: string[] }
+export interface PublishedSources { readonly schema: string; readonly tables: ReadonlyMap<string, readonly Row[]>; readonly lines: readonly RecordLine[] }
 
-/** `tables`: of large ones a page shows the beginning. */
-export async function pageFindings(context: CheckContext, pages: readonly string[], tables: ReadonlyMap<string, readonly Row[]>, cells: readonly PublishedCell[]): Promise<void> {
-  let numbers: NamedNumbers;
+/** `isAsked`: the files of the site that it is about. */
+export async function pageFindings(context: CheckContext, sources: PublishedSources, isAsked: (path: string) => boolean): Promise<void> {
+  const { plan, say } = context;
+  const program = await context.program(PAGES_PROGRAM, PAGES_NAME) as PagesProgram;
+  let numbers: NamedNumbers, redrawn: Redrawn;
   try {
-    numbers = namedNumbers([...tables].map(([table, rows]) => [table, PACKED.has(table) ? rows.slice(0, MOST_ROWS_SHOWN) : rows] as const));
+    numbers = namedNumbers([...sources.tables].map(([table, rows]) => [table, PACKED.has(table) ? rows.slice(0, MOST_ROWS_SHOWN) : rows] as const));
+    redrawn = await redrawnBy(program, context, sources);
   } catch (error) {
-    // A row that lacks what its numbers are called by.
-    if (!(error instanceof TypeError)) throw error;
-    return context.say({ verdict: 'differs', what: 'the numbers of the tables cannot be named', detail: error.message });
+    // Of rows, records and a list that anybody may have written: one that lacks what it is called by, one that is none.
+    return say({ verdict: 'differs', what: 'the report cannot be drawn again', detail: (error as Error).message });
   }
-  const faults: PageFault[] = [];
-  const published = publishedOf(tables, cells);
-  const looked: Looked = { numbers: 0, pages: 0, values: 0, words: 0, bare: [] };
-  const has = (path: string): boolean => siteHas(context.plan, path);
-  if (context.place.cell === undefined) faults.push(...missingPages(published, has));
-  // Every page may link to what is not there: it is told once.
-  const missing = new Map<string, PageLink[]>();
-  const breath = breathing(context.signal);
-  for (const [i, path] of pages.entries()) {
-    context.progress(i, pages.length, 'pages read');
+  const has = (path: string): boolean => siteHas(plan, path);
+  const check = new PageCheck(redrawn, numbers), breath = breathing(context.signal);
+  const paths = Object.keys(plan.files ?? {}).filter((path) => isAsked(path) && (path.endsWith('.html') || redrawn.has(path)));
+  const same: string[] = [], bare: string[] = [];
+  let shown = 0;
+  for (const [i, path] of paths.entries()) {
+    context.progress(i, paths.length, 'files drawn again');
     await breath();
     try {
-      const page = parseHtml(new TextDecoder().decode(await context.file(path)));
-      const own = checkNumbers(page, path, numbers, faults).length, values = path.startsWith('cells/') ? checkCellPage(page, path, published, faults) : 0, words = checkDrawnParts(page, path, tables, faults);
-      looked.numbers += own;
-      looked.pages += own > 0 ? 1 : 0;
-      looked.values += values;
-      looked.words += words;
-      if (own + values + words === 0) looked.bare.push(path);
-      for (const link of linksOf(page, path, faults)) if (!has(link.to)) missing.set(link.to, [...missing.get(link.to) ?? [], link]);
+      const looked = await check.look(path, new TextDecoder().decode(await context.file(path)));
+      if (looked.same) same.push(path);
+      if (!looked.redrawn) bare.push(path);
+      shown += looked.numbers;
     } catch (error) {
-      if (!(error instanceof UnreadablePage) && !(error instanceof MissingFile)) throw error;
-      faults.push({ file: path, what: error.message });
+      if (!(error instanceof MissingFile)) throw error;
+      check.faults.push({ file: path, what: error.message });
     }
   }
-  for (const [link, ...more] of missing.values()) faults.push({ ...brokenLink(link!), ...(more.length === 0 ? {} : { what: `a link, and ${count(more.length, 'more link')} to the same file` }) });
-  for (const { file, what, expected, found } of faults.slice(0, TOLD)) context.say({ verdict: 'differs', what: `${file}: ${what}`, ...(expected === undefined ? {} : { detail: `the page shows ${found === '' ? 'nothing' : found ?? 'nothing'}, and it should be ${expected === '' ? 'nothing' : expected}` }) });
-  if (faults.length > TOLD) context.say({ verdict: 'differs', what: `and ${faults.length - TOLD} more differences on pages` });
-  const of = `${count(looked.numbers, 'number')} on ${count(looked.pages, 'page')}`;
-  if (faults.length > 0) return context.say({ verdict: 'differs', what: `in all: ${of} were printed again, and ${count(faults.length, 'difference')} found` });
-  for (const finding of agreement(looked, pages, of)) context.say(finding);
+  if (context.place.cell === undefined) await check.missing(has);
+  check.brokenLinks(has);
+  const { faults } = check;
+  for (const { file, what, expected, found = '', again } of faults.slice(0, TOLD)) say({ verdict: 'differs', what: `${file}: ${what}`, ...(expected === undefined ? {} : { detail: `it shows ${found || 'nothing'}, and ${again ? 'drawn again' : 'it should be'} ${expected || 'nothing'}` }) });
+  if (faults.length > TOLD) say({ verdict: 'differs', what: `and ${faults.length - TOLD} more differences in what the report shows` });
+  for (const finding of agreement({ same, bare, shown, faults: faults.length })) say(finding);
 }
 
-/** What all of it comes to, where nothing differs: a page that shows nothing to compare was not compared. */
-function* agreement({ numbers, values, words, bare }: Looked, pages: readonly string[], of: string): Generator<Finding> {
-  if (bare.length === pages.length) {
-    yield { verdict: 'note', what: `no number was compared: ${pages.length === 1 ? `${pages[0]!} shows` : `${count(pages.length, 'page')} show`} none of the tables` };
-    return;
+async function redrawnBy({ redrawn }: PagesProgram, context: CheckContext, { schema, tables, lines }: PublishedSources): Promise<Redrawn> {
+  let drawnWith;
+  try {
+    drawnWith = readDrawnWith(new TextDecoder().decode(await context.file(DRAWN_WITH_FILE)));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new SyntaxError(`${DRAWN_WITH_FILE}: ${error.message}`);
+    throw error;
   }
-  const without = bare.length === 0 ? {} : { detail: `${count(bare.length, 'page')} of ${pages.length} show${bare.length === 1 ? 's' : ''} none of the tables: ${bare.slice(0, BARE_TOLD).join(', ')}${bare.length > BARE_TOLD ? ` and ${bare.length - BARE_TOLD} more` : ''}` };
-  if (numbers > 0) yield { verdict: 'equal', what: `${of}, each printed as its row says`, ...without };
-  if (words > 0) yield { verdict: 'equal', what: `${count(words, 'text')} of claims, of their verdicts and of what formats wrote, each as its rows have it`, detail: 'other words on pages are compared with nothing' };
-  if (values > 0) yield { verdict: 'equal', what: `${count(values, 'value')} that ${pages.length === 1 ? 'this page lists' : 'pages of cells list'}, each as its row has it` };
+  return redrawn({ schema, rows: tables, lines, drawnWith, files: context.plan.files ?? {} });
+}
+
+/** What all of it comes to. */
+function* agreement({ same, bare, shown, faults }: { readonly same: readonly string[]; readonly bare: readonly string[]; readonly shown: number; readonly faults: number }): Generator<Finding> {
+  const cells = same.filter((path) => path.startsWith('cells/')).length, pages = same.filter((path) => path.endsWith('.html')).length - cells;
+  const others = same.filter((path) => !path.endsWith('.html'));
+  const kinds = [...(pages > 0 ? [count(pages, 'page')] : []), ...(cells > 0 ? [count(cells, 'page of a cell', 'pages of cells')] : []), ...others];
+  const all = kinds.length > 1 ? `${kinds.slice(0, -1).join(', ')} and ${kinds.at(-1)!}` : kinds[0] ?? 'nothing';
+  const detail = `${count(shown, 'number')} on ${same.length === 1 ? 'it' : 'them'}, each as its row has it`;
+  if (faults > 0) yield { verdict: 'differs', what: `in all: ${count(faults, 'difference')} found; drawn again from the tables and the records, and the same: ${all}` };
+  else if (same.length > 0) yield { verdict: 'equal', what: `${all}: drawn again from the tables and the records, ${same.length === 1 ? 'the same' : 'each the same'}, byte for byte`, ...(shown > 0 ? { detail } : {}) };
+  if (bare.length > 0) yield { verdict: 'note', what: `${count(bare.length, 'page')} of a project's own ${bare.length === 1 ? 'is' : 'are'} not drawn again: ${bare.slice(0, BARE_TOLD).join(', ')}${bare.length > BARE_TOLD ? ` and ${bare.length - BARE_TOLD} more` : ''}`, detail: 'of them only numbers that name their row were compared' };
 }

@@ -10,7 +10,7 @@ import type { CheckContext } from './checks.ts';
 type Source = Pick<CheckContext, 'file' | 'sentUnpacked'>;
 
 /** What a page reads of a site to check its numbers. */
-export const TABLE_FILE = /^data\/(?:\w+\.csv(?:\.gz)?|schema\.sql|records\.ndjson\.gz)$/;
+export const TABLE_FILE = /^data\/(?:\w+\.csv(?:\.gz)?|schema\.sql|records\.ndjson\.gz|drawn-with\.json)$/;
 
 /** The text of a packed file, which a server may have unpacked on its way. Throws SyntaxError where it is damaged. */
 async function unpacked({ file, sentUnpacked }: Source, path: string): Promise<string> {
@@ -61,13 +61,17 @@ function readTable(source: Source, table: string, columns: readonly Column[]): P
   return named(path, async () => tableRows(PACKED.has(table) ? await unpacked(source, path) : new TextDecoder().decode(await source.file(path)), columns));
 }
 
-/** The cells of the records. Throws SyntaxError. */
-export function publishedCells(source: Source): Promise<readonly PublishedCell[]> {
+/** The lines of the records. Throws SyntaxError. */
+export function publishedLines(source: Source): Promise<readonly RecordLine[]> {
   return named(RECORDS_FILE, async () => (await unpacked(source, RECORDS_FILE)).split('\n').flatMap((line) => {
     const value = line === '' ? undefined : JSON.parse(line) as RecordLine;
-    return value?.is === 'cell' && typeof value.cell === 'string' && typeof value.inputs === 'object' ? [value] : [];
+    return value?.is === 'closure' || (value?.is === 'cell' && typeof value.cell === 'string' && typeof value.inputs === 'object') ? [value] : [];
   }));
 }
+
+/** The cells of the records. Throws SyntaxError. */
+export const publishedCells = async (source: Source): Promise<readonly PublishedCell[]> => cellsIn(await publishedLines(source));
+export const cellsIn = (lines: readonly RecordLine[]): readonly PublishedCell[] => lines.flatMap((line) => line.is === 'cell' ? [line] : []);
 
 async function named<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {

@@ -6,9 +6,8 @@
 import { HashedObjects } from './audit-objects.ts';
 import { canonicalJson } from './canonical.ts';
 import { readCitations } from './cited.ts';
-import { closureHash } from './code-identity.ts';
 import { inputHash } from './decide.ts';
-import { keyOf } from './key.ts';
+import { closureHash, keyOf } from './key.ts';
 import { waiverText } from './waivers.ts';
 import { count } from './words.ts';
 import type { RunCitations } from './cited.ts';

@@ -8,15 +8,15 @@ import { readFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { posix } from 'node:path';
 import { loadCache, saveCache } from './cache-file.ts';
-import { canonicalJson } from './canonical.ts';
 import { fileSize } from './disk.ts';
 import { CodeIdentityError } from './errors.ts';
 import type { FileFacts } from './facts.ts';
+import { closureHash } from './key.ts';
 import { NORMALISER_VERSION, SourceFault, normaliseModule } from './normalise.ts';
 import type { ModuleForm } from './normalise.ts';
 import { located } from './located.ts';
 import { exportsOf, lockedVersion } from './package-lock.ts';
-import { sha256, taggedSha256 } from './sha256.ts';
+import { sha256 } from './sha256.ts';
 import type { CodeBoundary, Sha256 } from './types.ts';
 
 export interface CodeIdentity {
@@ -224,11 +224,6 @@ export class CodeIdentities {
   #isFile(path: string): boolean {
     return fileSize(this.#absolute(path)) >= 0;
   }
-}
-
-/** The hash of a closure. The module is named: of two that import each other the closures are equal, the work is not. */
-export function closureHash(module: string, files: CodeIdentity['files']): Sha256 {
-  return taggedSha256('code 1', canonicalJson({ module, files }));
 }
 
 /** The boundary that a file lies behind: the file's own, else that of the innermost folder. */

@@ -7,8 +7,13 @@ import type { InputHandle, OpenObject, OutputValue, Run, TaskCell, TaskInput, Ta
 import type { Failure, Json, Sha256 } from './types.ts';
 
 export { cell, ConfigurationError, file, gather, isConfigurationError, output, records, stage } from './declare.ts';
+export { canonicalJson } from './canonical.ts';
+export { closureText, keyText, partsText } from './key.ts';
 export { byteSize, closest, count, duration, plainText } from './words.ts';
 export { DamagedObject, StageFailure };
+
+/** The modules that this one is made of, of which the identity of code holds a number alone: who makes a program of it reads them as files. */
+export const IN_PAGE_MODULES: readonly string[] = ['canonical', 'declare', 'errors', 'in-page', 'key', 'paths', 'sha256', 'words'].map((name) => `stages/dag/${name}.ts`);
 
 /** A cell as its record tells of it. */
 export interface RecordedCell {

@@ -1,11 +1,13 @@
-/** A cell's key: equal keys mean equal work. */
+/** A cell's key: equal keys mean equal work. Each hash's text is here, too, for who hashes otherwise than Node does. */
 import { canonicalJson } from './canonical.ts';
-import { taggedSha256 } from './sha256.ts';
-import type { KeyFields, Sha256 } from './types.ts';
+import { sha256, taggedText } from './sha256.ts';
+import type { CellProvenance, KeyFields, Sha256 } from './types.ts';
 
 /** The key of these fields. Throws TypeError where a parameter has no canonical form. */
-export function keyOf(fields: KeyFields): Sha256 {
-  return taggedSha256('key 1', canonicalJson({
+export const keyOf = (fields: KeyFields): Sha256 => sha256(keyText(fields));
+
+export function keyText(fields: KeyFields): string {
+  return taggedText('key 1', canonicalJson({
     // Two stages may share a module and parameters (a fit and its check) and still be different work.
     stage: fields.stage,
     // What the study asks for: a temperature, a format's name.
@@ -24,6 +26,12 @@ export function keyOf(fields: KeyFields): Sha256 {
  * Hash of an input that has parts (a gather: one part for each output, 'missing:<code>' for a failed one). Order counts.
  * Each part names what it is, so that two cells swapping their outputs is a change.
  */
-export function partsHash(parts: readonly { readonly name: string; readonly content: string }[]): Sha256 {
-  return taggedSha256('parts 1', canonicalJson(parts.map(part => [part.name, part.content])));
-}
+export const partsHash = (parts: Parts): Sha256 => sha256(partsText(parts));
+
+export type Parts = readonly { readonly name: string; readonly content: string }[];
+export const partsText = (parts: Parts): string => taggedText('parts 1', canonicalJson(parts.map(part => [part.name, part.content])));
+
+/** The hash of a closure. The module is named: of two that import each other the closures are equal, the work is not. */
+export const closureHash = (module: string, files: CellProvenance['code']): Sha256 => sha256(closureText(module, files));
+
+export const closureText = (module: string, files: CellProvenance['code']): string => taggedText('code 1', canonicalJson({ module, files }));

@@ -12,8 +12,11 @@ export function sha256(bytes: Uint8Array | string): Sha256 {
  * never stand for another. `type` ends with the version of its encoding: 'key 1'.
  */
 export function taggedSha256(type: string, text: string): Sha256 {
-  return sha256(`bitwidth ${type}\n${text}`);
+  return sha256(taggedText(type, text));
 }
+
+/** What taggedSha256() hashes. */
+export const taggedText = (type: string, text: string): string => `bitwidth ${type}\n${text}`;
 
 /** True for 64 lower-case hex digits. */
 export function isSha256(text: string): text is Sha256 {

@@ -3,6 +3,7 @@
  * program that does so is made of.
  */
 import { registerFiles } from '../../kernels/register-files.ts';
+import { IN_PAGE_MODULES } from '../dag/index.ts';
 import type { Cell } from '../dag/index.ts';
 import type { StudyConfig, StudyModel } from './config.ts';
 
@@ -21,12 +22,10 @@ export const STUDY_PROGRAM = {
 export function programFiles(): { readonly uses: readonly string[]; readonly files: readonly string[] } {
   const { registers, entries } = registerFiles();
   return {
-    uses: [STUDY_PROGRAM.parts.entry, ...Object.values(STUDY_PROGRAM.parts.instead).filter((path) => !path.startsWith(MACHINERY)), ...entries],
-    files: [...registers, ...['declare', 'errors', 'in-page', 'paths', 'words'].map((name) => `${MACHINERY}${name}.ts`)],
+    uses: [STUDY_PROGRAM.parts.entry, ...Object.values(STUDY_PROGRAM.parts.instead).filter((path) => !IN_PAGE_MODULES.includes(path)), ...entries],
+    files: [...registers, ...IN_PAGE_MODULES],
   };
 }
-
-const MACHINERY = 'stages/dag/';
 
 /** A page is no place for more. */
 const MOST_PARAMETERS = 5e6;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { runInThisContext } from 'node:vm';
 import { DifferentBytes, MissingFile, decoded, demandBytes } from '../../reports/rerun/objects.ts';
 import { PLAN_FILE } from '../../reports/rerun/plan.ts';
-import { STUDY_NAME, STUDY_PROGRAM } from '../../reports/rerun/compute.ts';
+import { STUDY_NAME } from '../../reports/rerun/compute.ts';
+import { PAGES_NAME, PAGES_PROGRAM } from '../../reports/rerun/pages-program.ts';
 import { MANIFEST_FILE, SIZES_FILE, manifestText, sizesScript } from '../../reports/manifest.ts';
 import { STATEMENT_FILE } from '../../reports/statement.ts';
 import { aggregates } from '../../stages/quantization/in-page/aggregates.ts';
@@ -77,7 +78,7 @@ export async function read(check: Check, folder: string, { instead = {}, cell, c
       await demandBytes(bytes, sha256, path, `${output} of ${of}`);
       return bytes;
     },
-    program: async () => check.name === 'compute' ? studyProgram(folder) : { aggregates },
+    program: async (path) => path === PAGES_PROGRAM ? publishedProgram(folder, path, PAGES_NAME) : check.name === 'compute' ? publishedProgram(folder, path, STUDY_NAME) : { aggregates },
     chosen: chosen ? [...filesIn(folder), ...Object.keys(instead)] : undefined,
   };
   await check.run(context);
@@ -85,10 +86,10 @@ export async function read(check: Check, folder: string, { instead = {}, cell, c
 }
 
 /** The very program that the site publishes. */
-function studyProgram(folder: string): unknown {
-  const left = globalThis as { [STUDY_NAME]?: unknown };
-  if (left[STUDY_NAME] === undefined) runInThisContext(readFileSync(join(folder, STUDY_PROGRAM), 'utf8'), { filename: STUDY_PROGRAM });
-  return left[STUDY_NAME];
+function publishedProgram(folder: string, path: string, name: string): unknown {
+  const left = globalThis as { [name: string]: unknown };
+  if (left[name] === undefined) runInThisContext(readFileSync(join(folder, path), 'utf8'), { filename: path });
+  return left[name];
 }
 
 export function filesIn(folder: string): string[] {

@@ -17,6 +17,7 @@ import { PLAN_FILE } from '../../reports/rerun/plan.ts';
 import { filesIn, listedAnew, planIn, read } from './reader.ts';
 import { smallStudy } from './small-study.ts';
 import type { Check, Finding } from '../../reports/rerun/checks.ts';
+import type { PublishedCell } from '../../reports/records-file.ts';
 import type { Plan } from '../../reports/rerun/plan.ts';
 import type { Instead, ReadOptions } from './reader.ts';
 
@@ -25,7 +26,7 @@ const test = suite('report: a changed copy that nobody signed');
 let folder: string;
 test.before(async () => { ({ folder } = await smallStudy()); });
 
-const SCORED = 'score:novel-1m/nf4/garden', WRITTEN = 'generate:novel-1m/nf4/T0.7/k0/s1', QUANTIZED = 'quantize:novel-1m/nf4', INT8 = 'score:novel-1m/int8/garden', CLAIM = 'claims:fewer-bits';
+const SCORED = 'score:novel-1m/nf4/garden', WRITTEN = 'generate:novel-1m/nf4/T0.7/k0/s1', QUANTIZED = 'quantize:novel-1m/nf4', INT8 = 'score:novel-1m/int8/garden', HOUND = 'score:novel-1m/nf4/hound', CLAIM = 'claims:fewer-bits';
 const text = (path: string): string => readFileSync(join(folder, path), 'utf8');
 const line = ({ verdict, what, detail }: Finding): string => `${verdict} ${what}${detail === undefined ? '' : ` (${detail})`}`;
 
@@ -41,6 +42,17 @@ function planned(change: (plan: Plan) => void): Instead {
   const { files: _, ...plan } = planIn(folder);
   change(plan);
   return { [PLAN_FILE]: `window.bitwidthPlan=${JSON.stringify(plan)};\n` };
+}
+
+/** The line of a cell in the records, changed. */
+function recorded(cell: string, change: (line: PublishedCell) => void): Instead {
+  return edited(RECORDS_FILE, new RegExp(`^\\{"is":"cell","cell":"${cell}".*$`, 'm'), changedLine());
+  function changedLine(): string {
+    const found = gunzipSync(readFileSync(join(folder, RECORDS_FILE))).toString().split('\n').find((it) => it.startsWith(`{"is":"cell","cell":"${cell}"`));
+    const own = JSON.parse(found!) as PublishedCell;
+    change(own);
+    return JSON.stringify(own);
+  }
 }
 
 const all = async (instead: Instead, options: Omit<ReadOptions, 'instead'> = {}, checks: readonly Check[] = [filesCheck, aggregatesCheck, computeCheck]): Promise<readonly string[]> => {
@@ -65,14 +77,17 @@ const CELL = cellPath(SCORED), TEXTS = cellPath(WRITTEN);
 const first = (path: string, pattern: RegExp): string => { const found = pattern.exec(text(path)); assert.ok(found, `${path} has ${String(pattern)}`); return found![0]; };
 /** One more in its last digit. */
 const other = (shown: string): string => shown.replace(/\d(?=\D*$)/, (digit) => String((Number(digit) + 1) % 10));
+/** The first point of a curve. */
+const curve = (): string => first('sensitivity.html', / d="M\d+,[\d.]+L[\d.]+,[\d.]+/);
+const macro = (): string => first('data/numbers.tex', /^\\bwdefine\{kl_mean\.novel-1m\.nf4\}.*$/m);
 const klOn = (): string => first(CELL, /<span class="own">\d+\.\d{6,}<\/span>/);
 
 const CASES: readonly Case[] = [
-  { what: 'a number that the page of a score lists', cell: SCORED, change: () => edited(CELL, klOn(), other(klOn())), said: /^differs cells\/score~novel-1m~nf4~garden\.html: \w+ in row 1 of windows \(the page shows [\d.]+, and it should be [\d.]+\)$/ },
+  { what: 'a number that the page of a score lists', cell: SCORED, change: () => edited(CELL, klOn(), other(klOn())), said: /^differs cells\/score~novel-1m~nf4~garden\.html: \w+ in row 1 of windows \(it shows [\d.]+, and drawn again [\d.]+\)$/ },
   { what: 'the same, found on the overview', change: () => edited(CELL, klOn(), other(klOn())), said: /^differs cells\/score~novel-1m~nf4~garden\.html: \w+ in row 1 of windows/ },
-  { what: 'a number that the page of a written text lists', cell: WRITTEN, change: () => edited(TEXTS, /<span class="own">16<\/span>/, '<span class="own">17</span>'), said: /^differs cells\/generate~novel-1m~nf4~T0\.7~k0~s1\.html: max_new_tokens in row 1 of generations \(the page shows 17, and it should be 16\)$/ },
-  { what: 'a row that the page of a score does not list any more', cell: SCORED, change: () => edited(CELL, /<tr><td[^]*?<\/tr>\n/, ''), said: /rows of windows \(the page shows 2, and it should be 3\)$/ },
-  { what: 'the rows that a cell wrote, taken from its page', cell: SCORED, change: () => edited(CELL, /<h2 id="numbers">[^]*?<\/table><\/div>/, ''), said: /rows of windows \(the page shows none, and it should be 3\)$/ },
+  { what: 'a number that the page of a written text lists', cell: WRITTEN, change: () => edited(TEXTS, /<span class="own">16<\/span>/, '<span class="own">17</span>'), said: /^differs cells\/generate~novel-1m~nf4~T0\.7~k0~s1\.html: max_new_tokens in row 1 of generations \(it shows 17, and drawn again 16\)$/ },
+  { what: 'a row that the page of a score does not list any more', cell: SCORED, change: () => edited(CELL, /<tr><td[^]*?<\/tr>\n/, ''), said: /rows of windows \(it shows 2, and drawn again 3\)$/ },
+  { what: 'the rows that a cell wrote, taken from its page', cell: SCORED, change: () => edited(CELL, /<h2 id="numbers">[^]*?<\/table><\/div>/, ''), said: /^differs cells\/score~novel-1m~nf4~garden\.html: a heading \(it shows Inputs, and drawn again What it wrote\)$/ },
   { what: 'a hash on a cell\'s page', cell: SCORED, change: () => edited(CELL, /output scores<\/dt><dd><span class="hash"><span class="lit hash">[0-9a-f]{8}/, 'output scores</dt><dd><span class="hash"><span class="lit hash">00000000'), said: /^differs cells\/score~novel-1m~nf4~garden\.html: output scores/ },
   { what: 'a text in the table of texts', change: () => edited('data/generations.csv', 'found himself tired of emotion', 'found himself fond of emotion'), by: [aggregatesCheck, computeCheck], said: /^differs generate:novel-1m\/nf4\/T0\.7\/k0\/s1: .*(?:data\/generations\.csv is not what data\/rerun\.js has|3 rows of the table generations; 1 of them differ from data\/generations\.csv) \(text of row 1: .*fond of emotion.*himself tired/ },
   { what: 'the same, on its own page', cell: WRITTEN, change: () => edited('data/generations.csv', 'found himself tired of emotion', 'found himself fond of emotion'), by: [aggregatesCheck, computeCheck], said: /^differs generate:novel-1m\/nf4\/T0\.7\/k0\/s1: .*text of row 1/ },
@@ -84,22 +99,34 @@ const CASES: readonly Case[] = [
   { what: 'the key of a cell that pages compute', change: () => planned((plan) => { (plan.cells[SCORED] as { key: string }).key = 'ab'.repeat(32); }), by: [aggregatesCheck, computeCheck], said: /^differs score:novel-1m\/nf4\/garden is not in data\/rerun\.js as its record has it \(its key: "(?:ab){32}" in data\/rerun\.js, "[0-9a-f]{64}" in data\/records\.ndjson\.gz\)$/ },
   { what: 'that of one that is not computed here', change: () => planned((plan) => { (plan.cells[INT8] as { key: string }).key = 'ab'.repeat(32); }), said: /^differs score:novel-1m\/int8\/garden is not in data\/rerun\.js as its record has it \(its key: / },
   { what: 'the record of a result, and the plan with it', change: () => ({ ...planned((plan) => { (plan.cells[SCORED]!.outputs['scores'] as { sha256: string }).sha256 = 'ab'.repeat(32); }), ...edited(RECORDS_FILE, new RegExp(planIn(folder).cells[SCORED]!.outputs['scores']!.sha256, 'g'), 'ab'.repeat(32)) }), by: [aggregatesCheck, computeCheck], said: /^differs (?:the published rows of score:novel-1m\/nf4\/garden do not make its result|score:novel-1m\/nf4\/garden: the result has other bytes than its record says)/ },
-  { what: 'a verdict on the overview', change: () => edited('index.html', '>not testable here</span><span><a href="claims.html#b">', '>supported</span><span><a href="claims.html#b">'), said: /^differs index\.html: verdict 4 of 12, in its words \(the page shows “supportednf4 and fp4 respond .*”, and it should be “not testable herenf4 and fp4 respond .*”\)$/ },
-  { what: 'two claims on the overview that changed places', change: () => edited('index.html', /(<li>.*claims\.html#a-memory.*<\/li>\n)(<li>.*claims\.html#a-speed.*<\/li>\n)/, first('index.html', /<li>.*claims\.html#a-speed.*<\/li>\n/) + first('index.html', /<li>.*claims\.html#a-memory.*<\/li>\n/)), said: /^differs index\.html: verdict 2 of 12/ },
-  { what: 'a claim that the overview does not list any more', change: () => edited('index.html', /<li>.*claims\.html#c1.*<\/li>\n/, ''), said: /^differs index\.html: verdict 6 of 12/ },
-  { what: 'all verdicts, under another name', change: () => edited('index.html', '<ul class="verdicts">', '<ul class="others">'), said: /^differs index\.html: verdict 1 of 12, in its words \(the page shows nothing, / },
-  { what: 'a verdict where the claim is explained', change: () => edited('claims.html', '>not testable here</span>', '>supported</span>'), said: /^differs claims\.html: claim \d+ of \d+, in its words/ },
-  { what: 'what would change a verdict', change: () => edited('claims.html', 'Intervals of both quantities inside their margins', 'Intervals of one quantity inside their margins'), said: /^differs claims\.html: claim \d+ of \d+, in its words \(.*Intervals of one .*, and it should be .*Intervals of both/ },
-  { what: 'a text that the page of samples quotes', change: () => edited('samples.html', 'found himself tired of emotion', 'found himself fond of emotion'), said: /^differs samples\.html: written text \d+ of \d+, in its words \(the page shows “…?nf4 .*fond of emotion.*”, and it should be “.*tired of emotion/ },
-  { what: 'the mark where a text parts', change: () => edited('samples.html', '<mark> of</mark> the two', ' of the two'), said: /^differs samples\.html: written text \d+ of \d+, in what is marked or where it links \(the page shows “.*, and it should be “.*<mark> of<\/mark>/ },
-  { what: 'which format wrote a text', change: () => edited('samples.html', '<h4>nf4 ', '<h4>int8 '), said: /^differs samples\.html: written text/ },
-  { what: 'the setting of texts', change: () => edited('samples.html', '<p class="kicker">greedy</p>', '<p class="kicker">seed 7</p>'), said: /^differs samples\.html: written text/ },
-  { what: 'a page, taken from the site and from both lists', change: () => ({ 'quality.html': undefined }), said: /^differs \S+: a link, and [\d,]+ more links to the same file \(the page shows quality\.html, and it should be a file of the site\)$/ },
-  { what: 'a table, taken from the site and from both lists', change: () => ({ 'data/sources.csv': undefined }), said: /^differs data\.html: a link, and 1 more link to the same file \(the page shows data\/sources\.csv, / },
-  { what: 'the page of a cell, taken from the site and from both lists', change: () => ({ [CELL]: undefined }), said: /^differs cells\/score~novel-1m~nf4~garden\.html: the page of score:novel-1m\/nf4\/garden \(the page shows nothing, / },
+  { what: 'a verdict on the overview', change: () => edited('index.html', '>not testable here</span><span><a href="claims.html#b">', '>supported</span><span><a href="claims.html#b">'), said: /^differs index\.html: what stands under “The claims, .*” \(it shows “supportednf4 and fp4 respond .*”, and drawn again “not testable herenf4 and fp4 respond .*”\)$/ },
+  { what: 'two claims on the overview that changed places', change: () => edited('index.html', /(<li>.*claims\.html#a-memory.*<\/li>\n)(<li>.*claims\.html#a-speed.*<\/li>\n)/, first('index.html', /<li>.*claims\.html#a-speed.*<\/li>\n/) + first('index.html', /<li>.*claims\.html#a-memory.*<\/li>\n/)), said: /^differs index\.html: what stands under “The claims, .*” \(it shows “.* equally fast .*”, and drawn again “.* same memory / },
+  { what: 'a claim that the overview does not list any more', change: () => edited('index.html', /<li>.*claims\.html#c1.*<\/li>\n/, ''), said: /^differs index\.html: what stands under “The claims, .*0\.5 to 0\.8 .*, and drawn again .*0\.1 to 0\.5 / },
+  { what: 'all verdicts, under another name', change: () => edited('index.html', '<ul class="verdicts">', '<ul class="others">'), said: /^differs index\.html: its markup \(it shows “[^]*<ul class="others">[^]*and drawn again “[^]*<ul class="verdicts">/ },
+  { what: 'a verdict where the claim is explained', change: () => edited('claims.html', '>not testable here</span>', '>supported</span>'), said: /^differs claims\.html: what stands under “.*” \(it shows “supported in .*, and drawn again “not testable here in / },
+  { what: 'what would change a verdict', change: () => edited('claims.html', 'Intervals of both quantities inside their margins', 'Intervals of one quantity inside their margins'), said: /^differs claims\.html: would change it \(.*Intervals of one .*, and drawn again .*Intervals of both/ },
+  { what: 'a text that the page of samples quotes', change: () => edited('samples.html', 'found himself tired of emotion', 'found himself fond of emotion'), said: /^differs samples\.html: what stands under “.*” \(it shows “…?nf4 .*fond of emotion.*”, and drawn again “.*tired of emotion/ },
+  { what: 'the mark where a text parts', change: () => edited('samples.html', '<mark> of</mark> the two', ' of the two'), said: /^differs samples\.html: what stands under “.*”, in what is marked, linked or drawn \(it shows “.*, and drawn again “.*<mark> of<\/mark>/ },
+  { what: 'which format wrote a text', change: () => edited('samples.html', '<h4>nf4 ', '<h4>int8 '), said: /^differs samples\.html: a heading \(it shows int8 same as the base, and drawn again nf4 same as the base\)$/ },
+  { what: 'the setting of texts', change: () => edited('samples.html', '<p class="kicker">greedy</p>', '<p class="kicker">seed 7</p>'), said: /^differs samples\.html: what stands under “.*” \(it shows seed 7, and drawn again greedy\)$/ },
+  { what: 'a page, taken from the site and from both lists', change: () => ({ 'quality.html': undefined }), said: /^differs \S+: a link, and [\d,]+ more links to the same file \(it shows quality\.html, and it should be a file of the site\)$/ },
+  { what: 'a table, taken from the site and from both lists', change: () => ({ 'data/sources.csv': undefined }), said: /^differs data\.html: a link, and 1 more link to the same file \(it shows data\/sources\.csv, / },
+  { what: 'the page of a cell, taken from the site and from both lists', change: () => ({ [CELL]: undefined }), said: /^differs cells\/score~novel-1m~nf4~garden\.html: missing \(it shows nothing, and it should be a file of the site\)$/ },
   { what: 'an object that pages compute with, taken from the site and from both lists', change: () => ({ 'data/rerun/quantize~novel-1m~nf4.artifact.js': undefined }), by: [filesCheck], said: /^differs data\/rerun\/quantize~novel-1m~nf4\.artifact\.js \(a report has such a file, and data\/files\.json does not list it\)$/ },
   { what: 'the records, taken from the site and from both lists', change: () => ({ [RECORDS_FILE]: undefined }), by: [filesCheck], said: /^differs data\/records\.ndjson\.gz \(a report has such a file/ },
-  { what: 'a script from elsewhere', change: () => edited('quality.html', '<main', '<script src="https://example.org/x.js"></script><main'), said: /^differs quality\.html: <script> \(the page shows https:\/\/example\.org\/x\.js, and it should be nothing from outside the site\)$/ },
+  { what: 'a script from elsewhere', change: () => edited('quality.html', '<main', '<script src="https://example.org/x.js"></script><main'), said: /^differs quality\.html: <script> \(it shows https:\/\/example\.org\/x\.js, and it should be nothing from outside the site\)$/ },
+  { what: 'what a page concludes', change: () => edited('quality.html', '<p class="lead">', '<p class="lead">Nothing was lost. '), said: /^differs quality\.html: what stands under “.*” \(it shows “?Nothing was lost/ },
+  { what: 'a figure\'s title', change: () => edited('quality.html', '<span class="title">', '<span class="title">Better: '), said: /^differs quality\.html: / },
+  { what: 'a curve of a figure', change: () => edited('sensitivity.html', curve(), other(curve())), said: /^differs sensitivity\.html: the figure .* by .*, in what is marked, linked or drawn \(/ },
+  { what: 'an anchor that numbers lead to', change: () => edited('glossary.html', ' id="absmax"', ' id="abs"'), said: /^differs glossary\.html: .*, in what is marked, linked or drawn \(it shows <dt id="abs">absmax<\/dt>, and drawn again <dt id="absmax">absmax<\/dt>\)$/ },
+  { what: 'a macro for papers', change: () => edited('data/numbers.tex', macro(), macro().replace(/\d(?=\}$)/, '99')), said: /^differs data\/numbers\.tex: line \d+ \(it shows “.*\{\d+99\}”, and drawn again “/ },
+  { what: 'a macro, taken away', change: () => edited('data/numbers.tex', `${macro()}`, ''), said: /^differs data\/numbers\.tex: line \d+ / },
+  { what: 'a verdict in ARTIFACT.md', change: () => edited('ARTIFACT.md', 'not testable here', 'supported'), said: /^differs ARTIFACT\.md: line \d+ \(/ },
+  { what: 'what the pages were drawn with', change: () => edited('data/drawn-with.json', '"nf4"', '"nf5"'), said: /^differs formats\/nf4\.html: / },
+  { what: 'the list of what pages were drawn with, which is none', change: () => ({ 'data/drawn-with.json': '[]' }), said: /^differs the report cannot be drawn again \(data\/drawn-with\.json: it does not say what pages were drawn with\)$/ },
+  { what: 'a parameter in a record, and nothing else', change: () => recorded(HOUND, ({ params, record }) => { for (const of of [params, record!.fields.params]) Object.assign(of, { windows: 7 }); }), said: /^differs data\/records\.ndjson\.gz: key of score:novel-1m\/nf4\/hound \(it says [0-9a-f]{64}, and it should be [0-9a-f]{64}\)$/ },
+  { what: 'what a cell read, which no other wrote', cell: 'summarize:novel-1m/nf4/fidelity', change: () => recorded('summarize:novel-1m/nf4/fidelity', ({ inputs }) => { Object.assign(inputs['scores.garden']![0]!, { sha256: 'ab'.repeat(32) }); }), said: /^differs data\/records\.ndjson\.gz: input scores\.garden of summarize:novel-1m\/nf4\/fidelity \(it says / },
+  { what: 'the rows of a table, which cannot be drawn', change: () => edited('data/claims.csv', /not testable here/, '7'), said: /^differs (?:index|claims)\.html: it cannot be drawn again from the tables and the records: the number "7" / },
 ];
 
 for (const { what, change, cell, said, by = [aggregatesCheck] } of CASES) {
@@ -148,10 +175,10 @@ test('where no file can be read, what is computed is compared with the plan, and
   assert.equal(all.findings.slice(1).filter(({ verdict }) => verdict !== 'equal'), [], 'of what no plan has no row nothing is said');
 });
 
-test('a page with nothing to compare is not called identical', async () => {
-  const cell = 'tabulate:claimed';
-  const { findings } = await read(aggregatesCheck, folder, { cell });
-  assert.equal(findings.map(line), [`note no number was compared: ${cellPath(cell)} shows none of the tables`]);
+test('a page that nothing draws again is not called identical', async () => {
+  const path = 'own.html', instead = { [path]: '<!doctype html><main><p>It holds.</p></main>' };
+  const { findings } = await read(aggregatesCheck, folder, { instead: listedAnew(folder, instead) });
+  assert.equal(findings.filter(({ verdict }) => verdict !== 'equal').map(line), [`note 1 page of a project's own is not drawn again: ${path} (of them only numbers that name their row were compared)`]);
 });
 
 test('on the page of a cell that no page computes: what is compared all the same, and what is not', () => {
