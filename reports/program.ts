@@ -45,7 +45,9 @@ export async function makeProgram({ entry, instead, absent }: ProgramParts): Pro
   try {
     const { outputFiles, metafile } = await build({
       absWorkingDir: ROOTS[0]!, entryPoints: [located(entry)], write: false, bundle: true, format: 'iife', platform: 'browser', target: 'es2022', minify: true, charset: 'ascii', legalComments: 'none', logLevel: 'silent',
-      metafile: true, loader: { '.wasm': 'binary', '.wgsl': 'text' }, define: { 'import.meta.url': '"about:blank"' }, plugins: [ownModules(instead), absentModules(absent)],
+      metafile: true, loader: { '.wasm': 'binary', '.wgsl': 'text' },
+      // Plot shifts lines by half a pixel on a screen of few pixels: drawn again, a figure is as it was drawn where there is no screen.
+      define: { 'import.meta.url': '"about:blank"', 'window.devicePixelRatio': '2' }, plugins: [ownModules(instead), absentModules(absent)],
     });
     const modules = Object.keys(metafile.inputs).filter((path) => !path.includes(':')).map((path) => join(ROOTS[0]!, path)).filter(isOwn).map(pathFromRoot);
     return { script: outputFiles[0]!.contents, modules };

@@ -2,7 +2,7 @@
 import { count } from '../../stages/dag/index.ts';
 import { ARTIFACT_FILE, CITATION_FILE, TEX_FILE } from '../drawn-with-file.ts';
 import { cellPath, numberId } from '../num.ts';
-import { KEYS, SCHEMA_FILE, csvName } from '../tables.ts';
+import { KEYS, csvName } from '../tables.ts';
 import { breathing } from './breath.ts';
 import { distanceOf, shown } from './compare.ts';
 import { STUDY_NAME, STUDY_PROGRAM } from './compute.ts';
@@ -10,7 +10,7 @@ import { MissingFile } from './objects.ts';
 import { pageFindings } from './pages.ts';
 import { plannedFindings } from './planned.ts';
 import { PAGES_PROGRAM } from './pages-program.ts';
-import { TABLE_FILE, cellsIn, publishedLines, publishedTables } from './published-tables.ts';
+import { TABLE_FILE, cellsIn, publishedLines, publishedSchema, publishedTables } from './published-tables.ts';
 import { recordFindings } from './records.ts';
 import { wholeFindings } from './whole-outputs.ts';
 import type { Check, CheckContext, Finding, Place } from './checks.ts';
@@ -55,9 +55,9 @@ export const aggregatesCheck: Check = {
     const { place, plan, say } = context;
     let tables: ReadonlyMap<string, readonly Row[]>, lines: readonly RecordLine[], schema: string;
     try {
-      tables = await publishedTables(context);
+      schema = await publishedSchema(context);
+      tables = await publishedTables(context, schema);
       lines = await publishedLines(context);
-      schema = new TextDecoder().decode(await context.file(SCHEMA_FILE));
     } catch (error) {
       if (!(error instanceof SyntaxError) && !(error instanceof MissingFile)) throw error;
       return say({ verdict: 'differs', what: 'the tables cannot be read', detail: error.message });

@@ -24,9 +24,12 @@ async function unpacked({ file, sentUnpacked }: Source, path: string): Promise<s
   }
 }
 
-/** Every table that data/schema.sql names and the site has; of them those that are `wanted`. Throws SyntaxError, naming the file, where one does not fit it. */
-export async function publishedTables(context: Pick<CheckContext, 'file' | 'sentUnpacked' | 'plan' | 'progress' | 'signal'>, wanted: (table: string) => boolean = () => true): Promise<ReadonlyMap<string, readonly Row[]>> {
-  const columns = await named(SCHEMA_FILE, async () => columnsIn(new TextDecoder().decode(await context.file(SCHEMA_FILE))));
+/** Text of data/schema.sql. */
+export const publishedSchema = async ({ file }: Pick<Source, 'file'>): Promise<string> => new TextDecoder().decode(await file(SCHEMA_FILE));
+
+/** Every table that this schema names and the site has; of them those that are `wanted`. Throws SyntaxError, naming the file, where one does not fit it. */
+export async function publishedTables(context: Pick<CheckContext, 'file' | 'sentUnpacked' | 'plan' | 'progress' | 'signal'>, schema: string, wanted: (table: string) => boolean = () => true): Promise<ReadonlyMap<string, readonly Row[]>> {
+  const columns = await named(SCHEMA_FILE, async () => columnsIn(schema));
   const there = [...columns].filter(([table]) => wanted(table) && (context.plan.files === undefined || Object.hasOwn(context.plan.files, `data/${csvName(table)}`)));
   const tables = new Map<string, readonly Row[]>();
   for (const [table, own] of there) {

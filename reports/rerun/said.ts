@@ -4,7 +4,7 @@ import { SCHEMA_FILE, csvName } from '../tables.ts';
 import { MissingFile } from './objects.ts';
 import { PLAN_FILE, siteHas } from './plan.ts';
 import { recordFinding } from './planned.ts';
-import { publishedCells, publishedTables, rowsByCell } from './published-tables.ts';
+import { publishedCells, publishedSchema, publishedTables, rowsByCell } from './published-tables.ts';
 import type { Row } from '../num.ts';
 import type { CheckContext } from './checks.ts';
 import type { Plan, PlannedCell, PlannedFile } from './plan.ts';
@@ -39,7 +39,7 @@ export async function whatIsSaid(cells: readonly PlannedCell[], context: CheckCo
     }
     if (missing.includes(SCHEMA_FILE)) return new Map();
     const wanted = tablesOf(cells);
-    return new Map([...await publishedTables(context, (table) => wanted.has(table))].map(([table, rows]) => [table, rowsByCell(rows)]));
+    return new Map([...await publishedTables(context, await publishedSchema(context), (table) => wanted.has(table))].map(([table, rows]) => [table, rowsByCell(rows)]));
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof MissingFile)) throw error;
     context.say({ verdict: 'differs', what: 'the tables and the records cannot be read', detail: error.message });
