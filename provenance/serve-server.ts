@@ -195,7 +195,7 @@ function told({ running, holders, tasks, failures, recent, cells, left = '' }: L
   const stages = new Map<string, { stage: string; done: number; running: number; open: number; failed: number }>();
   for (const { stage, state } of cells) {
     const row = stages.get(stage) ?? { stage, done: 0, running: 0, open: 0, failed: 0 };
-    if (state !== 'not needed') row[state]++;
+    if (state !== 'not needed' && state !== 'lacking') row[state]++;
     stages.set(stage, row);
   }
   return JSON.stringify({ now: Date.now(), running, holders, tasks, failures, recent, stages: [...stages.values()], left, changed });

@@ -151,7 +151,10 @@ export class CodeIdentities {
       const asset = this.#resolveAsset(specifier, path);
       if (asset === undefined) continue;
       if (this.#isFile(asset)) next.push(asset);
-      else counts.push([asset, 'absent']);
+      else {
+        this.#options.facts.note(this.#absolute(asset));
+        counts.push([asset, 'absent']);
+      }
     }
     return { counts, next };
   }
@@ -196,6 +199,7 @@ export class CodeIdentities {
     if (own !== undefined) return { kind: 'file', path: own };
     const name = /^(@[^/]+\/[^/]+|[^@#/:.][^/:]*)(?:\/|$)/.exec(specifier)?.[1];
     if (name === undefined) throw new CodeIdentityError(`${from} imports ${JSON.stringify(specifier)}; allowed are relative files, packages and node: modules`);
+    this.#options.facts.note(`${this.#options.root}/package-lock.json`);
     const version = lockedVersion(name, posix.dirname(this.#absolute(from)), this.#options.root);
     if (version === undefined) throw new CodeIdentityError(`${from} imports the package ${JSON.stringify(name)}, which is neither in package-lock.json nor installed; install it (npm install ${name})`);
     return { kind: 'package', name, version };

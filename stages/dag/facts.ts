@@ -25,6 +25,8 @@ export class FileFacts {
   readonly #cachePath: string;
   readonly #remembered: Map<string, string>;
   readonly #asked = new Map<string, string>();
+  /** Path -> the file as it was when it was last asked for. */
+  readonly #seen = new Map<string, string>();
   readonly #nowMs: () => number;
   #changed = false;
 
@@ -37,7 +39,9 @@ export class FileFacts {
 
   /** Hash and size of a file's bytes. Throws the file system's error (ENOENT, EISDIR, ...) with its path. */
   async of(path: string): Promise<FileFact> {
+    this.#seen.set(path, '');
     const before = statSync(path, { bigint: true });
+    this.#seen.set(path, identity(before));
     const known = this.#lookUp(before);
     if (known !== undefined) return { sha256: known, bytes: Number(before.size) };
     const fact = await hashFile(path);
@@ -48,6 +52,23 @@ export class FileFacts {
       this.#changed = true;
     }
     return fact;
+  }
+
+  /** For `changed`: a file that is not hashed here and counts all the same, or of which it counts that it is not there. */
+  note(path: string): void {
+    this.#seen.set(path, identityAt(path));
+  }
+
+  /** Whether a file that was asked for or noted is another by now, gone, or there at last. Costs a stat each; a change is told once. */
+  changed(): boolean {
+    let changed = false;
+    for (const [path, seen] of this.#seen) {
+      const now = identityAt(path);
+      if (now === seen) continue;
+      this.#seen.set(path, now);
+      changed = true;
+    }
+    return changed;
   }
 
   /** The remembered hash of a file as it is now, if any; costs one stat. */
@@ -78,6 +99,16 @@ export class FileFacts {
 
 function identity(stat: BigIntStats): string {
   return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+}
+
+/** '' where there is nothing that can be looked at. */
+function identityAt(path: string): string {
+  try {
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stat === undefined ? '' : identity(stat);
+  } catch {
+    return '';
+  }
 }
 
 /** Hashes a file in pieces, one of which is read while the one before is hashed: a 14 GB checkpoint needs 2 MB of memory. */

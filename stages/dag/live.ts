@@ -1,7 +1,7 @@
 /** What goes on in a store at this moment, for a page that follows runs of other processes: read from what they write anyway. */
 import { atWorkLines } from './at-work.ts';
 import { exportStamp } from './export-folder.ts';
-import { failureLines } from './failure-lines.ts';
+import { failureLines, lackingLine } from './failure-lines.ts';
 import { openStoreOf, readGround } from './ground.ts';
 import { isOfCells } from './kept.ts';
 import { recentLines } from './past-runs.ts';
@@ -19,7 +19,8 @@ import type { LeaseHolder, RunSummary } from './store.ts';
 import type { ToldTask } from './told-tasks.ts';
 import type { CellRecord, Failure, Pipeline } from './types.ts';
 
-export interface LiveCell { readonly cell: string; readonly stage: string; readonly state: 'done' | 'failed' | 'running' | 'open' | 'not needed' }
+/** `lacking`: failed, and the rest does without it. */
+export interface LiveCell { readonly cell: string; readonly stage: string; readonly state: 'done' | 'failed' | 'lacking' | 'running' | 'open' | 'not needed' }
 
 /** A task as people read of it. */
 export interface LiveTask {
@@ -65,27 +66,33 @@ export interface Live {
 export function openLive(pipeline: Pipeline): Live {
   const store = openStoreOf(pipeline);
   let [seen, found]: [string, LiveState | undefined] = ['', undefined];
+  /** Sources or inputs were edited since `found`, or it could not be told what then is. */
+  let edited = false;
   const state = async (held: Held): Promise<LiveState> => {
-    const forecasts = preview({ cells: pipeline.cells, onDemand: new Set() }, await readGround(pipeline, store, pipeline.cells));
+    const forecasts = preview(select(pipeline, []), await readGround(pipeline, store, pipeline.cells));
     const keys = new Set<string>(held.map(({ key }) => key));
     const cells: LiveCell[] = [];
     const records = new Map<string, CellRecord>();
     const failures: { cell: string; failure: Failure }[] = [];
-    for (const { id, stage } of pipeline.cells) {
+    const lacking = new Set<string>();
+    for (const cell of pipeline.cells) {
+      const { id, stage } = cell;
       const forecast = forecasts.get(id)!;
       // What counts may be computed once more: by force, or to be measured again.
       const isHeld = forecast.kind === 'run' ? keys.has(forecast.key) : forecast.kind === 'done' && forecast.records.some(({ key }) => keys.has(key));
-      const state = isHeld ? 'running' : forecast.kind === 'run' || forecast.kind === 'follows' ? 'open' : forecast.kind === 'idle' ? 'not needed' : forecast.kind;
+      const state = isHeld ? 'running' : forecast.kind === 'run' || forecast.kind === 'follows' ? 'open' : forecast.kind === 'idle' ? 'not needed' : forecast.kind === 'failed' && stage.optional === true ? 'lacking' : forecast.kind;
       cells.push({ cell: id, stage: stage.name, state });
       if (forecast.kind === 'done') records.set(id, forecast.records[0]!);
-      if (forecast.kind === 'failed' && forecast.origin === id) failures.push({ cell: id, failure: forecast.failure });
+      if (forecast.kind !== 'failed' || forecast.origin !== id) continue;
+      if (stage.optional === true) lacking.add(lackingLine(cell, forecast.failure));
+      else failures.push({ cell: id, failure: forecast.failure });
     }
     const holders = held.map(({ holder }) => holder);
     const endingOf = endings(store.runs(), holders);
     const atWork = held.filter(({ key, holder }) => key !== machineKey(holder.machine));
     return {
       running: atWorkLines(atWork, forecasts, store.machine), holders: holdersOf(atWork).map(({ id, startedAt }) => ({ id, startedAt, stopped: processIsStopped(id) })), tasks: [],
-      failures: failureLines(failures), recent: recentLines(store, holders), cells, records,
+      failures: [...failureLines(failures), ...lacking], recent: recentLines(store, holders), cells, records,
       left: timeLeft(pipeline, store.runs().filter((run) => isOfCells(run) && endingOf(run) === 'running'), forecasts),
     };
   };
@@ -94,12 +101,15 @@ export function openLive(pipeline: Pipeline): Live {
       store.refresh();
       const held = await store.leases.held();
       const holders = holdersOf(held);
-      const now = JSON.stringify([store.records().length, store.runs().map(({ run, endedAt }) => [run, endedAt]), held, holders.map(({ id }) => processIsStopped(id))]);
+      const now = JSON.stringify([store.lines, held, holders.map(({ id }) => processIsStopped(id))]);
       const tasks = holders.flatMap(({ id }) => toldTasks(store.folder, id)).map(inWords);
-      // What tasks are at is cheap to read; what counts is looked at only where something has landed.
-      if (found !== undefined && now === seen && JSON.stringify(tasks) === JSON.stringify(found.tasks)) return undefined;
-      found = { ...(found !== undefined && now === seen ? found : await state(held)), tasks };
-      seen = now;
+      edited = store.facts.changed() || edited;
+      // What tasks are at is cheap to read; what counts is looked at only where something has landed or was edited.
+      const same = found !== undefined && now === seen && !edited ? found : undefined;
+      if (same !== undefined && JSON.stringify(tasks) === JSON.stringify(same.tasks)) return undefined;
+      edited = same === undefined;
+      found = { ...(same ?? await state(held)), tasks };
+      [seen, edited] = [now, false];
       return found;
     },
     read: async (record, output) => await store.read(store.handle(record.outputs[output]!)),

@@ -148,6 +148,10 @@ class DiskStore implements Store {
     return this.#index.records();
   }
 
+  get lines(): number {
+    return this.#index.lines;
+  }
+
   closure(hash: string): { readonly [file: string]: string } | undefined {
     return this.#index.closure(hash);
   }

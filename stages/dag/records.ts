@@ -77,6 +77,8 @@ export interface ObjectSink {
 
 export class LogIndex {
   readonly waivers = new WaiverIndex();
+  /** How many were taken in. */
+  lines = 0;
   readonly #objects: ObjectSink;
   /** The last that was read of each key and of each cell, of the first `#ordered` records. */
   readonly #byKey = new Map<string, RecordLine>();
@@ -109,6 +111,7 @@ export class LogIndex {
 
   /** Takes one line in. Throws StoreTooNew for a segment of a newer format. */
   apply(line: Line, segment?: SegmentPart): void {
+    this.lines++;
     if (!this.#apply(line, segment)) this.#refuse(line, segment);
   }
 

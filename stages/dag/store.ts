@@ -211,6 +211,8 @@ export interface Store {
   missingOutputs(record: CellRecord): readonly string[];
   /** Every record, oldest first, present or not. */
   records(): readonly CellRecord[];
+  /** How many lines were read: more of them, and something was written. */
+  readonly lines: number;
   /** The files and packages behind a code hash. */
   closure(hash: string): { readonly [file: string]: string } | undefined;
   /** Decisions about a cell, oldest first. */

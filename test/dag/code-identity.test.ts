@@ -133,6 +133,19 @@ test('two modules that import each other have identities of their own', () => in
   assert.is.not(a.hash, b.hash);
 }));
 
+test('what an identity was found by is known of when it changes: modules, assets, also those that are not there, and the lock', () => inFolder(async folder => {
+  const project = new Project(folder, { 'package-lock.json': '{"packages":{"node_modules/yaml":{"version":"1.0.0"}}}', 'src/x.ts': "import 'yaml';\nimport './y.ts';\nnew URL('./late.txt', import.meta.url);", 'src/y.ts': "new URL('./here.txt', import.meta.url);", 'src/here.txt': 'here', 'src/other.ts': '' });
+  const facts = new FileFacts(`${folder}/files.ndjson`);
+  await project.identities(facts).of('src/x.ts');
+  assert.is(facts.changed(), false);
+  for (const path of ['package-lock.json', 'src/x.ts', 'src/y.ts', 'src/here.txt', 'src/late.txt']) {
+    project.write(path, '// another');
+    assert.equal([facts.changed(), facts.changed()], [true, false], path);
+  }
+  project.write('src/other.ts', '// another');
+  assert.is(facts.changed(), false);
+}));
+
 test('packages count with their locked version, wherever they are imported from, builtins do not', () => inFolder(async folder => {
   const lock = (version: string): string => JSON.stringify({ packages: { 'node_modules/yaml': { version }, 'node_modules/@a/b': { version: '2.0.0' }, 'node_modules/mine': { link: true, resolved: 'mine' }, mine: { version: '0.0.1' } } });
   const project = new Project(folder, { 'package-lock.json': lock('1.0.0'), 'src/x.ts': "import 'yaml';\nimport '@a/b/deep.js';\nimport 'mine';\nimport 'node:os';\nimport 'fs/promises';\nconst y = await import('unlocked/sub');" , 'node_modules/unlocked/package.json': '{"version":"9.9.9"}' });

@@ -258,6 +258,26 @@ test('6: a file is hashed once per device, inode, size and times, and not rememb
   }
 }));
 
+test('that a file which was asked for is edited, goes or comes is told once, and that it was rewritten in place, too', () => inFolder(async folder => {
+  const [path, absent] = [join(folder, 'file'), join(folder, 'absent')];
+  writeFileSync(path, 'one');
+  const facts = new FileFacts(join(folder, 'cache'));
+  await facts.of(path);
+  await facts.of(absent).catch(() => undefined);
+  facts.note(join(folder, 'noted'));
+  const told = (): readonly boolean[] => [facts.changed(), facts.changed()];
+  assert.equal(told(), [false, false]);
+  for (const change of [
+    () => writeFileSync(path, 'longer'), () => utimesSync(path, 100, 100), () => writeFileSync(path, 'LONGER'), () => rmSync(path), () => writeFileSync(path, 'one'),
+    () => writeFileSync(absent, ''), () => writeFileSync(join(folder, 'noted'), ''),
+  ]) {
+    change();
+    assert.equal(told(), [true, false], String(change));
+  }
+  writeFileSync(join(folder, 'another'), '');
+  assert.equal(told(), [false, false]);
+}));
+
 test('7: a newer store is refused with a sentence, and not touched', () => inFolder(async folder => {
   writeFileSync(join(folder, 'format'), '2\n');
   assert.throws(() => openStore({ folder }), (error: unknown) => error instanceof StoreTooNew && /format 2, this version reads up to 1/.test(error.message));

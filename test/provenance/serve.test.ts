@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { cell, ownProcessId, pipeline, stage } from '../../stages/dag/index.ts';
+import { cell, file, output, ownProcessId, pipeline, stage } from '../../stages/dag/index.ts';
 import { serveStudy } from '../../provenance/serve-server.ts';
 import serve from '../../provenance/commands/serve.ts';
 import { Project } from '../dag/project.ts';
@@ -170,6 +170,43 @@ test('the time left is the run\'s own, and told once enough is computed', async 
     await run;
     await until(/"done":12,.*"left":""/);
     await end();
+  } finally {
+    await served.close();
+    project.remove();
+  }
+});
+
+test('an edited source or input shows without a run, a failure that is mended shows no more, and what only helps is no failure', async () => {
+  const [work, tool] = [stage({ name: 'work', title: 'Work', determinism: 'exact', module: 'work.ts', outputs: ['out'] }), stage({ name: 'tool', title: 'Help', determinism: 'exact', module: 'tool.ts', outputs: ['out'], optional: true })];
+  const helps = cell(tool, 'one', {});
+  const declare = () => ({ name: 'edited', cells: [helps, cell(work, 'a', { inputs: { text: file('a.txt') }, tools: { tool: output(helps) } }), cell(work, 'b', { inputs: { text: file('b.txt') }, tools: { tool: output(helps) } })] });
+  const project = new Project('faults', declare);
+  const WORK = "import { word } from './word.ts';\nexport const run = async (cells, io) => { for (const one of cells) await io.commit(one.id, { out: word + one.id }); };\n";
+  project.write('work.ts', WORK);
+  project.write('word.ts', "export const word = 'well';\n");
+  project.write('tool.ts', "export const run = async (cells, io) => { for (const one of cells) await io.fail(one.id, { code: 'bad-input', sentence: 'no tool here' }); };\n");
+  for (const name of ['a', 'b']) project.write(`${name}.txt`, name);
+  const served = await serveStudy(pipeline({ ...declare(), root: project.root } as never), 0);
+  const { until, clear, end } = await listen(served.url);
+  const shows = async (act: () => unknown, what: RegExp): Promise<void> => {
+    clear();
+    await act();
+    await until(what);
+  };
+  try {
+    await shows(() => project.run(), /"failures":\["tool failed: no tool here"\].*"stage":"tool","done":0,"running":0,"open":0,"failed":0},{"stage":"work","done":2,"running":0,"open":0,"failed":0}/);
+    await shows(() => project.write('a.txt', 'a!'), /"stage":"work","done":1,"running":0,"open":1,"failed":0}/);
+    await shows(() => project.write('a.txt', 'a'), /"stage":"work","done":2,"running":0,"open":0,"failed":0}/);
+    await shows(() => project.write('word.ts', "export const word = 'well' + none;\n"), /"stage":"work","done":0,"running":0,"open":2,"failed":0}/);
+    await shows(() => project.run(), /"failures":\["failed: work:a and 1 more \(stage-threw\).*"stage":"work","done":0,"running":0,"open":0,"failed":2}/);
+    await shows(() => project.write('word.ts', 'export const word = (;'), /"failures":\["word\.ts:1:\d+ /);
+    await shows(() => project.write('word.ts', "export const word = 'well';\n"), /"failures":\["tool failed: no tool here"\].*"stage":"work","done":2,"running":0,"open":0,"failed":0}/);
+    assert.is((await project.run()).done['ran'], 0);
+    await end();
+    const later = await listen(served.url);
+    await later.until(/"stage":"work","done":2/);
+    assert.not.match(later.text(), /"failed: /);
+    await later.end();
   } finally {
     await served.close();
     project.remove();
