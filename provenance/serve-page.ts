@@ -6,7 +6,7 @@ export const SHELL_POLICY = "default-src 'none'; script-src 'self'; style-src 's
 export const SHELL = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>bitwidth serve</title><link rel="stylesheet" href="live.css"></head>
 <body>
-<details id="live"><summary><span id="now" role="status">Connecting ...</span><span id="for"></span><progress id="progress" max="1" value="0" aria-label="Cells that are settled"></progress><span id="settled"></span></summary>
+<details id="live"><summary><span id="now" role="status">Connecting ...</span><span id="for"></span><progress id="progress" max="1" value="0" aria-label="Cells that are done"></progress><span id="done"></span><strong id="failed" class="bad"></strong></summary>
 <section id="work" hidden><h2>At work</h2><table id="tasks"><thead><tr><th scope="col">Task<th scope="col" class="n">Time<th scope="col">So far<th scope="col" class="n">Cells done</tr></thead><tbody></tbody></table></section>
 <p id="failures" class="bad"></p>
 <div class="panes">

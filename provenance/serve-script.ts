@@ -102,8 +102,8 @@ const events = new EventSource('events');
 events.addEventListener('state', ({ data }) => {
   const { now, running, holders, tasks, failures, recent, stages, left, changed } = JSON.parse(data);
   const sum = (of) => stages.reduce((total, stage) => total + of(stage), 0);
-  const settled = sum(({ done, failed }) => done + failed), all = sum(({ done, failed, running, open }) => done + failed + running + open);
-  at('now').textContent = holders.length > 0 ? (holders.every(({ stopped }) => stopped) ? 'Stopped' : holders.length > 1 ? holders.length + ' runs at work' : 'At work') : 'No run is going' + (all > settled ? '; "bitwidth run" computes what is open.' : '.');
+  const done = sum(({ done }) => done), failed = sum(({ failed }) => failed), all = sum(({ done, failed, running, open }) => done + failed + running + open);
+  at('now').textContent = holders.length > 0 ? (holders.every(({ stopped }) => stopped) ? 'Stopped' : holders.length > 1 ? holders.length + ' runs at work' : 'At work') : 'No run is going' + (all > done + failed ? '; "bitwidth run" computes what is open.' : '.');
   aheadMs = Date.now() - now;
   work = { holders, tasks, stages: stages.filter(({ running }) => running > 0).map(({ stage }) => stage) };
   at('work').hidden = running.length === 0;
@@ -113,8 +113,10 @@ events.addEventListener('state', ({ data }) => {
   ]))));
   at('runs').textContent = running.join('\\n');
   tick();
-  at('progress').value = all === 0 ? 0 : settled / all;
-  at('settled').textContent = settled.toLocaleString('en') + ' of ' + all.toLocaleString('en') + ' cells' + (left ? ', ' + left : '');
+  // Full only where all are done: three of two thousand would not show.
+  at('progress').value = all === 0 ? 0 : done === all ? 1 : Math.min(done / all, 0.97);
+  at('done').textContent = done.toLocaleString('en') + ' of ' + all.toLocaleString('en') + ' cells' + (left ? ', ' + left : '');
+  at('failed').textContent = failed === 0 ? '' : ', ' + failed.toLocaleString('en') + ' failed';
   // Once for each run: who closes it has it closed until the next.
   if (holders.some(({ id }) => !seen.has(id))) at('live').open = true;
   for (const { id } of holders) seen.add(id);

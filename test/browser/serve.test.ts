@@ -1,4 +1,4 @@
-/** The page of `serve`, in Chromium: that it shows a long task alive, and figures in the study's order. */
+/** The page of `serve`, in Chromium: that it shows a long task alive, figures in the study's order, and what failed. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { serveStudy } from '../../provenance/serve-server.ts';
@@ -33,10 +33,11 @@ export const run = async (cells, io) => {
 async function becomes(page: Page, script: string, what: RegExp): Promise<string> {
   let text = '';
   for (let i = 0; i < 200 && !what.test(text); i++) {
-    text = await page.evaluate<string>(script);
+    // While the page is loaded again there is nothing to ask.
+    text = await page.evaluate<string>(script).catch(() => '');
     await page.waitForTimeout(50);
   }
-  assert.match(text, what);
+  assert.match(text, what, text);
   return text;
 }
 const textOf = (selector: string): string => `document.querySelector('${selector}').innerText`;
@@ -77,5 +78,49 @@ test('a long task\'s time goes on between what its run tells; figures come as th
     project.remove();
   }
 });
+
+/** A cell that fails where a file says so, and a site of the pages in a folder. */
+const failing = stage({ name: 'failing', title: 'Fail', determinism: 'exact', module: 'failing.ts', outputs: ['out'] });
+const site = stage({ name: 'site', title: 'Site', determinism: 'exact', module: 'site.ts', outputs: ['site'] });
+const sited = cell(site, 'all', {});
+const declareSite = () => ({ name: 'sited', cells: [...Array.from({ length: 300 }, (_, i) => cell(failing, String(i), { batch: 'all', params: { i } })), sited], exports: [{ to: 'reports/site', from: [{ kind: 'output' as const, cell: sited.id, output: 'site' }] }] });
+const FAILING = `export const run = async (cells, io) => { for (const one of cells) { if (one.params.i < 2) await io.fail(one.id, { code: 'bad-input', sentence: 'no good' }); else await io.commit(one.id, { out: '' }); } };\n`;
+const SITE = (words: string, names: readonly string[]) => `const page = (name) => '<!doctype html><title>' + name + '</title><p>${words} ' + name + '</p><a href="b.html#end">on</a><textarea></textarea><p id="end">';
+export const run = async (cells, io) => { for (const one of cells) await io.commit(one.id, { site: { tree: new Map(${JSON.stringify(names)}.map((name) => [name + '.html', page(name)])) } }); };\n`;
+
+test('cells that failed are counted where the rest is, and no bar looks full with them', async () => {
+  if (absent !== undefined) return notRun('the page of serve in Chromium', absent);
+  await withSite(async ({ project, page }) => {
+    await becomes(page, textOf('summary'), /^No run is going\. *299 of 301 cells, 2 failed$/);
+    assert.is(await page.evaluate('document.querySelector("#live").open'), false);
+    assert.ok(await page.evaluate<number>('document.querySelector("#progress").value') < 0.98);
+    project.write('failing.ts', FAILING.replace('< 2', '< 0'));
+    await becomes(page, textOf('summary'), /; "bitwidth run" computes what is open\. *1 of 301 cells$/);
+    await project.run();
+    await becomes(page, textOf('summary'), /^No run is going\. *301 of 301 cells$/);
+    assert.is(await page.evaluate('document.querySelector("#progress").value'), 1);
+  });
+});
+
+/** Served after a first run, of which two cells fail; nothing is complained of but what is not there. */
+async function withSite(act: (served: { readonly project: Project; readonly page: Page; readonly url: string }) => Promise<void>): Promise<void> {
+  const project = new Project('faults', declareSite);
+  project.write('failing.ts', FAILING);
+  project.write('site.ts', SITE('old', ['index', 'b', 'c']));
+  await project.run();
+  const { url, close } = await serveStudy(pipeline({ ...declareSite(), root: project.root } as never), 0);
+  const browser: Browser = await launch();
+  try {
+    const page = await (await browser.newContext()).newPage();
+    const heard = overhear(page, url);
+    await page.goto(url);
+    await act({ project, page, url });
+    assert.equal(heard.filter((line) => !/404|events$/.test(line)), []);
+  } finally {
+    await browser.close();
+    await close();
+    project.remove();
+  }
+}
 
 test.run();
