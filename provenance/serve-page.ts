@@ -16,7 +16,8 @@ export const SHELL = `<!doctype html>
 <section><h2>What is done</h2><table id="stages"><thead><tr><th scope="col">Stage<th scope="col" class="n">Done<th scope="col" class="n">Running<th scope="col" class="n">Open<th scope="col" class="n">Failed</tr></thead><tbody></tbody></table><p id="runs" class="quiet"></p><p id="recent" class="quiet"></p></section>
 </div></details>
 <p id="changed" class="bad" role="status" hidden>data/study.yaml was changed since: start serve again.</p>
-<iframe id="site" src="site/index.html" title="The report as it was last published"></iframe><script src="live.js"></script></body></html>
+<p id="newer" role="status" hidden><button type="button">The report has changed: show it</button></p>
+<iframe id="site" title="The report as it was last published"></iframe><script src="live.js"></script></body></html>
 `;
 
 /** The colours are those of the site (reports/style.css). */
@@ -27,7 +28,7 @@ html, body { height: 100%; margin: 0; }
 body { display: flex; flex-direction: column; background: var(--paper); color: var(--ink); font: 0.8125rem/1.5 ui-sans-serif, system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif; }
 details { border-bottom: 1px solid var(--line); max-height: 55vh; overflow: auto; }
 summary { position: sticky; top: 0; background: var(--paper); padding: 0.5rem 1.25rem; cursor: pointer; z-index: 1; }
-summary:focus-visible, select:focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
+summary:focus-visible, select:focus-visible, button:focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
 progress { width: 9rem; margin: 0 0.7rem; vertical-align: middle; accent-color: var(--accent); }
 .panes { display: grid; grid-template-columns: minmax(0, 1fr) 22rem; gap: 0 3rem; padding: 0 1.25rem 0.8rem; }
 @media (max-width: 60rem) { .panes { grid-template-columns: minmax(0, 1fr); } }
@@ -41,11 +42,12 @@ thead th { color: var(--quiet); border-bottom: 1px solid var(--line); }
 #tasks th, #tasks td { white-space: normal; vertical-align: top; }
 #tasks tbody th { min-width: 10rem; overflow-wrap: anywhere; }
 form { margin: 0 0 0.4rem; }
-select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 3px; max-width: 22rem; padding: 0.2rem; }
+select, button { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 3px; max-width: 22rem; padding: 0.2rem; }
+button { border-color: var(--accent); padding: 0.2rem 0.7rem; cursor: pointer; }
 p { margin: 0.4rem 0 0; max-width: 40rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .quiet { color: var(--quiet); }
 .bad { color: var(--bad); }
-#changed { margin: 0; max-width: none; padding: 0.5rem 1.25rem; border-bottom: 1px solid var(--line); }
+#changed, #newer { margin: 0; max-width: none; padding: 0.5rem 1.25rem; border-bottom: 1px solid var(--line); }
 .new { background: var(--mark); }
 iframe { flex: 1; border: 0; background: Canvas; min-height: 30vh; }
 [hidden] { display: none; }

@@ -137,7 +137,50 @@ events.addEventListener('figures', ({ data }) => {
   drawSoon();
   setTimeout(drawSoon, 5500);
 });
-events.addEventListener('site', () => at('site').contentWindow.location.reload());
+
+/** The page that the frame shows stands behind '#' by its path in the site: loading this page again, Back and a bookmark lead to it. */
+const FRONT = 'index.html';
+const SITE = new URL('site/', location.href).href;
+const named = () => {
+  const { href } = new URL('./' + (location.hash.slice(1) || FRONT), SITE);
+  return href.startsWith(SITE) ? href : SITE + FRONT;
+};
+/** Undefined for a page that is none of the site. */
+const shown = () => { const page = at('site').contentDocument; return page !== null && page.location.href.startsWith(SITE) ? page : undefined; };
+const nameShown = () => {
+  const page = shown()?.location.href.slice(SITE.length);
+  if (page !== undefined) history.replaceState(null, '', page === FRONT ? location.pathname : '#' + page);
+};
+at('site').addEventListener('load', () => {
+  at('newer').hidden = true;
+  nameShown();
+  shown()?.defaultView.addEventListener('hashchange', nameShown);
+});
+
+/** A page that the report has no more gives way to its overview. */
+const isThere = async (href) => {
+  try {
+    const answer = await fetch(href, { method: 'HEAD' });
+    await answer.text();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+};
+const showNamed = async () => { at('site').contentWindow.location.replace(await isThere(named()) ? named() : SITE + FRONT); };
+const showNewer = async () => {
+  const page = shown();
+  if (page !== undefined && await isThere(page.location.href)) page.location.reload();
+  else await showNamed();
+};
+addEventListener('hashchange', () => { if (shown()?.location.href !== named()) showNamed(); });
+showNamed();
+events.addEventListener('site', () => {
+  // What a reader does in a panel would be lost with the page.
+  if (shown()?.querySelector('.panel-rerun')) at('newer').hidden = false;
+  else showNewer();
+});
+at('newer').querySelector('button').addEventListener('click', showNewer);
 events.onerror = () => {
   // Nobody knows whether anything goes on.
   work = { holders: [], tasks: [], stages: [] };

@@ -1,6 +1,7 @@
-/** The page of `serve`, in Chromium: that it shows a long task alive, figures in the study's order, and what failed. */
+/** The page of `serve`, in Chromium: that it shows a long task alive, figures in the study's order, what failed, and the page that a reader is at. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readFileSync } from 'node:fs';
 import { serveStudy } from '../../provenance/serve-server.ts';
 import { cell, pipeline, stage } from '../../stages/dag/index.ts';
 import { Project } from '../dag/project.ts';
@@ -87,6 +88,9 @@ const declareSite = () => ({ name: 'sited', cells: [...Array.from({ length: 300 
 const FAILING = `export const run = async (cells, io) => { for (const one of cells) { if (one.params.i < 2) await io.fail(one.id, { code: 'bad-input', sentence: 'no good' }); else await io.commit(one.id, { out: '' }); } };\n`;
 const SITE = (words: string, names: readonly string[]) => `const page = (name) => '<!doctype html><title>' + name + '</title><p>${words} ' + name + '</p><a href="b.html#end">on</a><textarea></textarea><p id="end">';
 export const run = async (cells, io) => { for (const one of cells) await io.commit(one.id, { site: { tree: new Map(${JSON.stringify(names)}.map((name) => [name + '.html', page(name)])) } }); };\n`;
+const framed = (script: string): string => `(() => { const page = document.querySelector('iframe').contentDocument; return ${script}; })()`;
+const WORDS = framed('page.querySelector("p")?.innerText ?? ""');
+const HASH = 'location.hash';
 
 test('cells that failed are counted where the rest is, and no bar looks full with them', async () => {
   if (absent !== undefined) return notRun('the page of serve in Chromium', absent);
@@ -99,6 +103,58 @@ test('cells that failed are counted where the rest is, and no bar looks full wit
     await project.run();
     await becomes(page, textOf('summary'), /^No run is going\. *301 of 301 cells$/);
     assert.is(await page.evaluate('document.querySelector("#progress").value'), 1);
+  });
+});
+
+test('the page that is open stands in the address, and loading it again, Back and an edited address keep it; one that is gone gives way to the overview', async () => {
+  if (absent !== undefined) return notRun('the page of serve in Chromium', absent);
+  await withSite(async ({ project, page, url }) => {
+    await becomes(page, WORDS, /^old index$/);
+    assert.is(page.url(), url);
+    await page.evaluate(framed('page.querySelector("a").click()'));
+    await becomes(page, HASH, /^#b\.html#end$/);
+    await page.evaluate('location.reload()').catch(() => undefined);
+    await becomes(page, WORDS, /^old b$/);
+    assert.is(page.url(), `${url}#b.html#end`);
+    await page.evaluate(framed('(page.querySelector("a").href = "c.html", page.querySelector("a").click())'));
+    await becomes(page, HASH, /^#c\.html$/);
+    await page.goBack();
+    await becomes(page, HASH, /^#b\.html#end$/);
+    assert.is(await page.evaluate(WORDS), 'old b');
+    await page.evaluate('{ location.hash = "c.html"; }');
+    await becomes(page, WORDS, /^old c$/);
+    for (const outside of ['../live.js', '//example.com/', 'https://example.com/', 'http://[', '..%2f..%2f', 'javascript:alert(1)']) {
+      await page.evaluate(`{ location.hash = ${JSON.stringify(outside)}; }`);
+      await becomes(page, WORDS, /^old index$/);
+      await page.evaluate('{ location.hash = "c.html"; }');
+      await becomes(page, WORDS, /^old c$/);
+    }
+    // Republished without the page that is open.
+    project.write('site.ts', SITE('new', ['index', 'b']));
+    await project.run();
+    await becomes(page, WORDS, /^new index$/);
+    assert.is(page.url(), url);
+  });
+});
+
+test('a report that was published anew is shown at once, but where a panel is open only when the reader says so', async () => {
+  if (absent !== undefined) return notRun('the page of serve in Chromium', absent);
+  // The panels of Re-run and of Try it are known by this class.
+  for (const name of ['panel', 'try']) assert.match(readFileSync(new URL(`../../reports/rerun/page/${name}.ts`, import.meta.url), 'utf8'), /element = make\('div', { class: 'panel-rerun' }\)/);
+  await withSite(async ({ project, page }) => {
+    await becomes(page, WORDS, /^old index$/);
+    await page.evaluate(framed('page.querySelector("textarea").value = "mine", page.querySelector("textarea").outerHTML'));
+    project.write('site.ts', SITE('new', ['index', 'b']));
+    await project.run();
+    await becomes(page, WORDS, /^new index$/);
+    await page.evaluate(framed('page.querySelector("textarea").value = "mine", page.body.insertAdjacentHTML("beforeend", "<div class=panel-rerun></div>")'));
+    project.write('site.ts', SITE('newest', ['index', 'b']));
+    await project.run();
+    await becomes(page, 'String(document.querySelector("#newer").hidden)', /^false$/);
+    assert.equal(await page.evaluate(`[${framed('page.querySelector("textarea").value')}, ${WORDS}, ${textOf('#newer')}]`), ['mine', 'new index', 'The report has changed: show it']);
+    await page.click('#newer button');
+    await becomes(page, WORDS, /^newest index$/);
+    await becomes(page, 'String(document.querySelector("#newer").hidden)', /^true$/);
   });
 });
 
