@@ -7,18 +7,19 @@ import type { CellRecord } from './types.ts';
 /** Commits that come this close to each other share the time since the last ones: a stage may end many cells in one step. */
 const SAME_STEP_MS = 25;
 
-/** What a task gave for a cell, what its process had held by then, and where it ran when that was not here. */
+/** What a task gave for a cell, what its process had held by then, how long the cell took where the stage said so, and where it ran when that was not here. */
 export interface Made {
   readonly outputs: { readonly [name: string]: OutputContent };
   readonly computedBy: CellRecord['computedBy'];
   readonly peakBytes: number | undefined;
+  readonly tookMs: number | undefined;
   readonly ran?: RanElsewhere | undefined;
 }
 
 /** Commits one cell; resolves when it is on the disk. */
 export type WriteCommit<T> = (cell: T, made: Made, durationMs: number) => Promise<void>;
 
-/** The commits of one task, with its time divided among them. */
+/** The commits of one task, with its time divided among those whose own is not known. */
 export class Commits<T = Pending> {
   readonly #write: WriteCommit<T>;
   readonly #underway: Promise<void>[] = [];
@@ -34,7 +35,7 @@ export class Commits<T = Pending> {
   /** Resolves when the cell is committed. */
   add(cell: T, made: Made): Promise<void> {
     const written = new Promise<void>((resolve, reject) => {
-      this.#step.push(() => { this.#write(cell, made, this.#stepMs).then(resolve, reject); });
+      this.#step.push(() => { this.#write(cell, made, made.tookMs ?? this.#stepMs).then(resolve, reject); });
     });
     this.#underway.push(written);
     this.#timer ??= setTimeout(() => this.#endStep(), SAME_STEP_MS);

@@ -70,8 +70,8 @@ export interface Taken { readonly onDisk: Promise<unknown> }
 
 /** What a task tells while it runs. A cell is told of once: committed or failed. */
 export interface TaskEvents {
-  /** Resolves when the caller has taken the bytes over (not when they are on the disk). `peakBytes`: what its own process had held at its height by then. */
-  committed(cell: string, outputs: { readonly [name: string]: OutputContent }, computedBy: { readonly [name: string]: string } | undefined, peakBytes?: number, ran?: RanElsewhere): Promise<Taken | void>;
+  /** Resolves when the caller has taken the bytes over (not when they are on the disk). `peakBytes`: what its own process had held at its height by then. `tookMs`: where the stage told. */
+  committed(cell: string, outputs: { readonly [name: string]: OutputContent }, computedBy: { readonly [name: string]: string } | undefined, peakBytes?: number, tookMs?: number, ran?: RanElsewhere): Promise<Taken | void>;
   failed(cell: string, failure: Failure, ran?: RanElsewhere): Taken | void;
   progress(done: number, total: number, unit: string): void;
   warn(sentence: string): void;

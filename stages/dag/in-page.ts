@@ -68,6 +68,7 @@ export async function computeInPage(run: Run, { cell: id, params, inputs }: Reco
       return objectOf(input.handle.sha256);
     },
     commit: async (_, outputs, computedBy = {}) => { computed = { outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, bytesOf(value)])), computedBy }; },
+    workOn: () => undefined,
     fail: async (_, failure) => { computed = { failure }; },
     progress: (done, total, unit) => watched.progress(done, total, unit),
     warn: () => undefined,

@@ -6,16 +6,17 @@ import { DamagedObject, StageFailure } from './errors.ts';
 import { copyObject, readObject } from './objects.ts';
 import { openInOrder, openObject } from './open-object.ts';
 import { unsafePath } from './paths.ts';
+import { WorkTimes } from './work-times.ts';
 import type { Task, TaskEnd } from './executor.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { InputHandle, OpenObject, OutputPart, OutputValue, Run, TaskIo } from './task-types.ts';
 import type { Failure, FailureCode } from './types.ts';
 
-/** What `io` passes on, checked. `committed` resolves when the bytes are taken over. */
+/** What `io` passes on, checked. `committed` resolves when the bytes are taken over; `tookMs`: where the stage says at which cells it is. */
 export interface TaskSink {
   /** The stage's module is loaded. */
   started?(): void;
-  committed(cell: string, outputs: { readonly [name: string]: OutputValue }, computedBy: { readonly [name: string]: string } | undefined): Promise<void>;
+  committed(cell: string, outputs: { readonly [name: string]: OutputValue }, computedBy: { readonly [name: string]: string } | undefined, tookMs: number | undefined): Promise<void>;
   failed(cell: string, failure: Failure): void;
   progress(done: number, total: number, unit: string): void;
   warn(sentence: string): void;
@@ -42,6 +43,7 @@ const CODES: ReadonlySet<string> = new Set<FailureCode>(['bad-input', 'not-finit
 
 /** Never rejects. `signal` is aborted when the run is asked to stop; `heartbeat` is that of this process, for a task that times. */
 export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, heartbeat?: Heartbeat): Promise<TaskEnd> {
+  const times = new WorkTimes(task.cells.map(({ id }) => id));
   let still: StoodStill | undefined;
   let damage: DamagedObject | undefined;
   const told = new Set<string>();
@@ -120,15 +122,17 @@ export async function runTask(task: Task, sink: TaskSink, signal: AbortSignal, h
       verify();
       refuseStandstill();
       tell(cell, 'commit');
-      await sink.committed(cell, outputs, computedBy);
+      await sink.committed(cell, outputs, computedBy, times.end(cell));
       if (signal.aborted) throw new Stopped('the run is being stopped');
     },
+    workOn: (cells) => times.workOn(cells),
     async fail(cell, failure) {
       if (!CODES.has(failure.code)) throw new Error(`failure code "${failure.code}" of "${cell}" is unknown; allowed are ${[...CODES].join(', ')}`);
       // A failure may be one of the bytes.
       verify();
       refuseStandstill();
       tell(cell, 'failure');
+      times.end(cell);
       sink.failed(cell, failure);
     },
     progress: (done, total, unit) => sink.progress(done, total, unit),

@@ -256,14 +256,14 @@ export class TaskRunner {
       needs: taskNeeds(task), ...(task.pending.some((one) => this.#isAskedFor(one)) ? { anew: true } : {}), ...(environment === undefined ? {} : { environment }),
     };
     const running = executor.start(taskOf(pipeline, stage, parts), {
-      committed: async (cell, outputs, computedBy, peakBytes, ran) => {
+      committed: async (cell, outputs, computedBy, peakBytes, tookMs, ran) => {
         const pending = left.get(cell);
         if (pending === undefined) return;
         left.delete(cell);
         const bytes = sizeOf(outputs);
         this.#bytesUnderway += bytes;
         // What goes wrong is heard by commits.finish().
-        const written = commits.add(pending, { outputs, computedBy, peakBytes, ran }).catch(() => undefined).finally(() => { this.#bytesUnderway -= bytes; });
+        const written = commits.add(pending, { outputs, computedBy, peakBytes, tookMs, ran }).catch(() => undefined).finally(() => { this.#bytesUnderway -= bytes; });
         if (this.#bytesUnderway > MAX_BYTES_UNDERWAY) await written;
         return { onDisk: written };
       },

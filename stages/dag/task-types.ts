@@ -76,6 +76,11 @@ export interface TaskIo {
   copy(handle: InputHandle): Promise<{ readonly file: string }>;
   /** Commits one cell: every output named by the stage, once. `computedBy` is kept in the record: { engine, build }. */
   commit(cellId: string, outputs: { readonly [name: string]: OutputValue }, computedBy?: { readonly [name: string]: string }): Promise<void>;
+  /**
+   * Says for which cells what follows is done, until it is said again: of use where the cells of a task take turns, or end long after they were computed. The times
+   * in their records are their shares of it. Of a task that does not say so the time since the last cells ended is theirs that end next.
+   */
+  workOn(cellIds: readonly string[]): void;
   /** Ends one cell as failed; the others of the task go on. */
   fail(cellId: string, failure: Failure): Promise<void>;
   /** done of total in the stage's own unit ("windows"), for the progress line; of "bytes" it shows sizes and the rate. */

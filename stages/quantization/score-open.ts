@@ -20,6 +20,11 @@ export class OpenCells {
     return cells.filter(({ id }) => this.#open.has(id));
   }
 
+  /** The time that follows is theirs. */
+  workOn(cells: readonly TaskCell[]): void {
+    this.#io.workOn(cells.map(({ id }) => id));
+  }
+
   /** What `work` gives, or undefined where it fails in a way that a stage expects: then these cells have failed. */
   async attempt<T>(cells: readonly TaskCell[], work: () => Promise<T>): Promise<T | undefined> {
     try {

@@ -41,6 +41,7 @@ export const run: Run = async (cells, io) => {
   try {
     const tasks: ScoreTask[] = [];
     for (const own of byModel(cells)) {
+      open.workOn(own);
       const task = await open.attempt(own, () => openTask(own, open, io, sessions));
       if (task) tasks.push(task);
     }
@@ -106,17 +107,29 @@ async function scoreText(tasks: readonly ScoreTask[], open: OpenCells, io: TaskI
     for (const session of new Set(tasks.flatMap(({ base, judge, lanes }) => [base, ...(judge ? [judge] : []), ...lanes.map((lane) => lane.session)]))) session.reset(1, windowTokens);
     for (let from = 0; from < positions; from += chunkRows) {
       const chunk = new Chunk(window, from, Math.min(from + chunkRows, positions), places);
-      for (const task of tasks) if (open.any(task.cells)) await open.attempt(task.cells, () => scoreChunk(task, open, chunk));
+      await readJudges(tasks, open, chunk);
+      for (const task of tasks) {
+        if (!open.any(task.cells)) continue;
+        open.workOn(task.cells);
+        await open.attempt(task.cells, () => scoreChunk(task, open, chunk));
+      }
     }
     io.progress(window + 1, windows, 'windows');
   }
   for (const task of tasks) {
     const { base, lanes } = task;
+    open.workOn(task.cells);
     const finished = lanes.filter((lane) => open.any(lane.cells));
     for (const { cell, scores } of scoresOf(finished, (lane) => open.of(lane.cells), { ...task, statistics: base.engine.statistics })) {
       await io.commit(cell.id, { scores }, { engine: base.engine.name, build: base.engine.build });
     }
   }
+}
+
+/** First, since a judge reads a chunk once for all models. What goes wrong is told when its logits are asked for. */
+async function readJudges(tasks: readonly ScoreTask[], open: OpenCells, chunk: Chunk): Promise<void> {
+  open.workOn(tasks.flatMap(({ judged }) => judged));
+  for (const { judge, judged, text } of tasks) if (judge && open.any(judged)) await chunk.logits(judge, text).catch(() => undefined);
 }
 
 /** Where the logits of a session's chunks go: a chunk's are spent before the next is read. */

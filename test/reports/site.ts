@@ -67,6 +67,7 @@ export async function buildSite({ rows, records, lost = [], stages, errata = [],
           if (input?.kind !== 'object') throw new Error(`${cell.id}: input ${name} is not one object`);
           return objects.get(input.handle.sha256)!;
         },
+        workOn() {},
         async commit(id, committed: { readonly [name: string]: OutputValue }) {
           for (const [name, value] of Object.entries(committed)) {
             if (typeof value === 'string' || value instanceof Uint8Array) outputs.set(`${id} ${name}`, put(value));

@@ -80,6 +80,15 @@ async function twoModels(together: boolean, weights: Bytes = judge.weights): Pro
   return tasks;
 }
 
+test('of models that take turns a task says whose its time is: each one\'s, and of all that are judged while the judge reads', async () => {
+  const [task] = await twoModels(true);
+  const names = task!.workedOn.map((ids) => [...new Set(ids.map((id) => id.slice('score:'.length).split('/')[0]!))].join(' and '));
+  const chunk = ['tiny and judge', 'tiny', 'judge'];
+  const chunks = (names.length - 4) / chunk.length;
+  assert.ok(chunks >= WINDOWS && Number.isSafeInteger(chunks), names.join(', '));
+  assert.equal(names, ['tiny', 'judge', ...Array.from({ length: chunks }, () => chunk).flat(), 'tiny', 'judge']);
+});
+
 test('models in one task get what each gets alone', async () => {
   const [both] = await twoModels(true);
   const apart = await twoModels(false);

@@ -12,6 +12,8 @@ export const fixture = (model: string, name: string): Bytes => new Uint8Array(re
 export class MemoryTask {
   readonly committed = new Map<string, Readonly<Record<string, OutputValue>>>();
   readonly failed = new Map<string, Failure>();
+  /** Which cells it was said to be at, in that order. */
+  readonly workedOn: (readonly string[])[] = [];
   readonly #objects = new Map<string, Bytes>();
 
   /** The cell as a worker gets it; `resolve` gives the bytes of each of its inputs. */
@@ -39,6 +41,7 @@ export class MemoryTask {
       return this.#objects.get(input.handle.sha256)!;
     },
     commit: async (id, outputs) => { this.committed.set(id, outputs); },
+    workOn: (ids) => { this.workedOn.push(ids); },
     fail: async (id, failure) => { this.failed.set(id, failure); },
     progress: () => undefined,
     warn: () => undefined,

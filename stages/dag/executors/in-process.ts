@@ -15,7 +15,7 @@ export function inProcessExecutor(): Executor {
       const unlimited = task.timeoutMs === undefined ? undefined : timeLimit(task.timeoutMs, () => { stop.abort(); finish({ kind: 'timed-out' }); });
       const heartbeat = task.timed ? new Heartbeat() : undefined;
       const work = runTask(task, {
-        committed: async (cell, outputs, computedBy) => { await events.committed(cell, Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, asBytes(value)])), computedBy); },
+        committed: async (cell, outputs, computedBy, tookMs) => { await events.committed(cell, Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, asBytes(value)])), computedBy, undefined, tookMs); },
         failed: (cell, failure) => events.failed(cell, failure),
         progress: (done, total, unit) => events.progress(done, total, unit),
         warn: (sentence) => events.warn(sentence),

@@ -12,7 +12,7 @@ export type ToWorker =
 export type FromWorker =
   /** The stage's module is loaded: from here its time counts. */
   | { readonly kind: 'started' }
-  | { readonly kind: 'committed'; readonly commit: number; readonly cell: string; readonly outputs: { readonly [name: string]: OutputContent }; readonly computedBy?: { readonly [name: string]: string }; readonly peakBytes?: number }
+  | { readonly kind: 'committed'; readonly commit: number; readonly cell: string; readonly outputs: { readonly [name: string]: OutputContent }; readonly computedBy?: { readonly [name: string]: string }; readonly peakBytes?: number; readonly tookMs?: number }
   | { readonly kind: 'failed'; readonly cell: string; readonly failure: Failure }
   | { readonly kind: 'warning'; readonly sentence: string }
   | { readonly kind: 'progress'; readonly done: number; readonly total: number; readonly unit: string }

@@ -286,7 +286,7 @@ class SlurmExecutor implements Executor {
         }
         outputs[name] = content;
       }
-      taken = await local.events.committed(cell, outputs, end.computedBy, end.peakBytes, ran);
+      taken = await local.events.committed(cell, outputs, end.computedBy, end.peakBytes, undefined, ran);
     }
     local.left.delete(key);
     this.#byKey.delete(key);

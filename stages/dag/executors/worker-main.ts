@@ -33,12 +33,12 @@ async function work({ task }: Extract<ToWorker, { kind: 'task' }>): Promise<void
   memory.begin();
   const end = await runTask(task, {
     started: () => send({ kind: 'started' }),
-    async committed(cell, outputs, computedBy) {
+    async committed(cell, outputs, computedBy, tookMs) {
       const commit = sent++;
       const content = Object.fromEntries(Object.entries(outputs).map(([name, value], i) => [name, forSending(value, `${task.scratch}/out`, `${commit}-${i}`)]));
       const taken = new Promise<void>((resolve) => { waiting.set(commit, resolve); });
       const peakBytes = memory.bytes();
-      send({ kind: 'committed', commit, cell, outputs: content, ...(computedBy === undefined ? {} : { computedBy }), ...(peakBytes === undefined ? {} : { peakBytes }) });
+      send({ kind: 'committed', commit, cell, outputs: content, ...(computedBy === undefined ? {} : { computedBy }), ...(peakBytes === undefined ? {} : { peakBytes }), ...(tookMs === undefined ? {} : { tookMs }) });
       await taken;
     },
     failed: (cell, failure) => send({ kind: 'failed', cell, failure }),

@@ -94,7 +94,7 @@ function startTask(worker: Process, task: Task, events: TaskEvents, reuse: () =>
           if (task.timeoutMs !== undefined) unlimited = endAfter(task.timeoutMs);
           break;
         case 'committed':
-          void events.committed(message.cell, message.outputs, message.computedBy, message.peakBytes).then(() => worker.send({ kind: 'taken', commit: message.commit }));
+          void events.committed(message.cell, message.outputs, message.computedBy, message.peakBytes, message.tookMs).then(() => worker.send({ kind: 'taken', commit: message.commit }));
           break;
         case 'failed': events.failed(message.cell, message.failure); break;
         case 'warning': events.warn(message.sentence); break;

@@ -96,7 +96,7 @@ async function workAt({ digest, keys, task }: RemoteTask, head: ArrayHead, scrat
     return running.end;
   };
   const events: TaskEvents = {
-    committed: (cell, outputs, computedBy, peakBytes) => results.commits.add(keyOf.get(cell)!, { outputs, computedBy, peakBytes }),
+    committed: (cell, outputs, computedBy, peakBytes, tookMs) => results.commits.add(keyOf.get(cell)!, { outputs, computedBy, peakBytes, tookMs }),
     failed: (cell, failure) => results.fail(keyOf.get(cell)!, failure),
     progress: () => undefined,
     warn: (sentence) => { process.stderr.write(`${sentence}\n`); },
