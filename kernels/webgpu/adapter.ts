@@ -14,7 +14,9 @@ const PACKAGE = 'webgpu';
  */
 const DAWN_OPTIONS = ['disable-dawn-features=timestamp_quantization', 'enable-dawn-features=vulkan_enable_f16_on_nvidia'];
 
-const INSTALL_HINT = 'npm install --no-save webgpu installs it (130 MB)';
+/** The version that is tested: the file that is loaded lies within the package, and another version may have it elsewhere. */
+const TRIED = '0.6.2';
+const INSTALL_HINT = `npm install --no-save --ignore-scripts ${PACKAGE}@${TRIED} installs it (130 MB)`;
 
 /** What gives adapters, and what it is called. */
 export interface GpuSource {
@@ -71,19 +73,17 @@ async function findSource(): Promise<GpuSource | string> {
 
 /** The adapter that the engine takes: the one that this process is bound to, else a GPU where there is one. A sentence where there is none. */
 async function bestAdapter(from: GpuSource): Promise<GpuAdapter | string> {
-  const { bound } = from;
   const adapter = await adapterFor(from, { powerPreference: 'high-performance' });
-  if (adapter === undefined) return bound === undefined ? NO_ADAPTER : `WebGPU cannot open the GPU ${JSON.stringify(bound)}, which ${GPU_VARIABLE} asks for`;
-  return (bound === undefined ? undefined : notTheOne(bound, adapter.info)) ?? adapter;
+  return typeof adapter === 'string' ? adapter : (from.bound === undefined ? undefined : notTheOne(from.bound, adapter.info)) ?? adapter;
 }
 
-/** Dawn throws where it was to take one by name and has none such that is as it is asked for. */
-async function adapterFor({ gpu, bound }: GpuSource, options: Parameters<Gpu['requestAdapter']>[0]): Promise<GpuAdapter | undefined> {
+/** Or a sentence. Dawn throws where it was to take one by name and has none such that is as it is asked for. */
+async function adapterFor({ gpu, bound }: GpuSource, options: Parameters<Gpu['requestAdapter']>[0]): Promise<GpuAdapter | string> {
   try {
-    return await gpu.requestAdapter(options) ?? undefined;
+    return await gpu.requestAdapter(options) ?? NO_ADAPTER;
   } catch (error) {
     if (bound === undefined) throw error;
-    return undefined;
+    return `WebGPU cannot open the GPU ${JSON.stringify(bound)}, which ${GPU_VARIABLE} asks for`;
   }
 }
 
@@ -145,7 +145,7 @@ export async function gpuAdapters(): Promise<FoundAdapters | string> {
   const found = new Map<string, boolean>();
   for (const options of [{ powerPreference: 'high-performance' }, { powerPreference: 'low-power' }, { forceFallbackAdapter: true }]) {
     const adapter = await adapterFor(from, options);
-    if (adapter !== undefined) found.set(adapterWords(adapter.info), adapter.info.isFallbackAdapter === true);
+    if (typeof adapter !== 'string') found.set(adapterWords(adapter.info), adapter.info.isFallbackAdapter === true);
   }
   return { name, listed: (await from.list?.()) ?? [], adapters: [...found].map(([words, fallback]) => ({ words, fallback })) };
 }

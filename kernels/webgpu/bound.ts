@@ -18,6 +18,8 @@ export interface ListedGpu {
   readonly distinct: boolean;
   /** The name of another that has this one in it: asked for this one, Dawn may take that. */
   readonly within?: string;
+  /** It is a part of the processor, and there is one that is not. Where there is none nothing says what kind it is. */
+  readonly integrated?: true;
 }
 
 /** No driver's name for a card. */
@@ -28,20 +30,30 @@ export const adapterOption = (name: string): string => `adapter=${name}`;
 
 /** The GPUs that Dawn can open, software ones included; the first is what it takes if no name is given. `create`: of the package `webgpu`. */
 export async function listGpus(create: (options: readonly string[]) => Gpu): Promise<ListedGpu[]> {
-  try {
-    await create([adapterOption(NONE)]).requestAdapter({ powerPreference: 'high-performance' });
-  } catch (error) {
-    return listedAs(namesIn((error as Error).message));
-  }
-  return [];
+  const names = async (powerPreference: string): Promise<string[]> => {
+    try {
+      await create([adapterOption(NONE)]).requestAdapter({ powerPreference });
+    } catch (error) {
+      return namesIn((error as Error).message);
+    }
+    return [];
+  };
+  return listedAs(await names('high-performance'), await names('low-power'));
 }
 
-/** GPUs of these names. */
-export function listedAs(names: readonly string[]): ListedGpu[] {
+/** GPUs of these names, in the order for high performance; `lowPower`: in that for low power, where it was asked for. */
+export function listedAs(names: readonly string[], lowPower: readonly string[] = names): ListedGpu[] {
+  const integrated = integratedAmong(names, lowPower);
   return names.map((name) => {
     const within = names.find((other) => other !== name && other.includes(name));
-    return { name, distinct: names.filter((other) => other === name).length === 1, ...(within === undefined ? {} : { within }) };
+    return { name, distinct: names.filter((other) => other === name).length === 1, ...(within === undefined ? {} : { within }), ...(integrated.has(name) ? { integrated: true } : {}) };
   });
+}
+
+/** WebGPU says of no adapter whether it is integrated, but Dawn's order does: for high performance those that are not come first, for low power those that are, and else nothing differs. */
+function integratedAmong(names: readonly string[], lowPower: readonly string[]): ReadonlySet<string> {
+  const [first, saving] = [names[0], lowPower[0]];
+  return new Set(first === undefined || first === saving ? [] : lowPower.slice(0, Math.max(0, lowPower.indexOf(first))));
 }
 
 /** Of Dawn's message that no adapter has the name asked for: lines such as " * backend: 'vulkan', name: 'SwiftShader Device (Subzero)'". */
@@ -56,9 +68,10 @@ export function notTheOne(name: string, { device }: Pick<GpuAdapterInfo, 'device
 
 export const shownName = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
 
-/** Why no process can be bound to the GPU of this name among these; undefined if one can. */
+/** Why no process can be bound to the GPU of this name among these; undefined if one can, and where there is none at all, which is another matter. */
 export function notBindable(name: string, gpus: readonly ListedGpu[]): string | undefined {
-  const names = gpus.map((gpu) => JSON.stringify(gpu.name)).join(', ') || 'none';
+  if (gpus.length === 0) return undefined;
+  const names = gpus.map((gpu) => JSON.stringify(gpu.name)).join(', ');
   const found = gpus.find((gpu) => gpu.name === name);
   if (found === undefined) return `${GPU_VARIABLE} asks for the GPU ${JSON.stringify(name)}, which is not here; WebGPU finds ${names}`;
   // Of several of this name it is one, and which of them nobody knows.

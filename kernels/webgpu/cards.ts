@@ -1,9 +1,10 @@
 /**
  * The GPUs that tasks share out among them, each in a process that is bound to one (bound.ts). Cards of one name are one: a process takes one of them, nobody knows which, so no second
- * task may. A processor that plays a GPU is one only where there is no other, or where it is asked for by name.
+ * task may. One that is a part of the processor counts only where there is none that is not, and a processor that plays a GPU only where there is neither; or where it is asked for by name.
  */
 import { gpuFrom, gpuSource } from './adapter.ts';
 import type { FoundGpu, GpuSource } from './adapter.ts';
+import { GPU_VARIABLE } from './bound.ts';
 import type { ListedGpu } from './bound.ts';
 
 export interface GpuCard {
@@ -34,21 +35,27 @@ export async function cardsFrom(from: GpuSource): Promise<GpuCards> {
   for (const gpu of named) opened.push(await open(gpu, listed, from));
   const there = opened.filter((one) => one !== undefined);
   const real = there.filter(({ found }) => !found.fallback);
-  const used = real.length > 0 ? real : there;
-  return { cards: used.flatMap(({ card, found, bindable }) => bindable ? [{ card, found }] : []), told: used.flatMap(({ told }) => told ?? []) };
+  const best = real.filter(({ integrated }) => !integrated);
+  const used = best.length > 0 ? best : real.length > 0 ? real : there;
+  const left = best.length > 0 ? real.filter(({ integrated }) => integrated) : [];
+  return {
+    cards: used.flatMap(({ card, found, bindable }) => bindable ? [{ card, found }] : []),
+    told: [...used.flatMap(({ told }) => told ?? []), ...left.map(({ card }) => `the GPU ${JSON.stringify(card)}, a part of the processor, is not used beside ${best.map((one) => JSON.stringify(one.card)).join(', ')}; ${GPU_VARIABLE} may ask for it`)],
+  };
 }
 
 interface Opened extends GpuCard {
+  readonly integrated: boolean;
   readonly bindable: boolean;
   readonly told: string | undefined;
 }
 
-async function open({ name, distinct, within }: ListedGpu, listed: readonly ListedGpu[], from: GpuSource): Promise<Opened | undefined> {
+async function open({ name, distinct, within, integrated }: ListedGpu, listed: readonly ListedGpu[], from: GpuSource): Promise<Opened | undefined> {
   // Where there is but one it is opened already. One whose name is in another's would be the other: what kind it is, that shows.
   const found = await gpuFrom(listed.length === 1 ? { ...from, bound: name } : from.boundTo!(within ?? name));
   if (typeof found === 'string') return undefined;
   const text = JSON.stringify(name);
-  if (within !== undefined) return { card: name, found, bindable: false, told: `the GPU ${text} is not used: ${JSON.stringify(within)} has its name in it, and WebGPU takes a GPU by a part of its name` };
+  if (within !== undefined) return { card: name, found, integrated: integrated === true, bindable: false, told: `the GPU ${text} is not used: ${JSON.stringify(within)} has its name in it, and WebGPU takes a GPU by a part of its name` };
   const alike = listed.filter((other) => other.name === name).length;
-  return { card: name, found, bindable: true, told: distinct ? undefined : `${alike} GPUs are called ${text}, and WebGPU says no more of them: they cannot be told apart, so one task at a time takes one of them` };
+  return { card: name, found, integrated: integrated === true, bindable: true, told: distinct ? undefined : `${alike} GPUs are called ${text}, and WebGPU says no more of them: they cannot be told apart, so one task at a time takes one of them` };
 }

@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gpuAdapters } from '../../kernels/engines.ts';
-import { GPU_VARIABLE, listedAs, namesIn, notBindable, notTheOne, shownName } from '../../kernels/webgpu/bound.ts';
+import { GPU_VARIABLE, listedAs, listGpus, namesIn, notBindable, notTheOne, shownName } from '../../kernels/webgpu/bound.ts';
 import { cardsFrom } from '../../kernels/webgpu/cards.ts';
 import type { GpuSource } from '../../kernels/webgpu/adapter.ts';
 import { notRun } from '../not-run.ts';
@@ -22,14 +22,17 @@ test('what cannot be bound, or opened as another, is said', () => {
   assert.is(notBindable('Card A', listed), undefined, 'either is one of this name');
   assert.match(notBindable('Card B', listed)!, /"Card B", whose name is a part of another's, so that it cannot be told from that/);
   assert.match(notBindable('Card', listed)!, /"Card", which is not here; WebGPU finds "Card A", "Card A", "Card B", "Card B Ti"/);
+  assert.is(notBindable('Card', []), undefined, 'where there is none the name is not what is wrong');
   assert.is(notTheOne('Card (B), 2', { device: 'card-b-2' }), undefined);
   assert.match(notTheOne('Card B', { device: 'card-a' })!, /asks for "Card B", and what opened says that it is "card-a"/);
   assert.equal(namesIn("no suitable backends found\nAvailable adapters:\n * backend: 'vulkan', name: 'A (B's)'\n"), ["A (B's)"]);
 });
 
-/** Dawn with cards of these names; those in brackets are played by a processor. */
-function cardsNamed(...names: readonly string[]): GpuSource {
-  const listed = listedAs(names.map((name) => name.replace(/[()]/g, '')));
+/** Dawn with cards of these names, those that are no part of the processor first; those in brackets are played by a processor. `lowPower`: in its order for low power. */
+const cardsNamed = (...names: readonly string[]): GpuSource => cardsListed(names, names);
+function cardsListed(names: readonly string[], lowPower: readonly string[]): GpuSource {
+  const plain = (all: readonly string[]): string[] => all.map((name) => name.replace(/[()]/g, ''));
+  const listed = listedAs(plain(names), plain(lowPower));
   const of = (bound?: string): GpuSource => {
     const name = names.find((one) => one.includes(bound ?? ''))!;
     const info = { vendor: 'maker', architecture: '', device: shownName(name.replace(/[()]/g, '')), description: 'driver 1', isFallbackAdapter: name.startsWith('(') };
@@ -63,6 +66,22 @@ test('a processor that plays a GPU is used beside none, and alone only where it 
   assert.equal((await cardsFrom(cardsNamed('Card A', '(Software)', '(Software)'))).told, []);
   assert.equal(await shared(cardsNamed('(Software)', '(Other)')), ['Software', 'Other']);
   assert.equal(await shared(cardsNamed('Card A', '(Software)').boundTo!('Software')), ['Software'], 'asked for by name');
+});
+
+test('one that is a part of the processor is used only where there is none that is not, or where it is asked for, and that is said', async () => {
+  const laptop = cardsListed(['RTX', 'UHD', '(Software)'], ['UHD', 'RTX', '(Software)']);
+  const { cards, told } = await cardsFrom(laptop);
+  assert.equal(cards.map(({ card }) => card), ['RTX']);
+  assert.equal(told, ['the GPU "UHD", a part of the processor, is not used beside "RTX"; BITWIDTH_GPU may ask for it']);
+  assert.equal(await shared(laptop.boundTo!('UHD')), ['UHD']);
+  assert.equal(await shared(cardsListed(['RTX', 'Arc', 'UHD', 'Vega'], ['UHD', 'Vega', 'RTX', 'Arc'])), ['RTX', 'Arc']);
+  assert.equal(await shared(cardsListed(['UHD', '(Software)'], ['UHD', '(Software)'])), ['UHD']);
+  assert.equal(await shared(cardsListed(['RTX', 'Arc', '(Software)'], ['RTX', 'Arc', '(Software)'])), ['RTX', 'Arc']);
+});
+
+test('Dawn is asked for its order by performance and by power', async () => {
+  const create = () => ({ requestAdapter: async ({ powerPreference }: { powerPreference: string }) => { throw new Error(`no suitable backends found\nAvailable adapters:${(powerPreference === 'low-power' ? ['UHD', 'RTX'] : ['RTX', 'UHD']).map((name) => `\n * backend: 'vulkan', name: '${name}'`).join('')}`); } }) as unknown as Gpu;
+  assert.equal((await listGpus(create)).map(({ name, integrated }) => [name, integrated]), [['RTX', undefined], ['UHD', true]]);
 });
 
 interface Seen { readonly listed: { readonly name: string; readonly distinct: boolean }[]; readonly cards: { readonly card: string; readonly words: string }[]; readonly told: string[]; readonly doctor: string[]; readonly opened: string; readonly missing?: string }
