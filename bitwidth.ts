@@ -10,8 +10,8 @@ import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, isConfigurationError, output, pipeline, S3_SECRET_VARIABLES, withhold } from './stages/dag/index.ts';
-import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, machineGpus, nativeCell, nativeCheckCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyEnvironment, studyPeers } from './stages/quantization/index.ts';
-import type { Asked, Cell, DoctorSection, Pipeline } from './stages/dag/index.ts';
+import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, machineGpus, nativeCell, nativeCheckCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, refuseWrongGpu, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyEnvironment, studyPeers } from './stages/quantization/index.ts';
+import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
 
 /** Where this package is: its files stand in for those that a project made with it does not have. */
 const OWN = fileURLToPath(new URL('.', import.meta.url)).replace(/\/$/, '');
@@ -47,7 +47,7 @@ export async function studyPipeline(root: string, flags: { readonly quick: boole
   } catch (error) {
     if (asked?.command !== 'doctor' || !isConfigurationError(error)) throw error;
     // What the machine has can be told all the same.
-    return pipeline({ name: 'bitwidth', root, cells: [], doctor: machineChecks, mistake: error.message });
+    return pipeline({ name: 'bitwidth', root, cells: [], doctor: machineChecks(asked), mistake: error.message });
   }
 }
 
@@ -59,10 +59,11 @@ async function composed(root: string, { quick }: { readonly quick: boolean }, { 
   // Of a package that was installed also what is known of its own builds.
   const revoked = [...await readRevoked(root), ...(root === OWN ? [] : await readRevoked(OWN))];
   Object.assign(process.env, studyEnvironment(config.engine, revoked));
+  if (asked?.command !== 'doctor') await refuseWrongGpu(config, asked?.say);
   const native = nativeOn(config, await nativeCell());
   const library = nativeCheckCell(native);
   const errata = await readErrata(root);
-  const { cells: own, tables, formats } = study(config, library, errata, await studyPeers(config));
+  const { cells: own, tables, formats } = study(config, library, errata, await studyPeers(config, asked));
   const cells = [...own, ...(added?.(own) ?? [])];
   const site = report({
     tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name), reproductions: ledgerFiles(root), errata: errata.map(({ number }) => number), peers: config.peers.map(({ name }) => name),
@@ -90,16 +91,15 @@ async function composed(root: string, { quick }: { readonly quick: boolean }, { 
     ...(config.cache === undefined ? {} : { cache: config.cache }),
     // Of results that differ: what an engine computed, the reference computes once more.
     referee: (computedBy) => computedBy?.['engine'] === undefined ? undefined : { environment: { [ENGINE_VARIABLE]: 'reference' }, label: 'engine reference' },
-    doctor: machineChecks,
+    doctor: machineChecks(asked),
   });
 }
 
-async function machineChecks(): Promise<readonly DoctorSection[]> {
-  const { engineSections, hubChecks } = await import('./stages/quantization/doctor.ts');
-  const { gpuChecks } = await import('./stages/quantization/doctor-gpu.ts');
-  const { peerChecks } = await import('./stages/quantization/doctor-peers.ts');
-  const [compiler, engines] = await engineSections();
-  return [compiler, await gpuChecks(), engines, hubChecks(), await peerChecks()];
+/** For `doctor`, which loads what they need. */
+function machineChecks(asked: Asked | undefined): NonNullable<Pipeline['doctor']> {
+  return async function* (stored) {
+    yield* (await import('./stages/quantization/doctor.ts')).machineSections(stored, asked?.say);
+  };
 }
 
 /** The one command that is about the network. */

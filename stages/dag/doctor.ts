@@ -2,9 +2,13 @@
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
+import { representative } from './decide.ts';
 import { isConfigurationError } from './declare.ts';
-import { openStoreOf, storeFolder } from './ground.ts';
+import { DamagedObject } from './errors.ts';
+import { openStoreOf, readGround, storeFolder } from './ground.ts';
 import { describeMachine } from './machine.ts';
+import { preview } from './preview.ts';
+import { select } from './selection.ts';
 import { STORE_FORMAT } from './store.ts';
 import { count } from './words.ts';
 import type { DoctorItem, DoctorSection, Pipeline } from './types.ts';
@@ -65,6 +69,26 @@ function spaceCheck(folder: string): DoctorItem {
   const free = bavail * bsize;
   return free >= LITTLE_SPACE ? { name: 'space', state: 'ok', what: `${inBytes(free)} free` }
     : { name: 'space', state: 'broken', what: `only ${inBytes(free)} free`, hint: 'free some space before the next run' };
+}
+
+/** For the project's checks: what they would make is there already. Writes nothing. */
+export async function storedOutputs(pipeline: Pipeline, cell: string): Promise<{ readonly [output: string]: Uint8Array } | undefined> {
+  if (!existsSync(storeFolder(pipeline)) || !pipeline.cells.some(({ id }) => id === cell)) return undefined;
+  let store: ReturnType<typeof openStoreOf> | undefined;
+  try {
+    store = openStoreOf(pipeline);
+    const selection = select(pipeline, [cell]);
+    const found = preview(selection, await readGround(pipeline, store, selection.cells)).get(cell)!;
+    if (found.kind !== 'done') return undefined;
+    const outputs: { [output: string]: Uint8Array } = {};
+    for (const [name, output] of Object.entries(representative(found.records, store).outputs)) if (output.tree !== true) outputs[name] = await store.read(store.handle(output));
+    return outputs;
+  } catch (error) {
+    if (!(error instanceof DamagedObject) && !isConfigurationError(error)) throw error;
+    return undefined;
+  } finally {
+    await store?.close();
+  }
 }
 
 function inBytes(bytes: number): string {

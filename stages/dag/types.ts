@@ -187,6 +187,8 @@ export interface DoctorItem {
   readonly hint?: string;
 }
 export interface DoctorSection { readonly section: string; readonly items: readonly DoctorItem[] }
+/** The outputs of a cell by name, trees left out, where it is up to date and the store has them. */
+export type StoredOutputs = (cell: string) => Promise<{ readonly [output: string]: Uint8Array } | undefined>;
 
 export interface Pipeline {
   readonly name: string;
@@ -218,8 +220,8 @@ export interface Pipeline {
    * in which any cell is computed.
    */
   readonly referee?: (computedBy: CellRecord['computedBy']) => Variation | undefined;
-  /** What `doctor` looks at besides the machinery's own. Asked only then. */
-  readonly doctor?: () => Promise<readonly DoctorSection[]>;
+  /** What `doctor` looks at besides the machinery's own; each section is shown as it comes. Asked only then. */
+  readonly doctor?: (stored: StoredOutputs) => AsyncIterable<DoctorSection> | Promise<readonly DoctorSection[]>;
   /** What is wrong with the project's configuration, so that it has no cells: `doctor` goes on all the same. Only it is given such a pipeline. */
   readonly mistake?: string;
 }

@@ -19,27 +19,36 @@ const DISPLAY_CLASS = /^0x03/;
 /** Makers of cards that compute; others only show a console. */
 const MAKERS: { readonly [vendor: string]: string } = { '0x10de': 'NVIDIA', '0x1002': 'AMD', '0x8086': 'Intel' };
 
+const SET_IT = 'set it to one of these names, or unset it';
+const ALIKE = `formats are dealt out among them whatever their speed, so a sweep ends with the slowest: where one is much faster, ${GPU_VARIABLE} has a run use that one alone`;
+
 type Environment = { readonly [name: string]: string | undefined };
 
-export async function gpuChecks(env: Environment = process.env, platform: string = process.platform, pciDevices: string = PCI_DEVICES): Promise<DoctorSection> {
+/** `say`: what is waited for, where drivers take long. */
+export async function gpuChecks(env: Environment = process.env, platform: string = process.platform, pciDevices: string = PCI_DEVICES, say?: (sentence: string) => void): Promise<DoctorSection> {
   const items: DoctorItem[] = platform === 'linux' ? [...cardItems(pciDevices), loaderCheck(env), ...driverChecks(env)] : [];
-  const { adapters: found, shared, said } = await surveyGpus();
+  const { adapters: found, shared, wrong, said } = await surveyGpus(say);
+  const driversSay = said.length === 0 ? '' : `; the drivers say: ${plainText(said.join(' / '))}`;
   if (typeof found === 'string') {
-    const asked: DoctorItem = found.startsWith(GPU_VARIABLE) ? { name: GPU_VARIABLE, state: 'broken', what: found, hint: 'set it to one of these names, or unset it' }
+    const asked: DoctorItem = wrong === 'variable' ? { name: GPU_VARIABLE, state: 'broken', what: found, hint: SET_IT }
+      : wrong === 'driver' ? { name: 'driver', state: 'broken', what: found, hint: `nothing is computed on GPUs until it is mended, or VK_DRIVER_FILES names another${driversSay}` }
       : { name: 'package', state: 'missing', what: found, hint: 'only computing on GPUs needs it' };
     return { section: 'GPUs', items: [asked, ...items] };
   }
-  const adapters: DoctorItem[] = found.adapters.map(({ words, fallback }) => ({
+  // WebGPU shows one of each kind, and those that a process can be bound to.
+  const shown = new Map([...found.adapters, ...shared.cards].map((one) => [one.words, one]));
+  const adapters: DoctorItem[] = [...shown.values()].map(({ words, fallback }) => ({
     name: 'adapter', state: 'ok', what: fallback ? `${words}: this computer's processor plays a GPU; for checks, not for speed` : words,
   }));
-  if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: `computing there needs a GPU and its driver${said.length === 0 ? '' : `; the drivers say: ${plainText(said.join(' / '))}`}` });
+  if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: `computing there needs a GPU and its driver${driversSay}` });
   return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters, ...found.listed.map(listedItem), ...sharedItems(shared)] };
 }
 
 /** One that the driver shows, by the name that a process is bound to it with, where it can be. */
-function listedItem({ name, distinct, within }: ListedGpu): DoctorItem {
+function listedItem({ name, distinct, within, integrated }: ListedGpu): DoctorItem {
+  const called = integrated === true ? `${name}, a part of the processor` : name;
   const takes = `${GPU_VARIABLE}="${name}" has a process take`;
-  return { name: 'listed', state: 'ok', what: within !== undefined ? `${name}; the name of ${within} has this one in it, and no process can be bound to this` : distinct ? `${name}; ${takes} this one` : `${name}; another is called so too: ${takes} one of them` };
+  return { name: 'listed', state: 'ok', what: within !== undefined ? `${called}; the name of ${within} has this one in it, and no process can be bound to this` : distinct ? `${called}; ${takes} this one` : `${called}; another is called so too: ${takes} one of them` };
 }
 
 /** What a run makes of them. */
@@ -47,7 +56,7 @@ function sharedItems({ cards, told }: GpuSurvey['shared']): DoctorItem[] {
   const names = cards.map(({ card }) => card);
   if (names.length === 0) return [];
   const what = names.length > 1 ? `a run computes on ${names.length} GPUs at once: ${names.join(', ')}` : `a run computes on one GPU, one task at a time: ${names[0]}`;
-  return [what, ...told].map((text) => ({ name: 'shared out', state: 'ok', what: text }));
+  return [what, ...told].map((text, i) => ({ name: 'shared out', state: 'ok', what: text, ...(i === 0 && names.length > 1 ? { hint: ALIKE } : {}) }));
 }
 
 /**

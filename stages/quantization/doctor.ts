@@ -1,36 +1,50 @@
-/** What `doctor` shows of the study: the compiler and what it builds, every engine of the register, and which one `auto` takes. Runs their self-tests. */
+/** What `doctor` shows of the study: the compiler and what it builds, GPUs, every engine of the register with its self-test and which one `auto` takes, the hub, peers. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { engines } from '../../kernels/engines.ts';
 import type { Engine } from '../../kernels/engines.ts';
 import { buildNative, findCompiler, NativeBuildError } from '../../kernels/native-build.ts';
-import type { DoctorItem, DoctorSection } from '../dag/index.ts';
+import type { DoctorItem, DoctorSection, StoredOutputs } from '../dag/index.ts';
+import { gpuChecks } from './doctor-gpu.ts';
+import { peerChecks } from './doctor-peers.ts';
 import { HubError } from './hub/errors.ts';
 import { DEFAULT_ENDPOINT, hubSettings } from './hub/settings.ts';
-import { WITHOUT_NATIVE } from './native.ts';
+import { nativeStage, WITHOUT_NATIVE } from './native.ts';
+import { toldIfSlow } from './slow.ts';
 import { tryEngine } from './try-engine.ts';
 import type { EngineTrial, Library } from './try-engine.ts';
 
-/** The compiler, the native library that it builds now, and every engine: what is said of them is seen now and not remembered. */
-export async function engineSections(): Promise<readonly [compiler: DoctorSection, engines: DoctorSection]> {
+type Say = ((sentence: string) => void) | undefined;
+
+/** Each as soon as it is known. `say`: what is waited for, where it takes long. */
+export async function* machineSections(stored: StoredOutputs, say: Say): AsyncGenerator<DoctorSection> {
   const folder = await mkdtemp(join(tmpdir(), 'bitwidth-doctor-'));
   try {
-    const { items, library } = await compilerChecks(join(folder, 'native.node'));
-    return [{ section: 'compiler', items }, await engineChecks(library)];
+    const { items, library } = await compilerChecks(join(folder, 'native.node'), stored, say);
+    yield { section: 'compiler', items };
+    yield await gpuChecks(undefined, undefined, undefined, say);
+    yield await engineChecks(library, engines, (name, of) => toldIfSlow(tryEngine(name, of), say, `Trying the engine ${name}: its self-test goes on.`));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+  yield hubChecks();
+  yield await peerChecks();
 }
 
-async function compilerChecks(file: string): Promise<{ readonly items: readonly DoctorItem[]; readonly library: Library }> {
+/** What a run has built of these sources with this compiler is taken; else it is built now. */
+async function compilerChecks(file: string, stored: StoredOutputs, say: Say): Promise<{ readonly items: readonly DoctorItem[]; readonly library: Library }> {
   const compiler = await findCompiler();
   const items: DoctorItem[] = compiler === undefined ? [] : [{ name: 'C compiler', state: 'ok', what: `${compiler.command}: ${compiler.version}` }];
   const startedMs = performance.now();
+  const built = await stored(`${nativeStage.name}:${process.arch}`);
   try {
-    const { instructionSets, leftOut } = await buildNative(file);
-    items.push({ name: 'native library', state: 'ok', what: `built in ${((performance.now() - startedMs) / 1000).toFixed(1)} s with ${instructionSets.join(', ')}` });
+    if (built !== undefined) await writeFile(file, built['library']!);
+    const { instructionSets, leftOut } = built === undefined ? await toldIfSlow(buildNative(file), say, 'Building the native library: the compiler is at work.')
+      : JSON.parse(new TextDecoder().decode(built['report'])) as Awaited<ReturnType<typeof buildNative>>;
+    const how = built === undefined ? `built in ${((performance.now() - startedMs) / 1000).toFixed(1)} s` : 'built by an earlier run with this compiler, and taken from the store,';
+    items.push({ name: 'native library', state: 'ok', what: `${how} with ${instructionSets.join(', ')}` });
     for (const { name, why } of leftOut) items.push({ name: `instruction set ${name}`, state: 'missing', what: `this compiler cannot compile it: ${why}`, hint: 'a newer compiler can' });
     return { items, library: { file } };
   } catch (error) {

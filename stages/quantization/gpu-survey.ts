@@ -2,9 +2,10 @@
  * What WebGPU shows, seen in a process of its own: drivers and their loader print as they look, past whatever this process does with its output, and one that is broken ends the process
  * that asks.
  */
-import { engines, gpuAdapters, gpuCards, gpuHere } from '../../kernels/engines.ts';
+import { engines, gpuAdapters, gpuCards, gpuHere, GPU_VARIABLE } from '../../kernels/engines.ts';
 import type { FoundAdapters, FoundGpu } from '../../kernels/engines.ts';
 import { runApart } from './apart.ts';
+import { toldIfSlow } from './slow.ts';
 
 /** A GPU as it was seen; `features`: those that some engine asks for. */
 export type SeenGpu = Pick<FoundGpu, 'name' | 'words' | 'fallback'> & { readonly features: readonly string[] };
@@ -16,29 +17,33 @@ export interface GpuSurvey {
   readonly here: SeenGpu | string;
   /** What a run shares out, each by the name that binds a process to it, and what it says of them. */
   readonly shared: { readonly cards: readonly (SeenGpu & { readonly card: string })[]; readonly told: readonly string[] };
+  /** Why it cannot be asked, where it is not that something is missing: the variable BITWIDTH_GPU names none that can be taken, or a driver ended the process that asked, or did not answer. */
+  readonly wrong?: 'variable' | 'driver';
   /** What drivers and loader have printed, each line once. */
   readonly said: readonly string[];
 }
 
-/** A driver that hangs. */
-const LIMIT_MS = 60_000;
+/** A driver that hangs: one that works answers in a second or two, just after the machine was started in some more. */
+const LIMIT_MS = 20_000;
 /** A broken one may say much. */
 const MOST_LINES = 5;
+/** Of a display, which nothing here needs. */
+const OF_NO_MATTER = /XDG_RUNTIME_DIR/;
 
 let survey: Promise<GpuSurvey> | undefined;
 
-/** Looks once. Never rejects. */
-export function surveyGpus(): Promise<GpuSurvey> {
-  return (survey ??= look());
+/** Looks once. Never rejects. `say`: what is waited for, where drivers take long. */
+export function surveyGpus(say?: (sentence: string) => void): Promise<GpuSurvey> {
+  return toldIfSlow(survey ??= look(), say, `Looking for GPUs: a driver has not answered yet; it is given up after ${LIMIT_MS / 1000} s.`);
 }
 
 async function look(): Promise<GpuSurvey> {
   const end = await runApart({ module: 'stages/quantization/gpu-survey.ts', args: [], timeoutMs: LIMIT_MS });
   // What is indented says where in their code.
-  const said = [...new Set(end.printed.split('\n').filter((line) => /^\S/.test(line)))].slice(0, MOST_LINES);
+  const said = [...new Set(end.printed.split('\n').filter((line) => /^\S/.test(line) && !OF_NO_MATTER.test(line)))].slice(0, MOST_LINES);
   if (end.kind === 'answered') return { ...end.answer as Omit<GpuSurvey, 'said'>, said };
-  const why = end.kind === 'threw' ? end.message : `a process that looked for GPUs ${end.how}`;
-  return { adapters: why, here: why, shared: { cards: [], told: [] }, said };
+  const why = end.kind === 'threw' ? end.message : `a process that looked for GPUs ${end.how}: a driver is broken`;
+  return { adapters: why, here: why, shared: { cards: [], told: [] }, ...(end.kind === 'died' ? { wrong: 'driver' } : {}), said };
 }
 
 /** In that process. */
@@ -48,6 +53,7 @@ export async function run(): Promise<Omit<GpuSurvey, 'said'>> {
     adapters,
     here: typeof here === 'string' ? here : seen(here),
     shared: typeof cards === 'string' ? { cards: [], told: [] } : { cards: cards.cards.map(({ card, found }) => ({ ...seen(found), card })), told: cards.told },
+    ...(typeof adapters === 'string' && adapters.startsWith(GPU_VARIABLE) ? { wrong: 'variable' } : {}),
   };
 }
 

@@ -2,7 +2,7 @@
 export { citedAuthors } from './authors.ts';
 export { nativeOn, studyCluster } from './cluster.ts';
 export { ENGINE_VARIABLE, studyEnvironment } from './environment.ts';
-export { machineGpus } from './gpus.ts';
+export { machineGpus, refuseWrongGpu } from './gpus.ts';
 export { cellsInPage, programFiles, STUDY_PROGRAM } from './in-page-cells.ts';
 export { hubLeave } from './hub/command.ts';
 export { SECRET_VARIABLES } from './hub/settings.ts';

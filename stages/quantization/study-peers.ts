@@ -1,11 +1,20 @@
-/** The peers that a study names, with what of them is installed here: their cells' facts. Nothing is looked at where it names none. */
+/** The peers that a study names, with what of them is installed here: their cells' facts. Nothing is looked at where it names none, or where nobody asks for keys. */
+import type { Asked } from '../dag/index.ts';
 import type { StudyConfig } from './config.ts';
+import { surveyGpus } from './gpu-survey.ts';
 import type { StudyPeer } from './peered-model.ts';
 import { peerNamed } from './peers.ts';
 
-export async function studyPeers({ peers }: Pick<StudyConfig, 'peers'>): Promise<StudyPeer[]> {
+/** Those for which it is enough which cells there are. */
+const WITHOUT_KEYS: ReadonlySet<string> = new Set(['runs', 'logs', 'graph', 'render', 'peers', 'doctor']);
+
+/** `asked`: the command that it is for. */
+export async function studyPeers({ peers }: Pick<StudyConfig, 'peers'>, asked?: Pick<Asked, 'command' | 'say'>): Promise<StudyPeer[]> {
   return Promise.all(peers.map(async ({ name, ...settings }) => {
     const peer = peerNamed(name);
+    if (asked !== undefined && WITHOUT_KEYS.has(asked.command)) return { peer, settings, found: { missing: 'it was not looked for' } };
+    // That of all others takes no time.
+    if (peer.findEach !== undefined) await surveyGpus(asked?.say);
     const found = await peer.find(settings);
     const cards = 'missing' in found ? undefined : await peer.findEach?.(settings);
     return { peer, settings, found, ...(cards === undefined ? {} : { cards }) };

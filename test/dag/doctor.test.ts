@@ -2,19 +2,19 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cell, stage } from '../../stages/dag/index.ts';
+import { cell, commandLine, stage } from '../../stages/dag/index.ts';
 import { Project } from './project.ts';
-import type { DoctorSection, Pipeline } from '../../stages/dag/index.ts';
+import type { DoctorSection, Pipeline, StoredOutputs } from '../../stages/dag/index.ts';
 
-const test = suite<{ project: Project; asked: number; doctor: Pipeline['doctor']; mistake: string | undefined }>('dag: doctor');
+const test = suite<{ project: Project; asked: number; doctor: ((stored: StoredOutputs) => Promise<readonly DoctorSection[]>) | undefined; sections: Pipeline['doctor']; mistake: string | undefined }>('dag: doctor');
 const use = stage({ name: 'use', title: 'Square', determinism: 'exact', module: 'use.ts', outputs: ['square', 'log'], where: 'in-process' });
 
 test.before.each((context) => {
   context.asked = 0;
-  context.doctor = context.mistake = undefined;
+  context.doctor = context.sections = context.mistake = undefined;
   context.project = new Project('tools', () => ({
     name: 'tools', cells: [cell(use, '2', { params: { n: 2 } })],
-    doctor: async () => { context.asked++; return await context.doctor?.() ?? []; },
+    doctor: context.sections ?? (async (stored) => { context.asked++; return await context.doctor?.(stored) ?? []; }),
     ...(context.mistake === undefined ? {} : { mistake: context.mistake }),
   }));
 });
@@ -49,6 +49,34 @@ test('the project: asked only by doctor; what is missing is no failure, what is 
   assert.equal(missing.lines.slice(-5), ['', 'engines', '  ok       plain   its self-test passes', '  missing  native  there is no C compiler', '                   install one']);
   context.doctor = async () => [{ section: 'engines', items: [{ name: 'plain', state: 'broken', what: 'it computes other bits' }] }];
   assert.is((await project.command('doctor')).code, 1);
+});
+
+test('each section is shown as soon as it is known', async (context) => {
+  const lines: string[] = [];
+  let shown: number | undefined;
+  context.sections = async function* () {
+    yield engines;
+    shown = lines.length;
+    yield { section: 'others', items: [] };
+  };
+  await commandLine(context.project.pipeline(), ['doctor'], { print: (line) => lines.push(line) });
+  assert.ok(shown !== undefined && lines.slice(0, shown).includes('engines') && !lines.slice(0, shown).includes('others'));
+  assert.equal(lines.slice(-2), ['', 'others']);
+});
+
+test('what a run has made and is up to date need not be made again', async (context) => {
+  const found: (string | undefined)[] = [];
+  context.doctor = async (stored) => {
+    const { square } = await stored('use:2') ?? {};
+    found.push(square === undefined ? undefined : new TextDecoder().decode(square));
+    assert.is(await stored('use:3'), undefined, 'no such cell');
+    return [];
+  };
+  await context.project.command('doctor');
+  await context.project.run();
+  await context.project.command('doctor');
+  assert.equal(found, [undefined, '4']);
+  assert.is((await context.project.command('status')).code, 0);
 });
 
 test('checks that fail are told of, and the rest is shown', async (context) => {

@@ -84,7 +84,7 @@ test('Dawn is asked for its order by performance and by power', async () => {
   assert.equal((await listGpus(create)).map(({ name, integrated }) => [name, integrated]), [['RTX', undefined], ['UHD', true]]);
 });
 
-interface Seen { readonly listed: { readonly name: string; readonly distinct: boolean }[]; readonly cards: { readonly card: string; readonly words: string }[]; readonly told: string[]; readonly doctor: string[]; readonly opened: string; readonly missing?: string }
+interface Seen { readonly listed: { readonly name: string; readonly distinct: boolean }[]; readonly cards: { readonly card: string; readonly words: string }[]; readonly told: string[]; readonly doctor: string[]; readonly adapters: string[]; readonly opened: string; readonly missing?: string }
 
 /** What a process of these variables finds and opens. */
 function seen(env: Record<string, string>): Seen {
@@ -114,8 +114,9 @@ if (typeof drivers !== 'string') {
 
   test('two drivers of different names: each is found, opened and told apart, and neither stands in for the other', () => {
     const env = drivers.env('Shader', 'Shadow');
-    const { cards, told, doctor } = seen(env);
+    const { cards, told, doctor, adapters } = seen(env);
     assert.equal(told, []);
+    assert.equal(adapters.map((what) => /swift\w+-device-subzero/.exec(what)![0]).sort(), ['swiftshader-device-subzero', 'swiftshadow-device-subzero'], 'a line for each');
     assert.is(doctor.at(-1), `a run computes on 2 GPUs at once: ${cards.map(({ card }) => card).join(', ')}`);
     assert.equal(cards.map(({ card }) => card).sort(), ['SwiftShader Device (Subzero)', 'SwiftShadow Device (Subzero)']);
     for (const { card, words } of cards) {

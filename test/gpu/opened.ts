@@ -10,6 +10,7 @@ const gpu = await openGpu();
 process.stdout.write(JSON.stringify({
   listed: typeof found === 'string' ? [] : found.listed,
   ...(typeof shared === 'string' ? { cards: [], told: [shared] } : { cards: shared.cards.map(({ card, found: { words } }) => ({ card, words })), told: shared.told }),
+  adapters: items.filter(({ name }) => name === 'adapter').map(({ what }) => what),
   doctor: items.filter(({ name }) => name === 'listed' || name === 'shared out').map(({ what }) => what),
   ...(typeof gpu === 'string' ? { missing: gpu } : { opened: gpu.words }),
 }), () => process.exit(0));

@@ -1,20 +1,25 @@
 /** `doctor`: what is there, what is missing and what does not work, in sections. */
 import { EXIT } from '../command.ts';
-import { ownChecks } from '../doctor.ts';
+import { ownChecks, storedOutputs } from '../doctor.ts';
 import type { Command } from '../command.ts';
 import type { DoctorSection, Pipeline } from '../types.ts';
 
 const doctor: Command = {
   usage: 'bitwidth doctor',
-  details: 'Looks at what the project needs or could use. Exit code 1 when something is broken; what is only missing is not. Exit code 2 when the configuration is wrong.',
+  details: 'Looks at what the project needs or could use, and shows each section as soon as it is known. Exit code 1 when something is broken; what is only missing is not. Exit code 2 when the configuration is wrong.',
   options: { json: { type: 'boolean', summary: 'Print one JSON object a section' } },
   positionals: { min: 0, max: 0 },
   async run({ pipeline, values, print }) {
-    const sections = [...mistakes(pipeline), await ownChecks(pipeline), ...await projectChecks(pipeline)];
-    if (values['json'] === true) for (const section of sections) print(JSON.stringify(section));
-    else for (const line of sections.flatMap((section, i) => [...(i > 0 ? [''] : []), ...linesOf(section)])) print(line);
-    if (pipeline.mistake !== undefined) return EXIT.wrong;
-    return sections.some(({ items }) => items.some(({ state }) => state === 'broken')) ? EXIT.failed : EXIT.done;
+    let [shown, broken] = [0, false];
+    const show = (section: DoctorSection): void => {
+      broken ||= section.items.some(({ state }) => state === 'broken');
+      if (values['json'] === true) print(JSON.stringify(section));
+      else for (const line of [...(shown > 0 ? [''] : []), ...linesOf(section)]) print(line);
+      shown++;
+    };
+    for (const section of [...mistakes(pipeline), await ownChecks(pipeline)]) show(section);
+    await projectChecks(pipeline, show);
+    return pipeline.mistake !== undefined ? EXIT.wrong : broken ? EXIT.failed : EXIT.done;
   },
 };
 export default doctor;
@@ -24,12 +29,14 @@ function mistakes({ mistake }: Pipeline): readonly DoctorSection[] {
   return mistake === undefined ? [] : [{ section: 'configuration', items: mistake.split('\n').map((what) => ({ name: 'mistake', state: 'broken', what })) }];
 }
 
-async function projectChecks({ name, doctor: checks }: Pipeline): Promise<readonly DoctorSection[]> {
+/** Shows each section as soon as it is known: a compiler, or a driver, may take its time. */
+async function projectChecks(pipeline: Pipeline, show: (section: DoctorSection) => void): Promise<void> {
   try {
-    return await checks?.() ?? [];
+    const sections = pipeline.doctor?.((cell) => storedOutputs(pipeline, cell)) ?? [];
+    for await (const section of Symbol.asyncIterator in sections ? sections : await sections) show(section);
   } catch (error) {
     // Whatever is wrong must not keep the rest from being shown.
-    return [{ section: name, items: [{ name: 'checks', state: 'broken', what: `the project's own checks failed: ${error instanceof Error ? error.message : String(error)}` }] }];
+    show({ section: pipeline.name, items: [{ name: 'checks', state: 'broken', what: `the project's own checks failed: ${error instanceof Error ? error.message : String(error)}` }] });
   }
 }
 
