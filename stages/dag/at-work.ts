@@ -1,6 +1,6 @@
 /** Which cells are being computed at this moment, and by whom. */
 import { processIsStopped } from './process-id.ts';
-import { machineKey } from './turns.ts';
+import { isTurn } from './turns.ts';
 import { count, grouped, timeText } from './words.ts';
 import type { Forecast } from './preview.ts';
 import type { LeaseHolder, Store } from './store.ts';
@@ -20,7 +20,7 @@ export function atWorkLines(held: Held, forecasts: ReadonlyMap<string, Forecast>
   }
   const byHolder = new Map<string, { readonly holder: LeaseHolder; readonly cells: string[]; others: number }>();
   for (const { key, holder } of held) {
-    if (key === machineKey(holder.machine)) continue;
+    if (isTurn(key, holder.machine)) continue;
     let one = byHolder.get(holder.id);
     if (one === undefined) byHolder.set(holder.id, one = { holder, cells: [], others: 0 });
     const cell = cellOf.get(key);

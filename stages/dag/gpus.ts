@@ -33,6 +33,7 @@ export class RunGpus {
 
   async #find(): Promise<GpusInUse> {
     const given = this.#given;
+    if (given === 0) return { most: 0, known: [] };
     if (this.#pipeline.gpus === undefined) return given === undefined ? UNKNOWN_GPUS : { ...UNKNOWN_GPUS, most: given };
     const { gpus: known, told } = await this.#pipeline.gpus();
     for (const sentence of told) this.#warn(sentence);

@@ -4,11 +4,11 @@ import { ConfigurationError } from './declare.ts';
 import { machineMemoryBytes } from './resources.ts';
 import type { Resources } from './resources.ts';
 
-/** Throws ConfigurationError for what is no whole number from `low` to `high`. */
+/** Throws ConfigurationError for what is no whole number from `low` to `high`, in plain digits. */
 export function wholeNumber(option: string, value: string | boolean | undefined, low: number, high: number): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
-  if (value === '' || !Number.isInteger(number) || number < low || number > high) throw new ConfigurationError(`--${option} is "${value}"; it must be a whole number from ${low} to ${high}`);
+  if (!/^\d+$/.test(String(value)) || number < low || number > high) throw new ConfigurationError(`--${option} is "${value}"; it must be a whole number from ${low} to ${high}`);
   return number;
 }
 

@@ -1,11 +1,12 @@
 /**
  * What tasks need besides a job, and what a run has of it. A task starts when what it needs is free; one that needs more than there
- * is starts when nothing else runs: what a stage declares is an estimate, and less of everything may do.
+ * is starts when nothing else runs: what a stage declares is an estimate, and less of everything may do. Only of GPUs none is none.
  */
 import { totalmem } from 'node:os';
 import { UNKNOWN_GPUS } from './gpus.ts';
 import type { GpusInUse, RunGpus } from './gpus.ts';
-import type { Cell, Gpu, Stage } from './types.ts';
+import type { ReadyTask } from './queue.ts';
+import type { Cell, Failure, Gpu, Stage } from './types.ts';
 
 export interface Resources {
   /** Tasks at once. A stage that uses n processors takes n of them. */
@@ -30,6 +31,9 @@ export function memoryNeed({ resources }: Stage, cells: readonly Cell[]): number
   return cells.reduce((most, { memoryBytes }) => Math.max(most, memoryBytes ?? resources?.memoryBytes ?? 0), 0);
 }
 
+/** For whichever a program takes that cannot be told. */
+const UNKNOWN = 'unknown';
+
 /** A task, as far as this is concerned. */
 export interface Needs {
   readonly cpus: number;
@@ -49,6 +53,8 @@ export function needsOf(stage: Stage, cells: readonly Cell[]): Needs {
     ...(gpu === undefined ? {} : { gpu }), ...(cells.some(({ anyGpu }) => anyGpu === true) ? { anyGpu: true } : {}),
   };
 }
+
+export const taskNeeds = ({ stage, pending }: ReadyTask): Needs => needsOf(stage, pending.map(({ cell }) => cell));
 
 /** What a task has while it runs. */
 export interface Share {
@@ -94,8 +100,18 @@ export class ResourcePool {
     this.#shares.delete(share);
   }
 
+  /** Why a task is not run at all. */
+  refusal({ needs }: Share): Failure | undefined {
+    return needs.gpus > 0 && this.#all.gpus === 0 ? { code: 'not-available', sentence: 'it takes a GPU, and --gpus is 0' } : undefined;
+  }
+
+  /** The GPUs that no other run may use meanwhile, by name: the one that a task is bound to, else all, and those that nobody knows. */
+  gpusOf({ needs, gpu }: Share): readonly string[] {
+    return needs.gpus === 0 ? [] : gpu !== undefined ? [gpu.name] : [...this.#gpus.known.map(({ name }) => name), UNKNOWN];
+  }
+
   #gpusFit(needs: Needs): boolean {
-    if (needs.gpus === 0) return true;
+    if (needs.gpus === 0 || this.#all.gpus === 0) return true;
     const taken = this.#taken('gpus');
     if (this.#chooses(needs)) return taken === 0;
     if ([...this.#shares].some((share) => this.#chooses(share.needs)) || taken + needs.gpus > this.#gpus.most) return false;

@@ -12,7 +12,7 @@ import { taskOf } from './executor.ts';
 import { alone, halves, retryLater, timedAgain } from './follow-up.ts';
 import { boundTo } from './gpus.ts';
 import { elsewhere, memoryOf, otherOutputs, rounded, sizeOf, unwritableFailure } from './record-fields.ts';
-import { needsOf } from './resources.ts';
+import { taskNeeds } from './resources.ts';
 import { revocationOf, revocationText } from './revoked.ts';
 import { readBy, taskCell } from './task-inputs.ts';
 import { writeTaskLog } from './task-log.ts';
@@ -27,7 +27,7 @@ import type { FollowUp } from './follow-up.ts';
 import type { Ground } from './ground.ts';
 import type { Progress } from './progress.ts';
 import type { Pending, ReadyTask } from './queue.ts';
-import type { Needs, ResourcePool } from './resources.ts';
+import type { ResourcePool, Share } from './resources.ts';
 import type { TaskCell } from './task-types.ts';
 import type { CellRecord, Failure, Gpu, Sha256, Stage } from './types.ts';
 
@@ -114,7 +114,7 @@ export class TaskRunner {
       }
       changed();
     };
-    void this.#run(task, share?.gpu, untilSettled ? () => undefined : free).catch((error: unknown) => this.#faults.push(error)).finally(() => {
+    void this.#run(task, share, untilSettled ? () => undefined : free).catch((error: unknown) => this.#faults.push(error)).finally(() => {
       free();
       this.active--;
       changed();
@@ -132,18 +132,14 @@ export class TaskRunner {
   }
 
   /** Whether a task may start now: what leaves needs nothing that is here. */
-  readonly fits = (task: ReadyTask): boolean => this.#executors.leave(task.stage) ? this.#away < this.#mostAway : this.running < this.#pool.jobs && !this.exclusive && this.#pool.fits(taskNeeds(task));
+  readonly fits = (task: ReadyTask): boolean => this.#executors.leave(task.stage) ? this.#away < this.#executors.mostAway : this.running < this.#pool.jobs && !this.exclusive && this.#pool.fits(taskNeeds(task));
 
   /** Whether nothing of this machine may work beside a stage's tasks. */
   readonly isExclusive = (stage: Stage): boolean => stage.exclusive === true && !this.#executors.leave(stage);
 
   /** Whether no task can start, whatever it needs. */
   get isFull(): boolean {
-    return (this.running >= this.#pool.jobs || this.exclusive) && this.#away >= this.#mostAway;
-  }
-
-  get #mostAway(): number {
-    return this.#executors.mostAway;
+    return (this.running >= this.#pool.jobs || this.exclusive) && this.#away >= this.#executors.mostAway;
   }
 
   stop(): void {
@@ -163,23 +159,27 @@ export class TaskRunner {
     if (this.#faults.length > 0) throw this.#faults[0];
   }
 
-  async #run(task: ReadyTask, gpu: Gpu | undefined, free: () => void): Promise<void> {
+  async #run(task: ReadyTask, share: Share | undefined, free: () => void): Promise<void> {
     const { store } = this.#ground;
     let mine: readonly Pending[] = [];
-    let scratch: string | undefined;
+    let scratch: string | undefined, giveGpus: (() => Promise<void>) | undefined;
     let followUps: readonly FollowUp[] = [];
     try {
       if (this.#unwritable !== undefined) throw this.#unwritable;
       if (this.isExclusive(task.stage)) await this.#turns.begin();
       mine = await this.#lease(task);
       if (mine.length === 0 || this.#stopped) return;
+      const refusal = share === undefined ? undefined : this.#pool.refusal(share);
+      if (refusal !== undefined) return void await Promise.all(mine.map((pending) => this.#fail(pending, refusal, 0)));
       if (!await this.#bring(mine)) {
         this.#events.lacking({ stage: task.stage, pending: mine });
         return;
       }
+      if (share !== undefined) giveGpus = await this.#turns.takeGpus(this.#pool.gpusOf(share));
+      if (this.#stopped) return;
       scratch = await store.scratchPath();
       const cells = mine.map(({ cell }) => taskCell(cell, this.#ground, this.#outcomeOf));
-      followUps = await this.#execute({ stage: task.stage, pending: mine }, cells, gpu, scratch, free);
+      followUps = await this.#execute({ stage: task.stage, pending: mine }, cells, share?.gpu, scratch, free);
     } catch (error) {
       if (error instanceof DamagedObject) this.#events.damaged(error);
       else if (error instanceof StoreUnwritable) {
@@ -188,6 +188,7 @@ export class TaskRunner {
         for (const pending of mine.length > 0 ? mine : task.pending) this.#events.settled(pending, outcome(pending.cell.id), true);
       } else throw error;
     } finally {
+      await giveGpus?.();
       for (const { key } of mine) await store.leases.release(key);
       if (this.isExclusive(task.stage)) await this.#turns.end();
       if (scratch !== undefined && existsSync(scratch)) await rm(scratch, { recursive: true, force: true });
@@ -395,5 +396,3 @@ export class TaskRunner {
     if (different.length > 0) this.#progress.warn(`${cell.id} is declared exact, but gave other bytes than before with the same key: ${different.join(', ')}`);
   }
 }
-
-const taskNeeds = ({ stage, pending }: ReadyTask): Needs => needsOf(stage, pending.map(({ cell }) => cell));

@@ -151,6 +151,7 @@ for (const [argv, complaint] of [
   [['run', '--memory', 'lots'], /^--memory is "lots"; it must be an amount of bytes such as 800M or 12G$/],
   [['run', '--memory', '0'], /^--memory is "0"/],
   [['run', '--gpus=-1'], /^--gpus is "-1"; it must be a whole number from 0 to 1024$/],
+  ...['0x10', '1e1', ' 2 ', '', '+2'].map((text): [string[], RegExp] => [['run', `--gpus=${text}`], /^--gpus is ".*"; it must be a whole number from 0 to 1024$/]),
   [['run', '--gpus', '1.5'], /^--gpus is "1\.5"; it must be a whole number from 0 to 1024$/],
   [['run', '--notify', 'no-such-program'], /^--notify "no-such-program" is no program that can be started/],
   [['run', '--notify', 'true --quiet'], /^--notify "true --quiet" is no program that can be started; .* without arguments/],

@@ -139,6 +139,36 @@ test('--gpus: fewer than there are; more are not used, and that is said', async 
   assert.equal(warnings(events), ['--gpus is 3, and 2 are used at a time: tasks can tell no more apart here']);
 });
 
+test('--gpus 0: no cell takes one; those that would fail, and say so, the others run; a later run computes them', async ({ project, declared }) => {
+  declared.cells = (act, other) => [...onCards(act, 2), ...onCards(act, 1, () => ({ gpu: B }), 'named'), ...onCards(act, 1, () => ({ anyGpu: true }), 'any'), ...onCards(other, 2)];
+  const { code, lines } = await project.command('run', '--gpus', '0', '--force');
+  assert.is(code, 1);
+  assert.ok(lines.some((line) => /\(not-available\): it takes a GPU, and --gpus is 0$/.test(line)), lines.join('\n'));
+  assert.equal(spans(project).map(({ cell: id }) => id).sort(), ['other:0', 'other:1']);
+  assert.is(declared.asked, 0, 'nobody looks for GPUs');
+  declared.act = { optional: true };
+  const without = await project.command('run', '--gpus', '0');
+  assert.is(without.code, 0);
+  assert.equal(without.lines.filter((line) => line === 'act failed: it takes a GPU, and --gpus is 0').length, 1);
+  assert.is((await project.run()).ran.length, 4);
+});
+
+test('two runs in one folder: what takes a GPU has it alone, the other waits and says so; on another GPU it does not wait', async ({ project, declared }) => {
+  declared.cells = (act, other) => [...onCards(act, 2, () => ({ gpu: A, params: { ms: 1500 } }), 'a'), ...onCards(other, 2, () => ({ gpus: 1, gpu: A, params: { ms: 400 } }), 'a'), ...onCards(other, 2, () => ({ gpus: 1, gpu: B, params: { ms: 400, meets: true } }), 'b')];
+  const [first, second] = await Promise.all([project.run('act', '--jobs', '8'), project.run('other', '--jobs', '8')]);
+  assert.equal([first.code, second.code, first.ran.length, second.ran.length], [0, 0, 2, 4]);
+  const all = spans(project);
+  assert.equal(all.filter((one) => one.beside.some((beside) => beside.card === one.card)), []);
+  assert.ok(all.some(({ card, beside }) => card === 'B' && beside.length > 0), 'on the other card at once');
+  assert.ok([...warnings(first.events), ...warnings(second.events)].includes('another run in this folder uses the GPU: they take turns'));
+});
+
+test('two runs in one folder: a program that takes whichever it likes waits for all', async ({ project, declared }) => {
+  declared.cells = (act, other) => [...onCards(act, 2, (i) => ({ gpu: i === 0 ? A : B, params: { ms: 800 } })), ...onCards(other, 1, () => ({ gpus: 1, anyGpu: true, params: { ms: 400 } }))];
+  await Promise.all([project.run('act', '--jobs', '8'), project.run('other', '--jobs', '8')]);
+  for (const { cell: id, beside } of spans(project)) assert.ok(id.startsWith('act') ? beside.every(({ cell: other }) => other.startsWith('act')) : beside.length === 0);
+});
+
 test('cards that cannot be told apart: one task at a time, and why is said once', async ({ project, declared }) => {
   declared.machine = { gpus: [A], told: ['2 cards are called A, and nothing tells them apart: one task at a time'] };
   const { events } = await project.run('--jobs', '8');

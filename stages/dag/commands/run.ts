@@ -29,7 +29,7 @@ const run: Command = {
     'keep-going': { type: 'boolean', summary: 'Go on with all that does not need a cell that failed (this is the default)' },
     'fail-fast': { type: 'boolean', summary: 'Start nothing more once a cell has failed' },
     memory: { type: 'string', value: 'size', summary: 'How much memory tasks may need together, by what their stages declare: 12G (default: 90 % of the machine\'s)' },
-    gpus: { type: 'string', value: 'n', summary: 'How many GPUs tasks may need together (default: those that can be told apart, 1 at least)' },
+    gpus: { type: 'string', value: 'n', summary: 'How many GPUs tasks may need together; 0: no cell that takes one is run (default: those that can be told apart, 1 at least)' },
     executor: { type: 'string', value: 'name', summary: 'Where tasks run: local (the default), or slurm: as jobs of a cluster' },
     'on-interrupt': { type: 'string', value: 'what', summary: 'What becomes of jobs when the run is interrupted: cancel, or leave (for the next run; the default, asked on a terminal)' },
     detach: { type: 'boolean', summary: 'Have the run itself be a small job, which goes on in a further one when its time is over' },
