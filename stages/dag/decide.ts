@@ -33,14 +33,17 @@ export interface DecideOptions {
   readonly measure: (cell: Cell) => boolean;
   /** Run again what failed and would fail again (--retry-failed). */
   readonly retryFailed: boolean;
-  /** What was not available counts as that, although a run would look whether it still is not. */
-  readonly missingStays?: boolean;
+  /** Cells for which what failed for a passing reason counts as failed, although a run would try it again. */
+  readonly failureStays?: (cell: Cell, failure: Failure) => boolean;
   /** True for a cell whose outputs this run has changed: names the cause of a change. */
   readonly changedHere: (cell: string) => boolean;
 }
 
 /** The same key fails the same way: not tried again until the key changes. The others had passing reasons. */
 const DETERMINISTIC_FAILURES: ReadonlySet<FailureCode> = new Set(['bad-input', 'not-finite', 'stage-threw']);
+
+/** Whether nothing that passes was the reason. */
+export const failsAgain = ({ code }: Failure): boolean => DETERMINISTIC_FAILURES.has(code);
 
 /** `outcomeOf` answers for every cell that this one reads. */
 export function decide(cell: Cell, ground: Ground, outcomeOf: (cell: string) => Outcome, options: DecideOptions): Verdict {
@@ -66,7 +69,7 @@ export function decide(cell: Cell, ground: Ground, outcomeOf: (cell: string) => 
 
   const failed = ground.store.failed(key);
   if (failed?.failure !== undefined) {
-    const stays = DETERMINISTIC_FAILURES.has(failed.failure.code) || (options.missingStays === true && failed.failure.code === 'not-available');
+    const stays = failsAgain(failed.failure) || options.failureStays?.(cell, failed.failure) === true;
     if (stays && !options.retryFailed) {
       return { kind: 'failed', failure: failed.failure, origin: cell.id, record: failed };
     }

@@ -94,7 +94,7 @@ type Found = Pick<Results, 'run' | 'cells' | 'exports' | 'lost'> & { readonly ou
 /** What counts now; where something is out of date, the last result with the reasons. */
 function current(pipeline: Pipeline, ground: Ground): Found {
   // A machine without a compiler, say, has all that it can have: each run tries the compiler again, and then everything is up to date.
-  const forecasts = preview({ cells: pipeline.cells, onDemand: helpersOf(pipeline) }, ground, { ...AS_IS, missingStays: true });
+  const forecasts = preview({ cells: pipeline.cells, onDemand: helpersOf(pipeline) }, ground, { ...AS_IS, failureStays: (_, { code }) => code === 'not-available' });
   const outcomes = new Map<string, { readonly outcome: Outcome; readonly stale?: readonly Reason[] }>();
   for (const { id } of pipeline.cells) {
     const forecast = forecasts.get(id)!;

@@ -161,6 +161,21 @@ test('gathered, an optional output is an input like any other: it arrives missin
   assert.equal([code, ran, done['failed'], done['skipped']], [0, ['report:all'], 0, 0]);
 });
 
+test('where what is only added cannot be had, status, plan and keep find the rest up to date, as a run does', async ({ declared, project }) => {
+  declared.cells = (tool) => [cell(report, 'all', { params: { n: 1 }, inputs: { libraries: gather([output(tool)]) } })];
+  declared.numbers = [];
+  writeFileSync(project.path('no-compiler'), '');
+  await project.run();
+  assert.equal((await project.run()).ran, []);
+  const stages = JSON.parse((await project.command('status', '--json')).lines[0]!) as { [stage: string]: { [column: string]: number } };
+  assert.equal([stages['build']!['lacking'], stages['report']!['up to date'], stages['report']!['waiting']], [1, 1, 0]);
+  assert.ok((await project.command('status')).lines.includes('build failed: there is no compiler; install one'));
+  assert.equal((await project.command('plan')).lines, ['Nothing to compute: all 2 cells are up to date or known to fail.', 'Tried again, and left out here: 1 cell of build, without which the rest is computed; "status" says why it failed last time.']);
+  assert.is((await project.command('keep', '--as', 'now')).code, 0);
+  rmSync(project.path('no-compiler'));
+  assert.equal((await project.run()).ran, ['build:native', 'report:all'], 'it is tried in each run');
+});
+
 test('a tool must be a single file', async ({ declared, project, used }) => {
   declared.numbers = [];
   declared.cells = () => {

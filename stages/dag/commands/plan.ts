@@ -1,11 +1,12 @@
 /** `plan`: what a run would compute, why, and what that costs, before anything runs. */
 import { byCause, mainCause } from '../causes.ts';
 import { EXIT } from '../command.ts';
+import { failsAgain } from '../decide.ts';
 import { byteEstimates, durationEstimates } from '../estimates.ts';
 import { openStoreOf, readGround } from '../ground.ts';
 import { expectedLines } from '../memory-lines.ts';
 import { jobsFrom } from '../number-options.ts';
-import { preview } from '../preview.ts';
+import { AS_LAST, preview } from '../preview.ts';
 import { reasonText } from '../reasons.ts';
 import { machineMemoryBytes, memoryNeed } from '../resources.ts';
 import { select } from '../selection.ts';
@@ -34,9 +35,10 @@ const plan: Command = {
       const selection = select(pipeline, positionals);
       const { cells, named } = selection;
       const forecasts = preview(selection, await readGround(pipeline, store, cells), {
+        ...AS_LAST,
         force: ({ id }) => values['force'] === true && named.has(id),
         measure: ({ id, stage }) => values['measure'] === true && stage.determinism === 'measured' && named.has(id),
-        retryFailed: values['retry-failed'] === true, changedHere: () => false,
+        retryFailed: values['retry-failed'] === true,
       });
       const [msOf, bytesOf] = [durationEstimates(cells, store), byteEstimates(cells, store)];
       const todo = cells.flatMap((cell): readonly Todo[] => {
@@ -68,16 +70,26 @@ function asLine({ cell, forecast, ms, bytes }: Todo): string {
 
 function summary(todo: readonly Todo[], cells: readonly Cell[], forecasts: ReadonlyMap<string, Forecast>, jobs: number): readonly string[] {
   const all = cells.filter(({ id }) => forecasts.get(id)!.kind !== 'idle').length;
-  if (todo.length === 0) return [`Nothing to compute: all ${count(all, 'cell')} are up to date or known to fail.`];
+  if (todo.length === 0) return [`Nothing to compute: all ${count(all, 'cell')} are up to date or known to fail.`, ...triedLine(cells, forecasts)];
   const groups = byCause(todo, forecasts);
   return [
     `A run would compute ${grouped(todo.length)} of ${count(all, 'cell')}, ${costOf(todo, jobs)}: ${mainCause(groups)}`,
     ...groups.map(groupLine),
+    ...triedLine(cells, forecasts),
     ...fetchLine(todo),
     ...expectedLines(todo.map(({ cell }) => cell), machineMemoryBytes()),
     ...(groups.some(({ following }) => following > 0) ? ['Cells that follow others are left out where those come out as before.'] : []),
     '"plan --cells" lists every cell.',
   ];
+}
+
+/** What the rest does without and a run tries again all the same: on a machine that lacks what it needs, in vain. */
+function triedLine(cells: readonly Cell[], forecasts: ReadonlyMap<string, Forecast>): readonly string[] {
+  const tried = cells.filter(({ id, stage }) => {
+    const forecast = forecasts.get(id)!;
+    return forecast.kind === 'failed' && forecast.origin === id && stage.optional === true && !failsAgain(forecast.failure);
+  });
+  return tried.length === 0 ? [] : [`Tried again, and left out here: ${count(tried.length, 'cell')} of ${[...new Set(tried.map(({ stage }) => stage.name))].join(', ')}, without which the rest is computed; "status" says why ${tried.length === 1 ? 'it' : 'they'} failed last time.`];
 }
 
 /** Downloads, whose sizes are known before anything like them was computed here. */

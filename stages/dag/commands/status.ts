@@ -5,7 +5,7 @@ import { openStoreOf, readGround } from '../ground.ts';
 import { failureLines, lackingLine } from '../failure-lines.ts';
 import { exceededLines, stageMemory } from '../memory-lines.ts';
 import { recentLines } from '../past-runs.ts';
-import { preview } from '../preview.ts';
+import { AS_LAST, preview } from '../preview.ts';
 import { revocationOf, revocationText } from '../revoked.ts';
 import { select } from '../selection.ts';
 import { waiverText } from '../waivers.ts';
@@ -25,7 +25,7 @@ const status: Command = {
   usage: 'bitwidth status [target ...]',
   details: 'Counts cells by stage, says who computes what at this moment, and in at most five lines what happened lately.\n'
     + '"waiting": reads something that is to be computed first. "running": being computed by a run at this moment.\n'
-    + '"not needed": out of date, and only helps cells that are up to date. "lacking": failed, and the rest does without it.',
+    + '"not needed": out of date, and only helps cells that are up to date. "lacking": failed, and the rest does without it; a run tries it again.',
   options: {
     json: { type: 'boolean', summary: 'Print the counts as one JSON object' },
     revoked: { type: 'boolean', summary: 'List every cell with a result that was revoked' },
@@ -36,7 +36,7 @@ const status: Command = {
     try {
       const selection = select(pipeline, positionals);
       const { cells } = selection;
-      const forecasts = preview(selection, await readGround(pipeline, store, cells));
+      const forecasts = preview(selection, await readGround(pipeline, store, cells), AS_LAST);
       const leases = await store.leases.held();
       const held = new Set(leases.map(({ key }) => key as string));
       const stages = new Map<string, { [column in Column]: number }>();
