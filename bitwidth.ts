@@ -59,7 +59,7 @@ async function composed(root: string, { quick }: { readonly quick: boolean }, { 
   // Of a package that was installed also what is known of its own builds.
   const revoked = [...await readRevoked(root), ...(root === OWN ? [] : await readRevoked(OWN))];
   Object.assign(process.env, studyEnvironment(config.engine, revoked));
-  if (asked?.command !== 'doctor') await refuseWrongGpu(config, asked?.say);
+  await refuseWrongGpu(config, asked);
   const native = nativeOn(config, await nativeCell());
   const library = nativeCheckCell(native);
   const errata = await readErrata(root);

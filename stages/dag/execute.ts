@@ -1,6 +1,6 @@
 /**
  * A whole run: passes over the cells until none is left that damage has undone, then the exports. Signals end it in order: the
- * first lets running cells be committed, the second stops at once; no process outlives it either way.
+ * first lets running tasks end where they can, the second stops at once; no process outlives it either way.
  */
 import { randomInt } from 'node:crypto';
 import { noteCitations } from './cited.ts';
@@ -105,6 +105,7 @@ class Run {
   #interrupts = 0;
   #incomplete = false;
   #saidNotStored = false;
+  readonly #saidEarlier = new Set<string>();
   readonly #startedAt = timestamp();
   /** Folders that were written in full. */
   readonly #exported: FolderExport[] = [];
@@ -122,6 +123,7 @@ class Run {
         this.#status.set(cell.id, status);
         this.#teller.settled(cell.id);
         progress.cell(cell, outcome, status);
+        if (status === 'lacking' && outcome.kind === 'failed' && outcome.origin === cell.id) this.#sayEarlier(cell);
       },
       taskStarted: (task) => {
         this.#sayNotStored();
@@ -169,12 +171,12 @@ class Run {
     }
   }
 
-  /** First: finish what runs, start nothing. Second: stop now. */
+  /** First: start nothing, and have what runs end where it can: at the end of a cell, or of a step of one that takes long. Second: stop now. */
   interrupt(): void {
     this.#interrupts++;
     this.#shared?.hurry();
     if (this.#interrupts === 1) {
-      this.#progress.warn('stopping: cells that are running are finished first; once more to stop at once');
+      this.#progress.warn('stopping: running cells end where their stage can stop, finished or not, and what is done is kept; once more to stop at once');
       this.#pass?.stop(true);
     } else this.#pass?.kill();
   }
@@ -218,6 +220,13 @@ class Run {
     this.#saidNotStored = true;
     const { store, reason } = this.#notStored;
     this.#progress.warn(`${store} cannot be written (${reason}): what is computed is used in this run and not stored`);
+  }
+
+  /** Of what the rest does without it is easily missed that it was there: once for each stage. */
+  #sayEarlier({ stage, id }: Cell): void {
+    if (stage.determinism !== 'measured' || this.#saidEarlier.has(stage.name) || !this.#store.recordsOfCell(id).some(({ status }) => status === 'done')) return;
+    this.#saidEarlier.add(stage.name);
+    this.#progress.warn(`${stage.name}: earlier results of it stay in the store and are not shown`);
   }
 
   async #onePass(): Promise<{ readonly sha256: Sha256; readonly what: string } | undefined> {

@@ -1,10 +1,11 @@
 /** The GPUs that tasks of the study share out among them: those to which a process can be bound (kernels/webgpu/cards.ts). */
 import { engines, GPU_VARIABLE } from '../../kernels/engines.ts';
 import { ConfigurationError } from '../dag/index.ts';
-import type { Gpu, MachineGpus } from '../dag/index.ts';
+import type { Asked, Gpu, MachineGpus } from '../dag/index.ts';
 import type { StudyConfig } from './config.ts';
 import { surveyGpus } from './gpu-survey.ts';
 import { peerNamed } from './peers.ts';
+import { asksForNoKeys } from './study-peers.ts';
 
 /** The one of this name. */
 export const gpuNamed = (card: string): Gpu => ({ name: card, environment: { [GPU_VARIABLE]: card } });
@@ -15,12 +16,12 @@ export async function machineGpus(): Promise<MachineGpus> {
   return { gpus: cards.map(({ card }) => gpuNamed(card)), told };
 }
 
-/** Throws ConfigurationError where the environment asks for a GPU that cannot be taken and the study computes on one: all figures of GPUs would be missing, because of a letter. */
-export async function refuseWrongGpu({ peers, speed }: Pick<StudyConfig, 'peers' | 'speed'>, say?: (sentence: string) => void): Promise<void> {
-  if (!process.env[GPU_VARIABLE]) return;
+/** Throws ConfigurationError where the environment asks for a GPU that cannot be taken and the study computes on one: all figures of GPUs would be missing, because of a letter. `asked`: the command that it is for. */
+export async function refuseWrongGpu({ peers, speed }: Pick<StudyConfig, 'peers' | 'speed'>, asked?: Pick<Asked, 'command' | 'say'>): Promise<void> {
+  if (!process.env[GPU_VARIABLE] || asksForNoKeys(asked)) return;
   const takesOne = peers.some(({ name, device }) => { const { findEach, gpuDevices } = peerNamed(name); return findEach !== undefined && gpuDevices.includes(device); })
     || speed.engines.some((name) => engines.find((engine) => engine.name === name)?.gpu === true);
   if (!takesOne) return;
-  const { adapters, wrong } = await surveyGpus(say);
+  const { adapters, wrong } = await surveyGpus(asked?.say);
   if (wrong === 'variable' && typeof adapters === 'string') throw new ConfigurationError(`${adapters}: set it to one of these names, or unset it`);
 }

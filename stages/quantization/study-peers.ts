@@ -8,11 +8,14 @@ import { peerNamed } from './peers.ts';
 /** Those for which it is enough which cells there are. */
 const WITHOUT_KEYS: ReadonlySet<string> = new Set(['runs', 'logs', 'graph', 'render', 'peers', 'doctor']);
 
+/** Whether a command need not know what is here of peers and GPUs, which may take looking. */
+export const asksForNoKeys = (asked: Pick<Asked, 'command'> | undefined): boolean => asked !== undefined && WITHOUT_KEYS.has(asked.command);
+
 /** `asked`: the command that it is for. */
 export async function studyPeers({ peers }: Pick<StudyConfig, 'peers'>, asked?: Pick<Asked, 'command' | 'say'>): Promise<StudyPeer[]> {
   return Promise.all(peers.map(async ({ name, ...settings }) => {
     const peer = peerNamed(name);
-    if (asked !== undefined && WITHOUT_KEYS.has(asked.command)) return { peer, settings, found: { missing: 'it was not looked for' } };
+    if (asksForNoKeys(asked)) return { peer, settings, found: { missing: 'it was not looked for' } };
     // That of all others takes no time.
     if (peer.findEach !== undefined) await surveyGpus(asked?.say);
     const found = await peer.find(settings);

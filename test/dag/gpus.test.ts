@@ -153,6 +153,16 @@ test('--gpus 0: no cell takes one; those that would fail, and say so, the others
   assert.is((await project.run()).ran.length, 4);
 });
 
+test('what was measured before and cannot be now is said to be there and not shown, once', async ({ project, declared }) => {
+  declared.act = { optional: true, determinism: 'measured' };
+  declared.cells = (act) => onCards(act, 2, () => ({ facts: { driver: declared.machine.told[0] ?? '' } }));
+  await project.run();
+  declared.machine = { gpus: [A, B], told: ['another driver'] };
+  const { code, events } = await project.run('--gpus', '0');
+  assert.is(code, 0);
+  assert.equal(warnings(events), ['act: earlier results of it stay in the store and are not shown']);
+});
+
 test('two runs in one folder: what takes a GPU has it alone, the other waits and says so; on another GPU it does not wait', async ({ project, declared }) => {
   declared.cells = (act, other) => [...onCards(act, 2, () => ({ gpu: A, params: { ms: 1500 } }), 'a'), ...onCards(other, 2, () => ({ gpus: 1, gpu: A, params: { ms: 400 } }), 'a'), ...onCards(other, 2, () => ({ gpus: 1, gpu: B, params: { ms: 400, meets: true } }), 'b')];
   const [first, second] = await Promise.all([project.run('act', '--jobs', '8'), project.run('other', '--jobs', '8')]);

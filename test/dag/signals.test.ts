@@ -31,6 +31,7 @@ for (const [signal, names] of [['SIGINT', ['a', 'b']], ['SIGTERM', ['c', 'd']], 
     assert.is(code, 130);
     const done = JSON.parse(out.trimEnd().split('\n').at(-1)!) as { [field: string]: unknown };
     assert.equal({ ...done, durationMs: 0 }, { event: 'done', ran: 1, cached: 0, failed: 0, skipped: 2, interrupted: true, durationMs: 0 });
+    assert.match(out, /"stopping: running cells end where their stage can stop, finished or not, and what is done is kept; once more to stop at once"/);
     assert.ok(await comesTrue(() => ![worker, project.children().at(-1)!].some(isAlive)));
     const next = await project.run('run', '--json');
     assert.is(next.code, 0);

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { GPU_VARIABLE } from '../../kernels/engines.ts';
 import type { DoctorItem } from '../../stages/dag/index.ts';
 import { gpuChecks } from '../../stages/quantization/doctor-gpu.ts';
+import { refuseWrongGpu } from '../../stages/quantization/gpus.ts';
+import type { StudyConfig } from '../../stages/quantization/config.ts';
 import { studyPeers } from '../../stages/quantization/study-peers.ts';
 import { SWIFTSHADER } from '../gpu/swiftshaders.ts';
 import { notRun } from '../not-run.ts';
@@ -113,6 +115,11 @@ test('commands that ask for no keys do not wait for drivers', async () => {
   const found = async (command: string) => (await studyPeers({ peers }, { command, say: () => undefined }))[0]!.found;
   for (const command of ['runs', 'logs', 'graph']) assert.equal(await found(command), { missing: 'it was not looked for' });
   assert.not.equal(await found('status'), { missing: 'it was not looked for' });
+  const before = process.env[GPU_VARIABLE];
+  process.env[GPU_VARIABLE] = 'rubbish';
+  await refuseWrongGpu({ peers, speed: { engines: [] } as unknown as StudyConfig['speed'] }, { command: 'runs', say: () => undefined });
+  if (before === undefined) delete process.env[GPU_VARIABLE];
+  else process.env[GPU_VARIABLE] = before;
 });
 
 test('a name of no GPU is refused where a study computes on one, and only where there are some to choose from', () => {
