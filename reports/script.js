@@ -237,20 +237,25 @@
 
   // ---- computing again: nothing of it is loaded before its button is pressed ----
   if (root) list('section.rerun > p > button').forEach(function (button) {
+    var section = button.closest('section'), told = document.createElement('span');
+    told.setAttribute('role', 'status');
+    button.parentNode.appendChild(told);
     button.hidden = false;
+    // It can be pressed again: a connection that broke may be back.
+    var cannot = function (why) { button.disabled = false; told.textContent = ' ' + why; };
+    var open = function () { window.bitwidthRerun(section, root).catch(function (error) { cannot(error.message); }); };
     button.addEventListener('click', function () {
-      var section = button.closest('section');
-      var program = document.createElement('script');
       button.disabled = true;
+      told.textContent = '';
+      if (window.bitwidthRerun) { open(); return; }
+      var program = document.createElement('script');
       program.src = root + 'assets/rerun.js';
-      var cannot = function (why) { button.insertAdjacentText('afterend', ' ' + why); };
       program.onload = function () {
-        if (window.bitwidthRerun) window.bitwidthRerun(section, root);
-        else cannot('This browser cannot run the program: it is too old for it.');
+        if (window.bitwidthRerun) open(); else cannot('The program cannot run: assets/rerun.js is damaged, or this browser is too old for it.');
       };
       program.onerror = function () {
-        button.disabled = false;
-        cannot('The program cannot be loaded: assets/rerun.js is missing from this copy of the report.');
+        program.remove();
+        cannot('The program cannot be loaded: assets/rerun.js is missing from this copy of the report, or the connection broke.');
       };
       document.head.appendChild(program);
     });

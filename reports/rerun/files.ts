@@ -18,7 +18,7 @@ const TOLD = 50;
 export const filesCheck: Check = {
   name: 'files',
   offer(place, { files }) {
-    if (files === undefined) return `This copy of the report has no ${SIZES_FILE}, which says how large its files are: they cannot be checked here. The command check-site checks them.`;
+    if (files === undefined) return `${SIZES_FILE}, which says how large this report’s files are, cannot be loaded: it is missing from this copy, or the connection broke. Without it they cannot be checked here; the command check-site checks them.`;
     return {
       title: place.cell === undefined ? 'Check every file against the list of their hashes, and the signature of that list' : 'Check this page, the tables and the records against the list of hashes, and the signature of that list', readsFiles: true,
       downloads: () => Object.entries({ ...files, ...beside(files) }).filter(([path]) => UNLISTED.has(path) || wanted(place, path)).map(([path, bytes]) => ({ path, bytes })),
@@ -48,19 +48,27 @@ async function checkFiles(context: CheckContext): Promise<void> {
   if (place.cell !== undefined && !Object.hasOwn(listed, cellPath(place.cell))) say({ verdict: 'differs', what: `${cellPath(place.cell)} is not in ${MANIFEST_FILE}` });
   const faults: Finding[] = [], unpacked: string[] = [];
   const total = own.reduce((sum, [, { bytes }]) => sum + bytes, 0);
-  let done = 0;
+  let done = 0, looked = 0;
+  let broken: Error | undefined;
   const left = [...own];
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+    for (let next = left.shift(); next !== undefined && broken === undefined; next = left.shift()) {
       context.signal.throwIfAborted();
       const [path, file] = next;
-      const fault = await faultOf(context, path, file);
-      if (context.sentUnpacked(path)) unpacked.push(path);
-      else if (fault !== undefined) faults.push({ verdict: 'differs', what: path, detail: fault });
-      context.progress(done += file.bytes, total, 'bytes');
+      try {
+        const fault = await faultOf(context, path, file);
+        looked++;
+        if (context.sentUnpacked(path)) unpacked.push(path);
+        else if (fault !== undefined) faults.push({ verdict: 'differs', what: path, detail: fault });
+        context.progress(done += file.bytes, total, 'bytes');
+      } catch (error) {
+        context.signal.throwIfAborted();
+        // What was compared until then is said all the same.
+        broken ??= error as Error;
+      }
     }
   }));
-  const sound = own.length - unpacked.length - faults.length;
+  const sound = looked - unpacked.length - faults.length;
   faults.push(...listFaults(context.plan, listed));
   // A server does not tell what else it has.
   const more = place.cell === undefined ? (context.chosen ?? []).filter((path) => !Object.hasOwn(listed, path) && !UNLISTED.has(path)) : [];
@@ -68,13 +76,14 @@ async function checkFiles(context: CheckContext): Promise<void> {
   faults.sort((a, b) => (a.what < b.what ? -1 : 1));
   for (const fault of faults.slice(0, TOLD)) say(fault);
   if (faults.length > TOLD) say({ verdict: 'differs', what: `and ${faults.length - TOLD} more differences` });
-  const compared = count(own.length - unpacked.length, 'file');
-  if (faults.length === 0) say({ verdict: 'equal', what: `${compared}, each with the size and the sha256 that ${MANIFEST_FILE} gives it` });
-  else say({ verdict: 'differs', what: `in all: ${sound} of ${compared} have the size and the sha256 that ${MANIFEST_FILE} gives them` });
+  const compared = count(looked - unpacked.length, 'file');
+  if (faults.length > 0) say({ verdict: 'differs', what: `in all: ${sound} of ${compared} have the size and the sha256 that ${MANIFEST_FILE} gives them` });
+  else if (looked > 0) say({ verdict: 'equal', what: `${compared}, each with the size and the sha256 that ${MANIFEST_FILE} gives it` });
   const ofSystem = more.filter(isOfSystem).sort();
   if (ofSystem.length > 0) say({ verdict: 'note', what: `${count(ofSystem.length, 'file')} in the folder that systems leave in folders, and no part of the report`, detail: ofSystem.slice(0, TOLD).join(', ') });
   // Whoever serves a file so keeps it from being hashed: the rest is not all.
   if (unpacked.length > 0) say({ verdict: 'note', unfinished: true, what: `${unpacked.sort().join(', ')}: not hashed`, detail: `the server unpacks ${count(unpacked.length, 'file')} that the report has packed (it sends .gz files with Content-Encoding), so that no page has their bytes; check-site compares them` });
+  if (broken !== undefined) return say({ verdict: 'note', unfinished: true, what: `${count(own.length - looked, 'more file')} and the signature: not looked at, broken off`, detail: broken.message });
   for (const finding of await signatureFindings(context, list)) say(finding);
 }
 

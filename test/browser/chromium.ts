@@ -35,6 +35,9 @@ export interface Page {
   focus(selector: string): Promise<void>;
   fill(selector: string, text: string): Promise<void>;
   check(selector: string): Promise<void>;
+  /** What a page asks for at these addresses goes to `handle` instead. */
+  route(addresses: string, handle: (request: { abort(): Promise<void> }) => unknown): Promise<void>;
+  unroute(addresses: string): Promise<void>;
   setInputFiles(selector: string, folder: string): Promise<void>;
   selectOption(selector: string, value: string): Promise<unknown>;
   waitForEvent(event: 'download'): Promise<{ path(): Promise<string>; suggestedFilename(): string }>;
@@ -64,6 +67,13 @@ export function overhear(page: Page, base: string): string[] {
   page.on('requestfailed', (it: { url(): string }) => heard.push(`request failed: ${it.url()}`));
   page.on('request', (it: { url(): string }) => { if (!it.url().startsWith(base) && it.url() !== 'data:,') heard.push(`request to ${it.url()}`); });
   return heard;
+}
+
+/** While `look` goes on the connection breaks as soon as these files are asked for. */
+export async function broken(page: Page, addresses: string, look: () => Promise<void>): Promise<void> {
+  await page.route(addresses, (request) => request.abort());
+  await look();
+  await page.unroute(addresses);
 }
 
 export const axeSource = (): string => readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');

@@ -1,10 +1,11 @@
 /** Computing again in a page on a slow line, in Chromium: what a reader stops while a file loads, and begins again; a click too many; a program that is damaged. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { PLAN_FILE } from '../../reports/rerun/plan.ts';
 import { STUDY_PROGRAM } from '../../reports/rerun/compute.ts';
 import { cellPath } from '../../reports/num.ts';
 import { notRun } from '../not-run.ts';
-import { launch, missing, overhear, served } from './chromium.ts';
+import { broken, launch, missing, overhear, served } from './chromium.ts';
 import type { Browser, Page } from './chromium.ts';
 import { computedSite, FORMAT, MODEL, SCORED } from './computed.ts';
 import type { ComputedSite } from './computed.ts';
@@ -115,6 +116,30 @@ test('a program that is damaged is named, and once it is whole the same page goe
     }, true);
   });
 });
+
+for (const [what, path, sentence] of [
+  ['the program of the button', 'assets/rerun.js', 'The program cannot be loaded: assets/rerun.js is missing from this copy of the report, or the connection broke.'],
+  ['the plan', PLAN_FILE, `${PLAN_FILE} cannot be loaded: it is missing from this copy of the report, or the connection broke`],
+] as const) {
+  test(`where ${what} cannot be loaded that is said once, and the button stays`, async () => {
+    if (absent !== undefined) return notRun('a page offline', absent);
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    try {
+      await page.goto(`${server.url}index.html`);
+      await broken(page, `**/${path}`, async () => {
+        for (let i = 0; i < 2; i++) {
+          await page.click('section.rerun > p > button');
+          await until(page, `!document.querySelector('section.rerun > p > button').disabled`);
+          assert.is((await page.evaluate<string>(`document.querySelector('section.rerun > p > button').parentElement.textContent`)).replace('Re-run', '').trim(), sentence);
+        }
+      });
+      await press(page);
+    } finally {
+      await context.close();
+    }
+  });
+}
 
 test('to try: Stop while a file loads, then again; any temperature; a refused setting has no texts; each text in its own direction', async () => {
   if (absent !== undefined) return notRun('a page that writes on a slow line', absent);

@@ -12,7 +12,7 @@ import { STATEMENT_FILE } from '../../reports/statement.ts';
 import { notRun } from '../not-run.ts';
 import { filesIn, listedAnew } from '../reports/reader.ts';
 import { smallStudy } from '../reports/small-study.ts';
-import { launch, missing, overhear, served } from './chromium.ts';
+import { broken, launch, missing, overhear, served } from './chromium.ts';
 import type { Browser, Page } from './chromium.ts';
 
 const test = suite('a page checks its own site, in Chromium');
@@ -110,6 +110,80 @@ async function changed(path: string, change: (bytes: Buffer) => Uint8Array | str
     writeFileSync(file, before);
   }
 }
+
+/** Opens a page and the panel; answers the page's status and findings when `look` has ended. */
+async function inPanel(address: string, look: (page: Page) => Promise<void>): Promise<void> {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(address);
+    await page.click('section.rerun > p > button');
+    await until(page, `!!document.querySelector('.panel-rerun .offers')`);
+    await look(page);
+  } finally {
+    await context.close();
+  }
+}
+const onlyFiles = (page: Page): Promise<void> => page.evaluate(`document.querySelectorAll('.offers li').forEach((li) => { const box = li.querySelector('input'); if (box.checked !== (li.dataset.check === 'files')) box.click(); })`);
+const startable = `!document.querySelector('.panel-rerun > p > button').disabled`, problem = `document.querySelector('.panel-rerun .problem').textContent`;
+
+test('from a file, the folder of another report is refused, and what to do is said; another folder can be chosen at any time', async () => {
+  if (absent !== undefined) return notRun('another folder', absent);
+  const other = mkdtempSync(join(tmpdir(), 'bitwidth-other-')), copy = join(other, 'copy'), version = join(other, 'version');
+  try {
+    for (const to of [copy, version]) cpSync(folder, to, { recursive: true });
+    // Sound by itself, and another one.
+    for (const [path, text] of Object.entries(listedAnew(folder, { 'quality.html': `${readFileSync(join(folder, 'quality.html'), 'utf8')}\n` }))) {
+      if (text === undefined) rmSync(join(version, path)); else writeFileSync(join(version, path), text);
+    }
+    await inPanel(`${fileUrl()}index.html`, async (page) => {
+      await onlyFiles(page);
+      const choose = async (of: string, becomes: string): Promise<void> => {
+        await page.setInputFiles('#rerun-folder', of);
+        await until(page, becomes);
+      };
+      await choose(version, `${problem} !== ''`);
+      const said = await page.evaluate<string>(problem);
+      assert.match(said, /^“version” is the folder of another report, or of another version of this one: its data\/files\.js is not the one beside this page\. Choose the folder from which this page was opened\. To check the other report, open its own index\.html; /);
+      assert.is(await page.evaluate(startable), false);
+      await choose(join(folder, 'cells'), `/^The folder “cells” has no data\\/rerun\\.js\\. Choose the one that holds this report’s index\\.html\\.$/.test(${problem})`);
+      await choose(copy, startable);
+      assert.is(await page.evaluate(problem), '');
+      assert.match(await page.evaluate<string>(`document.querySelector('label[for=rerun-folder]').textContent`), /^The site’s files are read in the folder “copy”\. To read them in another one, choose it: $/);
+      // What was accepted before is not what is checked after a refusal.
+      await choose(version, `${problem} !== ''`);
+      assert.is(await page.evaluate(startable), false);
+      await choose(folder, startable);
+      await page.click('.panel-rerun > p > button');
+      await until(page, `!!document.querySelector('.panel-rerun > p[role=status]')?.textContent`);
+      assert.match(await page.evaluate<string>(`document.querySelector('.panel-rerun > p[role=status]').textContent`), /^What was compared agrees: 2 identical\./);
+      await page.click('.panel-rerun > p:last-child button');
+      assert.ok(await page.evaluate(`document.querySelector('#rerun-folder').checkVisibility()`), 'after a run, too');
+    });
+  } finally {
+    rmSync(other, { recursive: true });
+  }
+});
+
+test('a connection that breaks: the file is named, what was compared until then is said, and the same page goes on', async () => {
+  if (absent !== undefined) return notRun('a connection breaks', absent);
+  await inPanel(`${server.url}index.html`, async (page) => {
+    const run = async (): Promise<Pick<Found, 'lines' | 'status'>> => {
+      await page.click('.panel-rerun > p > button');
+      await until(page, `!!document.querySelector('.panel-rerun > p[role=status]')?.textContent`);
+      return { lines: await page.evaluate(`[...document.querySelectorAll('.findings li')].map((it) => it.className + ' ' + it.textContent)`), status: await page.evaluate(`document.querySelector('.panel-rerun > p[role=status]').textContent`) };
+    };
+    const gone = 'data/records\\.ndjson\\.gz cannot be loaded: the connection broke, or the server does not answer';
+    await broken(page, '**/data/records.ndjson.gz', async () => {
+      const { lines, status } = await run();
+      assert.equal(lines.map((line) => /^(\w+) /.exec(line)![1]), ['equal', 'note', 'note', 'note'], lines.join('\n'));
+      for (const [i, said] of ['\\d+ files, each with the size and the sha256', `\\d+ more files and the signature: not looked at, broken off${gone}$`, `the aggregates and numbers: broken off after [\\d.]+ s${gone}$`, `the computation: broken off after [\\d.]+ s${gone}$`].entries()) assert.match(lines[i]!, new RegExp(said));
+      assert.match(status, new RegExp(`^What was compared agrees: 1 identical\\. Not compared: part of the files \\(${gone}\\); the aggregates and numbers \\(${gone}\\); the computation \\(${gone}\\)\\.$`));
+    });
+    await page.click('.panel-rerun > p:last-child button');
+    assert.match((await run()).status, /^All that was compared agrees/);
+  });
+});
 
 const weights = (): string => filesIn(folder).find((path) => path.startsWith('data/rerun/quantize~'))!;
 const oneBit = (bytes: Buffer): Uint8Array => { const other = Buffer.from(bytes); other[other.length >> 1]! ^= 1; return other; };

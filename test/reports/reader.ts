@@ -47,6 +47,8 @@ export interface ReadOptions {
   readonly cell?: string;
   /** As from a folder that the reader chose. */
   readonly chosen?: boolean;
+  /** Where the connection breaks. */
+  readonly broken?: string;
   /** As from a file, with no folder chosen. */
   readonly alone?: boolean;
   readonly choice?: string;
@@ -56,11 +58,12 @@ export interface ReadOptions {
   readonly stopAt?: number;
 }
 
-export async function read(check: Check, folder: string, { instead = {}, cell, chosen = false, alone = false, choice, unpacked = [], stopAt = Infinity }: ReadOptions = {}): Promise<Read> {
+export async function read(check: Check, folder: string, { instead = {}, cell, chosen = false, alone = false, choice, unpacked = [], stopAt = Infinity, broken }: ReadOptions = {}): Promise<Read> {
   const findings: Finding[] = [], asked = new Set<string>(), told: string[] = [];
   const stop = new AbortController(), plan = planIn(folder, instead);
   const file = async (path: string): Promise<Bytes> => {
     asked.add(path);
+    if (path === broken) throw new Error(`${path} cannot be loaded`);
     const bytes = alone ? undefined : bytesAt(folder, path, instead);
     if (bytes === undefined) throw new MissingFile(`there is no ${path}`);
     return bytes;

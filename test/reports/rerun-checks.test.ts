@@ -92,6 +92,18 @@ test('a server that unpacks what is packed keeps it from being hashed, which is 
   caught(await read(filesCheck, folder, { instead: { [packed[0]!]: arrives[packed[0]!] } }), /records\.ndjson\.gz \(it has \d+ bytes/);
 });
 
+test('a connection that breaks: what was compared until then is said, and what was not', async () => {
+  const listed = Object.keys((JSON.parse(text(MANIFEST_FILE)) as { files: object }).files);
+  for (const [instead, verdicts] of [[{}, ['equal', 'note']], [{ [listed[0]!]: 'x' }, ['differs', 'differs', 'note']]] as const) {
+    const { findings } = await read(filesCheck, folder, { broken: RECORDS_FILE, instead });
+    assert.equal(findings.map(({ verdict }) => verdict), verdicts);
+    const { what, detail, unfinished } = findings.at(-1)!, [, left] = /^([\d,]+) more files and the signature: not looked at, broken off$/.exec(what)!;
+    assert.equal([detail, unfinished], [`${RECORDS_FILE} cannot be loaded`, true]);
+    const looked = /(\d+) files, each|of (\d+) files/.exec(findings.at(-2)!.what)!;
+    assert.is(Number(left) + Number(looked[1] ?? looked[2]), listed.length);
+  }
+});
+
 test('what it says that it loads is what it loads', async () => {
   for (const [check, beside] of [[filesCheck, [MANIFEST_FILE]], [aggregatesCheck, []]] as const) {
     for (const cell of [undefined, 'summarize:novel-1m/nf4/fidelity']) {

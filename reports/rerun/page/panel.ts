@@ -1,10 +1,11 @@
 /** The panel that opens under the button: what can be done and what that loads; then how far it is; then what was found, with a record to keep. */
-import { byteSize, count } from '../../../stages/dag/index.ts';
+import { byteSize, count, duration } from '../../../stages/dag/index.ts';
 import { checks } from '../checks.ts';
 import { KeptFiles } from '../kept.ts';
 import { readersReproduction } from '../reproduction.ts';
 import { button, downloadLink, make } from './dom.ts';
 import { Results } from './results.ts';
+import { PARTS } from './summary.ts';
 import type { Check, Finding, Offer, Place } from '../checks.ts';
 import type { Plan, PlannedFile } from '../plan.ts';
 import type { Site } from './site.ts';
@@ -34,7 +35,7 @@ export class Panel {
       return offer === undefined || typeof offer === 'string' ? [] : [{ check, offer }];
     });
     // What asks for a folder first is done when it is wanted, not before all else.
-    const asksFirst = ({ offer }: Pick<Offered, 'offer'>): boolean => this.#site.needsFolder && offer.readsFiles;
+    const asksFirst = ({ offer }: Pick<Offered, 'offer'>): boolean => site.needsFolder && offer.readsFiles;
     const offered = offers.map(({ check, offer }): Offered => {
       const select = offer.choices && make('select', {}, ...offer.choices.values.map((value) => make('option', { value }, value)));
       return { check, offer, select, box: make('input', { type: 'checkbox', checked: offer.onlyIfAsked !== true && (!asksFirst({ offer }) || offers.every((one) => asksFirst(one) || one.offer.onlyIfAsked === true)) }) };
@@ -53,23 +54,27 @@ export class Panel {
       start.disabled = true;
       void this.#run(chosen(), problem);
     });
-    const folder = make('input', { type: 'file', id: 'rerun-folder' });
+    const folder = make('input', { type: 'file', id: 'rerun-folder' }), asking = make('label', { for: folder.id });
     folder.webkitdirectory = true;
-    const ask = make('p', { class: 'folder' }, make('label', { for: folder.id }, 'This page was opened from a file, from where it may load scripts only. To check the site’s files choose its folder, the one with index.html; nothing is sent anywhere. '), folder);
-    folder.addEventListener('change', () => {
-      try {
-        this.#site.choose(folder.files ?? []);
-        problem.textContent = '';
-      } catch (error) {
-        problem.textContent = (error as Error).message;
-      }
+    const ask = make('p', { class: 'folder' }, asking, folder);
+    const choose = async (): Promise<void> => {
+      problem.textContent = '';
+      // One after the other, and none while it starts.
+      folder.disabled = start.disabled = true;
+      await site.choose(folder.files ?? []).catch((error: Error) => { problem.textContent = error.message; });
+      folder.disabled = false;
       update();
-    });
+      folder.focus();
+    };
+    folder.addEventListener('change', () => void choose());
     const update = (): void => {
       const files = [...new Map(chosen().flatMap(({ offer, select }) => offer.downloads(select?.value)).map((file) => [file.path, file])).values()];
       size.replaceChildren(...sizeWords(files));
-      ask.hidden = !(this.#site.needsFolder && chosen().some(({ offer }) => offer.readsFiles));
-      start.disabled = chosen().length === 0 || !ask.hidden;
+      ask.hidden = !(site.fromFile && chosen().some(({ offer }) => offer.readsFiles));
+      asking.textContent = site.folder === undefined
+        ? 'This page was opened from a file, from where it may load scripts only. To check the site’s files choose its folder, the one with index.html; nothing is sent anywhere. '
+        : `The site’s files are read in the folder “${site.folder}”. To read them in another one, choose it: `;
+      start.disabled = chosen().length === 0 || folder.disabled || (site.needsFolder && !ask.hidden);
     };
     for (const { box, select } of offered) { box.addEventListener('change', update); select?.addEventListener('change', update); }
     update();
@@ -122,7 +127,7 @@ export class Panel {
         })]);
         if (!stop.signal.aborted) results.end(check.name);
       } catch (error) {
-        if (!stop.signal.aborted) results.add(check.name, { verdict: 'note', unfinished: true, what: `${check.name} ended after ${Math.round(performance.now() - started)} ms`, detail: error instanceof Error ? error.message : String(error) });
+        if (!stop.signal.aborted) results.add(check.name, { verdict: 'note', unfinished: true, what: `${PARTS[check.name]}: broken off after ${duration(performance.now() - started)}`, detail: error instanceof Error ? error.message : String(error) });
       }
     }
     working.remove();

@@ -16,8 +16,8 @@ export class Site {
   readonly #objects = new Map<string, Bytes>();
   /** By sha256: a run that was cancelled may still wait for what the next one asks for. */
   readonly #loading = new Map<string, Promise<Bytes>>();
-  /** Of a site that is read from files: those of the chosen folder, by path from its root. */
-  #chosen: ReadonlyMap<string, File> | undefined;
+  /** Of a site that is read from files: the chosen folder's name, and its files by path from its root. */
+  #chosen: { readonly name: string; readonly files: ReadonlyMap<string, File> } | undefined;
   readonly #sentUnpacked = new Set<string>();
 
   /** `root`: the site's address, with a slash at its end. */
@@ -25,17 +25,32 @@ export class Site {
     this.#root = root;
   }
 
-  /** From file:// a page may load scripts and nothing else. */
-  get needsFolder(): boolean {
-    return this.#root.startsWith('file:') && this.#chosen === undefined;
+  /** From file:// a page may load scripts and nothing else: all other files are read in a folder that the reader chooses. */
+  get fromFile(): boolean {
+    return this.#root.startsWith('file:');
   }
 
-  /** Throws Error, a sentence, where it is none of this site: its list of files is another than the one beside this page. */
-  choose(files: Iterable<File>): void {
+  /** None was chosen yet. */
+  get needsFolder(): boolean {
+    return this.fromFile && this.#chosen === undefined;
+  }
+
+  /** The folder's name. */
+  get folder(): string | undefined {
+    return this.#chosen?.name;
+  }
+
+  /** Throws Error, a sentence, where it is none of this site: its plan or its list of files is another than the one beside this page. No folder is chosen then. */
+  async choose(files: Iterable<File>): Promise<void> {
+    this.#chosen = undefined;
+    const all = [...files], name = all[0]?.webkitRelativePath.split('/')[0] ?? '';
     // 'site/data/files.json': the folder's own name comes first.
-    const byPath = new Map(Array.from(files, (file) => [file.webkitRelativePath.replace(/^[^/]*\//, ''), file]));
-    if (!byPath.has(PLAN_FILE)) throw new Error(`the folder has no ${PLAN_FILE}; choose the one that holds this report's index.html`);
-    this.#chosen = byPath;
+    const byPath = new Map(all.map((file) => [file.webkitRelativePath.slice(name.length + 1), file]));
+    if (!byPath.has(PLAN_FILE)) throw new Error(`The folder${name === '' ? '' : ` “${name}”`} has no ${PLAN_FILE}. Choose the one that holds this report’s index.html.`);
+    for (const [path, own] of [[PLAN_FILE, window.bitwidthPlan], [SIZES_FILE, window.bitwidthSizes]] as const) {
+      if (JSON.stringify(own) !== await valueIn(byPath.get(path))) throw new Error(`“${name}” is the folder of another report, or of another version of this one: its ${path} is not the one beside this page. Choose the folder from which this page was opened. To check the other report, open its own index.html; if this one was written anew since it was opened, load the page again.`);
+    }
+    this.#chosen = { name, files: byPath };
   }
 
   /** Loads a script of the site once. Throws Error, a sentence. */
@@ -65,9 +80,8 @@ export class Site {
   }
 
   async plan(): Promise<Plan> {
-    await this.script(PLAN_FILE);
-    const plan = window.bitwidthPlan;
-    if (plan === undefined || plan.format !== PLAN_FORMAT) throw new Error(`${PLAN_FILE} is not what this page reads`);
+    const plan = await this.program(PLAN_FILE, 'bitwidthPlan') as Plan;
+    if (plan.format !== PLAN_FORMAT) throw new Error(`${PLAN_FILE} is not what this page reads`);
     // Without the list of sizes what it is needed for says so.
     await this.script(SIZES_FILE).catch(() => undefined);
     return window.bitwidthSizes === undefined ? plan : { ...plan, files: window.bitwidthSizes };
@@ -114,16 +128,21 @@ export class Site {
   /** A file as it is. Throws MissingFile, or Error with a sentence. */
   async file(path: string, signal: AbortSignal): Promise<Bytes> {
     if (this.#chosen !== undefined) {
-      const file = this.#chosen.get(path);
+      const file = this.#chosen.files.get(path);
       if (file === undefined) throw new MissingFile(`${path} is not in the chosen folder`);
-      return new Uint8Array(await file.arrayBuffer());
+      return new Uint8Array(await file.arrayBuffer().catch((error: unknown) => { throw new Error(`${path} cannot be read: it was changed or removed after the folder was chosen`, { cause: error }); }));
     }
+    const broken = (error: unknown): never => {
+      signal.throwIfAborted();
+      // The browser's own words name no file.
+      throw new Error(`${path} cannot be loaded: the connection broke, or the server does not answer`, { cause: error });
+    };
     // What the server has now, not what it had when the browser last looked.
-    const answer = await fetch(this.#root + encodeURI(path), { signal, cache: 'no-cache' });
+    const answer = await fetch(this.#root + encodeURI(path), { signal, cache: 'no-cache' }).catch(broken);
     if (answer.status === 404 || answer.status === 410) throw new MissingFile(`the server has no ${path}`);
     if (!answer.ok) throw new Error(`${path} cannot be loaded: the server answers ${answer.status}`);
     if (path.endsWith('.gz') && answer.headers.get('content-encoding') !== null) this.#sentUnpacked.add(path);
-    return new Uint8Array(await answer.arrayBuffer());
+    return new Uint8Array(await answer.arrayBuffer().catch(broken));
   }
 
   /** Whether the server called the file's own gzip an encoding of the transfer: browsers take that off, so that a page never has the bytes that the site has. */
@@ -133,6 +152,16 @@ export class Site {
 
   /** Every file of the chosen folder; undefined where the site is read from a server, which lists none. */
   get chosen(): readonly string[] | undefined {
-    return this.#chosen && [...this.#chosen.keys()];
+    return this.#chosen && [...this.#chosen.files.keys()];
+  }
+}
+
+/** What such a script sets, as JSON; undefined where there is none, or it is something else. */
+async function valueIn(script: File | undefined): Promise<string | undefined> {
+  const text = await script?.text() ?? '';
+  try {
+    return JSON.stringify(JSON.parse(text.slice(text.indexOf('=') + 1, text.lastIndexOf(';'))));
+  } catch {
+    return undefined;
   }
 }

@@ -5,8 +5,10 @@ import type { Finding, Place, Verdict } from '../checks.ts';
 export interface Done { readonly findings: readonly Finding[]; /** It came to its end; what it could not compare it has said. */ readonly ended: boolean }
 
 /** Of a whole copy; the GPU vouches for itself only. */
-const PARTS: { readonly [check: string]: string } = { files: 'the files', aggregates: 'the aggregates and numbers', compute: 'the computation' };
+const WHOLE: { readonly [check: string]: string } = { files: 'the files', aggregates: 'the aggregates and numbers', compute: 'the computation' };
 const GPU = { check: 'gpu', words: 'the computation on the GPU' };
+/** What each check is about, in a reader's words. */
+export const PARTS: { readonly [check: string]: string } = { ...WHOLE, [GPU.check]: GPU.words };
 
 export function summaryOf(done: ReadonlyMap<string, Done>, { cell }: Place): string {
   const findings = [...done.values()].flatMap((one) => one.findings);
@@ -16,7 +18,7 @@ export function summaryOf(done: ReadonlyMap<string, Done>, { cell }: Place): str
     const onGpu = done.get(GPU.check)?.findings.filter(({ verdict }) => verdict === 'differs').length ?? 0;
     return `${differing} of ${findings.length} findings differ: ${onGpu === differing ? 'this computer’s GPU does not compute what WASM computes' : 'this copy of the report does not agree with itself'}.`;
   }
-  const missing = Object.entries(PARTS).flatMap(([check, words]) => notCompared(check, words, done.get(check)) ?? []);
+  const missing = Object.entries(WHOLE).flatMap(([check, words]) => notCompared(check, words, done.get(check)) ?? []);
   const gpu = done.has(GPU.check) ? notCompared(GPU.check, GPU.words, done.get(GPU.check)) : undefined;
   const left = [...missing, ...(gpu === undefined ? [] : [gpu])];
   const not = left.length === 0 ? '' : ` Not compared: ${left.join('; ')}.`;
