@@ -15,7 +15,7 @@ interface WritingProgram {
     model: { readonly [input: string]: Bytes }, formats: readonly { readonly format: string; readonly artifact?: Bytes }[],
     settings: { readonly prompt: string; readonly temperature: number; readonly topK: number; readonly seed: number; readonly newTokens: number },
     watched: { readonly signal: AbortSignal; wrote(place: number, ids: readonly number[], pieces: readonly string[]): void },
-  ): Promise<void>;
+  ): Promise<{ /** How many there was room for. */ readonly newTokens: number; readonly contextTokens: number }>;
 }
 
 interface Column { readonly element: HTMLElement; readonly note: HTMLElement; readonly text: HTMLElement; ids: readonly number[]; pieces: readonly string[] }
@@ -28,7 +28,7 @@ export class Trying {
   readonly #plan: Plan;
   readonly #formats: readonly WritableFormat[];
   readonly #fields = {
-    prompt: make('textarea', { rows: '3', dir: 'auto', maxlength: '2000', spellcheck: 'false' }),
+    prompt: make('textarea', { rows: '3', dir: 'auto', spellcheck: 'false' }),
     formats: [make('select'), make('select')] as const,
     temperature: make('input', { type: 'number', min: '0', max: '5', step: 'any', value: '0.8', inputmode: 'decimal' }),
     seed: make('input', { type: 'number', min: '0', max: '4294967295', step: '1', value: '1' }),
@@ -104,15 +104,18 @@ export class Trying {
       // A file that loads cannot be broken off, and is not waited for.
       const { program, model, formats } = await Promise.race([stopped, this.#load(chosen, stop.signal)]);
       this.#said.textContent = 'Writing.';
-      await program.write(model, formats, { prompt: prompt.value, temperature: Number(temperature.value), topK: 0, seed: Number(seed.value), newTokens: Number(newTokens.value) }, {
+      const asked = Number(newTokens.value);
+      const room = await program.write(model, formats, { prompt: prompt.value, temperature: Number(temperature.value), topK: 0, seed: Number(seed.value), newTokens: asked }, {
         signal: stop.signal,
         wrote: (place, ids, pieces) => {
           Object.assign(columns[place]!, { ids: [...ids], pieces });
           show(columns);
         },
       });
-      this.#said.textContent = summaryOf(columns);
+      this.#said.textContent = `${summaryOf(columns)}${room.newTokens < asked ? ` ${room.newTokens} of ${count(asked, 'new token')}: the model reads ${room.contextTokens} in all.` : ''}`;
     } catch (error) {
+      // What nothing was written in tells nothing.
+      if (columns.every(({ ids }) => ids.length === 0)) this.#texts.replaceChildren();
       this.#said.textContent = stop.signal.aborted ? `Stopped. ${summaryOf(columns)}`.trim() : error instanceof Error ? error.message : String(error);
     } finally {
       this.#busy(false);

@@ -3,10 +3,12 @@ import { openArtifact } from '../../../kernels/artifact.ts';
 import { openCheckpoint } from '../../../kernels/checkpoint.ts';
 import { generate } from '../../../kernels/generate.ts';
 import { wasm } from '../../../kernels/in-page.ts';
+import { architectureNamed } from '../../../kernels/models.ts';
 import { promptKeyOf } from '../../../kernels/sampler.ts';
 import { openSession } from '../../../kernels/session.ts';
 import { openTokenizer } from '../../../kernels/tokenizer.ts';
 import type { EngineInstance, Sampling, Session } from '../../../kernels/index.ts';
+import { count } from '../../dag/index.ts';
 import { breathing } from './engine.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -25,14 +27,25 @@ export interface WriteWatched {
   wrote(place: number, ids: readonly number[], pieces: readonly string[]): void;
 }
 
+/** How many new tokens there was room for, at most as many as were asked for; and how many tokens the model reads in all. */
+export interface Room { readonly newTokens: number; readonly contextTokens: number }
+
+/** Of a longer prompt the tokens are not counted: a page that counts for long is not heard. */
+const MOST_CHARACTERS = 100_000;
+
 /** Resolves when all are at their end. Throws Error, a sentence, for a prompt that cannot be continued; AbortError where it was asked to stop. */
-export async function write(model: WrittenModel, formats: readonly WrittenFormat[], { prompt, newTokens, ...sampling }: WriteSettings, { signal, wrote }: WriteWatched): Promise<void> {
+export async function write(model: WrittenModel, formats: readonly WrittenFormat[], { prompt, newTokens, ...sampling }: WriteSettings, { signal, wrote }: WriteWatched): Promise<Room> {
   const missing = await wasm.unavailable();
   if (missing !== undefined) throw new Error(missing);
   const checkpoint = openCheckpoint(model);
+  const { contextTokens } = architectureNamed(checkpoint.architecture).shape(checkpoint.config);
+  const tooLong = (has: string, most: string): Error => new Error(`The prompt has ${has}, and may have at most ${most}: the model reads ${count(contextTokens, 'token')} in all, what it writes included. Shorten the prompt.`);
+  if (prompt.length > MOST_CHARACTERS) throw tooLong(count(prompt.length, 'character'), `${count(MOST_CHARACTERS, 'character')} for its tokens to be counted`);
   const tokenizer = await openTokenizer(model.tokenizer, model.tokenizerConfig);
-  const ids = Int32Array.of(...tokenizer.start, ...tokenizer.encode(prompt));
+  const ids = Int32Array.from([...tokenizer.start, ...tokenizer.encode(prompt)]);
   if (ids.length === 0) throw new Error('The prompt is empty: write the beginning of a text.');
+  if (ids.length >= contextTokens) throw tooLong(count(ids.length, 'token'), String(contextTokens - 1));
+  const room = Math.min(newTokens, contextTokens - ids.length);
   const sessions: Session[] = [];
   try {
     await Promise.all(formats.map(async ({ format, artifact }, place) => {
@@ -43,14 +56,13 @@ export async function write(model: WrittenModel, formats: readonly WrittenFormat
       });
       const session = openSession({ checkpoint, format, engine, ...(artifact === undefined ? {} : { artifact: openArtifact(artifact) }) });
       sessions.push(session);
-      const room = session.shape.contextTokens - ids.length;
-      if (room < 1) throw new Error(`The prompt has ${ids.length} tokens, and the model reads at most ${session.shape.contextTokens} in all: shorten it.`);
       const { eos_token_id: end } = checkpoint.config;
-      await generate(session, { prompts: [{ ids, key: promptKeyOf(ids) }], maxNewTokens: Math.min(newTokens, room), ...sampling, ...(typeof end === 'number' ? { endTokens: [end] } : {}) });
+      await generate(session, { prompts: [{ ids, key: promptKeyOf(ids) }], maxNewTokens: room, ...sampling, ...(typeof end === 'number' ? { endTokens: [end] } : {}) });
     }));
   } finally {
     for (const session of sessions) session.dispose();
   }
+  return { newTokens: room, contextTokens };
 }
 
 /** An engine that tells of each token that it draws, of the one sequence that it has. */
