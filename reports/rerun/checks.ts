@@ -34,7 +34,7 @@ export interface Finding {
 export interface CheckContext {
   readonly place: Place;
   readonly plan: Plan;
-  /** Of the options that the check offers the one that was chosen. */
+  /** Of the options that the check, or the one that it goes by, offers the one that was chosen. */
   readonly choice: string | undefined;
   readonly signal: AbortSignal;
   progress(done: number, total: number, unit: string): void;
@@ -64,6 +64,8 @@ export interface Offer {
   readonly onlyIfAsked?: boolean;
   /** What the reader may choose from; the first one is chosen. */
   readonly choices?: { readonly label: string; readonly values: readonly string[] };
+  /** It goes by what is chosen for the check of this name, which stands before it. */
+  readonly choiceOf?: string;
 }
 
 /** What is within reach while the reader chooses. */

@@ -3,7 +3,7 @@
  * WebGPU, whose language lets an adapter round as it likes, so it goes into no record. Many adapters have the same bits all the same; the logits of the others are held to what
  * the engine's own conformance tests hold a model's logits to. All else follows from logits by exact sums.
  */
-import { cellsAt, formatsOf, objectsOf, STUDY_NAME, STUDY_PROGRAM } from './compute.ts';
+import { cellsAt, computeCheck, formatsOf, objectsOf, STUDY_NAME, STUDY_PROGRAM } from './compute.ts';
 import { compareRows } from './compare.ts';
 import { sha256Of } from './objects.ts';
 import { downloadsOf } from './plan.ts';
@@ -16,17 +16,17 @@ interface Gpu { requestAdapter(options: object): Promise<{ readonly info: { read
 const gpuHere = (): Gpu | undefined => (globalThis as { readonly navigator?: { readonly gpu?: Gpu } }).navigator?.gpu;
 
 /** Cells whose rows a model's logits make; weights are quantized by no GPU. */
-function cellsOf(plan: Plan, cell: string | undefined): readonly PlannedCell[] {
-  const cells = cell === undefined ? cellsAt(plan, formatsOf(plan)[0]) : Object.hasOwn(plan.cells, cell) ? [plan.cells[cell]!] : [];
+function cellsOf(plan: Plan, cell: string | undefined, format: string | undefined): readonly PlannedCell[] {
+  const cells = cell === undefined ? cellsAt(plan, format) : Object.hasOwn(plan.cells, cell) ? [plan.cells[cell]!] : [];
   return cells.filter(({ rows }) => Object.keys(rows).length > 0);
 }
 
 export const gpuCheck: Check = {
   name: 'gpu',
   offer(place, plan, { has }) {
-    const cells = cellsOf(plan, place.cell);
+    const cells = cellsOf(plan, place.cell, formatsOf(plan)[0]);
     if (plan.programs[STUDY_PROGRAM] === undefined || cells.length === 0 || gpuHere() === undefined) return undefined;
-    return { title: 'A part of it on this computer’s GPU too, by WebGPU, whose self-test takes some seconds', onlyIfAsked: true, readsFiles: false, downloads: () => downloadsOf(plan, cells, STUDY_PROGRAM, has) };
+    return { title: 'A part of it on this computer’s GPU too, by WebGPU, whose self-test takes some seconds', onlyIfAsked: true, readsFiles: false, choiceOf: computeCheck.name, downloads: (choice = formatsOf(plan)[0]) => downloadsOf(plan, cellsOf(plan, place.cell, choice), STUDY_PROGRAM, has) };
   },
   async run(context) {
     const adapter = await gpuHere()!.requestAdapter({ powerPreference: 'high-performance' });
@@ -37,7 +37,7 @@ export const gpuCheck: Check = {
     // A processor that plays a GPU takes seconds for what a GPU does in milliseconds.
     const slow = adapter.info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|warp/i.test(adapter.info.architecture ?? '');
     const program = await context.program(STUDY_PROGRAM, STUDY_NAME) as StudyProgram;
-    for (const cell of cellsOf(context.plan, context.place.cell)) await computeOnGpu(program, cell, slow, context);
+    for (const cell of cellsOf(context.plan, context.place.cell, context.choice)) await computeOnGpu(program, cell, slow, context);
   },
 };
 

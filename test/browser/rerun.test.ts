@@ -204,11 +204,15 @@ test('with WebGPU, by its own kernels: on SwiftShader a part of a score and of a
     assert.is(await page.evaluate(`document.querySelector('.offers [data-check=gpu] input').checked`), false, 'it is done only if asked');
     await page.click('.offers [data-check=compute] input');
     await page.check('.offers [data-check=gpu] input');
+    const artifacts = `[...document.querySelector('.size').textContent.matchAll(/quantize~\\S+?\\.artifact\\.js/g)].join()`;
+    assert.is(await page.evaluate(artifacts), `quantize~${MODEL}~${FORMAT}.artifact.js`);
+    await page.selectOption('.offers [data-check=compute] select', 'int8');
+    assert.is(await page.evaluate(artifacts), `quantize~${MODEL}~int8.artifact.js`, 'of the chosen format alone');
     await start(page);
     await until(page, `!!document.querySelector('.panel-rerun > p[role=status]')?.textContent`, 300_000);
     const found = await findings(page);
     assert.equal(found.map(({ verdict, what }) => `${verdict} ${what}`), [
-      `equal ${SCORED} on the GPU: the first 48 tokens of the text, byte for byte what WASM computes`, `equal ${WRITTEN} on the GPU: 8 new tokens after the first prompt, byte for byte what WASM computes`,
+      `equal ${SCORED.replace(FORMAT, 'int8')} on the GPU: the first 48 tokens of the text, byte for byte what WASM computes`, `equal ${WRITTEN.replace(FORMAT, 'int8')} on the GPU: 8 new tokens after the first prompt, byte for byte what WASM computes`,
     ], JSON.stringify(found));
     assert.ok(found.every(({ detail }) => /engine webgpu, build webgpu-[0-9a-f]{12}-\w+ \(browser, .*swiftshader/i.test(detail ?? '')), JSON.stringify(found));
     assert.is(await status(page), 'What was compared agrees: 2 identical. Not compared: the files; the aggregates and numbers; the computation.', 'the report was compared with nothing');

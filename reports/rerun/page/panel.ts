@@ -36,8 +36,10 @@ export class Panel {
     });
     // What asks for a folder first is done when it is wanted, not before all else.
     const asksFirst = ({ offer }: Pick<Offered, 'offer'>): boolean => site.needsFolder && offer.readsFiles;
+    const selects = new Map<string, HTMLSelectElement>();
     const offered = offers.map(({ check, offer }): Offered => {
-      const select = offer.choices && make('select', {}, ...offer.choices.values.map((value) => make('option', { value }, value)));
+      if (offer.choices !== undefined) selects.set(check.name, make('select', {}, ...offer.choices.values.map((value) => make('option', { value }, value))));
+      const select = selects.get(offer.choiceOf ?? check.name);
       return { check, offer, select, box: make('input', { type: 'checkbox', checked: offer.onlyIfAsked !== true && (!asksFirst({ offer }) || offers.every((one) => asksFirst(one) || one.offer.onlyIfAsked === true)) }) };
     });
     const said = notes.map((note) => make('p', {}, note));
@@ -76,10 +78,10 @@ export class Panel {
         : `The site’s files are read in the folder “${site.folder}”. To read them in another one, choose it: `;
       start.disabled = chosen().length === 0 || folder.disabled || (site.needsFolder && !ask.hidden);
     };
-    for (const { box, select } of offered) { box.addEventListener('change', update); select?.addEventListener('change', update); }
+    for (const control of [...offered.map(({ box }) => box), ...selects.values()]) control.addEventListener('change', update);
     update();
     this.element.replaceChildren(
-      make('ul', { class: 'offers' }, ...offered.map(({ check, offer, box, select }) => make('li', { 'data-check': check.name }, make('label', {}, box, ` ${offer.title}`), ...(select === undefined ? [] : [make('label', {}, ` ${offer.choices!.label} `, select)])))),
+      make('ul', { class: 'offers' }, ...offered.map(({ check, offer, box, select }) => make('li', { 'data-check': check.name }, make('label', {}, box, ` ${offer.title}`), ...(offer.choices === undefined ? [] : [make('label', {}, ` ${offer.choices.label} `, select!)])))),
       ...said, ask, size, make('p', {}, start), problem);
     offered[0]!.box.focus();
   }
