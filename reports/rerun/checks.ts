@@ -68,6 +68,14 @@ export interface Offer {
   readonly choiceOf?: string;
 }
 
+/** That a check which a reader would expect here cannot be done. */
+export interface Refusal {
+  /** In place of the offer, in sentences. */
+  readonly note: string;
+  /** A clause, for what all findings come to. */
+  readonly because: string;
+}
+
 /** What is within reach while the reader chooses. */
 export interface Reach {
   /** Whether the bytes of an object are there already. */
@@ -78,8 +86,8 @@ export interface Reach {
 
 export interface Check {
   readonly name: string;
-  /** Undefined where it has nothing to do on this page; a sentence where a reader would expect it to, and it cannot. */
-  offer(place: Place, plan: Plan, reach: Reach): Offer | string | undefined;
+  /** Undefined where it has nothing to do on this page. */
+  offer(place: Place, plan: Plan, reach: Reach): Offer | Refusal | undefined;
   /** Throws AbortError where it was asked to stop, else what it did not expect. */
   run(context: CheckContext): Promise<void>;
 }

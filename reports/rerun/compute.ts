@@ -8,7 +8,7 @@ import { compareRows } from './compare.ts';
 import { DifferentBytes, sha256Of } from './objects.ts';
 import { PLAN_FILE, downloadsOf, plannedRow } from './plan.ts';
 import { saidIn, whatIsSaid } from './said.ts';
-import type { Check, CheckContext, Finding, Reach } from './checks.ts';
+import type { Check, CheckContext, Finding, Reach, Refusal } from './checks.ts';
 import type { Plan, PlannedCell, PlannedFile, PlannedRow } from './plan.ts';
 import type { Said } from './said.ts';
 
@@ -36,11 +36,14 @@ export interface StudyProgram {
 export const computeCheck: Check = {
   name: 'compute',
   offer(place, plan, reach) {
-    if (plan.programs[STUDY_PROGRAM] === undefined || Object.keys(plan.cells).length === 0) return undefined;
+    if (plan.programs[STUDY_PROGRAM] === undefined || Object.keys(plan.cells).length === 0) {
+      const because = 'this report publishes no weights for pages to compute with';
+      return { because, note: `No result is computed again here: ${because}.` };
+    }
     const formats = formatsOf(plan);
     if (place.cell !== undefined) {
       const cell = Object.hasOwn(plan.cells, place.cell) ? plan.cells[place.cell] : undefined;
-      if (cell === undefined) return notHere(plan);
+      if (cell === undefined) return notHere(plan, place.cell);
       return { title: `Compute ${cell.cell} again, from the published weights`, readsFiles: false, downloads: () => downloads(plan, [cell], reach) };
     }
     return {
@@ -60,13 +63,25 @@ export const computeCheck: Check = {
 const downloads = (plan: Plan, cells: readonly PlannedCell[], { has, reads }: Reach): readonly PlannedFile[] => [...downloadsOf(plan, cells, STUDY_PROGRAM, has), ...(reads ? saidIn(plan, cells) : [])];
 
 /** On the page of a cell that no page computes: what is compared of it all the same, and what is not. */
-function notHere(plan: Plan): string {
+function notHere(plan: Plan, cell: string): Refusal {
+  const because = whyNotHere(plan, cell);
   const compared = plan.files === undefined ? 'This cell is not computed again here' : 'The checks above hold this page to the published rows, and compute again from those rows what aggregates this cell made of them. The rows themselves are not computed again here';
-  return `${compared}: what this cell rests on is not published for pages to compute with, or needs more than a page has. From the weights pages compute ${stagesOf(plan).join(', ')} cells of ${modelsOf(plan).join(', ')}; the command on this page computes this one and all that it rests on, in the project.`;
+  return { because, note: `${compared}: ${because}. The command on this page computes this one and all that it rests on, in the project.` };
+}
+
+function whyNotHere(plan: Plan, cell: string): string {
+  const stage = cell.slice(0, cell.indexOf(':')), [model, format] = pathOf({ cell });
+  const ofModel = Object.values(plan.cells).filter((one) => pathOf(one)[0] === model), own = ofModel.filter((one) => one.stage === stage);
+  if (own.length === 0) return `from the weights pages compute ${stagesOf(plan).join(', ')} cells of ${modelsOf(plan).join(', ')}, and no others, which rest on what is not published for pages or need more than a page has`;
+  if (stage === 'quantize') {
+    const changing = `of the quantize cells of ${model} pages compute those that change weights, ${own.map((one) => pathOf(one)[1]).join(', ')}`;
+    return ofModel.some((one) => pathOf(one)[1] === format && !('artifact' in one.inputs)) ? `${format} is the type of ${model}’s own weights, and nothing is quantized; ${changing}` : changing;
+  }
+  return `to load and compute little, pages compute ${own.length} of the ${stage} cells of ${model}, such as ${own[0]!.cell}, and this is none of them`;
 }
 
 /** A cell's id begins with its stage, its model and its format. */
-const pathOf = ({ cell }: PlannedCell): readonly string[] => cell.slice(cell.indexOf(':') + 1).split('/');
+const pathOf = ({ cell }: Pick<PlannedCell, 'cell'>): readonly string[] => cell.slice(cell.indexOf(':') + 1).split('/');
 const stagesOf = (plan: Plan): readonly string[] => [...new Set(Object.values(plan.cells).map(({ stage }) => stage))].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));
 const modelsOf = (plan: Plan): readonly string[] => [...new Set(Object.values(plan.cells).map((cell) => pathOf(cell)[0]!))];
 

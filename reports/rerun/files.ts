@@ -18,7 +18,7 @@ const TOLD = 50;
 export const filesCheck: Check = {
   name: 'files',
   offer(place, { files }) {
-    if (files === undefined) return `${SIZES_FILE}, which says how large this report’s files are, cannot be loaded: it is missing from this copy, or the connection broke. Without it they cannot be checked here; the command check-site checks them.`;
+    if (files === undefined) return { because: `${SIZES_FILE} cannot be loaded`, note: `${SIZES_FILE}, which says how large this report’s files are, cannot be loaded: it is missing from this copy, or the connection broke. Without it they cannot be checked here; the command check-site checks them.` };
     return {
       title: place.cell === undefined ? 'Check every file against the list of their hashes, and the signature of that list' : 'Check this page, the tables and the records against the list of hashes, and the signature of that list', readsFiles: true,
       downloads: () => Object.entries({ ...files, ...beside(files) }).filter(([path]) => UNLISTED.has(path) || wanted(place, path)).map(([path, bytes]) => ({ path, bytes })),

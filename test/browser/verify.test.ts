@@ -91,6 +91,12 @@ for (const [where, base] of [['from a server', () => server.url], ['from a file,
   });
 }
 
+test('the page of a cell that no page computes: why not is said at the end, too', async () => {
+  if (absent !== undefined) return notRun('a page checks a cell', absent);
+  const { status } = await checked(server.url, cellPath('quantize:novel-1m/fp16'), BOTH);
+  assert.match(status, /^What was compared agrees: \d+ identical\. Not compared: the computation \(fp16 is the type of novel-1m’s own weights, and nothing is quantized; .*\)\.$/);
+});
+
 test('a copy is consistent once all of it was compared', async () => {
   if (absent !== undefined) return notRun('a page checks and computes its site', absent);
   const { lines, status } = await checked(server.url, 'index.html', [...BOTH, 'compute']);
@@ -281,7 +287,7 @@ test('a copy that nobody signed says so, and holds otherwise', async () => {
     rmSync(file);
     const { lines, status } = await checked(fileUrl(), cellPath(CELL), ['files']);
     assert.ok(lines.some((line) => /^note .*no signature is published/.test(line)), lines.join('\n'));
-    assert.match(status, /^What was compared agrees: \d+ identical\. Not compared: the aggregates and numbers; the computation\.$/);
+    assert.match(status, /^What was compared agrees: \d+ identical\. Not compared: the aggregates and numbers; the computation \(from the weights pages compute .*\)\.$/);
   } finally {
     writeFileSync(file, statement);
   }

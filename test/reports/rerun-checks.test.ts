@@ -108,7 +108,7 @@ test('what it says that it loads is what it loads', async () => {
   for (const [check, beside] of [[filesCheck, [MANIFEST_FILE]], [aggregatesCheck, []]] as const) {
     for (const cell of [undefined, 'summarize:novel-1m/nf4/fidelity']) {
       const offer = check.offer({ cell }, planIn(folder), { has: () => false, reads: true });
-      if (offer === undefined || typeof offer === 'string') throw new Error('it offers nothing');
+      if (offer === undefined || !('downloads' in offer)) throw new Error('it offers nothing');
       const said = offer.downloads(undefined).filter(({ path }) => !/^assets\/(?:study|pages)\.js$/.test(path) || check === filesCheck);
       const { asked } = await read(check, folder, cell === undefined ? {} : { cell });
       assert.equal([...asked].filter((path) => path !== STATEMENT_FILE && path !== KEY_FILE).sort(), said.map(({ path }) => path).sort(), `${check.name} of ${cell ?? 'all'}`);

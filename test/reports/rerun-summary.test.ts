@@ -35,6 +35,12 @@ test('a part of it: what was not compared is named', () => {
     'What was compared agrees: 3 identical. Not compared: part of the computation (it broke).', 'why it ended comes first');
 });
 
+test('a part that cannot be done here has its reason; one that was not asked for has none', () => {
+  const done = new Map(['files', 'aggregates'].map((check) => [check, { findings: [EQUAL], ended: true }])), refused = new Map([['compute', { because: 'nothing is quantized' }]]);
+  assert.is(summaryOf(done, { cell: 'a:b' }, refused), 'What was compared agrees: 2 identical. Not compared: the computation (nothing is quantized).');
+  assert.is(summaryOf(done, { cell: 'a:b' }), 'What was compared agrees: 2 identical. Not compared: the computation.');
+});
+
 test('a part that was asked for and could not run', () => {
   const gpu = [note('not run: no adapter')];
   assert.is(said({ ...WHOLE, gpu }), `What was compared agrees: 4 identical, 1 within tolerance. Not compared: the computation on the GPU (not run: no adapter). This copy of the report is ${SOURCES}`);

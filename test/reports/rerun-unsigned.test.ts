@@ -16,7 +16,7 @@ import { filesCheck } from '../../reports/rerun/files.ts';
 import { PLAN_FILE } from '../../reports/rerun/plan.ts';
 import { filesIn, listedAnew, planIn, read } from './reader.ts';
 import { smallStudy } from './small-study.ts';
-import type { Check, Finding } from '../../reports/rerun/checks.ts';
+import type { Check, Finding, Refusal } from '../../reports/rerun/checks.ts';
 import type { PublishedCell } from '../../reports/records-file.ts';
 import type { Plan } from '../../reports/rerun/plan.ts';
 import type { Instead, ReadOptions } from './reader.ts';
@@ -59,7 +59,7 @@ const all = async (instead: Instead, options: Omit<ReadOptions, 'instead'> = {},
   const lines: string[] = [];
   for (const check of checks) {
     const place = options.cell, offer = check.offer({ cell: place }, planIn(folder), { has: () => false, reads: true });
-    if (typeof offer === 'object') lines.push(...(await read(check, folder, { choice: 'nf4', ...options, instead })).findings.map(line));
+    if (offer !== undefined && 'downloads' in offer) lines.push(...(await read(check, folder, { choice: 'nf4', ...options, instead })).findings.map(line));
   }
   return lines;
 };
@@ -159,7 +159,7 @@ test('what is not told beforehand is not loaded, also where one list names more'
   assert.not.ok(asked.has('quality.html'));
   for (const cell of [undefined, SCORED]) {
     const offer = computeCheck.offer({ cell }, planIn(folder), { has: () => false, reads: true });
-    if (typeof offer !== 'object') throw new Error('it offers nothing');
+    if (offer === undefined || !('downloads' in offer)) throw new Error('it offers nothing');
     const loaded = await read(computeCheck, folder, { choice: 'nf4', ...(cell === undefined ? {} : { cell }) });
     assert.equal([...loaded.asked, 'assets/study.js'].sort(), offer.downloads('nf4').map(({ path }) => path).sort());
     for (const { path, bytes } of offer.downloads('nf4')) assert.is(bytes, readFileSync(join(folder, path)).length, path);
@@ -182,11 +182,19 @@ test('a page that nothing draws again is not called identical', async () => {
 });
 
 test('on the page of a cell that no page computes: what is compared all the same, and what is not', () => {
-  const said = (plan: Plan): unknown => computeCheck.offer({ cell: CLAIM }, plan, { has: () => false, reads: true });
-  const { files: _, ...bare } = planIn(folder);
-  assert.match(String(said(planIn(folder))), /^The checks above hold this page to the published rows, and compute again from those rows what aggregates this cell made of them\. The rows themselves are not computed again here: .* From the weights pages compute quantize, score, generate cells of novel-1m; the command on this page computes this one/);
-  assert.match(String(said(bare)), /^This cell is not computed again here: /);
-  assert.ok(filesIn(folder).includes(cellPath(CLAIM)));
+  const plan = planIn(folder), { files: _, ...bare } = plan;
+  const said = (cell: string, of: Plan = plan): Refusal => {
+    assert.ok(filesIn(folder).includes(cellPath(cell)), cell);
+    const offer = computeCheck.offer({ cell }, of, { has: () => false, reads: true });
+    if (offer === undefined || 'downloads' in offer) throw new Error('it says nothing');
+    return offer;
+  };
+  assert.match(said(CLAIM).note, /^The checks above hold this page to the published rows, and compute again from those rows what aggregates this cell made of them\. The rows themselves are not computed again here: from the weights pages compute quantize, score, generate cells of novel-1m, and no others, .*\. The command on this page computes this one/);
+  assert.match(said(CLAIM, bare).note, /^This cell is not computed again here: /);
+  // Of what pages compute cells of, why not this one.
+  assert.is(said('quantize:novel-1m/fp16').because, 'fp16 is the type of novel-1m’s own weights, and nothing is quantized; of the quantize cells of novel-1m pages compute those that change weights, int8, nf4');
+  assert.is(said('score:novel-1m/nf4/hound').because, 'to load and compute little, pages compute 3 of the score cells of novel-1m, such as score:novel-1m/fp16/garden, and this is none of them');
+  assert.is(said(CLAIM, { ...plan, cells: {} }).because, 'this report publishes no weights for pages to compute with');
 });
 
 test.run();

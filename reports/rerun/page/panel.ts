@@ -6,7 +6,7 @@ import { readersReproduction } from '../reproduction.ts';
 import { button, downloadLink, make } from './dom.ts';
 import { Results } from './results.ts';
 import { PARTS } from './summary.ts';
-import type { Check, Finding, Offer, Place } from '../checks.ts';
+import type { Check, Finding, Offer, Place, Refusal } from '../checks.ts';
 import type { Plan, PlannedFile } from '../plan.ts';
 import type { Site } from './site.ts';
 
@@ -27,12 +27,14 @@ export class Panel {
 
   /** First: nothing is loaded yet. */
   #choose(): void {
-    const notes: string[] = [];
+    const refused = new Map<string, Refusal>();
     const site = this.#site, reach = { has: (sha256: string) => site.has(sha256), get reads() { return site.reads; } };
     const offers = checks.flatMap((check): { readonly check: Check; readonly offer: Offer }[] => {
       const offer = check.offer(this.#place, this.#plan, reach);
-      if (typeof offer === 'string') notes.push(offer);
-      return offer === undefined || typeof offer === 'string' ? [] : [{ check, offer }];
+      if (offer === undefined) return [];
+      if ('downloads' in offer) return [{ check, offer }];
+      refused.set(check.name, offer);
+      return [];
     });
     // What asks for a folder first is done when it is wanted, not before all else.
     const asksFirst = ({ offer }: Pick<Offered, 'offer'>): boolean => site.needsFolder && offer.readsFiles;
@@ -42,7 +44,7 @@ export class Panel {
       const select = selects.get(offer.choiceOf ?? check.name);
       return { check, offer, select, box: make('input', { type: 'checkbox', checked: offer.onlyIfAsked !== true && (!asksFirst({ offer }) || offers.every((one) => asksFirst(one) || one.offer.onlyIfAsked === true)) }) };
     });
-    const said = notes.map((note) => make('p', {}, note));
+    const said = Array.from(refused.values(), ({ note }) => make('p', {}, note));
     if (offered.length === 0) {
       this.element.replaceChildren(...said, ...(said.length === 0 ? [make('p', {}, 'Nothing here can be computed by a page.')] : []));
       return;
@@ -54,7 +56,7 @@ export class Panel {
       // A second click may come before the button is gone.
       if (start.disabled) return;
       start.disabled = true;
-      void this.#run(chosen(), problem);
+      void this.#run(chosen(), refused, problem);
     });
     const folder = make('input', { type: 'file', id: 'rerun-folder' }), asking = make('label', { for: folder.id });
     folder.webkitdirectory = true;
@@ -86,10 +88,10 @@ export class Panel {
     offered[0]!.box.focus();
   }
 
-  async #run(chosen: readonly Offered[], problem: HTMLElement): Promise<void> {
+  async #run(chosen: readonly Offered[], refused: ReadonlyMap<string, Refusal>, problem: HTMLElement): Promise<void> {
     const stop = new AbortController();
     const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
-    const results = new Results(this.#place);
+    const results = new Results(this.#place, refused);
     const bar = make('progress', { 'aria-label': 'How far it is' });
     const told = make('span', { class: 'told' });
     const status = make('p', { role: 'status' });

@@ -2,7 +2,7 @@
 import { MARKS } from '../../verdicts.ts';
 import { make } from './dom.ts';
 import { summaryOf } from './summary.ts';
-import type { Finding, Place, Verdict } from '../checks.ts';
+import type { Finding, Place, Refusal, Verdict } from '../checks.ts';
 
 const WORDS: { readonly [verdict in Verdict]: string } = { equal: 'identical', within: 'within tolerance', differs: 'differs', note: 'not compared' };
 const MARK: { readonly [verdict in Verdict]: string } = { equal: MARKS.equal, within: MARKS.within, differs: MARKS.differs, note: MARKS.none };
@@ -10,10 +10,13 @@ const MARK: { readonly [verdict in Verdict]: string } = { equal: MARKS.equal, wi
 export class Results {
   readonly element = make('ul', { class: 'findings' });
   readonly #place: Place;
+  readonly #refused: ReadonlyMap<string, Refusal>;
   readonly #done = new Map<string, { findings: Finding[]; ended: boolean }>();
 
-  constructor(place: Place) {
+  /** `refused`: checks that cannot be done here. */
+  constructor(place: Place, refused: ReadonlyMap<string, Refusal>) {
     this.#place = place;
+    this.#refused = refused;
   }
 
   get findings(): readonly Finding[] {
@@ -38,6 +41,6 @@ export class Results {
   }
 
   summary(): string {
-    return summaryOf(this.#done, this.#place);
+    return summaryOf(this.#done, this.#place, this.#refused);
   }
 }

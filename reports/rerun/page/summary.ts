@@ -1,5 +1,5 @@
 /** What all findings come to, in some sentences. That a copy is consistent is said of one that was compared whole, and of no other. */
-import type { Finding, Place, Verdict } from '../checks.ts';
+import type { Finding, Place, Refusal, Verdict } from '../checks.ts';
 
 /** A check that was asked for. */
 export interface Done { readonly findings: readonly Finding[]; /** It came to its end; what it could not compare it has said. */ readonly ended: boolean }
@@ -10,7 +10,7 @@ const GPU = { check: 'gpu', words: 'the computation on the GPU' };
 /** What each check is about, in a reader's words. */
 export const PARTS: { readonly [check: string]: string } = { ...WHOLE, [GPU.check]: GPU.words };
 
-export function summaryOf(done: ReadonlyMap<string, Done>, { cell }: Place): string {
+export function summaryOf(done: ReadonlyMap<string, Done>, { cell }: Place, refused: ReadonlyMap<string, Pick<Refusal, 'because'>> = new Map()): string {
   const findings = [...done.values()].flatMap((one) => one.findings);
   const count = (verdict: Verdict): number => findings.filter((finding) => finding.verdict === verdict).length;
   const differing = count('differs');
@@ -18,7 +18,7 @@ export function summaryOf(done: ReadonlyMap<string, Done>, { cell }: Place): str
     const onGpu = done.get(GPU.check)?.findings.filter(({ verdict }) => verdict === 'differs').length ?? 0;
     return `${differing} of ${findings.length} findings differ: ${onGpu === differing ? 'this computer’s GPU does not compute what WASM computes' : 'this copy of the report does not agree with itself'}.`;
   }
-  const missing = Object.entries(WHOLE).flatMap(([check, words]) => notCompared(check, words, done.get(check)) ?? []);
+  const missing = Object.entries(WHOLE).flatMap(([check, words]) => notCompared(check, words, done.get(check), refused.get(check)) ?? []);
   const gpu = done.has(GPU.check) ? notCompared(GPU.check, GPU.words, done.get(GPU.check)) : undefined;
   const left = [...missing, ...(gpu === undefined ? [] : [gpu])];
   const not = left.length === 0 ? '' : ` Not compared: ${left.join('; ')}.`;
@@ -30,8 +30,8 @@ export function summaryOf(done: ReadonlyMap<string, Done>, { cell }: Place): str
 }
 
 /** What of a part was not compared, with the first reason; undefined where all of it was. */
-function notCompared(check: string, words: string, done: Done | undefined): string | undefined {
-  if (done === undefined) return words;
+function notCompared(check: string, words: string, done: Done | undefined, refused?: Pick<Refusal, 'because'>): string | undefined {
+  if (done === undefined) return refused === undefined ? words : `${words} (${refused.because})`;
   // A signature tells who vouches for the files; each of them was compared without it.
   const why = done.findings.find(({ unfinished }) => unfinished) ?? done.findings.find(({ verdict }) => verdict === 'note' && check !== 'files');
   if (done.ended && why === undefined) return undefined;
