@@ -1,6 +1,6 @@
 /**
  * The report as one HTML file: its pages as sections, one shown at a time by the address alone (`#quality.html`), styles and script inside, nothing asked
- * of anywhere. Pages of single cells, rows of tables and downloads stay out; each number says in its place which cell computed it.
+ * of anywhere. Pages of single cells, rows of tables, downloads and what computes in the reader's browser stay out; each number says in its place which cell computed it.
  */
 import { createHash } from 'node:crypto';
 
@@ -10,8 +10,8 @@ export interface SiteFiles {
   read(path: string): string;
 }
 
-/** Pages that stay out: one for each cell, one for each table's rows. */
-const LEFT_OUT = /^(?:cells|tables)\//;
+/** Pages that stay out: one for each cell, one for each table's rows, and the one that is nothing without the programs beside it. */
+const LEFT_OUT = /^(?:(?:cells|tables)\/|try\.html$)/;
 const FIRST = 'index.html';
 
 /** The file's text. Pages follow the order of `paths`, the overview first. Throws Error for a page that is none of this program's. */
@@ -27,7 +27,7 @@ export function singleFile({ paths, read }: SiteFiles, about: { readonly title: 
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(about.title)}</title><link rel="icon" href="data:,"><style>${style}</style></head>
 <body>${sections.join('\n')}
-<footer class="foot"><p>One file of the report whose list of files has the sha256 <code>${about.manifest}</code>. Left out: the pages of single cells, the tables' rows, and everything to download (Parquet, CSV, DuckDB, records). A number names on hover, and in <code>title</code>, the cell that computed it; “npx bitwidth audit” follows it in the project.</p></footer>
+<footer class="foot"><p>One file of the report whose list of files has the sha256 <code>${about.manifest}</code>. Left out: the pages of single cells, the tables' rows, everything to download (Parquet, CSV, DuckDB, records), and what computes in the reader’s browser from the files beside it (“Re-run” and “Try it”). A number names on hover, and in <code>title</code>, the cell that computed it; “npx bitwidth audit” follows it in the project.</p></footer>
 <script>${script}</script></body></html>
 `;
 }
@@ -44,7 +44,8 @@ section.page > nav.site { break-after: avoid; }
 /** A page's navigation, content and foot under one element. */
 function section(path: string, text: string, inside: ReadonlySet<string>): string {
   const body = /<body>([\s\S]*)<\/body>/.exec(text)?.[1];
-  const own = body?.replace(/<a class="skip"[\s\S]*?<\/a>/, '').replace(/<script\b[\s\S]*?<\/script>/g, '');
+  const own = body?.replace(/<a class="skip"[\s\S]*?<\/a>/, '').replace(/<script\b[\s\S]*?<\/script>/g, '').replace(/<section class="rerun"[\s\S]*?<\/section>\n?/g, '')
+    .replace(/<nav class="site"[\s\S]*?<\/nav>/, (nav) => nav.replace(/<a href="([^"]*)"[^>]*>[^<]*<\/a>\n?/g, (link, href: string) => inside.has(resolved(href, path)) ? link : ''));
   if (own === undefined || !/<main id="main">/.test(own)) throw new Error(`${path} is no page of this program's`);
   return `<section class="page" id="${escaped(path)}" aria-label="${escaped(/<title>([^<]*)<\/title>/.exec(text)?.[1]?.replace(/&[#\w]+;/g, ' ') ?? path)}">${own.replace(TAG, (tag) => rewritten(tag, path, inside))}</section>`;
 }

@@ -96,6 +96,12 @@ test('one file: a page at a time by the address alone, with and without JavaScri
     await context.close();
   }
   const text = readFileSync(file, 'utf8');
+  // What computes in a page is nothing without the files beside it.
+  assert.ok(paths.includes('try.html') && readFileSync(join(sites[1]!.folder, 'index.html'), 'utf8').includes('class="rerun"'));
+  assert.not.match(text, /<section class="rerun"|<button|try\.html|With JavaScript/);
+  assert.match(text, /Left out: [^.]*“Re-run” and “Try it”\)\./);
+  assert.is([...text.matchAll(/<nav class="site"[\s\S]*?<\/nav>/g)].length, [...text.matchAll(/<section class="page"/g)].length);
+  for (const [nav] of text.matchAll(/<nav class="site"[\s\S]*?<\/nav>/g)) assert.equal(nav.match(/<a (?!class="name")[^>]*href="#[^"]*"[^>]*>[^<]*<\/a>/g)!.length, 9);
   const ids = [...text.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id!), known = new Set(ids);
   assert.is(ids.length, known.size, 'ids are unique');
   for (const [, to] of text.matchAll(/ href="#([^"]*)"/g)) assert.ok(known.has(to!), `#${to!}`);
