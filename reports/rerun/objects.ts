@@ -10,10 +10,12 @@ export class MissingFile extends Error {
   override readonly name = 'MissingFile';
 }
 
-/** Lower-case hex. Throws Error, a sentence, where the browser refuses to hash. */
+/** Why nothing can be compared here, a sentence: browsers hash only for pages that came over a safe connection, from this machine, or from a file. */
+export const hashesMissing = (): string | undefined =>
+  globalThis.crypto?.subtle === undefined ? 'Nothing can be compared here: this browser computes no hashes for a page that came over http. Open the report over https, or a copy of it from a file.' : undefined;
+
+/** Lower-case hex. Only where hashesMissing() says nothing. */
 export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  // Browsers hash only what came over a safe connection, from this machine, or from a file.
-  if (globalThis.crypto?.subtle === undefined) throw new Error('this browser computes no hashes for a page that came over http; open it over https, or a copy of it from a file');
   return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 

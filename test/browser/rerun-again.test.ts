@@ -141,6 +141,24 @@ for (const [what, path, sentence] of [
   });
 }
 
+test('over plain http from another machine, where browsers compute no hashes, that is said at once and nothing is offered', async () => {
+  if (absent !== undefined) return notRun('a page over plain http', absent);
+  const own = await launch(['--host-resolver-rules=MAP report.test 127.0.0.1']);
+  try {
+    const page = await (await own.newContext()).newPage(), requests: string[] = [], url = server.url.replace('127.0.0.1', 'report.test');
+    for (const path of ['index.html', 'try.html']) {
+      await page.goto(url + path);
+      page.on('request', (it: { url(): string }) => { requests.push(it.url()); });
+      await page.click('section.rerun > p > button');
+      await until(page, `/ Nothing can be compared here: this browser computes no hashes for a page that came over http\\. /.test(document.querySelector('section.rerun > p > button').parentElement.textContent)`);
+      assert.is(await page.evaluate(`document.querySelector('.panel-rerun')`), null);
+    }
+    assert.equal([...new Set(requests)].sort(), ['assets/rerun.js', 'assets/script.js', 'assets/style.css', 'try.html'].map((path) => url + path));
+  } finally {
+    await own.close();
+  }
+});
+
 test('to try: Stop while a file loads, then again; any temperature; a refused setting has no texts; each text in its own direction', async () => {
   if (absent !== undefined) return notRun('a page that writes on a slow line', absent);
   await onPage('try.html', async (page) => {
