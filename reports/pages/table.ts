@@ -61,7 +61,8 @@ function columnOf(name: string, { name: column, type }: Column, all: readonly Co
   if ((column === 'low' || column === 'high') && all.some((c) => c.name === 'value')) return [];
   if (rows.every((row) => row[column] === null)) return [];
   if (column === 'cell') return [{ head, cell: (row) => link(cellPath(String(row['cell'])), String(row['cell'])) }];
-  if (NUMERIC.test(type) && !isKey) {
+  // A year is the name of one, not a count.
+  if (NUMERIC.test(type) && !isKey && column !== 'year') {
     const options: NumberOptions = type === 'DOUBLE' || column === 'value' ? {} : { as: 'count' };
     return [{ head, number: (row) => (row[column] === null ? undefined : row), what: `${name}.${column}`, options, gap: () => '' }];
   }

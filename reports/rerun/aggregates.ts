@@ -1,5 +1,5 @@
 /** Every aggregate computed again from the published rows by the study's own stages, against the published aggregates; then everything that the report shows, drawn again from the tables. */
-import { count } from '../../stages/dag/index.ts';
+import { count, grouped } from '../../stages/dag/index.ts';
 import { ARTIFACT_FILE, CITATION_FILE, TEX_FILE } from '../drawn-with-file.ts';
 import { cellPath, numberId } from '../num.ts';
 import { KEYS, csvName } from '../tables.ts';
@@ -184,7 +184,7 @@ export class Comparison {
     for (const [table, { equal, within, differs, apart }] of this.#tallies) {
       const all = equal + within + differs;
       const rest = [...apart.values()].reduce((sum, n) => sum + n, 0);
-      if (all > 0) told.push({ verdict: differs > 0 ? 'differs' : within > 0 ? 'within' : 'equal', what: `${table}: ${count(all, 'aggregate')} computed again from the published rows: ${equal} identical, ${within} within ${TOLERANCE} of their size, ${differs} ${differs === 1 ? 'differs' : 'differ'}` });
+      if (all > 0) told.push({ verdict: differs > 0 ? 'differs' : within > 0 ? 'within' : 'equal', what: `${table}: ${count(all, 'aggregate')} computed again from the published rows: ${grouped(equal)} identical, ${grouped(within)} within ${TOLERANCE} of their size, ${grouped(differs)} ${differs === 1 ? 'differs' : 'differ'}` });
       if (rest > 0) told.push({ verdict: 'note', what: `${table}: ${count(rest, 'aggregate')} not computed again, because no table has all that they rest on`, detail: [...apart].map(([rests, n]) => `${n}: ${rests}`).join('; ') });
     }
     return told;

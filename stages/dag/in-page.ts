@@ -9,7 +9,7 @@ import type { Failure, Json, Sha256 } from './types.ts';
 export { cell, ConfigurationError, file, gather, isConfigurationError, output, records, stage } from './declare.ts';
 export { canonicalJson } from './canonical.ts';
 export { closureText, keyText, partsText } from './key.ts';
-export { byteSize, closest, count, duration, plainText } from './words.ts';
+export { byteSize, closest, count, duration, grouped, plainText } from './words.ts';
 export { DamagedObject, StageFailure };
 
 /** The modules that this one is made of, of which the identity of code holds a number alone: who makes a program of it reads them as files. */

@@ -37,7 +37,7 @@ export { openResults } from './results.ts';
 export type { ResultCell, Results } from './results.ts';
 export type { MachineDescription, RunSummary } from './store.ts';
 export { reasonsFor, reasonText } from './reasons.ts';
-export { byteSize, closest, count, duration, plainText, timeText } from './words.ts';
+export { byteSize, closest, count, duration, grouped, plainText, timeText } from './words.ts';
 export { commandLine, machineryCommand } from './commands.ts';
 export type { Asked, CommandEntry, CommandExtension, CommandLineOptions } from './commands.ts';
 export type * from './task-types.ts';

@@ -159,7 +159,7 @@ test('the statement: another signer, a changed one, another type, none', async (
 test('every aggregate of an untouched site follows from its rows, bit for bit, and all that it shows is drawn again, byte for byte', async () => {
   const found = await read(aggregatesCheck, folder);
   caught(found);
-  const counts = Object.fromEntries(found.findings.flatMap(({ verdict, what }) => /^(\w+): [\d,]+ aggregates? computed again from the published rows: (\d+) identical, 0 within 1e-12 of their size, 0 differ$/.exec(what)?.slice(1, 3).map((it, i) => i === 0 ? `${verdict} ${it}` : it) ?? []).reduce<[string, string][]>((all, it, i, list) => i % 2 === 0 ? [...all, [it, list[i + 1]!]] : all, []));
+  const counts = Object.fromEntries(found.findings.flatMap(({ verdict, what }) => /^(\w+): [\d,]+ aggregates? computed again from the published rows: ([\d,]+) identical, 0 within 1e-12 of their size, 0 differ$/.exec(what)?.slice(1, 3).map((it, i) => i === 0 ? `${verdict} ${it}` : it) ?? []).reduce<[string, string][]>((all, it, i, list) => i % 2 === 0 ? [...all, [it, list[i + 1]!.replaceAll(',', '')]] : all, []));
   const rows = (table: string): number => parseCsv(text(`data/${table}.csv`)).length - 1;
   for (const table of aggregates.tables) assert.is(Number(counts[`equal ${table}`] ?? 'none'), rows(table), told(found));
   assert.is(rows('claims'), claims.length);
