@@ -4,7 +4,7 @@ import { PageCheck } from '../reports/page-check.ts';
 import { namedNumbers } from '../reports/page-numbers.ts';
 import { makeProgram } from '../reports/program.ts';
 import { redrawn } from '../reports/redraw.ts';
-import { PAGES_PARTS, PAGES_PROGRAM } from '../reports/rerun/pages-program.ts';
+import { PAGES_PARTS, PAGES_PROGRAM } from '../reports/pages-parts.ts';
 import { SCHEMA_FILE } from '../reports/tables.ts';
 import type { Redrawn } from '../reports/redraw.ts';
 import type { SiteFault, SiteFolder } from './site-folder.ts';

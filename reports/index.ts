@@ -8,7 +8,7 @@ import { tablesAt } from './page.ts';
 import { allPages } from './all-pages.ts';
 import { pages } from './pages.ts';
 import type { ProgramParts } from './program.ts';
-import { PAGES_PARTS, PAGES_PROGRAM } from './rerun/pages-program.ts';
+import { PAGES_PARTS, PAGES_PROGRAM } from './pages-parts.ts';
 import { BULK, PACKED } from './tables.ts';
 
 export interface ReportOptions {

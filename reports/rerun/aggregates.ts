@@ -9,7 +9,7 @@ import { STUDY_NAME, STUDY_PROGRAM } from './compute.ts';
 import { MissingFile } from './objects.ts';
 import { pageFindings } from './pages.ts';
 import { plannedFindings } from './planned.ts';
-import { PAGES_PROGRAM } from './pages-program.ts';
+import { PAGES_PROGRAM } from '../pages-parts.ts';
 import { TABLE_FILE, cellsIn, publishedLines, publishedSchema, publishedTables } from './published-tables.ts';
 import { recordFindings } from './records.ts';
 import { wholeFindings } from './whole-outputs.ts';

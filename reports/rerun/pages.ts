@@ -6,14 +6,14 @@ import { DRAWN_WITH_FILE, readDrawnWith } from '../drawn-with-file.ts';
 import { MOST_ROWS_SHOWN, PACKED } from '../tables.ts';
 import { breathing } from './breath.ts';
 import { MissingFile } from './objects.ts';
-import { PAGES_NAME, PAGES_PROGRAM } from './pages-program.ts';
+import { PAGES_NAME, PAGES_PROGRAM } from '../pages-parts.ts';
 import { siteHas } from './plan.ts';
 import type { Row } from '../num.ts';
 import type { NamedNumbers } from '../page-numbers.ts';
 import type { Redrawn } from '../redraw.ts';
 import type { RecordLine } from '../records-file.ts';
 import type { CheckContext, Finding } from './checks.ts';
-import type { PagesProgram } from './pages-program.ts';
+import type { PagesProgram } from '../pages-parts.ts';
 
 /** Differences are told up to this many. */
 const TOLD = 50;

@@ -6,7 +6,7 @@ import { runInThisContext } from 'node:vm';
 import { DifferentBytes, MissingFile, decoded, demandBytes } from '../../reports/rerun/objects.ts';
 import { PLAN_FILE } from '../../reports/rerun/plan.ts';
 import { STUDY_NAME } from '../../reports/rerun/compute.ts';
-import { PAGES_NAME, PAGES_PROGRAM } from '../../reports/rerun/pages-program.ts';
+import { PAGES_NAME, PAGES_PROGRAM } from '../../reports/pages-parts.ts';
 import { MANIFEST_FILE, SIZES_FILE, manifestText, sizesScript } from '../../reports/manifest.ts';
 import { STATEMENT_FILE } from '../../reports/statement.ts';
 import { aggregates } from '../../stages/quantization/in-page/aggregates.ts';
