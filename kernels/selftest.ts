@@ -19,12 +19,12 @@ export class EngineUnfit extends Error {
 }
 
 /** Throws EngineUnfit naming the first case whose bits differ. `fresh` gives an instance for one case, which is disposed after it. */
-export async function selfTest(engine: string, fresh: () => Ops | Promise<Ops>, cases: readonly OpCase[] = opCases('start')): Promise<void> {
-  for (const { name, run } of cases) {
-    const judge = new ReferenceOps();
-    const ops = await fresh();
+export async function selfTest(engine: string, fresh: (one: OpCase) => Ops | Promise<Ops>, cases: readonly OpCase[] = opCases('start')): Promise<void> {
+  for (const one of cases) {
+    const { name, run } = one;
+    const ops = await fresh(one);
     try {
-      const expected = await run(judge);
+      const expected = await referenceOf(one);
       const actual = await run(ops);
       const at = firstDifference(expected, actual);
       if (at !== undefined) throw new EngineUnfit(engine, `${name}: element ${at} is ${actual[at]}, not ${expected[at]}`);
@@ -37,6 +37,25 @@ export async function selfTest(engine: string, fresh: () => Ops | Promise<Ops>, 
   }
 }
 
+/** The same of cases that a device waits for: all of them are under way at once. */
+export async function selfTestAtOnce(engine: string, fresh: (one: OpCase) => Ops, cases: readonly OpCase[]): Promise<void> {
+  await allOrFirst(cases.map((one) => selfTest(engine, fresh, [one])));
+}
+
+/** Throws what the first of them threw, when all have ended: none of them goes on unseen. */
+export async function allOrFirst(tests: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(tests)) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+const given = new WeakMap<OpCase['run'], Promise<Float32Array>>();
+
+/** What the reference gives: computed once in a process, however many engines and roundings are held to it. */
+export function referenceOf({ run }: OpCase): Promise<Float32Array> {
+  let values = given.get(run);
+  if (values === undefined) given.set(run, (values = run(new ReferenceOps())));
+  return values;
+}
+
 /** Index of the first value whose bits differ, or undefined. +0 and -0 differ. */
 export function firstDifference(expected: Float32Array, actual: Float32Array): number | undefined {
   if (expected.length !== actual.length) return Math.min(expected.length, actual.length);
@@ -46,9 +65,14 @@ export function firstDifference(expected: Float32Array, actual: Float32Array): n
   return at < 0 ? undefined : at;
 }
 
-/** `start`: milliseconds. `full`: what a test takes seconds for. */
-export function opCases(extent: 'start' | 'full'): OpCase[] {
-  const full = extent === 'full';
+let started: readonly OpCase[] | undefined;
+
+/** `start`: milliseconds; the same cases at each call. `full`: what a test takes seconds for. */
+export function opCases(extent: 'start' | 'full'): readonly OpCase[] {
+  return extent === 'full' ? casesOf(true) : (started ??= casesOf(false));
+}
+
+function casesOf(full: boolean): OpCase[] {
   return [
     ...productCases(full), ...embedCases(), ...normCases(full), ...headNormCases(full), ...columnCases(), ...rotateCases(), ...attentionCases(full), ...elementCases(),
     takeCase(), sampleCase(), ...notFiniteCases(), sharedBeginningCase(), takeTwiceCase(),

@@ -8,7 +8,7 @@ import type { EncodedTensor, Format } from '../formats.ts';
 import type { Activation, AttentionShape, Ops, Vector, Weight } from '../ops.ts';
 import { input as embedded, table as encodedWeight, testValues } from '../op-cases/case.ts';
 import type { OpCase } from '../op-cases/case.ts';
-import { EngineUnfit, opCases } from '../selftest.ts';
+import { allOrFirst, EngineUnfit, opCases, referenceOf } from '../selftest.ts';
 import { ReferenceOps } from './reference.ts';
 
 /** What an engine's products are of, and the largest relative error of a term of one. */
@@ -66,11 +66,38 @@ class Magnitudes extends ReferenceOps {
   }
 }
 
-/** Throws EngineUnfit naming the first case that is out of its bound. `extent`: of the exact engines' cases, which are tried too. `fresh` gives an instance for one case, which is disposed after it. */
-export async function toleranceTest(engine: string, computes: Computes, fresh: () => Ops, extent: 'start' | 'full' = 'start'): Promise<void> {
-  const judge = async (name: string, run: OpCase['run'], bounds: Float32Array | number): Promise<void> => {
-    const expected = await run(new ReferenceOps());
-    const ops = fresh();
+/** A case, and how far each of its elements may be off; by default what its magnitudes allow. */
+export interface BoundedCase extends OpCase { readonly bound?: (computes: Computes) => number }
+
+/** The magnitudes of cases with so much more, computed once in a process. */
+const magnitudes = new Map<number, WeakMap<OpCase['run'], Promise<Float32Array>>>();
+
+function magnitudesOf({ run }: OpCase, more: number): Promise<Float32Array> {
+  const given = magnitudes.get(more) ?? new WeakMap<OpCase['run'], Promise<Float32Array>>();
+  magnitudes.set(more, given);
+  let values = given.get(run);
+  if (values === undefined) given.set(run, (values = run(new Magnitudes(more))));
+  return values;
+}
+
+let started: readonly BoundedCase[] | undefined;
+
+/** `extent`: of the exact engines' cases, which are tried too. */
+export function toleranceCases(extent: 'start' | 'full'): readonly BoundedCase[] {
+  // The exact engines' cases of attention have scores of hundreds, which no bound on them would survive; it has its own.
+  const cases = (): BoundedCase[] => [...opCases(extent).filter((one) => !one.name.startsWith('attention')), ...productCases(), ...ATTENTION.map(([shape, longest]) => ({
+    name: `attention heads ${shape.heads}/${shape.kvHeads} x ${shape.headDim} window ${shape.window}, ${longest} positions`, run: (ops: Ops) => attentionRun(ops, shape, longest), bound: ({ roundoff }: Computes) => attentionBound(shape, roundoff),
+  }))];
+  return extent === 'full' ? cases() : (started ??= cases());
+}
+
+/** Throws EngineUnfit naming the first case that is out of its bound. `fresh` gives an instance for one case, which is disposed after it. `atOnce`: of a device that is waited for. */
+export async function toleranceTest(engine: string, computes: Computes, fresh: (one: OpCase) => Ops, cases: readonly BoundedCase[] = toleranceCases('start'), atOnce = false): Promise<void> {
+  const judge = async (one: BoundedCase): Promise<void> => {
+    const { name, run } = one;
+    const expected = await referenceOf(one);
+    const bounds = one.bound?.(computes) ?? (await magnitudesOf(one, more)).map((magnitude) => Math.abs(magnitude) * computes.roundoff + NOTHING);
+    const ops = fresh(one);
     try {
       const actual = await run(ops);
       const at = firstOutside(expected, actual, bounds);
@@ -83,14 +110,8 @@ export async function toleranceTest(engine: string, computes: Computes, fresh: (
   };
   // roundoff (|x| + more) (|w| + more) is at least what is lost of x, of w and of their product, where each may be taken for zero.
   const more = Math.sqrt((computes.flushed ?? 0) / computes.roundoff);
-  // The exact engines' cases of attention have scores of hundreds, which no bound on them would survive; it has its own.
-  for (const { name, run } of [...opCases(extent).filter((one) => !one.name.startsWith('attention')), ...productCases()]) {
-    const magnitudes = await run(new Magnitudes(more));
-    await judge(name, run, magnitudes.map((magnitude) => Math.abs(magnitude) * computes.roundoff + NOTHING));
-  }
-  for (const shape of ATTENTION) {
-    await judge(`attention heads ${shape.heads}/${shape.kvHeads} x ${shape.headDim} window ${shape.window}`, (ops) => attentionRun(ops, shape), attentionBound(shape, computes.roundoff));
-  }
+  if (atOnce) await allOrFirst(cases.map(judge));
+  else for (const one of cases) await judge(one);
 }
 
 function boundAt(bounds: Float32Array | number, at: number): number {
@@ -118,10 +139,12 @@ function productCases(): OpCase[] {
   })));
 }
 
-const ATTENTION: readonly AttentionShape[] = [
-  { heads: 6, kvHeads: 2, headDim: 64, window: 0 },
-  { heads: 3, kvHeads: 1, headDim: 20, window: 7 },
-  { heads: 2, kvHeads: 2, headDim: 130, window: 66 },
+/** With so many positions; of the last one more than a workgroup of any GPU's kernel has threads. */
+const ATTENTION: readonly (readonly [AttentionShape, number])[] = [
+  [{ heads: 6, kvHeads: 2, headDim: 64, window: 0 }, 72],
+  [{ heads: 3, kvHeads: 1, headDim: 20, window: 7 }, 72],
+  [{ heads: 2, kvHeads: 2, headDim: 130, window: 66 }, 72],
+  [{ heads: 2, kvHeads: 1, headDim: 8, window: 0 }, 301],
 ];
 
 /** Queries, keys and values within +-1.1, so that scores are of some units. */
@@ -140,12 +163,13 @@ function attentionBound({ headDim }: AttentionShape, roundoff: number): number {
   return SMALL * (2.5 * roundoff * Math.sqrt(headDim) * SMALL * SMALL + 2 * roundoff);
 }
 
-/** A sequence of 70 rows, one of 5 in the middle of it; then single rows of both. */
-async function attentionRun(ops: Ops, shape: AttentionShape): Promise<Float32Array> {
-  const cache = ops.kvCache(1, 2, 80, shape.kvHeads, shape.headDim);
+/** A sequence of all rows but two, one of 5 in the middle of it; then single rows of both. */
+async function attentionRun(ops: Ops, shape: AttentionShape, longest: number): Promise<Float32Array> {
+  const cache = ops.kvCache(1, 2, longest + 8, shape.kvHeads, shape.headDim);
+  const most = longest - 2;
   const sequence = (slot: number, from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ slot, position: from + i }));
   const results: Float32Array[] = [];
-  for (const [step, rows] of [[...sequence(0, 0, 37), ...sequence(1, 0, 5), ...sequence(0, 37, 70)], [...sequence(1, 5, 6), ...sequence(0, 70, 72)]].entries()) {
+  for (const [step, rows] of [[...sequence(0, 0, 37), ...sequence(1, 0, 5), ...sequence(0, 37, most)], [...sequence(1, 5, 6), ...sequence(0, most, longest)]].entries()) {
     ops.begin({ slot: Int32Array.from(rows, ({ slot }) => slot), position: Int32Array.from(rows, ({ position }) => position), token: Int32Array.from(rows.keys()) });
     const looked = (seed: number, heads: number): Activation => ops.embed(encodedWeight(ops, 'fp32', rows.length, heads * shape.headDim, smallValues(seed, rows.length * heads * shape.headDim)));
     const out = ops.attention(looked(330 + step, shape.heads), looked(340 + step, shape.kvHeads), looked(350 + step, shape.kvHeads), cache, 0, shape);

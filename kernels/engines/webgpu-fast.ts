@@ -1,6 +1,6 @@
 /**
  * The WebGPU engine for timings on real GPUs: products are fused, sums taken in any order by subgroups, weights lie in few buffers in an order of their own. Not exact: each
- * op is held to a bound that follows from how it computes, by a self-test on each adapter.
+ * op is held to a bound that follows from how it computes, by a self-test on each adapter: kernels of products before the first step that needs them, all others as it is opened.
  */
 import type { Engine, EngineInstance } from '../engines.ts';
 import { gpuUnavailable, openGpu } from '../webgpu/adapter.ts';
@@ -9,6 +9,7 @@ import type { GpuContext } from '../webgpu/context.ts';
 import { WebGpuDevice } from '../webgpu/device.ts';
 import { kernelSources } from '../webgpu/sources.ts';
 import { F16_PRODUCTS, FUSED_FP32, toleranceTest } from './fast-selftest.ts';
+import { gpuOps, openingCases, trying } from './gpu-selftest.ts';
 import { RecordedOps } from './recorded-ops.ts';
 import { wasmStatisticsTested } from './wasm.ts';
 import { buildOf } from './webgpu.ts';
@@ -32,8 +33,9 @@ async function openTested(name: Name): Promise<Tested> {
   if (f16 && !gpu.device.features.has(FP16_ARITHMETIC)) throw new Error(`the engine ${name} is not available here: ${gpu.words} has no fp16 arithmetic (${FP16_ARITHMETIC})`);
   const sources = await kernelSources();
   const context = gpuContext(gpu.device, sources, 'plain', { width: gpu.subgroupWidth, f16 });
-  await toleranceTest(`${name} (${gpu.words})`, COMPUTES[name], () => new RecordedOps(new WebGpuDevice(context)));
-  return { context, build: await buildOf(gpu, sources, `fast${f16 ? '-f16' : ''}${gpu.subgroupWidth > 1 ? `-subgroups-of-${gpu.subgroupWidth}` : ''}`) };
+  const engine = `${name} (${gpu.words})`;
+  await toleranceTest(engine, COMPUTES[name], gpuOps(context), openingCases(), true);
+  return { context: trying(engine, COMPUTES[name], context), build: await buildOf(gpu, sources, `fast${f16 ? '-f16' : ''}${gpu.subgroupWidth > 1 ? `-subgroups-of-${gpu.subgroupWidth}` : ''}`) };
 }
 
 /** As the engine's open(). `mostBytes`: of one buffer of weights, where it shall be less than what the adapter allows. */

@@ -4,7 +4,7 @@
  * Agreement on some cases of one adapter and driver is no promise of a language that allows otherwise: it is shown, and no exact result comes from this engine.
  */
 import type { Engine, EngineInstance } from '../engines.ts';
-import { EngineUnfit, opCases, selfTest } from '../selftest.ts';
+import { EngineUnfit, opCases, selfTest, selfTestAtOnce } from '../selftest.ts';
 import { gpuUnavailable, openGpu } from '../webgpu/adapter.ts';
 import type { OpenedGpu } from '../webgpu/adapter.ts';
 import { gpuContext } from '../webgpu/context.ts';
@@ -13,7 +13,8 @@ import { WebGpuDevice } from '../webgpu/device.ts';
 import { kernelSources } from '../webgpu/sources.ts';
 import { ROUNDINGS } from '../webgpu/pipelines.ts';
 import type { KernelSources } from '../webgpu/pipelines.ts';
-import { FUSED_FP32, toleranceTest } from './fast-selftest.ts';
+import { FUSED_FP32, toleranceCases, toleranceTest } from './fast-selftest.ts';
+import { exactGpuCases, gpuOps } from './gpu-selftest.ts';
 import { RecordedOps } from './recorded-ops.ts';
 import { wasmStatisticsTested } from './wasm.ts';
 
@@ -46,7 +47,7 @@ async function judge(): Promise<Judged> {
   }
   // An adapter that has the reference's bits in no way is held to a bound, in the quickest that keeps products apart.
   const { context, differs } = attempts.find(({ context }) => context.rounding === 'guarded') ?? attempts[0]!;
-  await toleranceTest(`webgpu (${gpu.words})`, FUSED_FP32, () => new RecordedOps(new WebGpuDevice(context)));
+  await toleranceTest(`webgpu (${gpu.words})`, FUSED_FP32, gpuOps(context), [...toleranceCases('start'), ...exactGpuCases().filter(({ name }) => !name.startsWith('attention'))], true);
   return { context, build: await buildOf(gpu, sources, context.rounding), differs };
 }
 
@@ -56,9 +57,10 @@ const TELLING: ReadonlySet<string> = new Set(['mul', 'scale']);
 /** The first case whose bits are not the reference's, in words. */
 async function disagreement(context: GpuContext): Promise<string | undefined> {
   try {
-    // Those that tell adapters apart come first: each kernel takes a compiler some tenths of a second.
-    const cases = opCases('start').sort((a, b) => Number(TELLING.has(b.name)) - Number(TELLING.has(a.name)));
-    await selfTest('webgpu', () => new RecordedOps(new WebGpuDevice(context)), cases);
+    // Those that tell adapters apart come first, and alone: each kernel takes a compiler some tenths of a second.
+    const cases = [...opCases('start'), ...exactGpuCases()];
+    await selfTest('webgpu', gpuOps(context), cases.filter(({ name }) => TELLING.has(name)));
+    await selfTestAtOnce('webgpu', gpuOps(context), cases.filter(({ name }) => !TELLING.has(name)));
     return undefined;
   } catch (error) {
     if (error instanceof EngineUnfit && context.loss() === undefined) return error.message.replace(/^.*on this machine: /, '');
@@ -66,12 +68,15 @@ async function disagreement(context: GpuContext): Promise<string | undefined> {
   }
 }
 
+/** In a build, before the name of an adapter that is none. */
+const PLAYED = 'a processor that plays a GPU: ';
+
 /** Identifies kernels, how they are used, and the adapter. */
-export async function buildOf({ words }: OpenedGpu, sources: KernelSources, how: string): Promise<string> {
+export async function buildOf({ words, info }: OpenedGpu, sources: KernelSources, how: string): Promise<string> {
   const text = new TextEncoder().encode(JSON.stringify(Object.entries(sources).sort(([a], [b]) => (a < b ? -1 : 1))));
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', text));
   const sha256 = Array.from(digest.subarray(0, 6), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return `webgpu-${sha256}-${how} (${words})`;
+  return `webgpu-${sha256}-${how} (${info.isFallbackAdapter === true ? PLAYED : ''}${words})`;
 }
 
 /** As the engine's open(). `agrees`: it had the reference's bits in every case of the self-test. `mostBytes`: of one buffer of weights, where it shall be less than what the adapter allows. */

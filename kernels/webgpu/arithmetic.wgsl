@@ -7,6 +7,8 @@ struct Op {
   code: i32, wait: i32, out: i32, x: i32, y: i32, handle: i32, handle2: i32, rows: i32,
   cols: i32, a0: i32, a1: i32, a2: i32, a3: i32, a4: i32, f0: f32, f1: f32,
   e0: i32, e1: i32, e2: i32, e3: i32, zero: u32, e5: i32, e6: i32, e7: i32,
+  /** Workgroups of a dispatch lie in rows of this many: a dimension has at most 65535. */
+  across: u32, unused0: u32, unused1: u32, unused2: u32,
 }
 
 @group(0) @binding(0) var<uniform> op: Op;
@@ -19,9 +21,7 @@ fn line(at: i32) -> u32 { return u32(at) * 16u; }
 /** Floats from one row to the next. */
 fn padded(cols: i32) -> u32 { return (u32(cols) + 63u) & ~63u; }
 
-/** Workgroups lie in rows of this many: a dimension has at most 65535. */
-const ACROSS = 32768u;
-fn groupOf(group: vec3u) -> u32 { return group.x + group.y * ACROSS; }
+fn groupOf(group: vec3u) -> u32 { return group.x + group.y * op.across; }
 
 fn add4(a: vec4f, b: vec4f) -> vec4f { return vec4f(add(a.x, b.x), add(a.y, b.y), add(a.z, b.z), add(a.w, b.w)); }
 

@@ -10,6 +10,8 @@ export interface GpuContext {
   readonly fast: boolean;
   /** Products in fp16 where there are kernels for them. */
   readonly f16: boolean;
+  /** Demands that these kernels were tried before they compute; of an engine that tries each when it is first needed. Throws where one fails. */
+  readonly tried?: (kernels: Iterable<string>) => Promise<void>;
   /** A sentence, once the device is lost. */
   loss(): string | undefined;
 }

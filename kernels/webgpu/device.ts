@@ -10,8 +10,8 @@ import type { MemoryUse } from '../ops.ts';
 import type { GpuContext } from './context.ts';
 import { Arena } from './arena.ts';
 import { GpuClock } from './clock.ts';
-import { paddedColumns } from './dispatches.ts';
-import type { GpuCache, Plan, Shared } from './dispatches.ts';
+import { CUTS, paddedColumns } from './dispatches.ts';
+import type { Cuts, GpuCache, Plan, Shared } from './dispatches.ts';
 import { filled, GpuFull, GpuMemory, USAGE } from './memory.ts';
 import type { Held, Purpose, Room } from './memory.ts';
 import { MOST_PARTS, OP_STRIDE } from './pipelines.ts';
@@ -43,6 +43,7 @@ export class WebGpuDevice implements Device {
   readonly #tables = new Map<number, { readonly cos: Held; readonly sin: Held }>();
   readonly #caches = new Map<number, GpuCache>();
   readonly #mostBytes: number | undefined;
+  readonly #cuts: Cuts;
   #handles = 0;
 
   /** Grow with the programs. */
@@ -54,12 +55,13 @@ export class WebGpuDevice implements Device {
   #fetched: Fetched | undefined;
 
   /** `mostBytes`: of one buffer of weights, where it shall be less than what the adapter allows. */
-  constructor(context: GpuContext, mostBytes?: number) {
+  constructor(context: GpuContext, mostBytes?: number, cuts = CUTS) {
     this.#context = context;
     this.#memory = new GpuMemory(context.device);
     this.#room = context.fast ? new Arena(this.#memory) : this.#memory;
     this.#none = new GpuMemory(context.device).take(16, 'tables', 'a placeholder');
     this.#mostBytes = mostBytes;
+    this.#cuts = cuts;
     this.#steps = new Steps(context);
   }
 
@@ -96,7 +98,7 @@ export class WebGpuDevice implements Device {
 
   async run(program: Program): Promise<Refusal | undefined> {
     this.#demandDevice();
-    const { plan, opWords, again } = this.#steps.plan(program, { weights: this.#weights, vectors: this.#vectors, tables: this.#tables, caches: this.#caches, none: this.#none });
+    const { plan, opWords, again } = this.#steps.plan(program, { weights: this.#weights, vectors: this.#vectors, tables: this.#tables, caches: this.#caches, none: this.#none, cuts: this.#cuts });
     this.#atLeast('workspace', program.lines * LINE_BYTES, 'the activations of a step');
     for (const name of ['scores', 'prepared', 'refused'] as const) this.#atLeast(name, plan.bytes[name], `the ${name === 'scores' ? 'scores of attention' : 'int8 rows'} of a step`);
     // Every dispatch binds as many ops as one may have.

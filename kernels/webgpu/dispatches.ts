@@ -18,7 +18,18 @@ export interface Holdings {
   readonly caches: ReadonlyMap<number, GpuCache>;
   /** Stands for what an op has not. */
   readonly none: Held;
+  readonly cuts: Cuts;
 }
+
+/** Into how large parts work is cut. */
+export interface Cuts {
+  /** Workgroups in a row of them: a dimension has at most 65535. */
+  readonly across: number;
+  /** Scores of attention are kept for as many rows as fit, at least one. */
+  readonly scoreBytes: number;
+}
+
+export const CUTS: Cuts = { across: 32768, scoreBytes: 64 << 20 };
 
 /** Buffers that are made as large as a program needs them. */
 export type Shared = 'scores' | 'prepared' | 'refused';
@@ -62,11 +73,7 @@ export interface Plan {
   readonly products: readonly { readonly op: number; readonly at: number; readonly rows: number }[];
 }
 
-/** Workgroups in a row of them: ACROSS in arithmetic.wgsl. */
-const ACROSS = 32768;
 const MOST_ROWS = 65535;
-/** Scores of attention are kept for as many rows as fit, at least one. */
-const SCORE_BYTES = 64 << 20;
 const KEPT_STEP = 64;
 const OUTPUTS = 4;
 const THREADS = 64;
@@ -74,6 +81,8 @@ const THREADS = 64;
 /** The dispatches of a program, in order. */
 export function planOf(program: Program, holdings: Holdings, special?: Special): Plan {
   const { words, ops, lists } = program;
+  const { cuts } = holdings;
+  const flat = (threads: number): Dispatch['groups'] => [...across(Math.ceil(threads / THREADS), cuts), 1];
   const dispatches: Dispatch[] = [];
   const bytes = { scores: 0, prepared: 0, refused: 4 };
   const products: { op: number; at: number; rows: number }[] = [];
@@ -114,14 +123,14 @@ export function planOf(program: Program, holdings: Holdings, special?: Special):
         if (kind === 'int8') {
           const { outliersAt, rowWords } = preparedRow(cols);
           for (const { first, rows: own, data, scales } of pieces) {
-            const [x, z] = across(Math.ceil(outputsOf(first, own) / OUTPUTS));
+            const [x, z] = across(Math.ceil(outputsOf(first, own) / OUTPUTS), cuts);
             add('int8', [x, rows, z], [data, scales, bias, 'prepared'], [rowWords, outliersAt, first, own]);
           }
           break;
         }
         const tile = rows === 1 ? 1 : MANY_ROWS;
         for (const { first, rows: own, data, scales } of pieces) {
-          const [x, z] = across(Math.ceil(outputsOf(first, own) / OUTPUTS));
+          const [x, z] = across(Math.ceil(outputsOf(first, own) / OUTPUTS), cuts);
           add(`linear ${kind} ${tile}`, [x, Math.ceil(rows / tile), z], [data, scales, bias], [first, own, scaleShift]);
         }
         break;
@@ -144,7 +153,7 @@ export function planOf(program: Program, holdings: Holdings, special?: Special):
         const at = word('a1');
         const kept = keptScores(lists, at, rows);
         const rowBytes = heads * kept * 4;
-        const atOnce = Math.min(rows, Math.max(1, Math.floor(SCORE_BYTES / rowBytes)));
+        const atOnce = Math.min(rows, Math.max(1, Math.floor(cuts.scoreBytes / rowBytes)));
         bytes.scores = Math.max(bytes.scores, atOnce * rowBytes);
         for (let first = 0; first < rows; first += atOnce) {
           add('attend', [heads, Math.min(atOnce, rows - first), 1], [keys, values, 'scores'], [positions, kvHeads, first, kept]);
@@ -195,15 +204,9 @@ export function scoresKept({ words, ops, lists }: Program): number[] {
   return kept;
 }
 
-/** So many threads, one for each element. */
-function flat(threads: number): [number, number, number] {
-  const [x, y] = across(Math.ceil(threads / THREADS));
-  return [x, y, 1];
-}
-
 /** So many workgroups, in rows of them: along x, and how many rows. */
-export function across(groups: number): [number, number] {
-  return [Math.min(groups, ACROSS), Math.ceil(groups / ACROSS)];
+export function across(groups: number, cuts: Cuts): [number, number] {
+  return [Math.min(groups, cuts.across), Math.ceil(groups / cuts.across)];
 }
 
 /** Elements of a padded row. */

@@ -2,11 +2,12 @@
  * What a recorded op is to the engine webgpu-fast: products by kernels that are made for the memory's speed, and ops of one round that a kernel can do together
  * (queries, keys and values; gate and up) in one dispatch, because a dispatch costs microseconds on both sides.
  */
+import { DOT_BLOCK } from '../arithmetic.ts';
 import { AT, OPCODE, WORDS } from '../engines/program.ts';
 import type { Program } from '../engines/program.ts';
 import type { Place } from './arena.ts';
 import { across, paddedColumns, planOf } from './dispatches.ts';
-import type { Dispatch, Holdings, Plan, Special } from './dispatches.ts';
+import type { Cuts, Dispatch, Holdings, Plan, Special } from './dispatches.ts';
 import type { Held } from './memory.ts';
 import { FEW_ROWS, MOST_PARTS, TEAMS, TILE_ROWS } from './pipelines.ts';
 import type { GpuWeight } from './weights.ts';
@@ -28,7 +29,7 @@ const QUAD = { fp32: 4, fp16: 8, bf16: 8, table4: 32, int8: 16 } as const;
 export function planFast(program: Program, holdings: Holdings, f16: boolean): Plan {
   const plan = planOf(program, holdings, special(f16));
   const dispatches = plan.dispatches.map((dispatch) => (dispatch.kernel === 'attend' && headsAreVectors(program, dispatch) ? { ...dispatch, kernel: 'attend quickly' } : dispatch));
-  return { ...plan, dispatches: together(dispatches, program).map(inRows) };
+  return { ...plan, dispatches: together(dispatches, program).map((dispatch) => inRows(dispatch, holdings.cuts)) };
 }
 
 /** Heads that fast-attend.wgsl can compute. */
@@ -45,7 +46,7 @@ const special = (f16: boolean): Special => ({ code, rows, cols, word }, add, hol
       const { kind, pieces, scaleShift } = holdings.weights.get(word('handle'))!;
       if (kind !== 'table4') return false;
       for (const { first, rows: own, data, scales } of pieces) {
-        const [x, y] = across(Math.ceil((rows * paddedColumns(cols)) / 4 / 64));
+        const [x, y] = across(Math.ceil((rows * paddedColumns(cols)) / 4 / 64), holdings.cuts);
         add('embed quads', [x, y, 1], [data, scales], [first, own, scaleShift]);
       }
       return true;
@@ -67,7 +68,7 @@ const special = (f16: boolean): Special => ({ code, rows, cols, word }, add, hol
     case OPCODE.linear: {
       const weight = holdings.weights.get(word('handle'))!;
       const bias = vector(word('handle2'));
-      const { kernel, outputs, high } = productKernel(weight, rows, paddedColumns(cols) / QUAD[weight.kind], f16);
+      const { kernel, outputs, high } = productKernel({ kind: weight.kind, rows, columns: paddedColumns(cols) }, f16);
       const prepared = weight.kind === 'int8' ? (['prepared'] as const) : [];
       for (const { first, rows: own, data, scales } of weight.pieces) {
         const last = first + own === weight.outFeatures;
@@ -82,14 +83,31 @@ const special = (f16: boolean): Special => ({ code, rows, cols, word }, add, hol
   }
 };
 
-function productKernel({ kind }: GpuWeight, rows: number, quads: number, f16: boolean): { readonly kernel: string; readonly outputs: number; readonly high: number } {
+/** A product of so many rows, and columns of whole blocks. */
+export interface ProductShape { readonly kind: GpuWeight['kind']; readonly rows: number; readonly columns: number }
+
+/** Shapes for every kernel of products: whole rounds of each team and a rest, fewer columns than a team has threads for, and more rows than a workgroup has. */
+export function productShapes(f16: boolean): ReadonlyMap<string, readonly ProductShape[]> {
+  const shapes = new Map<string, ProductShape[]>();
+  for (const kind of Object.keys(QUAD) as GpuWeight['kind'][]) {
+    const few = [64, ...TEAMS.map((team) => 2 * team * QUAD[kind])].flatMap((columns) => [1, FEW_ROWS + 1].map((rows) => ({ kind, rows, columns: columns + DOT_BLOCK })));
+    const many = [MOST_FEW + 1, ...TILE_ROWS.map((height) => height + 5)].map((rows) => ({ kind, rows, columns: 3 * DOT_BLOCK }));
+    for (const shape of [...few, ...many]) {
+      const { kernel } = productKernel(shape, f16);
+      shapes.set(kernel, [...shapes.get(kernel) ?? [], shape]);
+    }
+  }
+  return shapes;
+}
+
+export function productKernel({ kind, rows, columns }: ProductShape, f16: boolean): { readonly kernel: string; readonly outputs: number; readonly high: number } {
   if (rows > MOST_FEW) {
     if (kind === 'int8') return { kernel: 'int8 tile', outputs: TILE_OUTPUTS, high: INT8_TILE_ROWS };
     const high = TILE_ROWS.find((height) => rows <= height) ?? TILE_ROWS.at(-1)!;
     return { kernel: `tile ${kind} ${high}${f16 && (kind === 'fp16' || kind === 'table4') ? ' f16' : ''}`, outputs: TILE_OUTPUTS, high };
   }
   // As many threads as have two quads each: with one there is nothing to fetch while it is multiplied.
-  const team = TEAMS.findLast((threads) => quads >= 2 * threads) ?? TEAMS[0];
+  const team = TEAMS.findLast((threads) => columns / QUAD[kind] >= 2 * threads) ?? TEAMS[0];
   const high = rows === 1 ? 1 : FEW_ROWS;
   if (kind === 'int8') return { kernel: `int8 row ${high} ${team}`, outputs: (GROUP / team) * TEAM_OUTPUTS, high };
   return { kernel: `row ${kind} ${high} ${team}${f16 && kind === 'table4' ? ' f16' : ''}`, outputs: (GROUP / team) * TEAM_OUTPUTS, high };
@@ -133,8 +151,8 @@ function joinedOf(before: Dispatch, { parts: [part], groups }: Dispatch): Dispat
 }
 
 /** Groups in rows of as many as there may be. */
-function inRows(dispatch: Dispatch): Dispatch {
+function inRows(dispatch: Dispatch, cuts: Cuts): Dispatch {
   if (!JOINED.test(dispatch.kernel)) return dispatch;
-  const [x, z] = across(dispatch.groups[0]);
+  const [x, z] = across(dispatch.groups[0], cuts);
   return { ...dispatch, groups: [x, dispatch.groups[1], z] };
 }

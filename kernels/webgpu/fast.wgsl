@@ -9,7 +9,9 @@ struct Op {
   parts: i32,
   /** The first workgroup of this part. */
   begins: i32,
-  unused: array<vec4u, 10>,
+  /** Workgroups of a dispatch lie in rows of this many: a dimension has at most 65535. */
+  across: u32,
+  unused: array<vec4u, 9>,
 }
 
 @group(0) @binding(0) var<uniform> ops: array<Op, 4>;
@@ -23,9 +25,7 @@ fn line(at: i32) -> u32 { return u32(at) * 4u; }
 /** Vectors of 4 from one row to the next. */
 fn padded(cols: i32) -> u32 { return ((u32(cols) + 63u) & ~63u) / 4u; }
 
-/** Workgroups lie in rows of this many: a dimension has at most 65535. */
-const ACROSS = 32768u;
-fn groupOf(group: vec3u) -> u32 { return group.x + group.z * ACROSS; }
+fn groupOf(group: vec3u) -> u32 { return group.x + group.z * ops[0].across; }
 
 /** The part that a workgroup belongs to. */
 fn partOf(group: u32) -> u32 {

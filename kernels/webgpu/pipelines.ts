@@ -43,7 +43,7 @@ const F16_TILES = ['fp16', 'table4'] as const;
 const LOOKUP = { fp32: [], fp16: [], bf16: [], table4: ['lookup-table'] } as const;
 
 /** By name. */
-const KERNELS: { readonly [name: string]: Kernel } = {
+export const KERNELS: { readonly [name: string]: Kernel } = {
   ...Object.fromEntries(FAMILIES.flatMap((family): [string, Kernel][] => {
     const decode = [...(family === 'fp16' ? ['halves'] : []), `weights-${family}`];
     return [
@@ -87,7 +87,7 @@ const KERNELS: { readonly [name: string]: Kernel } = {
 export const KERNEL_FILES: readonly string[] = [...new Set(['arithmetic', 'fast', 'pool-subgroups', 'pool-threads', ...ROUNDINGS, ...Object.values(KERNELS).flatMap(({ files }) => files)])];
 
 /** Bytes of struct Op, without what only fills it up. */
-export const OP_BYTES = 96;
+export const OP_BYTES = 112;
 /** Bytes from one op's words to the next: offsets of dynamic uniforms are multiples of this on every adapter. */
 export const OP_STRIDE = 256;
 /** Ops that a dispatch may do: those of `ops` in fast.wgsl. */

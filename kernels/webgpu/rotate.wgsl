@@ -17,7 +17,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let entry = u32(lists[u32(op.a0) + row]) * half + i % half;
     let c = cosines[entry];
     let s = sines[entry];
-    if (i < half) { y = add(mul(y, c), -mul(workspace[at + half], s)); } else { y = add(mul(y, c), mul(workspace[at - half], s)); }
+    // The sign is a bit: negation may take a denormal number for zero.
+    if (i < half) { y = add(mul(y, c), bitcast<f32>(bitcast<u32>(mul(workspace[at + half], s)) ^ 0x80000000u)); } else { y = add(mul(y, c), mul(workspace[at - half], s)); }
   }
   workspace[line(op.out) + unit] = y;
 }

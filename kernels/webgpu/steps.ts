@@ -2,7 +2,7 @@
  * Programs as a GPU is told them: the pipeline, the bind group and the words of each dispatch. Those of the last program stay, because decoding tells the same one at every
  * token, and making them takes longer than telling them.
  */
-import type { Holdings, Plan, Dispatch, Shared } from './dispatches.ts';
+import type { Cuts, Holdings, Plan, Dispatch, Shared } from './dispatches.ts';
 import { planOf, scoresKept } from './dispatches.ts';
 import { planFast } from './fast-dispatches.ts';
 import type { GpuContext } from './context.ts';
@@ -11,6 +11,9 @@ import type { Program } from '../engines/program.ts';
 import type { Held } from './memory.ts';
 import { OP_STRIDE } from './pipelines.ts';
 import type { Compiled } from './pipelines.ts';
+
+/** Behind the words of an op and eight of a part: `across` in arithmetic.wgsl and fast.wgsl. */
+const ACROSS_AT = WORDS + 8;
 
 /** Buffers that every dispatch binds, by what they are for, and those that ops share. */
 export type Common = 'ops' | 'workspace' | 'lists' | Shared;
@@ -47,7 +50,7 @@ export class Steps {
     if (before !== undefined && before.kept === kept && same(before.words, words)) return { plan: before.plan, opWords: before.opWords, again: true };
     const { fast, f16 } = this.#context;
     const plan = fast ? planFast(program, holdings, f16) : planOf(program, holdings);
-    const opWords = wordsOf(words, plan.dispatches);
+    const opWords = wordsOf(words, plan.dispatches, holdings.cuts);
     this.#planned = { words: words.slice(), kept, plan, opWords };
     return { plan, opWords, again: false };
   }
@@ -55,7 +58,9 @@ export class Steps {
   /** What to tell the GPU. `buffer`: those of these names now. */
   async of(plan: Plan, buffer: (name: Common) => Held): Promise<readonly Step[]> {
     if (this.#told?.plan === plan) return this.#told.steps;
-    const kernels = await this.#context.pipelines.all(plan.dispatches.map(({ kernel }) => kernel));
+    const names = plan.dispatches.map(({ kernel }) => kernel);
+    await this.#context.tried?.(names);
+    const kernels = await this.#context.pipelines.all(names);
     let at = 0;
     const steps = plan.dispatches.map((dispatch): Step => {
       const compiled = kernels.get(dispatch.kernel)!;
@@ -88,14 +93,15 @@ function same(a: Int32Array, b: Int32Array): boolean {
   return true;
 }
 
-/** Of each part: the words of its op, then its own. */
-function wordsOf(words: Int32Array, dispatches: readonly Dispatch[]): Int32Array<ArrayBuffer> {
+/** Of each part: the words of its op, its own, and where rows of workgroups end. */
+function wordsOf(words: Int32Array, dispatches: readonly Dispatch[], { across }: Cuts): Int32Array<ArrayBuffer> {
   const stride = OP_STRIDE / 4;
   const parts = dispatches.flatMap((dispatch) => dispatch.parts);
   const all = new Int32Array(parts.length * stride);
   parts.forEach(({ op, extra }, index) => {
     all.set(words.subarray(op * WORDS, (op + 1) * WORDS), index * stride);
     all.set(extra, index * stride + WORDS);
+    all[index * stride + ACROSS_AT] = across;
   });
   return all;
 }

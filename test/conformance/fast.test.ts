@@ -8,7 +8,7 @@ import { formats, scoreWindow } from '../../kernels/index.ts';
 import type { Session } from '../../kernels/index.ts';
 import { exp64, log64 } from '../../kernels/float64.ts';
 import { computesOf, fast, openFast } from '../../kernels/engines/fast.ts';
-import { firstOutside, FUSED_FP32, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
+import { firstOutside, FUSED_FP32, toleranceCases, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
 import { NativeDevice } from '../../kernels/engines/native-device.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
@@ -36,7 +36,7 @@ else {
   for (const set of sets) {
     const kindOf = (format: string) => (format === 'int8' ? 'int8' : computesOf(set) === FUSED_FP32 ? 'fused' : 'bf16');
     test(`${set}: every op and format within its bound, with threads`, async () => {
-      await toleranceTest(set, computesOf(set), () => new RecordedOps(new NativeDevice(functions, set, 3)), 'full');
+      await toleranceTest(set, computesOf(set), () => new RecordedOps(new NativeDevice(functions, set, 3)), toleranceCases('full'));
     });
 
     for (const { name: format } of formats) {

@@ -7,7 +7,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openEngine, scoreWindow } from '../../kernels/index.ts';
 import type { Ops } from '../../kernels/index.ts';
-import { F16_PRODUCTS, firstOutside, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
+import { F16_PRODUCTS, firstOutside, toleranceCases, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
+import { gpuOps, openingCases, productTrials, trying } from '../../kernels/engines/gpu-selftest.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
 import { openWebGpuFast } from '../../kernels/engines/webgpu-fast.ts';
@@ -55,7 +56,8 @@ async function suite(): Promise<void> {
   for (const [own, how] of [[context, build], [without, 'without subgroups']] as const) test(`${NAME}: every op and format within its bound (${how})`, async () => {
     assert.is(canonical, false);
     assert.match(build, /^webgpu-[0-9a-f]{12}-fast-f16-/);
-    await toleranceTest(NAME, F16_PRODUCTS, () => fresh(own), 'full');
+    await toleranceTest(NAME, F16_PRODUCTS, gpuOps(own), [...toleranceCases('full'), ...openingCases()]);
+    await trying(NAME, F16_PRODUCTS, own).tried!(productTrials(true).keys());
   });
 
   const product = (format: string, rows: number, columns: number) => async (own: Ops): Promise<Float32Array> => {
@@ -102,7 +104,7 @@ async function suite(): Promise<void> {
   for (const [what, [file, right, wrong]] of Object.entries(WRONG)) test(`${NAME}: a wrong kernel is noticed: ${what}`, async () => {
     assert.ok(sources[file]!.includes(right));
     const own = gpuContext(context.device, { ...sources, [file]: sources[file]!.replace(right, wrong) }, 'plain', { width: 1, f16: true });
-    await toleranceTest(NAME, F16_PRODUCTS, () => fresh(own)).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
+    await trying(NAME, F16_PRODUCTS, own).tried!(['row table4 1 32 f16']).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
   });
 }
 

@@ -6,7 +6,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openEngine, scoreWindow } from '../../kernels/index.ts';
 import type { MemoryUse, Ops } from '../../kernels/index.ts';
-import { firstOutside, FUSED_FP32, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
+import { firstOutside, FUSED_FP32, toleranceCases, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
+import { gpuOps, productTrials, trying } from '../../kernels/engines/gpu-selftest.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
 import { openWebGpu } from '../../kernels/engines/webgpu.ts';
@@ -28,11 +29,11 @@ if (missing !== undefined) notRun('engine webgpu-fast', missing);
 else {
   const { build, canonical, ops, context } = await openWebGpuFast();
   ops.dispose();
-  const fresh = (mostBytes?: number): Ops => new RecordedOps(new WebGpuDevice(context, mostBytes));
 
   test(`webgpu-fast: every op and format within its bound (${build})`, async () => {
     assert.is(canonical, false);
-    await toleranceTest('webgpu-fast', FUSED_FP32, () => fresh(), 'full');
+    await trying('webgpu-fast', FUSED_FP32, context).tried!(productTrials(false).keys());
+    await toleranceTest('webgpu-fast', FUSED_FP32, gpuOps(context), toleranceCases('full'));
   });
 
   /** Queries, keys and values: three products of one activation, of different sizes, some with a bias and a residual, and in pieces. */
@@ -82,16 +83,21 @@ else {
     session.dispose();
   });
 
-  for (const [file, right, wrong] of [
-    ['fast-row', 'min(output + $ou, outputs - 1u)', 'min(output, outputs - 1u)'],
-    ['fast-int8-row', 'n += TEAM', 'n += 2u * TEAM'],
-    ['fast-int8-tile', 'row < rows', 'row + 1u < rows'],
+  for (const [kernel, file, right, wrong] of [
+    ['row fp16 1 32', 'fast-row', 'min(output + $ou, outputs - 1u)', 'min(output, outputs - 1u)'],
+    ['int8 row 4 32', 'fast-int8-row', 'n += TEAM', 'n += 2u * TEAM'],
+    ['int8 tile', 'fast-int8-tile', 'row < rows', 'row + 1u < rows'],
+    // Kernels and ways of cutting work that only larger models need.
+    ['row table4 1 128', 'fast-row', 'q += TEAM', 'q += 2u * TEAM'],
+    ['tile fp16 128', 'fast-tile', 'top + 16u * $iu]', 'top]'],
+    ['row bf16 4 64', 'fast', 'group.z * ops[0].across', 'group.z'],
   ] as const) {
-    test(`webgpu-fast: a wrong ${file} is noticed`, async () => {
+    test(`webgpu-fast: a wrong ${file} is noticed by ${kernel}`, async () => {
       const sources = await kernelSources();
       assert.ok(sources[file]!.includes(right));
       const changed = gpuContext(context.device, { ...sources, [file]: sources[file]!.replaceAll(right, wrong) }, 'plain', { width: 1 });
-      await toleranceTest('webgpu-fast', FUSED_FP32, () => new RecordedOps(new WebGpuDevice(changed))).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
+      const own = trying('webgpu-fast', FUSED_FP32, changed);
+      await own.tried!([kernel]).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
     });
   }
 }
