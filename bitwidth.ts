@@ -10,7 +10,7 @@ import { ARITHMETIC_VERSION } from './kernels/index.ts';
 import { crosscheckEntry, ledgerFiles, provenanceCommands, publishingEntries } from './provenance/index.ts';
 import { report, reportBoundaries } from './reports/index.ts';
 import { commandLine, isConfigurationError, output, pipeline, S3_SECRET_VARIABLES, withhold } from './stages/dag/index.ts';
-import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, machineGpus, nativeCell, nativeCheckCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, refuseWrongGpu, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyEnvironment, studyPeers } from './stages/quantization/index.ts';
+import { cellsInPage, citedAuthors, ENGINE_VARIABLE, hubLeave, machineGpus, nativeCell, nativeCheckCell, nativeOn, programFiles, readErrata, readRevoked, readStudy, refuseWrongGpu, SECRET_VARIABLES, STUDY_PROGRAM, study, studyCluster, studyEnvironment, studyPeers, timedGpus } from './stages/quantization/index.ts';
 import type { Asked, Cell, Pipeline } from './stages/dag/index.ts';
 
 /** Where this package is: its files stand in for those that a project made with it does not have. */
@@ -63,7 +63,7 @@ async function composed(root: string, { quick }: { readonly quick: boolean }, { 
   const native = nativeOn(config, await nativeCell());
   const library = nativeCheckCell(native);
   const errata = await readErrata(root);
-  const { cells: own, tables, formats } = study(config, library, errata, await studyPeers(config, asked));
+  const { cells: own, tables, formats } = study(config, library, errata, await studyPeers(config, asked), await timedGpus(config, asked));
   const cells = [...own, ...(added?.(own) ?? [])];
   const site = report({
     tables, cells: cells.map(({ id }) => id), formats, models: config.models.map(({ name }) => name), reproductions: ledgerFiles(root), errata: errata.map(({ number }) => number), peers: config.peers.map(({ name }) => name),

@@ -9,7 +9,7 @@ export { SECRET_VARIABLES } from './hub/settings.ts';
 export { nativeCell } from './native.ts';
 export { nativeCheckCell } from './native-check.ts';
 export { readStudy } from './config.ts';
-export { studyPeers } from './study-peers.ts';
+export { studyPeers, timedGpus } from './study-peers.ts';
 export { readErrata } from './errata.ts';
 export { readRevoked } from './revoked.ts';
 export type { StudyConfig } from './config.ts';

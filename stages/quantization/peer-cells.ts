@@ -11,13 +11,13 @@
 import { cell, file, gather, output, stage } from '../dag/index.ts';
 import type { Cell, InputRef, Json } from '../dag/index.ts';
 import type { StudyModel } from './config.ts';
-import { gpuNamed } from './gpus.ts';
 import { checkpointInputs, registerEntries } from './model-cells.ts';
 import { filesOf, oursOf } from './peered-model.ts';
 import type { PeerCells, PeeredModel, PeerPlace, PeerSweep, StudyPeer } from './peered-model.ts';
 import type { Peer } from './peers.ts';
 import { scoresAgreement } from './peer-agreement.ts';
 import type { RatioPair } from './peer-ratios.ts';
+import { placeOf } from './peer-place.ts';
 import { peerTextCells } from './peer-text-cells.ts';
 import { speedAgreement } from './speed-agreement.ts';
 import { kernelFiles } from './speed-cells.ts';
@@ -105,21 +105,4 @@ export function peerTableCells(all: readonly PeerCells[]): { readonly cells: rea
   };
   const cells = Object.entries(from).map(([table, refs]) => cell(peerTablesStage, table, { params: { table }, inputs: { from: gather(refs) } }));
   return { cells, tables: new Map(cells.map((one) => [String(one.params['table']), output(one)])) };
-}
-
-/**
- * Where a format is computed, and the facts of it. Of several GPUs each format has one, by its place in the peer's register: by its place in the study, a format more would send others to
- * another card. Timings, whose formats are held against each other, are all taken on the first.
- */
-function placeOf({ peer, settings, found, cards = [] }: StudyPeer, format: string | undefined): ReturnType<PeerPlace['on']> {
-  if (!peer.gpuDevices.includes(settings.device)) return { facts: factsOf(found), gpus: 0 };
-  const own = cards[format === undefined ? 0 : peer.formats.findIndex(({ name }) => name === format) % cards.length];
-  if (own !== undefined) return { facts: factsOf(own.identity), gpus: 1, gpu: gpuNamed(own.card) };
-  return { facts: factsOf(found), gpus: 1, ...(peer.findEach === undefined ? { anyGpu: true } : {}) };
-}
-
-/** What a peer's results depend on besides its inputs: its versions, its device. A peer that is not there has none, so that one that was installed is run. */
-function factsOf(found: StudyPeer['found']): { readonly [name: string]: string } {
-  if ('missing' in found) return { installed: 'no' };
-  return { ...Object.fromEntries(Object.entries(found.packages).map(([name, version]) => [`package ${name}`, version])), device: found.device };
 }

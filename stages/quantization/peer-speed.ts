@@ -55,7 +55,7 @@ async function timeModel(task: TaskCell, io: TaskIo, host: PeerHost): Promise<vo
   const plan = (leastMs: number): PeerTimingPlan => ({ tokens, promptTokens, warmUpTokens, leastMs });
   const peer = await host.run();
   const lanes: Lane[] = [];
-  const held: { [format: string]: SpeedSamples['memory'][string] } = {};
+  const models: [string, PeerModel][] = [];
   const sessions: (TimedSession & { readonly format: string })[] = [];
   try {
     for (const format of listParam(task, 'formats') as readonly string[]) {
@@ -63,8 +63,7 @@ async function timeModel(task: TaskCell, io: TaskIo, host: PeerHost): Promise<vo
       const lane = { format, ours: false, time: (leastMs: number) => timed(model, plan(leastMs)) };
       lanes.push({ ...lane, pair: 'A' });
       if (format === base) lanes.push({ ...lane, pair: 'A2' });
-      // Of what it holds only its weights are told.
-      held[format] = { weights: model.weights.linearBytes + model.weights.otherBytes, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 };
+      models.push([format, model]);
     }
     const checkpoint = await taskCheckpoint(io, task);
     for (const format of listParam(task, 'ours') as readonly string[]) {
@@ -84,12 +83,17 @@ async function timeModel(task: TaskCell, io: TaskIo, host: PeerHost): Promise<vo
     const engine = sessions[0]?.session.engine;
     const result: PeerSamples = {
       engine: { name, build, peer: { device: peer.identity.device, settings: listed(peer.identity.settings) } }, threads: io.cpus, promptTokens, samples: theirs, conditions,
-      ours: { engine: { name: engine?.name ?? '', build: engine?.build ?? '' }, samples: ours }, memory: held, machine: describeMachine(), caches: machineCaches(),
+      ours: { engine: { name: engine?.name ?? '', build: engine?.build ?? '' }, samples: ours }, memory: Object.fromEntries(models.map(([format, model]) => [format, heldBy(model)])), machine: describeMachine(), caches: machineCaches(),
     };
     await io.commit(task.id, { samples: JSON.stringify(result) }, { engine: name, build });
   } finally {
     for (const { session } of sessions) session.dispose();
   }
+}
+
+/** After the last block. Of other programs only their weights are told. */
+function heldBy({ memory, weights }: PeerModel): SpeedSamples['memory'][string] {
+  return memory?.() ?? { weights: weights.linearBytes + weights.otherBytes, decodedCopies: 0, tables: 0, kvCache: 0, workspace: 0 };
 }
 
 async function timeBlocks(task: TaskCell, io: TaskIo, lanes: readonly Lane[], peerCpuMs: PeerRun['cpuMs']): Promise<{ readonly theirs: SpeedSample[]; readonly ours: SpeedSample[]; readonly conditions: SpeedSamples['conditions'] }> {

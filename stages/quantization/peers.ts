@@ -8,7 +8,7 @@
  *   for await (const { logits } of model.logits!(tokens)) ...
  *   await run.close();
  */
-import type { Artifact, Checkpoint } from '../../kernels/index.ts';
+import type { Artifact, Checkpoint, MemoryUse } from '../../kernels/index.ts';
 import type { DoctorItem } from '../dag/index.ts';
 import { gpu } from './peers/gpu.ts';
 import { llamaCpp } from './peers/llama-cpp.ts';
@@ -144,6 +144,8 @@ export interface PeerModel {
   /** The same for many prompts at once, in place of generate(). */
   readonly generateAll?: (requests: readonly PeerTextRequest[]) => Promise<Int32Array[]>;
   readonly time?: (plan: PeerTimingPlan) => Promise<PeerTimed>;
+  /** Bytes that it holds by now, all of them counted, where it counts them as our engines do. */
+  readonly memory?: () => MemoryUse;
   close(): Promise<void>;
 }
 

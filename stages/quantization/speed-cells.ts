@@ -11,6 +11,8 @@ import { cell, output, stage } from '../dag/index.ts';
 import type { Cell } from '../dag/index.ts';
 import type { StudyModel } from './config.ts';
 import { checkpointInputs, registerEntries } from './model-cells.ts';
+import { placeOf } from './peer-place.ts';
+import type { StudyPeer } from './peered-model.ts';
 import { speedAgreement } from './speed-agreement.ts';
 import { OWN_ENGINE } from './speed-settings.ts';
 import type { SpeedSettings } from './speed-settings.ts';
@@ -29,17 +31,19 @@ export interface Timed {
   readonly artifacts: ReadonlyMap<string, Cell | undefined>;
 }
 
-/** In the order of settings.engines. `engine`: the study's, which is what 'auto' stands for there. */
-export function speedCells({ model, fetched, tokens, artifacts }: Timed, { engines: names, ...settings }: SpeedSettings, engine: string): { readonly own: Cell; readonly others: readonly Cell[] } {
+/** In the order of settings.engines. `engine`: the study's, which is what 'auto' stands for there; `gpus`: where engines that compute on a GPU find one. */
+export function speedCells({ model, fetched, tokens, artifacts }: Timed, { engines: names, ...settings }: SpeedSettings, engine: string, gpus: ReadonlyMap<string, StudyPeer> = new Map()): { readonly own: Cell; readonly others: readonly Cell[] } {
   const formats = [...artifacts.keys()];
   const quantized = [...artifacts].flatMap(([format, from]) => from === undefined ? [] : [[`artifact.${format}`, output(from, 'artifact')] as const]);
   const timed = (name: string): Cell => {
     const computing = name === OWN_ENGINE ? engine : name;
+    const onGpu = gpus.get(computing);
     return cell(name === OWN_ENGINE ? speedStage : otherSpeedStage, `${model.name}/${name}`, {
       params: { ...settings, engine: computing, base: model.baseFormat, formats },
       inputs: { ...checkpointInputs(fetched), tokens: output(tokens), ...Object.fromEntries(quantized) },
       uses: [...registerEntries(model, formats), ...kernelFiles(computing)],
-      ...(engines.some((one) => one.name === computing && one.gpu) ? { gpus: 1 } : {}),
+      // A timing is a fact of the adapter and its driver; of several GPUs all are taken on the first.
+      ...(onGpu !== undefined ? placeOf(onGpu) : engines.some((one) => one.name === computing && one.gpu) ? { gpus: 1 } : {}),
       // The models of an engine in one process, one after the other: it is started and tested once.
       batch: name,
       work: settings.blocks * settings.seconds * formats.length,

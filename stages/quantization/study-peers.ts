@@ -1,9 +1,11 @@
 /** The peers that a study names, with what of them is installed here: their cells' facts. Nothing is looked at where it names none, or where nobody asks for keys. */
+import { engines } from '../../kernels/engines.ts';
 import type { Asked } from '../dag/index.ts';
 import type { StudyConfig } from './config.ts';
 import { surveyGpus } from './gpu-survey.ts';
 import type { StudyPeer } from './peered-model.ts';
 import { peerNamed } from './peers.ts';
+import { gpu } from './peers/gpu.ts';
 
 /** Those for which it is enough which cells there are. */
 const WITHOUT_KEYS: ReadonlySet<string> = new Set(['runs', 'logs', 'graph', 'render', 'peers', 'doctor']);
@@ -22,4 +24,10 @@ export async function studyPeers({ peers }: Pick<StudyConfig, 'peers'>, asked?: 
     const cards = 'missing' in found ? undefined : await peer.findEach?.(settings);
     return { peer, settings, found, ...(cards === undefined ? {} : { cards }) };
   }));
+}
+
+/** Where the engines of its timings that compute on a GPU find one: as the peer gpu that computes with them. By engine; nothing is looked at where it names none. */
+export async function timedGpus({ speed }: Pick<StudyConfig, 'speed'>, asked?: Pick<Asked, 'command' | 'say'>): Promise<ReadonlyMap<string, StudyPeer>> {
+  const named = engines.filter((engine) => engine.gpu && speed.engines.includes(engine.name)).map(({ name }) => ({ name: gpu.name, device: gpu.devices[0]!, compute: name }));
+  return new Map((await studyPeers({ peers: named }, asked)).map((found) => [found.settings.compute, found]));
 }

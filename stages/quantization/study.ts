@@ -54,13 +54,13 @@ const ENGINE_STAGES: ReadonlySet<string> = new Set(['score', 'generate', 'judge'
 /** Millions of parameters from which on weights are encoded by compiled code: fewer are encoded before that is compiled. */
 const LEAST_COMPILED_WORK = 50;
 
-/** All cells of the study, in the order in which its data flows. `native`: the cell whose output is the native library; `errata`: numbers of earlier reports that were wrong; `peers`: those that it names. */
-export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = [], peers: readonly StudyPeer[] = []): Study {
+/** All cells of the study, in the order in which its data flows. `native`: the cell whose output is the native library; `errata`: numbers of earlier reports that were wrong; `peers`: those that it names; `gpus`: where its timings find one, by engine. */
+export function study(config: StudyConfig, native?: Cell, errata: readonly Erratum[] = [], peers: readonly StudyPeer[] = [], gpus: ReadonlyMap<string, StudyPeer> = new Map()): Study {
   const fetched = new Map(config.models.map((model) => [model.name, takenInBy(model)]));
   const tokens = new Map(config.models.map((model) => [
     model.name, new Map(config.texts.map((text) => [text.name, tokenizeCell(model, text, of(fetched, model.name))])),
   ]));
-  const models = config.models.map((model) => modelCells(config, model, fetched, tokens, peers));
+  const models = config.models.map((model) => modelCells(config, model, fetched, tokens, peers, gpus));
   const peered = models.map(({ peered: own }) => own);
   const peerTables = peerTableCells(peered);
   const summarized = models.flatMap((own) => summarizeCells(own, { maxNewTokens: config.maxNewTokens }));
@@ -104,7 +104,7 @@ export function study(config: StudyConfig, native?: Cell, errata: readonly Errat
 }
 
 function modelCells(
-  config: StudyConfig, model: StudyModel, fetchedByModel: ReadonlyMap<string, Cell>, tokensByModel: ReadonlyMap<string, ReadonlyMap<string, Cell>>, peers: readonly StudyPeer[],
+  config: StudyConfig, model: StudyModel, fetchedByModel: ReadonlyMap<string, Cell>, tokensByModel: ReadonlyMap<string, ReadonlyMap<string, Cell>>, peers: readonly StudyPeer[], gpus: ReadonlyMap<string, StudyPeer>,
 ): ModelCells & { readonly peered: PeerCells } {
   const fetched = of(fetchedByModel, model.name);
   const tokens = of(tokensByModel, model.name);
@@ -140,7 +140,7 @@ function modelCells(
 
   const [firstText] = tokens.values();
   if (firstText === undefined) throw new Error('the study has no text');
-  const timed = speedCells({ model, fetched, tokens: firstText, artifacts: new Map(computed.map((format) => [format, artifactOf(format)])) }, config.speed, config.engine);
+  const timed = speedCells({ model, fetched, tokens: firstText, artifacts: new Map(computed.map((format) => [format, artifactOf(format)])) }, config.speed, config.engine, gpus);
   const peered = peerCells({ model, fetched, tokens, quantized, written, judge: { model: judge, fetched: judgeFetched } }, peers, config.formats, {
     windows: config.windowsPerText, windowTokens: config.windowTokens, speed: config.speed, engine: config.engine, prompts: config.prompts.length, maxNewTokens: config.maxNewTokens,
   });

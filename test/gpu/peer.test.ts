@@ -12,7 +12,7 @@ import type { StudyPeer } from '../../stages/quantization/peered-model.ts';
 import { gpu } from '../../stages/quantization/peers/gpu.ts';
 import { transformers } from '../../stages/quantization/peers/transformers.ts';
 import { readFidelity } from '../../stages/quantization/score-output.ts';
-import { studyPeers } from '../../stages/quantization/study-peers.ts';
+import { studyPeers, timedGpus } from '../../stages/quantization/study-peers.ts';
 import { study } from '../../stages/quantization/study.ts';
 import type { Row } from '../../stages/quantization/table-rows.ts';
 import type { WrittenText } from '../../stages/quantization/task-values.ts';
@@ -58,6 +58,19 @@ test('on several GPUs each format has one, whatever else the study names; all ti
   assert.ok(of(['fp32'], { ...other, settings: { device: 'cpu', compute: 'fp32' } }).every(({ gpus, anyGpu }) => gpus === 0 && anyGpu === undefined));
 });
 
+test('timings of engines on a GPU are those of an adapter and its driver, all on the first; a study without such engines looks for none', async () => {
+  const identity = (device: string) => ({ packages: { dawn: '0' }, device, settings: {} });
+  const found = (...cards: string[]): StudyPeer => ({ peer: gpu, settings: { device: 'gpu', compute: 'webgpu' }, found: cards[0] === undefined ? { missing: 'there is none' } : identity(cards[0]), cards: cards.map((card) => ({ card, identity: identity(card) })) });
+  const timing = { ...config, peers: [], speed: { ...config.speed, engines: ['auto', 'fast', 'webgpu'] } };
+  const of = (own: StudyPeer | undefined) => new Map(study(timing, undefined, [], [], own === undefined ? new Map() : new Map([['webgpu', own]])).cells.map((cell) => [cell.id, cell]));
+  const [one, both, none, unasked] = [of(found('A')), of(found('B', 'A')), of(found()), of(undefined)];
+  const timed = 'speed-other:novel-1m/webgpu';
+  assert.equal([one, both, none].map((cells) => cells.get(timed)!.facts), [{ 'package dawn': '0', device: 'A' }, { 'package dawn': '0', device: 'B' }, { installed: 'no' }]);
+  assert.equal([one, both].map((cells) => [cells.get(timed)!.gpus, cells.get(timed)!.gpu!.name]), [[1, 'A'], [1, 'B']]);
+  for (const [id, cell] of unasked) if (id !== timed) assert.equal(both.get(id), cell, id);
+  assert.is((await timedGpus({ speed: { ...config.speed, engines: ['auto', 'fast'] } })).size, 0);
+});
+
 const here = await gpuHere();
 if (typeof here === 'string') notRun('the peer gpu', here);
 else {
@@ -97,6 +110,7 @@ else {
     const timed = done.json<PeerSamples>(`peer-speed:${AT}`, 'samples');
     assert.equal([...new Set(timed.samples.map(({ format }) => format))].sort(), ['fp16', 'fp32', 'nf4-dq']);
     assert.ok(timed.samples.every(({ durationMs, tokens }) => durationMs > 0 && tokens > 0) && timed.ours.samples.length > 0);
+    for (const held of Object.values(timed.memory)) assert.ok(held.weights > 0 && held.kvCache > 0 && held.tables > 0 && held.workspace > 0, 'it is counted as our engines are');
     assert.is(done.computedBy.get(`peer-speed:${AT}`)!['engine'], 'gpu');
   });
 

@@ -171,6 +171,7 @@ class GpuModel {
         const { prefill, decode } = await timeOnce(timed, tokens, promptTokens, warmUpTokens, leastMs).catch(failed);
         return { prefill: prefill.taken(), decode: decode.taken() };
       },
+      memory: () => this.#session!.memory(),
       close: async () => {
         this.close();
         closed();
