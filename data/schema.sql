@@ -334,7 +334,7 @@ CREATE TABLE speed_runs (               -- all formats of a model timed on one e
   prompt_tokens INTEGER NOT NULL,       -- tokens of the prompt
   blocks INTEGER NOT NULL,              -- blocks that were timed
   base_bytes BIGINT NOT NULL,           -- working set of a step in the base format: its weights, as the engine holds them
-  level VARCHAR NOT NULL,               -- the smallest level that holds it: L2 | L3 | memory
+  level VARCHAR,                        -- the smallest of the processor's levels that holds it: L2 | L3 | memory; null: a GPU computed
   least_tokens INTEGER NOT NULL,        -- decoded in the shortest timing
   wall_ms DOUBLE NOT NULL,              -- of its process, over all blocks, ms
   cpu_per_wall DOUBLE NOT NULL,         -- processor time per wall time of its process

@@ -25,8 +25,10 @@ const GAIN = 1.1;
 /** Where a working set lies, in words. */
 const WHERE: { readonly [level: string]: string } = { L2: 'in L2', L3: 'in L3', memory: 'in memory, beyond the caches' };
 
-const TIMED = ['decode_tokens_per_second', 'prefill_tokens_per_second', 'decode_ratio_to_base', 'prefill_ratio_to_base', 'decode_aa_ratio', 'prefill_aa_ratio', 'time_to_first_token', 'decode_latency_p50', 'decode_latency_p95', 'decode_latency_p99'];
+const TIMED = ['decode_tokens_per_second', 'prefill_tokens_per_second', 'decode_ratio_to_base', 'prefill_ratio_to_base', 'decode_aa_ratio', 'prefill_aa_ratio', 'decode_gpu_tokens_per_second', 'prefill_gpu_tokens_per_second', 'time_to_first_token', 'decode_latency_p50', 'decode_latency_p95', 'decode_latency_p99'];
 const RUNS = 'speed_runs';
+/** Begins what a build says of an adapter that is none. */
+const PLAYED = 'a processor that plays a GPU: ';
 /** Those of other programs that are about speed and memory. */
 const CLAIMED_HERE = ['decode_tokens_per_second', 'prefill_tokens_per_second', 'time_to_first_token', 'decode_latency_p50', 'decode_latency_p95', 'held_bytes', 'peak_memory_bytes', 'weight_bytes', 'bits_per_weight_linear', 'bits_per_weight_model'];
 
@@ -34,7 +36,7 @@ interface Timing extends Row { readonly model: string; readonly format: string; 
 /** In tokens per second, with the median of all of its kind. */
 interface Sample extends Timing { readonly family: string; readonly value: number; readonly median: number }
 interface Run extends Row {
-  readonly model: string; readonly engine: string; readonly machine: string; readonly own: boolean; readonly threads: number; readonly prompt_tokens: number; readonly level: string;
+  readonly model: string; readonly engine: string; readonly machine: string; readonly own: boolean; readonly threads: number; readonly prompt_tokens: number; readonly level: string | null; readonly build: string;
   readonly steal_share: number | null; readonly mhz: number | null;
 }
 
@@ -114,11 +116,23 @@ async function section(timed: Timed, shared: Shared): Promise<Html> {
   const first = runs[0];
   const how = first ? html`<p>At most ${num(first, `${RUNS}.threads`)} ${plural(first.threads, 'thread')}, one sequence, a prompt of ${num(first, `${RUNS}.prompt_tokens`)} tokens.</p>` : '';
   return html`<h2 id="engine-${engine}">Engine ${engine}</h2>
-${how}${shared.peers.has(engine) ? html`<p>A peer: another program, timed as the engines are. What it computes in, and how far it agrees: ${link(`peers/${engine}.html`, engine)}.</p>` : ''}${gains(timed, shared)}
+${how}${adapters(runs)}${shared.peers.has(engine) ? html`<p>A peer: another program, timed as the engines are. What it computes in, and how far it agrees: ${link(`peers/${engine}.html`, engine)}.</p>` : ''}${gains(timed, shared)}
 ${await distributions(timed, shared, 'decode')}${await distributions(timed, shared, 'prefill')}
 ${ratesTable(timed, shared)}
 ${await latency(engine, timed.rows, shared.all)}
 ${await noise(engine, timed.rows, shared.all)}`;
+}
+
+/** Of engines on a GPU: which adapter and driver computed, as their builds name them (kernels/engines/webgpu.ts). */
+function adapters(runs: readonly Run[]): Html {
+  const words = [...new Set(runs.flatMap(({ build }) => /^webgpu-\S+ \((.*)\)$/.exec(build)?.[1] ?? []))];
+  return html`${words.map((word) => {
+    const played = word.startsWith(PLAYED);
+    const adapter = lit(played ? word.slice(PLAYED.length) : word, 'name');
+    return played
+      ? html`<p><b>A processor played the GPU</b>: computed by ${adapter}. What was timed says how fast this program is on a processor, and nothing of any GPU.</p>`
+      : html`<p>Adapter and driver: ${adapter}.</p>`;
+  })}`;
 }
 
 /** What fewer bits gain in decoding, by where the base's weights lie. Nothing of engines that give no verdict. */
@@ -128,6 +142,7 @@ function gains({ engine, rows, runs }: Timed, { all }: Shared): Html {
     const ratio = find(rows, { quantity: 'decode_ratio_to_base', model, format: 'nf4' });
     const run = runs.find((r) => r.model === model);
     if (ratio === undefined || run === undefined) return [];
+    if (run.level === null) return [html`Of ${modelName(model)} nf4 decodes at ${num(ratio)} times the rate of ${base}: ${finding(ratio)}. `];
     return [html`The weights of ${modelName(model)} in ${base} lie ${WHERE[run.level] ?? 'where the system does not tell'}; nf4 decodes at ${num(ratio)} times the rate: ${finding(ratio)}. `];
   });
   return sentences.length === 0 ? html`` : html`<p>${sentences}</p>`;
@@ -182,14 +197,18 @@ const at = (rows: readonly MetricRow[], quantity: string, engine?: string) => (l
 function ratesTable(timed: Timed, shared: Shared): Html {
   const shown = lines(timed, shared);
   const { rows } = timed, { gap } = shared;
+  const clocked = rows.some((r) => r.quantity === 'decode_gpu_tokens_per_second');
+  const byGpu = (phase: 'decode' | 'prefill') => (clocked ? [{ head: 'by the GPU’s clock', number: at(rows, `${phase}_gpu_tokens_per_second`), gap }] : []);
   return shown.length === 0 ? html`` : table({
-    caption: html`Rates on ${timed.engine}: medians over blocks, with intervals; ratios are medians of paired ratios to the base within a block.`,
+    caption: html`Rates on ${timed.engine}: medians over blocks, with intervals; ratios are medians of paired ratios to the base within a block.${clocked ? ' By the GPU’s clock only the time counts that it worked on steps, not what the host took to tell it and to read from it.' : ''}`,
     rows: shown, group: (line) => line.model,
     columns: [
       { head: 'format', cell: formatName },
       { head: 'decode, tokens/s', number: at(rows, 'decode_tokens_per_second'), gap },
+      ...byGpu('decode'),
       { head: 'ratio to base', number: at(rows, 'decode_ratio_to_base'), gap },
       { head: 'prefill, tokens/s', number: at(rows, 'prefill_tokens_per_second'), gap },
+      ...byGpu('prefill'),
       { head: 'ratio to base', number: at(rows, 'prefill_ratio_to_base'), gap },
     ],
   });
@@ -209,7 +228,7 @@ ${runs.length === 0 ? '' : html`<details><summary>What else the machine did whil
     caption: html`Steal is the share of all processors' time that the host gave to others; the load is the largest of the last minute's averages; the clock is as the system states it.`,
     rows: runs, columns: [
       { head: 'model', cell: (r) => modelName(r.model) }, { head: 'engine', cell: (r) => r.engine }, { head: 'machine', cell: (r) => r.machine },
-      { head: 'base weights', number: (r) => r, what: `${RUNS}.base_bytes`, options: { as: 'bytes' } }, { head: 'lie', cell: (r) => WHERE[r.level] ?? '' },
+      { head: 'base weights', number: (r) => r, what: `${RUNS}.base_bytes`, options: { as: 'bytes' } }, { head: 'lie', cell: (r) => (r.level === null ? 'on a GPU' : WHERE[r.level] ?? '') },
       { head: 'blocks', number: (r) => r, what: `${RUNS}.blocks` }, { head: 'fewest tokens', number: (r) => r, what: `${RUNS}.least_tokens` },
       { head: 'CPU per wall time', number: (r) => r, what: `${RUNS}.cpu_per_wall`, options: { decimals: 2 } }, { head: 'load', number: (r) => r, what: `${RUNS}.load_average`, options: { decimals: 1 } },
       { head: 'steal', number: (r) => (r.steal_share === null ? undefined : r), what: `${RUNS}.steal_share`, options: { as: 'percent', decimals: 1 }, gap: untold },

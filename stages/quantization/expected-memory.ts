@@ -5,6 +5,7 @@
  *
  * Measured is a process, and a process goes on from one task to the next: what earlier ones left to the garbage collector lies in it.
  */
+import { engines } from '../../kernels/engines.ts';
 import { formatNamed } from '../../kernels/formats.ts';
 import { DECODE_SPAN } from './speed-settings.ts';
 import { idPath } from './cell-ids.ts';
@@ -16,6 +17,8 @@ import type { StudyConfig, StudyModel } from './config.ts';
 const PROCESS_BYTES = 320e6;
 /** Of one that ran nothing before: timings are taken in such. */
 const FRESH_BYTES = 250e6;
+/** Of one that computes on a GPU: Dawn, its driver and the kernels that they have compiled; what a processor that plays a GPU holds, that keeps everything here, besides weights. */
+const GPU_BYTES = 350e6;
 /** A file up to this size is held whole while a model is opened (stages/dag, open-object.ts). */
 const WHOLE_FILE_BYTES = 64 << 20;
 /** Logits of a step of judging and of the floor stay below this; of scoring, each format's. */
@@ -67,7 +70,7 @@ export function expectedMemory(config: StudyConfig): (cell: Cell) => number | un
     'speed-other': (_, { params }) => Math.max(...config.models.map((model) => timing(model, String(params['engine'])))),
   };
   const timing = (model: StudyModel, engine: string): number =>
-    fileBytes(model) + sessions(model, formatsOf(model), engine, { slots: 1, positions: config.speed.promptTokens + DECODE_SPAN, rows: config.speed.promptTokens });
+    (engines.some(({ name, gpu }) => gpu && name === engine) ? GPU_BYTES : 0) + fileBytes(model) + sessions(model, formatsOf(model), engine, { slots: 1, positions: config.speed.promptTokens + DECODE_SPAN, rows: config.speed.promptTokens });
   return (cell) => {
     const [of, model] = [Object.hasOwn(stages, cell.stage.name) ? stages[cell.stage.name] : undefined, models.get(idPath(cell.id)[0] ?? '')];
     return of === undefined || model === undefined ? undefined : Math.ceil((cell.stage.determinism === 'measured' && cell.stage.exclusive === true ? FRESH_BYTES : PROCESS_BYTES) + of(model, cell));

@@ -14,7 +14,7 @@ export interface TimedSamples {
   readonly engine: { readonly name: string };
   readonly machine: { readonly cpu: string; readonly cores: number };
   readonly samples: readonly {
-    readonly format: string; readonly phase: string; readonly pair: string; readonly block: number; readonly tokens: number; readonly durationMs: number;
+    readonly format: string; readonly phase: string; readonly pair: string; readonly block: number; readonly tokens: number; readonly durationMs: number; readonly gpuMs?: number;
     readonly stepsMs: readonly number[];
   }[];
   readonly memory: { readonly [format: string]: { readonly [part: string]: number } };
@@ -51,6 +51,9 @@ export function summarizeSpeed(list: MetricList, { model, base, cell }: { readon
     for (const phase of ['prefill', 'decode']) {
       const own = rates(timed, format, phase);
       add(`${phase}_tokens_per_second`, 'tokens/s', [...own.values()]);
+      // Where the GPU has a clock: the rate of what it worked, without the host's part.
+      const onGpu = timed.samples.flatMap((s) => (s.format === format && s.phase === phase && s.pair === 'A' && s.gpuMs !== undefined && s.gpuMs > 0 ? [(1000 * s.tokens) / s.gpuMs] : []));
+      if (onGpu.length > 0) add(`${phase}_gpu_tokens_per_second`, 'tokens/s', onGpu);
       if (format === base) add(`${phase}_aa_ratio`, 'ratio', pairedLogRatios(rates(timed, base, phase, 'A2'), own), exp64);
       else add(`${phase}_ratio_to_base`, 'ratio', pairedLogRatios(own, rates(timed, base, phase)), exp64);
     }

@@ -1,6 +1,5 @@
 /** Rows about what was found: scores, metrics, texts, timings, claims. */
 import type { TaskCell, TaskIo } from '../dag/index.ts';
-import { levelOf } from './caches.ts';
 import { idPath, samplingPath, writtenCell } from './cell-ids.ts';
 import type { FloorWindow } from './floor-windows.ts';
 import { readFidelity, readJson, samplingWindowRows, tokenScoreRows, windowRows } from './score-output.ts';
@@ -11,6 +10,7 @@ import { median } from './statistics/median.ts';
 import { found, foundJson } from './table-rows.ts';
 import type { Row } from './table-rows.ts';
 import { listParam, numberParam } from './task-values.ts';
+import { weightsLie } from './working-set.ts';
 import type { JudgedText, WrittenText } from './task-values.ts';
 
 /** A maker of rows from the bytes of one scores output. */
@@ -155,7 +155,7 @@ export async function* speedRunRows(task: TaskCell, io: TaskIo): AsyncGenerator<
     const mhz = known(conditions.map((block) => block.mhz));
     yield {
       model, engine: engine.name, machine, own: own.includes(cell), build: engine.build, threads, prompt_tokens: promptTokens,
-      blocks: conditions.length, base_bytes: baseBytes, level: levelOf(baseBytes, threads, caches),
+      blocks: conditions.length, base_bytes: baseBytes, level: weightsLie(baseBytes, { engine, threads, caches }) ?? null,
       least_tokens: Math.min(...samples.filter(({ phase }) => phase === 'decode').map(({ tokens }) => tokens)),
       wall_ms: wallMs, cpu_per_wall: sum(conditions.map(({ cpuMs }) => cpuMs)) / wallMs, steal_share: steal && sum(steal) / (wallMs * cores),
       load_average: Math.max(...conditions.map(({ loadAverage }) => loadAverage)), mhz: mhz && median(mhz), cell,

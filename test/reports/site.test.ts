@@ -183,6 +183,21 @@ test('what a peer was timed in and the study has not is called so, and links to 
   assert.not.match(page, /href="formats\/fp32-of-theirs\.html"/);
 });
 
+test('engines on a GPU: which adapter and driver computed, whether a processor played one, its clock, and no cache of the processor', async () => {
+  const on = (engine: string, adapter: string) => (table: string): ReturnType<typeof artificialRows>[string] => small[table]!.filter((row) => row['engine'] === 'native').map((row) => ({ ...row, engine, ...(table === 'speed_runs' ? { build: `webgpu-0123456789ab-fast (${adapter})`, level: null } : {}) }));
+  const [played, card] = [on('webgpu', 'a processor that plays a GPU: dawn 0, maker soft, Software driver 5'), on('webgpu-fast', 'dawn 0, maker, card-a, driver 1.2')];
+  const timed: ReturnType<typeof artificialRows> = { ...small, ...Object.fromEntries(['speed_samples', 'speed_runs', 'metrics'].map((table) => [table, [...small[table]!, ...played(table), ...card(table)]])) };
+  timed['metrics'] = [...timed['metrics']!, ...timed['metrics']!.filter((row) => row['engine'] === 'webgpu-fast' && /_tokens_per_second$/.test(String(row['quantity']))).map((row) => ({ ...row, quantity: String(row['quantity']).replace('_tokens', '_gpu_tokens') }))];
+  const page = htmlOf(await buildSite({ rows: timed, records, stages: ['page'] }), 'speed.html');
+  const part = (engine: string): string => page.slice(page.indexOf(`id="engine-${engine}"`)).split('<h2')[0]!;
+  assert.match(part('webgpu'), /<b>A processor played the GPU<\/b>: computed by [^.]*dawn 0, maker soft, Software driver 5/);
+  assert.match(part('webgpu-fast'), /Adapter and driver: [^.]*dawn 0, maker, card-a, driver 1\.2/);
+  assert.match(part('webgpu-fast'), /by the GPU’s clock/);
+  for (const engine of ['webgpu', 'webgpu-fast']) assert.not.match(part(engine), /in L[23]|beyond the caches|the system does not tell/);
+  assert.not.match(part('native'), /Adapter and driver|GPU/);
+  assert.match(part('native'), /in L2/);
+});
+
 test('whatever table is lost, every page is drawn and says what is missing', async () => {
   const groups = [Object.keys(rows), ['metrics'], ['models', 'claims', 'speed_samples'], ['formats', 'claim_effects', 'generations', 'artifacts', 'layouts', 'machines']];
   for (const lost of groups) {

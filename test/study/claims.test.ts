@@ -228,6 +228,9 @@ test('fewer bits: faster beyond the caches, and not within', () => {
   assert.is(at(1.02, 1.05).verdict, 'contradicted');
   assert.is(at(1.3, 2.5).verdict, 'contradicted');
   assert.is(at(1.02, 2.5, 'native', { drift: 1.1 }).verdict, 'too noisy');
+  const onGpu = at(1.02, 2.5, 'webgpu-fast');
+  assert.equal(onGpu.effects.map(({ part, verdict }) => [part, verdict])[0], ['decode speed, nf4 / fp16, engine webgpu-fast, weights on a GPU', 'no verdict from webgpu-fast']);
+  assert.not.match(onGpu.scope, /weights in/);
   assert.is(at(1.02, 2.5, 'wasm').sentence, 'No engine that is built for speed was timed.');
 });
 

@@ -46,6 +46,13 @@ test('it grows with the model, the formats and what is fed at once, and by as mu
   assert.ok(expected(withModel(32, 4, { engine: 'reference' }), `generate:${name}/nf4/greedy`) > weights * 4, 'the reference widens what it multiplies');
 });
 
+test('timings on a GPU hold its driver too', () => {
+  const timed = (engine: string): number => expected({ ...config, speed: { ...config.speed, engines: ['auto', engine] } }, `speed-other:${name}/${engine}`);
+  assert.ok(timed('webgpu-fast') > 566e6, 'as was measured');
+  assert.is(timed('webgpu'), timed('webgpu-fast'));
+  assert.ok(timed('fast') < 4e8);
+});
+
 test('a cell of a model that the study does not have, or of a stage that opens none, says nothing', () => {
   const memory = expectedMemory(config);
   const quantized = cells.find(({ id }) => id === `quantize:${name}/nf4`)!;

@@ -134,6 +134,13 @@ test('speed: medians, paired ratios, the A/A pair, bytes held', () => {
   assert.ok(list.omitted.some(({ quantity }) => quantity === 'prefill_tokens_per_second'));
   assert.equal([of('fp16', 'decode_latency_p50'), of('fp16', 'decode_latency_p95')].map(({ value, n, clusters, unit }) => [value, n, clusters, unit]), [[2, 32, 8, 'ms'], [4, 32, 8, 'ms']]);
   assert.ok(list.omitted.some(({ quantity, reason }) => quantity === 'decode_latency_p99' && reason === 'it needs 100 steps, and there are 32'));
+  assert.not.ok(list.rows.some(({ quantity }) => quantity.includes('gpu')));
+  const clocked = new MetricList();
+  summarizeSpeed(clocked, { model: 'm', base: 'fp16', cell: 'summarize:m/speed' }, { ...timed, samples: samples.map((sample) => ({ ...sample, gpuMs: sample.pair === 'A' ? sample.durationMs / 2 : 1 })) });
+  const byGpu = clocked.rows.find(({ format, quantity }) => format === 'fp16' && quantity === 'decode_gpu_tokens_per_second')!;
+  near(byGpu.value, (2e5 / 103 + 2e5 / 104) / 2, 1e-9);
+  near(byGpu.low!, 2e5 / 107, 1e-9);
+  assert.equal([byGpu.n, byGpu.unit], [8, 'tokens/s']);
   const prompts = new MetricList();
   summarizeSpeed(prompts, { model: 'm', base: 'fp16', cell: 'summarize:m/speed' }, { ...timed, samples: samples.map((sample) => ({ ...sample, phase: 'prefill' })) });
   assert.equal(prompts.rows.filter(({ quantity }) => quantity === 'time_to_first_token').map(({ format, value, unit }) => [format, value, unit]), [['fp16', 2.5, 'ms'], ['nf4', 1, 'ms']]);

@@ -1,10 +1,10 @@
 /** What our own engines are held to: that fewer bits gain speed where bytes have to be fetched, and only there. */
-import { levelOf } from '../caches.ts';
 import type { Decision } from '../statistics/decide.ts';
 import type { Timings } from './evidence.ts';
 import { combined, enumerated, listed, sentence } from './combine.ts';
 import { FAST_ENGINES, engineScope, speedRatio, speedSql, tooNoisy } from './speed.ts';
 import type { Ratio } from './speed.ts';
+import { weightsLie } from '../working-set.ts';
 import type { Claim, Effect, Verdict } from './types.ts';
 
 /** A ratio that counts as faster. */
@@ -16,7 +16,7 @@ const SIDES: { readonly [level: string]: { readonly words: string; readonly marg
 };
 
 /** One model on one engine. */
-interface Place { readonly model: string; readonly base: string; readonly timings: Timings; readonly level: string }
+interface Place { readonly model: string; readonly base: string; readonly timings: Timings; /** Undefined: of a GPU. */ readonly level: string | undefined }
 
 export const fewerBits: Claim = {
   id: 'fewer-bits',
@@ -36,8 +36,8 @@ export const fewerBits: Claim = {
   decide(evidence) {
     const places = evidence.models.flatMap(({ name: model, base }) => evidence.timings(model)
       .filter((timings) => ['fp16', 'nf4'].every((format) => timings.samples.some((sample) => sample.format === format)))
-      .map((timings): Place => ({ model, base, timings, level: levelOf(heldWeights(timings), timings.threads, timings.caches) })));
-    const decidable = places.filter(({ timings, level }) => FAST_ENGINES.includes(timings.engine.name) && level in SIDES);
+      .map((timings): Place => ({ model, base, timings, level: weightsLie(heldWeights(timings), timings) })));
+    const decidable = places.filter(({ timings, level }) => FAST_ENGINES.includes(timings.engine.name) && level !== undefined && level in SIDES);
     const level = 1 - 0.05 / Math.max(1, decidable.length);
     const effects: Effect[] = [];
     const parts: { readonly model: string; readonly format: string; readonly decision: Decision; readonly verdict: string }[] = [];
@@ -46,15 +46,15 @@ export const fewerBits: Claim = {
       const ratio = speedRatio(place.timings, 'decode', 'nf4', 'fp16', { level });
       if (ratio === undefined) continue;
       const verdict = verdictAt(place, ratio);
-      const side = SIDES[place.level];
+      const side = sideOf(place);
       effects.push({
-        part: `decode speed, nf4 / fp16, engine ${engine.name}, weights ${side?.words ?? `in ${place.level}`}`, model, format: 'nf4', value: ratio.value, ...ratio.bounds, level,
+        part: `decode speed, nf4 / fp16, engine ${engine.name}, weights ${side?.words ?? (place.level === undefined ? 'on a GPU' : `in ${place.level}`)}`, model, format: 'nf4', value: ratio.value, ...ratio.bounds, level,
         ...side?.margin, unit: 'ratio', n: ratio.blocks, clusters: ratio.blocks, verdict,
       });
       if (decidable.includes(place)) parts.push({ model, format: engine.name, decision: verdict === 'too noisy' ? 'inconclusive' : verdict as Decision, verdict });
     }
     const lacking = Object.keys(SIDES).filter((side) => decidable.every((place) => place.level !== side));
-    const levels = [...new Set(places.map((place) => place.level))];
+    const levels = [...new Set(places.flatMap(({ level }) => level ?? []))];
     return {
       verdict: overall(parts, lacking),
       sentence: told(parts, lacking, places),
@@ -70,8 +70,11 @@ function heldWeights({ memory }: Timings): number {
   return (memory['fp16']?.['weights'] ?? 0) + (memory['fp16']?.['decodedCopies'] ?? 0);
 }
 
-function verdictAt({ base, timings, level }: Place, { bounds }: Ratio): string {
-  const side = SIDES[level];
+const sideOf = ({ level }: Place): (typeof SIDES)[string] | undefined => (level === undefined ? undefined : SIDES[level]);
+
+function verdictAt(place: Place, { bounds }: Ratio): string {
+  const { base, timings } = place;
+  const side = sideOf(place);
   if (!FAST_ENGINES.includes(timings.engine.name)) return `no verdict from ${timings.engine.name}`;
   if (side === undefined) return 'shown';
   if (tooNoisy(timings, base, 'decode')) return 'too noisy';
