@@ -98,13 +98,13 @@ async function suite(): Promise<void> {
   });
 
   const WRONG = {
-    'codes in the wrong order': ['quads-table4-f16', 'scales[at + (byte >> 4u)], scales[at + (byte & 15u)]', 'scales[at + (byte & 15u)], scales[at + (byte >> 4u)]'],
-    'a sum that forgets': ['terms-f16', 'return acc + vec4f(sum);', 'return vec4f(sum);'],
+    'codes in the wrong order': ['row table4 1 32 f16', 'quads-table4-f16', 'scales[at + (byte >> 4u)], scales[at + (byte & 15u)]', 'scales[at + (byte & 15u)], scales[at + (byte >> 4u)]'],
+    'a sum that forgets': ['tile fp16 64 f16', 'terms-f16', 'return acc + vec4f(sum);', 'return vec4f(sum);'],
   } as const;
-  for (const [what, [file, right, wrong]] of Object.entries(WRONG)) test(`${NAME}: a wrong kernel is noticed: ${what}`, async () => {
+  for (const [what, [kernel, file, right, wrong]] of Object.entries(WRONG)) test(`${NAME}: a wrong kernel is noticed: ${what}`, async () => {
     assert.ok(sources[file]!.includes(right));
     const own = gpuContext(context.device, { ...sources, [file]: sources[file]!.replace(right, wrong) }, 'plain', { width: 1, f16: true });
-    await trying(NAME, F16_PRODUCTS, own).tried!(['row table4 1 32 f16']).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
+    await trying(NAME, F16_PRODUCTS, own).tried!([kernel]).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
   });
 }
 
