@@ -70,7 +70,7 @@ test('stopped while weights load, and begun again: the second run has them, and 
     await finished(page);
     const found = await findings(page);
     assert.equal(found.map(({ verdict }) => verdict), ['equal', 'equal', 'equal'], JSON.stringify(found, null, 1));
-    assert.is(await status(page), 'What was compared agrees: 3 identical. Not compared: the files; the aggregates and numbers.');
+    assert.is(await status(page), 'What was compared agrees: 3 identical. Not compared: the files; the aggregates and pages.');
   });
   assert.is(requests.filter((path) => path === ARTIFACT).length, 1);
 });

@@ -72,7 +72,7 @@ for (const [where, base, reads] of [['from a file', () => site.url, false], ['fr
       const { detail } = (await findings(page)).at(-1)!;
       assert.ok(detail!.includes(sha256(bytes)) && detail!.includes(`build ${site.inNode.computedBy.get(SCORED)!['build']}`), detail!);
       assert.is(listed.includes('data/windows.csv'), reads);
-      assert.is(await status(page), `What was compared agrees: 3 identical. Not compared: the files; the aggregates and numbers${reads ? '' : `; part of the computation (${UNREAD})`}.`);
+      assert.is(await status(page), `What was compared agrees: 3 identical. Not compared: the files; the aggregates and pages${reads ? '' : `; part of the computation (${UNREAD})`}.`);
     });
   });
 }
@@ -214,8 +214,8 @@ test('with WebGPU, by its own kernels: on SwiftShader a part of a score and of a
     assert.equal(found.map(({ verdict, what }) => `${verdict} ${what}`), [
       `equal ${SCORED.replace(FORMAT, 'int8')} on the GPU: the first 48 tokens of the text, byte for byte what WASM computes`, `equal ${WRITTEN.replace(FORMAT, 'int8')} on the GPU: 8 new tokens after the first prompt, byte for byte what WASM computes`,
     ], JSON.stringify(found));
-    assert.ok(found.every(({ detail }) => /engine webgpu, build webgpu-[0-9a-f]{12}-\w+ \(browser, .*swiftshader/i.test(detail ?? '')), JSON.stringify(found));
-    assert.is(await status(page), 'What was compared agrees: 2 identical. Not compared: the files; the aggregates and numbers; the computation.', 'the report was compared with nothing');
+    assert.ok(found.every(({ detail }) => /engine webgpu, build webgpu-[0-9a-f]{12}-\w+ \(a processor that plays a GPU: browser, .*swiftshader/i.test(detail ?? '')), JSON.stringify(found));
+    assert.is(await status(page), 'What was compared agrees: 2 identical. Not compared: the files; the aggregates and pages; the computation.', 'the report was compared with nothing');
     assert.is(await page.evaluate(`document.querySelector('.record')`), null, 'no exact result comes from it');
     assert.equal(heard, []);
   } finally {

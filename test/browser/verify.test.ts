@@ -183,8 +183,8 @@ test('a connection that breaks: the file is named, what was compared until then 
     await broken(page, '**/data/records.ndjson.gz', async () => {
       const { lines, status } = await run();
       assert.equal(lines.map((line) => /^(\w+) /.exec(line)![1]), ['equal', 'note', 'note', 'note'], lines.join('\n'));
-      for (const [i, said] of ['\\d+ files, each with the size and the sha256', `\\d+ more files and the signature: not looked at, broken off${gone}$`, `the aggregates and numbers: broken off after [\\d.]+ s${gone}$`, `the computation: broken off after [\\d.]+ s${gone}$`].entries()) assert.match(lines[i]!, new RegExp(said));
-      assert.match(status, new RegExp(`^What was compared agrees: 1 identical\\. Not compared: part of the files \\(${gone}\\); the aggregates and numbers \\(${gone}\\); the computation \\(${gone}\\)\\.$`));
+      for (const [i, said] of ['\\d+ files, each with the size and the sha256', `\\d+ more files and the signature: not looked at, broken off${gone}$`, `the aggregates and pages: broken off after [\\d.]+ s${gone}$`, `the computation: broken off after [\\d.]+ s${gone}$`].entries()) assert.match(lines[i]!, new RegExp(said));
+      assert.match(status, new RegExp(`^What was compared agrees: 1 identical\\. Not compared: part of the files \\(${gone}\\); the aggregates and pages \\(${gone}\\); the computation \\(${gone}\\)\\.$`));
     });
     await page.click('.panel-rerun > p:last-child button');
     assert.match((await run()).status, /^All that was compared agrees/);
@@ -287,7 +287,7 @@ test('a copy that nobody signed says so, and holds otherwise', async () => {
     rmSync(file);
     const { lines, status } = await checked(fileUrl(), cellPath(CELL), ['files']);
     assert.ok(lines.some((line) => /^note .*no signature is published/.test(line)), lines.join('\n'));
-    assert.match(status, /^What was compared agrees: \d+ identical\. Not compared: the aggregates and numbers; the computation \(from the weights pages compute .*\)\.$/);
+    assert.match(status, /^What was compared agrees: \d+ identical\. Not compared: the aggregates and pages; the computation \(from the weights pages compute .*\)\.$/);
   } finally {
     writeFileSync(file, statement);
   }

@@ -24,10 +24,10 @@ test('all of it', () => {
 });
 
 test('a part of it: what was not compared is named', () => {
-  assert.is(said({ files: [EQUAL] }), 'What was compared agrees: 1 identical. Not compared: the aggregates and numbers; the computation.');
-  assert.is(said({ gpu: [EQUAL] }), 'What was compared agrees: 1 identical. Not compared: the files; the aggregates and numbers; the computation.');
+  assert.is(said({ files: [EQUAL] }), 'What was compared agrees: 1 identical. Not compared: the aggregates and pages; the computation.');
+  assert.is(said({ gpu: [EQUAL] }), 'What was compared agrees: 1 identical. Not compared: the files; the aggregates and pages; the computation.');
   assert.is(said({ files: [EQUAL], aggregates: [EQUAL] }, { compute: [EQUAL] }), 'What was compared agrees: 3 identical. Not compared: part of the computation.', 'it was cancelled');
-  assert.is(said({ files: [EQUAL] }, { aggregates: [], compute: [] }), 'What was compared agrees: 1 identical. Not compared: the aggregates and numbers; the computation.');
+  assert.is(said({ files: [EQUAL] }, { aggregates: [], compute: [] }), 'What was compared agrees: 1 identical. Not compared: the aggregates and pages; the computation.');
   assert.is(said({ ...WHOLE, compute: [EQUAL, note('a:b could not be computed here')] }), 'What was compared agrees: 3 identical, 1 within tolerance. Not compared: part of the computation (a:b could not be computed here).');
   assert.is(said({ files: [EQUAL], aggregates: [EQUAL] }, { compute: [{ ...note('compute ended after 87 ms'), unfinished: true, detail: 'assets/study.js is damaged or not of this report' }] }),
     'What was compared agrees: 2 identical. Not compared: the computation (assets/study.js is damaged or not of this report).');
@@ -44,7 +44,7 @@ test('a part that cannot be done here has its reason; one that was not asked for
 test('a part that was asked for and could not run', () => {
   const gpu = [note('not run: no adapter')];
   assert.is(said({ ...WHOLE, gpu }), `What was compared agrees: 4 identical, 1 within tolerance. Not compared: the computation on the GPU (not run: no adapter). This copy of the report is ${SOURCES}`);
-  assert.is(said({ gpu }), 'Nothing was compared. Not compared: the files; the aggregates and numbers; the computation; the computation on the GPU (not run: no adapter).');
+  assert.is(said({ gpu }), 'Nothing was compared. Not compared: the files; the aggregates and pages; the computation; the computation on the GPU (not run: no adapter).');
 });
 
 test('what differs is said first, and whose it is', () => {

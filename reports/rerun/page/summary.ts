@@ -5,7 +5,7 @@ import type { Finding, Place, Refusal, Verdict } from '../checks.ts';
 export interface Done { readonly findings: readonly Finding[]; /** It came to its end; what it could not compare it has said. */ readonly ended: boolean }
 
 /** Of a whole copy; the GPU vouches for itself only. */
-const WHOLE: { readonly [check: string]: string } = { files: 'the files', aggregates: 'the aggregates and numbers', compute: 'the computation' };
+const WHOLE: { readonly [check: string]: string } = { files: 'the files', aggregates: 'the aggregates and pages', compute: 'the computation' };
 const GPU = { check: 'gpu', words: 'the computation on the GPU' };
 /** What each check is about, in a reader's words. */
 export const PARTS: { readonly [check: string]: string } = { ...WHOLE, [GPU.check]: GPU.words };
