@@ -5,11 +5,10 @@
 import type { CellProvenance } from '../stages/dag/index.ts';
 import { constantsOf, missingFrom, seedsIn } from './cell-facts.ts';
 import type { Omitted } from './cell-facts.ts';
-import { MOST_ROWS_OF_CELL, own, rowsTitle, valueText } from './cell-rows.ts';
-import { escapeText, html, link, lit, trusted } from './html.ts';
+import { cut, escapeText, html, link, lit, trusted } from './html.ts';
 import type { Html } from './html.ts';
 import { writePage } from './layout.ts';
-import { cellPath, numberId } from './num.ts';
+import { cellPath, formatNumber, formattedText, numberId } from './num.ts';
 import type { Row } from './num.ts';
 import { failureAnchor } from './page.ts';
 import { rerunSection } from './rerun-section.ts';
@@ -20,6 +19,12 @@ import { rerunList } from './verdicts.ts';
 import type { Verdicts } from './verdicts.ts';
 
 const MOST_LINKS = 40;
+/** More of a table than that are counted, and not listed. */
+const MOST_ROWS_OF_CELL = 400;
+
+/** Characters of a text in a row. */
+const LONGEST = 400;
+
 /** Columns too long to list, as every list is; the exports have them. */
 const LONG = new Set(['cell', 'tokens', 'text', 'prompt_text', 'sql', 'statement', 'operationalised', 'margin_reason', 'would_change', 'sentence', 'test', 'what']);
 
@@ -252,3 +257,13 @@ function rowTable(table: string, rows: readonly Row[], errata: ReadonlySet<strin
   }
   return trusted(`${out}</tbody></table></div>`);
 }
+
+/** A value as text; nothing for null. */
+const valueText = (value: unknown): string => (value === null || value === undefined ? '' : cut(String(value), LONGEST));
+
+/** A number of this very record: it needs no link, it is where links lead. */
+const own = (value: number, unit?: string): Html =>
+  trusted(`<span class="own">${escapeText(formattedText(formatNumber({ value }, { ...(unit === 'bytes' ? { as: 'count' as const } : unit === 'ms' ? { decimals: value < 100 ? 1 : 0 } : {}), ...(unit === undefined ? {} : { unit }) })))}</span>`);
+
+/** What stands above the rows of a table. */
+const rowsTitle = (table: string, rows: number): Html => html`${table}: ${own(rows)} ${rows === 1 ? 'row' : 'rows'}`;

@@ -22,9 +22,6 @@ export function* linksOf(page: Element, path: string, faults: PageFault[]): Gene
   }
 }
 
-/** What is wrong where the site has no such file. */
-export const brokenLink = ({ from, to }: PageLink): PageFault => ({ file: from, what: 'a link', expected: 'a file of the site', found: to });
-
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

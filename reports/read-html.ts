@@ -2,9 +2,6 @@
  * Reads the report's own pages back, as far as checking them needs: elements, attributes, text. A page comes from a folder that anybody
  * may have touched, so what is too deep or too large is refused, and nothing in it is more than text.
  */
-import { pageState } from './html.ts';
-import type { Html } from './html.ts';
-
 export interface Element {
   readonly tag: string;
   readonly attributes: ReadonlyMap<string, string>;
@@ -92,6 +89,3 @@ export function textOf({ children }: Element): string {
 }
 
 export const hasClass = ({ attributes }: Element, name: string): boolean => (attributes.get('class') ?? '').split(/\s+/).includes(name);
-
-/** Markup of ours as a page shows it, read back. */
-export const drawn = (markup: Html): Element => parseHtml(markup.render(pageState('')));
