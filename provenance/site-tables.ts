@@ -6,11 +6,11 @@ import { gunzipSync } from 'node:zlib';
 import { MOST_ROWS_SHOWN, PACKED, SCHEMA_FILE, csvName, schemaTables } from '../reports/tables.ts';
 import { openWarehouse, sqlText } from '../reports/warehouse.ts';
 import { tableRows } from '../reports/csv.ts';
+import { DATABASE_FILE } from '../reports/exported-sizes.ts';
 import type { Column } from '../reports/tables.ts';
 import type { Row } from '../reports/num.ts';
 import type { SiteFault, SiteFolder } from './site-folder.ts';
 
-const DATABASE_FILE = 'data/results.duckdb';
 /** What a compressed table may unpack to. */
 const MOST_UNPACKED = 2 ** 31 - 1;
 

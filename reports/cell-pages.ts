@@ -5,6 +5,7 @@ import { cellPages, columnsListed } from './cell-page.ts';
 import type { CellsGiven } from './cell-page.ts';
 import { cellPath } from './num.ts';
 import type { Row } from './num.ts';
+import { rowsByCell } from './rows-by-cell.ts';
 import { readTables, text } from './task-tables.ts';
 import type { Verdicts } from './verdicts.ts';
 import { openWarehouse } from './warehouse.ts';
@@ -46,15 +47,8 @@ async function rowsListed(cell: TaskCell, io: TaskIo): Promise<CellsGiven['rows'
   const ndjson = await readTables([cell], io);
   const warehouse = await openWarehouse({ schema: text(await io.input(cell, 'schema')), rows: ndjson, scratch: io.scratch });
   try {
-    const rows = new Map<string, Map<string, Row[]>>();
-    for (const table of ndjson.keys()) {
-      const byCell = new Map<string, Row[]>();
-      for (const row of await warehouse.query(`SELECT ${columnsListed(table, warehouse.tables.get(table)!).map((name) => `"${name}"`).join(', ')} FROM ${table}`)) {
-        const own = byCell.get(row['cell'] as string);
-        if (own) own.push(row); else byCell.set(row['cell'] as string, [row]);
-      }
-      rows.set(table, byCell);
-    }
+    const rows = new Map<string, ReadonlyMap<string, readonly Row[]>>();
+    for (const table of ndjson.keys()) rows.set(table, rowsByCell(await warehouse.query(`SELECT ${columnsListed(table, warehouse.tables.get(table)!).map((name) => `"${name}"`).join(', ')} FROM ${table}`)));
     return rows;
   } finally {
     warehouse.close();

@@ -8,6 +8,7 @@ import { texFile } from './numbers-tex.ts';
 import { cellPath } from './num.ts';
 import { pages } from './pages.ts';
 import { provenanceIn } from './records-file.ts';
+import { rowsByCell } from './rows-by-cell.ts';
 import { BULK, PACKED, schemaTables, schemaWords } from './tables.ts';
 import { tallyOf } from './tally.ts';
 import type { DrawnWith } from './drawn-with-file.ts';
@@ -51,7 +52,7 @@ export function redrawn({ schema, rows, counts = new Map(), lines, drawnWith, fi
   let cells: ReturnType<typeof cellPages> | undefined;
   const cellPage = (): ReturnType<typeof cellPages> => cells ??= cellPages({
     items, verdicts, errata, accepted: tally.accepted, omitted: new Map(Object.entries(drawnWith.omitted)),
-    rows: new Map(names.filter((table) => !PACKED.has(table)).map((table) => [table, byCell(rows.get(table) ?? [], columnsListed(table, columns.get(table) ?? []))])),
+    rows: new Map(names.filter((table) => !PACKED.has(table)).map((table) => [table, rowsByCell(listed(rows.get(table) ?? [], columnsListed(table, columns.get(table) ?? [])))])),
   });
   for (const item of items) paths.set(cellPath(item.cell), () => cellPage()(item));
   paths.set(TEX_FILE, () => texFile(names.filter((table) => !BULK.has(table)).map((table) => [table, rows.get(table) ?? []])));
@@ -63,12 +64,4 @@ export function redrawn({ schema, rows, counts = new Map(), lines, drawnWith, fi
 const pageGiven = ({ counts, sizes, records }: { readonly counts?: boolean; readonly sizes?: boolean; readonly records?: boolean }, given: Given): Given =>
   ({ ...given, ...(counts ? {} : { counts: [] }), ...(sizes ? {} : { sizes: {} as PageInput['sizes'] }), ...(records ? {} : { records: [] }) });
 
-function byCell(rows: readonly Row[], columns: readonly string[]): ReadonlyMap<string, readonly Row[]> {
-  const cells = new Map<string, Row[]>();
-  for (const row of rows) {
-    const cell = String(row['cell']), own = Object.fromEntries(columns.map((column) => [column, row[column] ?? null])), list = cells.get(cell);
-    if (list === undefined) cells.set(cell, [own]);
-    else list.push(own);
-  }
-  return cells;
-}
+const listed = (rows: readonly Row[], columns: readonly string[]): readonly Row[] => rows.map((row) => Object.fromEntries(columns.map((column) => [column, row[column] ?? null])));

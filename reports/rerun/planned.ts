@@ -1,10 +1,10 @@
 /** What data/rerun.js says of cells against their records and the tables: pages compute by it, and what they find is about what is published. */
 import { count } from '../../stages/dag/index.ts';
 import { RECORDS_FILE } from '../records-file.ts';
+import { rowsByCell } from '../rows-by-cell.ts';
 import { csvName } from '../tables.ts';
 import { compareRows, shown } from './compare.ts';
 import { PLAN_FILE } from './plan.ts';
-import { rowsByCell } from './published-tables.ts';
 import type { Row } from '../num.ts';
 import type { PublishedCell } from '../records-file.ts';
 import type { Finding } from './checks.ts';

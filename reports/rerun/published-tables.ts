@@ -40,17 +40,6 @@ export async function publishedTables(context: Pick<CheckContext, 'file' | 'sent
   return tables;
 }
 
-/** In their order. */
-export function rowsByCell(rows: readonly Row[]): ReadonlyMap<string, readonly Row[]> {
-  const byCell = new Map<string, Row[]>();
-  for (const row of rows) {
-    const cell = String(row['cell']), own = byCell.get(cell);
-    if (own === undefined) byCell.set(cell, [row]);
-    else own.push(row);
-  }
-  return byCell;
-}
-
 function columnsIn(schema: string): ReadonlyMap<string, readonly Column[]> {
   try {
     return schemaTables(schema);

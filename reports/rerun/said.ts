@@ -1,10 +1,11 @@
 /** What a site says of cells that a page computes again, beside data/rerun.js: their records, and the rows of tables that follow from them. */
 import { RECORDS_FILE } from '../records-file.ts';
+import { rowsByCell } from '../rows-by-cell.ts';
 import { SCHEMA_FILE, csvName } from '../tables.ts';
 import { MissingFile } from './objects.ts';
 import { PLAN_FILE, siteHas } from './plan.ts';
 import { recordFinding } from './planned.ts';
-import { publishedCells, publishedSchema, publishedTables, rowsByCell } from './published-tables.ts';
+import { publishedCells, publishedSchema, publishedTables } from './published-tables.ts';
 import type { Row } from '../num.ts';
 import type { CheckContext } from './checks.ts';
 import type { Plan, PlannedCell, PlannedFile } from './plan.ts';
