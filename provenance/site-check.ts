@@ -36,7 +36,7 @@ export async function checkSite(folder: string, key?: KeyObject): Promise<SiteCh
   const tables = siteTables(site);
   const records = await siteRecords(site);
   const pages = await checkPages(site, tables, records);
-  faults.push(...tables.faults, ...records.faults, ...pages.faults, ...checkTex(site, tables), ...await compareForms(folder, tables, sound));
+  faults.push(...tables.faults, ...records.faults, ...pages.faults, ...(pages.drawn === undefined ? checkTex(site, tables) : []), ...await compareForms(folder, tables, sound));
   return { files: site.files.size, bytes: site.bytesHashed, pages: pages.pages, numbers: pages.numbers, links: pages.links, cells: records.cells.size, drawn: pages.drawn, signedBy, faults };
 }
 

@@ -23,7 +23,7 @@ export interface PagesChecked {
 export async function checkPages(site: SiteFolder, tables: SiteTables, records: SiteRecords): Promise<PagesChecked> {
   const faults: SiteFault[] = [];
   const again = await drawnAgain(site, tables, records, faults);
-  const check = new PageCheck(again ?? new Map(), namedNumbers([...tables.rows, ...tables.heads]));
+  const check = new PageCheck(again ?? new Map(), () => namedNumbers([...tables.rows, ...tables.heads]));
   let pages = 0, numbers = 0, drawn = 0;
   for (const path of site.files.keys()) {
     const isPage = path.endsWith('.html');

@@ -25,11 +25,13 @@ export class PageCheck {
   /** Page -> what a link to it may name. */
   readonly #anchors = new Map<string, ReadonlySet<string>>();
   readonly #redrawn: Redrawn;
-  readonly #numbers: NamedNumbers;
+  readonly #numbersOf: () => NamedNumbers;
+  #numbers: NamedNumbers | undefined;
 
-  constructor(redrawn: Redrawn, numbers: NamedNumbers) {
+  /** `numbers`: of the tables, gathered where there is a page that cannot be drawn again. */
+  constructor(redrawn: Redrawn, numbers: () => NamedNumbers) {
     this.#redrawn = redrawn;
-    this.#numbers = numbers;
+    this.#numbersOf = numbers;
   }
 
   async look(path: string, text: string): Promise<Looked> {
@@ -44,7 +46,7 @@ export class PageCheck {
       const page = parseHtml(text);
       this.#anchors.set(path, new Set(Array.from(elements(page), ({ attributes }) => attributes.get('id') ?? '')));
       this.links.push(...linksOf(page, path, this.faults));
-      if (expected === undefined) return { ...looked, numbers: checkNumbers(page, path, this.#numbers, this.faults).length };
+      if (expected === undefined) return { ...looked, numbers: checkNumbers(page, path, this.#numbers ??= this.#numbersOf(), this.faults).length };
       this.faults.push(...pageDiff(path, text, expected));
       return { ...looked, numbers: Array.from(elements(page)).filter(isNumber).length };
     } catch (error) {

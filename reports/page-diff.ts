@@ -35,13 +35,12 @@ function faultsOf(path: string, expected: Piece | undefined, found: Piece | unde
   return [{ file: path, what: `${(expected ?? found)!.where}${inWords ? '' : ', in what is marked, linked or drawn'}`, again: true, ...(inWords ? apart(expected?.text, found?.text) : apart(expected?.shape, found?.shape)) }];
 }
 
-/** Two texts by lines. */
+/** Two texts line by line; the first line alone that differs where they have more or fewer, since all that follows differs, too. */
 export function textDiff(path: string, found: string, expected: string): readonly PageFault[] {
   if (found === expected) return [];
   const [should, does] = [expected, found].map((text) => text.split('\n')) as [string[], string[]];
-  const at = should.findIndex((line, i) => line !== does[i]);
-  const line = at < 0 ? should.length : at;
-  return [{ file: path, what: `line ${line + 1}`, again: true, ...apart(should[line], does[line]) }];
+  const parts = Array.from({ length: Math.max(should.length, does.length) }, (_, i) => i).filter((i) => should[i] !== does[i]);
+  return (should.length === does.length ? parts : parts.slice(0, 1)).map((i) => ({ file: path, what: `line ${i + 1}`, again: true, ...apart(should[i], does[i]) }));
 }
 
 function* piecesOf(page: Element): Generator<Piece> {

@@ -26,15 +26,15 @@ export interface PublishedSources { readonly schema: string; readonly tables: Re
 export async function pageFindings(context: CheckContext, sources: PublishedSources, isAsked: (path: string) => boolean): Promise<void> {
   const { plan, say } = context;
   const program = await context.program(PAGES_PROGRAM, PAGES_NAME) as PagesProgram;
-  let numbers: NamedNumbers, redrawn: Redrawn;
+  let redrawn: Redrawn;
   try {
-    numbers = namedNumbers([...sources.tables].map(([table, rows]) => [table, PACKED.has(table) ? rows.slice(0, MOST_ROWS_SHOWN) : rows] as const));
     redrawn = await redrawnBy(program, context, sources);
   } catch (error) {
     // Of rows, records and a list that anybody may have written: one that lacks what it is called by, one that is none.
     return say({ verdict: 'differs', what: 'the report cannot be drawn again', detail: (error as Error).message });
   }
   const has = (path: string): boolean => siteHas(plan, path);
+  const numbers = (): NamedNumbers => namedNumbers([...sources.tables].map(([table, rows]) => [table, PACKED.has(table) ? rows.slice(0, MOST_ROWS_SHOWN) : rows] as const));
   const check = new PageCheck(redrawn, numbers), breath = breathing(context.signal);
   const paths = Object.keys(plan.files ?? {}).filter((path) => isAsked(path) && (path.endsWith('.html') || redrawn.has(path)));
   const same: string[] = [], bare: string[] = [];

@@ -5,7 +5,7 @@ import { failureLines, lackingLine } from './failure-lines.ts';
 import { openStoreOf, readGround } from './ground.ts';
 import { isOfCells } from './kept.ts';
 import { recentLines } from './past-runs.ts';
-import { AS_LAST, preview } from './preview.ts';
+import { preview } from './preview.ts';
 import { processIsStopped } from './process-id.ts';
 import { endings } from './run-ending.ts';
 import { select } from './selection.ts';
@@ -69,7 +69,7 @@ export function openLive(pipeline: Pipeline): Live {
   /** Sources or inputs were edited since `found`, or it could not be told what then is. */
   let edited = false;
   const state = async (held: Held): Promise<LiveState> => {
-    const forecasts = preview(select(pipeline, []), await readGround(pipeline, store, pipeline.cells), AS_LAST);
+    const forecasts = preview(select(pipeline, []), await readGround(pipeline, store, pipeline.cells));
     const keys = new Set<string>(held.map(({ key }) => key));
     const cells: LiveCell[] = [];
     const records = new Map<string, CellRecord>();

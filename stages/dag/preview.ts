@@ -13,8 +13,8 @@ export type Forecast =
   /** It is out of date and only helps; nothing that uses it is going to run. */
   | { readonly kind: 'idle' };
 
-/** `cells` holds with each cell all that it reads and uses. */
-export function preview({ cells, onDemand }: Pick<Selection, 'cells' | 'onDemand'>, ground: Ground, options: DecideOptions = AS_IS): ReadonlyMap<string, Forecast> {
+/** `cells` holds with each cell all that it reads and uses. What is asked without options is what the store has and a run would find: see AS_LAST. */
+export function preview({ cells, onDemand }: Pick<Selection, 'cells' | 'onDemand'>, ground: Ground, options: DecideOptions = AS_LAST): ReadonlyMap<string, Forecast> {
   const forecasts = new Map<string, Forecast>();
   const settled = (id: string): Outcome => {
     const forecast = forecasts.get(id)!;

@@ -171,6 +171,9 @@ test('where what is only added cannot be had, status, plan and keep find the res
   assert.equal([stages['build']!['lacking'], stages['report']!['up to date'], stages['report']!['waiting']], [1, 1, 0]);
   assert.ok((await project.command('status')).lines.includes('build failed: there is no compiler; install one'));
   assert.equal((await project.command('plan')).lines, ['Nothing to compute: all 2 cells are up to date or known to fail.', 'Tried again, and left out here: 1 cell of build, without which the rest is computed; "status" says why it failed last time.']);
+  assert.match((await project.command('why', 'build')).lines.join('\n'), /failed with: there is no compiler.*\n {2}now: tried again by each run that uses it; all else is up to date without it$/);
+  assert.is((await project.command('why', 'report')).lines.at(-1), '  now: up to date');
+  assert.match((await project.command('reproduce')).lines.join('\n'), /report:all/);
   assert.is((await project.command('keep', '--as', 'now')).code, 0);
   rmSync(project.path('no-compiler'));
   assert.equal((await project.run()).ran, ['build:native', 'report:all'], 'it is tried in each run');

@@ -5,7 +5,7 @@ import { citationsOf, KEPT_NAME, listedIn, removeCitations, resolve, writeCitati
 import { ConfigurationError } from '../declare.ts';
 import { announceUse, openStoreOf, readGround } from '../ground.ts';
 import { citationsOfRun, isOfCells, keptAs, runNamed } from '../kept.ts';
-import { AS_LAST, preview } from '../preview.ts';
+import { preview } from '../preview.ts';
 import { select } from '../selection.ts';
 import { timestamp } from '../timestamp.ts';
 import { closest, count } from '../words.ts';
@@ -69,7 +69,7 @@ async function addName(pipeline: Pipeline, store: Store, name: string, run: stri
 /** What counts now. Throws ConfigurationError where something is to be computed first. */
 async function presentState(pipeline: Pipeline, store: Store): Promise<RunCitations> {
   const selection = select(pipeline, []);
-  const forecasts = preview(selection, await readGround(pipeline, store, selection.cells), AS_LAST);
+  const forecasts = preview(selection, await readGround(pipeline, store, selection.cells));
   const open = [...forecasts.values()].filter(({ kind }) => kind === 'run' || kind === 'follows').length;
   if (open > 0) throw new ConfigurationError(`keep: ${count(open, 'cell')} ${open === 1 ? 'is' : 'are'} not up to date; run "bitwidth run" first, or name a past run ("bitwidth runs" lists them)`);
   const at = timestamp();

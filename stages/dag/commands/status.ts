@@ -5,7 +5,7 @@ import { openStoreOf, readGround } from '../ground.ts';
 import { failureLines, lackingLine } from '../failure-lines.ts';
 import { exceededLines, stageMemory } from '../memory-lines.ts';
 import { recentLines } from '../past-runs.ts';
-import { AS_LAST, preview } from '../preview.ts';
+import { preview } from '../preview.ts';
 import { revocationOf, revocationText } from '../revoked.ts';
 import { select } from '../selection.ts';
 import { waiverText } from '../waivers.ts';
@@ -36,7 +36,7 @@ const status: Command = {
     try {
       const selection = select(pipeline, positionals);
       const { cells } = selection;
-      const forecasts = preview(selection, await readGround(pipeline, store, cells), AS_LAST);
+      const forecasts = preview(selection, await readGround(pipeline, store, cells));
       const leases = await store.leases.held();
       const held = new Set(leases.map(({ key }) => key as string));
       const stages = new Map<string, { [column in Column]: number }>();

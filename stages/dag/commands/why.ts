@@ -1,6 +1,6 @@
 /** `why`: the stored reason of the last time, and what would happen now. */
 import { EXIT } from '../command.ts';
-import { representative } from '../decide.ts';
+import { failsAgain, representative } from '../decide.ts';
 import { openStoreOf, readGround } from '../ground.ts';
 import { runNamed } from '../kept.ts';
 import { memoryText } from '../memory-lines.ts';
@@ -99,7 +99,11 @@ function now(cell: string, forecast: Forecast, store: Store, withTimes: boolean)
       if (used.key !== store.newestOfCell(cell)?.key) return [`  now: up to date: parameters, inputs and code are again those of ${withTimes ? timeText(used.finishedAt) : 'an earlier time'}; that result is used`];
       return ['  now: up to date'];
     }
-    case 'failed': return [`  now: not run: ${forecast.failure.sentence}`, ...(forecast.record === undefined ? [] : ['    tried again when its input or code changes, or with --retry-failed'])];
+    case 'failed': {
+      // What failed for a passing reason, and the rest does without.
+      if (forecast.origin === cell && !failsAgain(forecast.failure)) return ['  now: tried again by each run that uses it; all else is up to date without it'];
+      return [`  now: not run: ${forecast.failure.sentence}`, ...(forecast.record === undefined ? [] : ['    tried again when its input or code changes, or with --retry-failed'])];
+    }
     case 'follows': return [`  now: depends on what is computed before (${forecast.producers.slice(0, 3).join(', ')}${forecast.producers.length > 3 ? ` and ${forecast.producers.length - 3} more` : ''})`];
     case 'idle': return ['  now: not needed: nothing that uses it is going to be computed'];
     case 'run': return ['  now: would be computed, because:', ...forecast.reasons.map((reason) => `    ${reasonText(reason)}`)];
