@@ -19,8 +19,10 @@ export interface SiteCheck {
   readonly numbers: number;
   readonly links: number;
   readonly cells: number;
-  /** Files that were drawn again from tables and records; undefined where another version of this program wrote the site. */
-  readonly drawn: number | undefined;
+  /** Files that were drawn again from tables and records and are the same; null where another version of this program wrote the site. */
+  readonly drawn: number | null;
+  /** Pages of a project's own, which nothing draws again. */
+  readonly notDrawn: readonly string[];
   /** The key that signed it; undefined: it is not signed. */
   readonly signedBy: string | undefined;
   readonly faults: readonly SiteFault[];
@@ -37,7 +39,7 @@ export async function checkSite(folder: string, key?: KeyObject): Promise<SiteCh
   const records = await siteRecords(site);
   const pages = await checkPages(site, tables, records);
   faults.push(...tables.faults, ...records.faults, ...pages.faults, ...(pages.drawn === undefined ? checkTex(site, tables) : []), ...await compareForms(folder, tables, sound));
-  return { files: site.files.size, bytes: site.bytesHashed, pages: pages.pages, numbers: pages.numbers, links: pages.links, cells: records.cells.size, drawn: pages.drawn, signedBy, faults };
+  return { files: site.files.size, bytes: site.bytesHashed, pages: pages.pages, numbers: pages.numbers, links: pages.links, cells: records.cells.size, drawn: pages.drawn ?? null, notDrawn: pages.bare, signedBy, faults };
 }
 
 /** Answers the files that are as listed. */

@@ -15,8 +15,10 @@ export interface PagesChecked {
   readonly pages: number;
   readonly numbers: number;
   readonly links: number;
-  /** Files that were drawn again; undefined where another version wrote the site, whose words may be others. */
+  /** Files that were drawn again and are the same; undefined where another version wrote the site, whose words may be others. */
   readonly drawn: number | undefined;
+  /** Pages that nothing draws again, where others were: a project's own. */
+  readonly bare: readonly string[];
   readonly faults: readonly SiteFault[];
 }
 
@@ -30,13 +32,13 @@ export async function checkPages(site: SiteFolder, tables: SiteTables, records: 
     if (!isPage && again?.has(path) !== true) continue;
     const looked = await check.look(path, site.read(path)!.toString('utf8'));
     if (isPage) pages++;
-    if (looked.redrawn) drawn++;
+    if (looked.same) drawn++;
     numbers += looked.numbers;
   }
   const has = (path: string): boolean => site.files.has(path);
   await check.missing(has);
   check.brokenLinks(has);
-  return { pages, numbers, links: check.links.length, drawn: again === undefined ? undefined : drawn, faults: [...faults, ...check.faults] };
+  return { pages, numbers, links: check.links.length, ...(again === undefined ? { drawn: undefined, bare: [] } : { drawn, bare: check.bare }), faults: [...faults, ...check.faults] };
 }
 
 /** Made once a process. */
@@ -46,11 +48,13 @@ const ownProgram = (): Promise<Uint8Array> => own ??= makeProgram(PAGES_PARTS).t
 /** Undefined where another version wrote it: the program that it was written with, and that it publishes for its readers, is not what these modules make. */
 async function drawnAgain(site: SiteFolder, { rows, heads, counts }: SiteTables, { lines }: SiteRecords, faults: SiteFault[]): Promise<Redrawn | undefined> {
   const [program, list, schema] = [PAGES_PROGRAM, DRAWN_WITH_FILE, SCHEMA_FILE].map((path) => site.read(path));
-  if (program === undefined || list === undefined || schema === undefined || !program.equals(await ownProgram())) return undefined;
+  if (program?.equals(await ownProgram()) !== true) return undefined;
+  if (list === undefined) faults.push({ file: DRAWN_WITH_FILE, what: 'missing', expected: 'a file of the site', found: 'nothing' });
+  if (list === undefined || schema === undefined) return new Map();
   try {
     return redrawn({ schema: schema.toString('utf8'), rows: new Map([...rows, ...heads]), counts, lines, drawnWith: readDrawnWith(list.toString('utf8')), files: Object.fromEntries(site.files) });
   } catch (error) {
     faults.push({ file: DRAWN_WITH_FILE, what: `the pages cannot be drawn again: ${(error as Error).message}` });
-    return undefined;
+    return new Map();
   }
 }

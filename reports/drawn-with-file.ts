@@ -1,5 +1,4 @@
 /** data/drawn-with.json: what each page was drawn from beside the tables and the records. */
-import type { CellProvenance } from '../stages/dag/index.ts';
 import type { Cited } from './artifact.ts';
 import type { Omitted } from './cell-facts.ts';
 import type { Verdicts } from './verdicts.ts';
@@ -9,14 +8,14 @@ export const TEX_FILE = 'data/numbers.tex', ARTIFACT_FILE = 'ARTIFACT.md', CITAT
 
 /** From the site's root. */
 export const DRAWN_WITH_FILE = 'data/drawn-with.json';
-export const DRAWN_WITH_FORMAT = 1;
-
-type Params = CellProvenance['params'];
+export const DRAWN_WITH_FORMAT = 2;
 
 export interface DrawnWith {
   readonly format: number;
-  /** Path of a page -> its name in the register, and its parameters. Pages of a project's own, and those of cells, are not among them. */
-  readonly pages: { readonly [path: string]: { readonly page: string; readonly params: Params } };
+  /** Names of what the report has a page for, as page-points.ts counts them. */
+  readonly formats: readonly string[];
+  readonly models: readonly string[];
+  readonly peers: readonly string[];
   /** Table -> the cell that wrote it, in the tables' order. */
   readonly tables: { readonly [table: string]: string };
   /** Ids of published numbers that were wrong. */
@@ -31,7 +30,7 @@ export interface DrawnWith {
 /** Throws SyntaxError, a sentence, where it is none. */
 export function readDrawnWith(file: string): DrawnWith {
   const value = JSON.parse(file) as Partial<DrawnWith> | null;
-  if (value === null || typeof value.format !== 'number' || ![value.pages, value.tables, value.omitted].every((part) => typeof part === 'object' && part !== null) || !Array.isArray(value.errata)) throw new SyntaxError('it does not say what pages were drawn with');
-  if (value.format > DRAWN_WITH_FORMAT) throw new SyntaxError(`it has the format ${value.format}; this version reads up to ${DRAWN_WITH_FORMAT}`);
+  if (typeof value?.format === 'number' && value.format !== DRAWN_WITH_FORMAT) throw new SyntaxError(`it has the format ${value.format}; this version reads ${DRAWN_WITH_FORMAT}`);
+  if (value === null || typeof value.format !== 'number' || ![value.tables, value.omitted].every((part) => typeof part === 'object' && part !== null) || ![value.formats, value.models, value.peers, value.errata].every((names) => Array.isArray(names) && names.every((name) => typeof name === 'string'))) throw new SyntaxError('it does not say what pages were drawn with');
   return value as DrawnWith;
 }

@@ -9,7 +9,7 @@ import type { Verdicts } from './verdicts.ts';
 export const run: Run = async (cells, io) => {
   for (const cell of cells) {
     const drawnWith: DrawnWith = {
-      format: DRAWN_WITH_FORMAT, ...cell.params as unknown as Pick<DrawnWith, 'pages' | 'tables' | 'errata' | 'about'>, omitted: Object.fromEntries(await omittedIn(cell, io)),
+      format: DRAWN_WITH_FORMAT, ...cell.params as unknown as Pick<DrawnWith, 'formats' | 'models' | 'peers' | 'tables' | 'errata' | 'about'>, omitted: Object.fromEntries(await omittedIn(cell, io)),
       ...('verdicts' in cell.inputs ? { verdicts: JSON.parse(text(await io.input(cell, 'verdicts'))) as Verdicts } : {}),
     };
     await io.commit(cell.id, { list: { tree: new Map([[DRAWN_WITH_FILE, `${JSON.stringify(drawnWith)}\n`]]) } });

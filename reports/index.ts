@@ -6,6 +6,7 @@ import { IN_PAGE_MODULES, cell, file, gather, output, records, stage } from '../
 import type { Cell, FolderExport, InputRef, Json, OutputRef } from '../stages/dag/index.ts';
 import { tablesAt } from './page.ts';
 import { allPages } from './all-pages.ts';
+import { pointsOf } from './page-points.ts';
 import { pages } from './pages.ts';
 import type { ProgramParts } from './program.ts';
 import { PAGES_PARTS, PAGES_PROGRAM } from './pages-parts.ts';
@@ -70,7 +71,7 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
     return inputs;
   };
   const tally = cell(tallyStage, 'all', { inputs: { records: records(options.cells) } });
-  const { reproductions = [], omitted = [], errata = [], peers = [] } = options;
+  const { formats, models, reproductions = [], omitted = [], errata = [], peers = [], about } = options;
   // Only where there are some: a study without them has the same cells as before there could be any.
   const wrong = errata.length === 0 ? {} : { errata: [...errata] };
   const ledger = reproductions.length === 0 ? [] : [cell(ledgerStage, 'all', { params: Object.fromEntries(reproductions.map((path, i) => [`entry${i}`, path])), inputs: { ...Object.fromEntries(reproductions.map((path, i) => [`entry${i}`, file(path)])), records: records(options.cells) } })];
@@ -80,15 +81,11 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const exported = [cell(exportsStage, 'tables', { inputs: of(others), work: 5 }), ...large.map((table) => cell(exportsStage, table, { inputs: of([table]), work: 70 }))];
   const database = cell(databaseStage, 'results', { inputs: of(options.tables.keys()), work: 20 });
   const pageCells: Cell[] = [];
-  const drawn: { [path: string]: Json } = {};
   for (const page of allPages) {
-    const points = page.per === 'format' ? options.formats.map((format) => ({ format })) : page.per === 'model' ? options.models.map((model) => ({ model })) : page.per === 'table' ? [...options.tables.keys()].map((table) => ({ table })) : page.per === 'peer' ? peers.map((peer) => ({ peer })) : page.per === 'erratum' ? [...new Set(errata)].map((number) => ({ number })) : [{}];
-    for (const point of points) {
-      const params = { page: page.name, ...point, ...wrong, ...(page.sizes && options.about?.workflow !== undefined ? { crate: true } : {}) };
-      if (pages.includes(page)) drawn[page.path(params)] = { page: page.name, params };
-      pageCells.push(cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values<string>(point)].join('/'), {
+    for (const { names, params } of pointsOf(page, { formats, models, peers, errata, tables: [...options.tables.keys()], crate: about !== undefined })) {
+      pageCells.push(cell(page.records ? runPageStage : pageStage, [page.name, ...Object.values(names)].join('/'), {
         params,
-        inputs: { ...of(tablesAt(page, point)), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
+        inputs: { ...of(tablesAt(page, names)), failed: output(tally, 'failed'), accepted: output(tally, 'accepted'), ...verdicts, ...(page.counts ? { counts: output(tally, 'counts') } : {}), ...(page.records ? { records: records(options.cells) } : {}), ...(page.sizes ? { sizes: gather([...exported, database].map((from) => output(from, 'sizes'))) } : {}) },
         // Those that wait for the exports, or read every table, keep no other waiting.
         uses: [`reports/pages/${page.name}.ts`], batch: page.sizes || page.per === 'table' ? 'pages of data' : 'pages', work: 1.5,
       }));
@@ -101,15 +98,15 @@ export function report(options: ReportOptions): { readonly cells: readonly Cell[
   const rerun = rerunCells(options, (tables) => of(tables.filter((table) => options.tables.has(table))));
   const recordsFile = cell(recordsStage, 'all', { inputs: { records: records(options.cells) } });
   const published = [...pageCells.map((c) => output(c)), output(cellPages), ...exported.map((from) => output(from, 'files')), output(database, 'database'), output(recordsFile), output(numbersTex), output(assets), ...rerun.map((one) => output(one, one.stage.outputs[0]))];
-  const { workflow, ...about } = options.about ?? {};
-  const artifact = options.about ? [cell(artifactStage, 'site', { params: about, inputs: { ...of(['claims']), records: records(options.cells) } })] : [];
+  const { workflow, ...work } = about ?? {};
+  const artifact = about ? [cell(artifactStage, 'site', { params: work, inputs: { ...of(['claims']), records: records(options.cells) } })] : [];
   const drawnWith = cell(drawnWithStage, 'all', {
-    params: { pages: drawn, tables: Object.fromEntries([...options.tables].map(([table, from]) => [table, from.cell])), errata: [...errata], ...(options.about ? { about: workOf(options.about) } : {}) },
+    params: { formats: [...formats], models: [...models], peers: [...peers], tables: Object.fromEntries([...options.tables].map(([table, from]) => [table, from.cell])), errata: [...errata], ...(about ? { about: workOf(about) } : {}) },
     inputs: { ...verdicts, ...gaps },
   });
   published.push(...artifact.map((one) => output(one)), output(drawnWith));
-  const crate = options.about && workflow !== undefined ? [cell(crateStage, 'site', {
-    params: about, inputs: { ...of(['sources']), workflow: file(workflow), records: records(options.cells), published: gather(published) },
+  const crate = workflow !== undefined ? [cell(crateStage, 'site', {
+    params: work, inputs: { ...of(['sources']), workflow: file(workflow), records: records(options.cells), published: gather(published) },
   })] : [];
   published.push(...crate.map((one) => output(one)));
   const manifest = cell(manifestStage, 'site', { inputs: { published: gather(published) } });

@@ -12,8 +12,6 @@ import type { Redrawn } from './redraw.ts';
 export interface Looked {
   /** It was drawn again, and is the same, byte for byte. */
   readonly same: boolean;
-  /** There was something to draw it again with. */
-  readonly redrawn: boolean;
   /** That name their row. */
   readonly numbers: number;
 }
@@ -21,6 +19,8 @@ export interface Looked {
 /** Of all files of one site. */
 export class PageCheck {
   readonly faults: PageFault[] = [];
+  /** Pages that nothing draws again: a project's own. */
+  readonly bare: string[] = [];
   readonly links: PageLink[] = [];
   /** Page -> what a link to it may name. */
   readonly #anchors = new Map<string, ReadonlySet<string>>();
@@ -37,7 +37,8 @@ export class PageCheck {
   async look(path: string, text: string): Promise<Looked> {
     const draw = this.#redrawn.get(path);
     const expected = draw === undefined ? undefined : await this.#drawn(path, draw);
-    const looked = { redrawn: expected !== undefined, same: expected === text, numbers: 0 };
+    const looked = { same: expected === text, numbers: 0 };
+    if (draw === undefined) this.bare.push(path);
     if (!path.endsWith('.html')) {
       if (expected !== undefined) this.faults.push(...textDiff(path, text, expected));
       return looked;

@@ -21,19 +21,23 @@ export function pageDiff(path: string, found: string, expected: string): readonl
   if (found === expected) return [];
   const [should, does] = [expected, found].map((markup) => [...piecesOf(parseHtml(markup))]) as [Piece[], Piece[]];
   const parts = Array.from({ length: Math.max(should.length, does.length) }, (_, i) => i).filter((i) => should[i]?.shape !== does[i]?.shape);
-  // The frame of elements, which shows nothing of itself: classes of sections, a blank.
-  if (parts.length === 0) return [{ file: path, what: 'its markup', again: true, ...apart(expected, found) }];
-  return (should.length === does.length ? parts : parts.slice(0, 1)).flatMap((i) => faultsOf(path, should[i], does[i]));
+  const faults = (should.length === does.length ? parts : parts.slice(0, 1)).flatMap((i) => faultsOf(path, should[i], does[i]));
+  if (should.length !== does.length) return faults;
+  const [frame, other] = [expected, found].map((markup) => frameOf(parseHtml(markup))) as [string, string];
+  if (frame !== other) return [...faults, { file: path, what: 'its markup', again: true, ...apart(frame, other) }];
+  return faults.length > 0 ? faults : [{ file: path, what: 'its markup', again: true, ...apart(expected, found) }];
 }
 
 /** Of a piece that differs in its numbers alone these. */
 function faultsOf(path: string, expected: Piece | undefined, found: Piece | undefined): readonly PageFault[] {
   const [should, does] = [expected, found].map((one) => one?.numbers ?? []) as [readonly Piece[], readonly Piece[]];
   const numbers = should.flatMap((number, i) => number.shape === does[i]?.shape ? [] : faultsOf(path, number, does[i]));
-  if (should.length === does.length && numbers.length > 0) return numbers;
+  if (should.length === does.length && numbers.length > 0 && withoutNumbers(expected!) === withoutNumbers(found!)) return numbers;
   const inWords = expected?.text !== found?.text;
   return [{ file: path, what: `${(expected ?? found)!.where}${inWords ? '' : ', in what is marked, linked or drawn'}`, again: true, ...(inWords ? apart(expected?.text, found?.text) : apart(expected?.shape, found?.shape)) }];
 }
+
+const withoutNumbers = ({ shape, numbers }: Piece): string => numbers.reduce((rest, number) => rest.replace(number.shape, () => ''), shape);
 
 /** Two texts line by line; the first line alone that differs where they have more or fewer, since all that follows differs, too. */
 export function textDiff(path: string, found: string, expected: string): readonly PageFault[] {
@@ -68,8 +72,7 @@ function* piecesOf(page: Element): Generator<Piece> {
         yield { where: `rows of ${heading}`, text: all, shape: all, numbers: [] };
       }
       if (tag === 'tr') rows++;
-      const own = element.children.some((child) => typeof child === 'string' && child.trim() !== '');
-      if (!PIECES.has(tag) && !own) { yield* walk(element); continue; }
+      if (!isPiece(element)) { yield* walk(element); continue; }
       const text = textOf(element);
       if (/^h[1-6]$/.test(tag)) heading = attributes.get('id') ?? cut(text.replace(/^“|”$/g, ''));
       if (tag === 'dt') term = text;
@@ -78,6 +81,11 @@ function* piecesOf(page: Element): Generator<Piece> {
   }
   yield* walk(page);
 }
+
+const isPiece = ({ tag, children }: Element): boolean => PIECES.has(tag) || children.some((child) => typeof child === 'string' && child.trim() !== '');
+
+/** The elements around the pieces, which hold no words: sections, lists, a link around what is marked. */
+const frameOf = (element: Element): string => `${tagOf(element)}${element.children.map((child) => typeof child === 'string' || isPiece(child) ? '' : frameOf(child)).join('')}`;
 
 function* numbersIn(element: Element): Generator<Piece> {
   for (const one of elements(element)) {
@@ -89,8 +97,9 @@ function* numbersIn(element: Element): Generator<Piece> {
 /** Whether it is a number that says which row it is of, or how it was derived. */
 export const isNumber = (element: Element): boolean => hasClass(element, 'num') || (hasClass(element, 'own') && element.attributes.has('id'));
 
-const shapeOf = ({ tag, attributes, children }: Element): string =>
-  `<${tag}${Array.from(attributes, ([name, value]) => ` ${name}="${value}"`).join('')}>${children.map((child) => typeof child === 'string' ? child : shapeOf(child)).join('')}</${tag}>`;
+const tagOf = ({ tag, attributes }: Element): string => `<${tag}${Array.from(attributes, ([name, value]) => ` ${name}="${value}"`).join('')}>`;
+
+const shapeOf = (element: Element): string => `${tagOf(element)}${element.children.map((child) => typeof child === 'string' ? child : shapeOf(child)).join('')}</${element.tag}>`;
 
 const cut = (text: string): string => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 

@@ -3,9 +3,10 @@ import { artifactFiles } from './artifact.ts';
 import { cellPages, columnsListed } from './cell-page.ts';
 import { drawPage } from './draw.ts';
 import { exportedSizes } from './exported-sizes.ts';
-import { ARTIFACT_FILE, CITATION_FILE, TEX_FILE } from './drawn-with-file.ts';
+import { ARTIFACT_FILE, CITATION_FILE, DRAWN_WITH_FILE, TEX_FILE } from './drawn-with-file.ts';
 import { texFile } from './numbers-tex.ts';
 import { cellPath } from './num.ts';
+import { pointsOf } from './page-points.ts';
 import { pages } from './pages.ts';
 import { provenanceIn } from './records-file.ts';
 import { rowsByCell } from './rows-by-cell.ts';
@@ -15,6 +16,7 @@ import type { DrawnWith } from './drawn-with-file.ts';
 import type { Given, Tables } from './draw.ts';
 import type { Row } from './num.ts';
 import type { PageInput } from './page.ts';
+import type { ReportPoints } from './page-points.ts';
 import type { RecordLine } from './records-file.ts';
 
 /** What a site publishes, read back. */
@@ -36,25 +38,32 @@ export type Redrawn = ReadonlyMap<string, () => string | Promise<string>>;
 
 export function redrawn({ schema, rows, counts = new Map(), lines, drawnWith, files }: PublishedSite): Redrawn {
   const columns = schemaTables(schema), items = provenanceIn(lines), names = Object.keys(drawnWith.tables);
-  const { verdicts, about } = drawnWith, errata = new Set(drawnWith.errata), tally = tallyOf(items);
+  const { verdicts, about } = drawnWith, tally = tallyOf(items);
+  const namedIn = (table: string, column: string): readonly string[] => [...new Set((rows.get(table) ?? []).map((row) => String(row[column])))];
+  // The table's too: a list that leaves one out does not take its mark from the pages.
+  const errata = [...new Set([...drawnWith.errata, ...namedIn('errata', 'number')])];
   const given: Given = { ...tally, verdicts, records: items, words: schemaWords(schema), columns, sizes: exportedSizes(files, names), tableCells: new Map(Object.entries(drawnWith.tables)) };
   const tables: Tables = {
     rows: async <T extends Row>(table: string, most?: number) => (rows.get(table) ?? []).slice(0, most) as readonly Row[] as readonly T[],
     count: async (table) => counts.get(table) ?? rows.get(table)?.length ?? 0,
     query: () => { throw new Error('there is no DuckDB here'); },
   };
-  const registered = new Map(pages.map((page) => [page.name, page]));
+  const points: ReportPoints = { ...drawnWith, tables: names, errata, crate: about !== undefined };
   const paths = new Map<string, () => string | Promise<string>>();
-  for (const [path, { page: name, params }] of Object.entries(drawnWith.pages)) {
-    const page = registered.get(name);
-    if (page !== undefined) paths.set(path, () => drawPage(page, params, tables, pageGiven(page, given)));
+  for (const page of pages) for (const { params } of pointsOf(page, points)) paths.set(page.path(params), () => drawPage(page, params, tables, pageGiven(page, given)));
+  // Where a page of the register stands, none is a project's own.
+  const nameable: ReportPoints = { ...points, formats: namedIn('formats', 'format'), models: namedIn('models', 'model'), peers: namedIn('peers', 'peer'), tables: [...columns.keys()] };
+  for (const page of pages) for (const { params } of pointsOf(page, nameable)) {
+    const path = page.path(params);
+    if (Object.hasOwn(files, path) && !paths.has(path)) paths.set(path, () => { throw new Error(`${DRAWN_WITH_FILE} does not name what it is about`); });
   }
   let cells: ReturnType<typeof cellPages> | undefined;
   const cellPage = (): ReturnType<typeof cellPages> => cells ??= cellPages({
-    items, verdicts, errata, accepted: tally.accepted, omitted: new Map(Object.entries(drawnWith.omitted)),
+    items, verdicts, errata: new Set(errata), accepted: tally.accepted, omitted: new Map(Object.entries(drawnWith.omitted)),
     rows: new Map(names.filter((table) => !PACKED.has(table)).map((table) => [table, rowsByCell(listed(rows.get(table) ?? [], columnsListed(table, columns.get(table) ?? [])))])),
   });
   for (const item of items) paths.set(cellPath(item.cell), () => cellPage()(item));
+  for (const path of Object.keys(files)) if (path.startsWith('cells/') && path.endsWith('.html') && !paths.has(path)) paths.set(path, () => { throw new Error('no record names its cell'); });
   paths.set(TEX_FILE, () => texFile(names.filter((table) => !BULK.has(table)).map((table) => [table, rows.get(table) ?? []])));
   if (about !== undefined) for (const file of [ARTIFACT_FILE, CITATION_FILE]) paths.set(file, () => artifactFiles(about, rows.get('claims') ?? [], items).get(file)!);
   return paths;

@@ -9,6 +9,8 @@ import type { SiteFault } from '../site-folder.ts';
 
 /** Faults are told up to this many, unless as JSON. */
 const TOLD = 50;
+/** Pages of a project's own, up to this many. */
+const OWN_TOLD = 10;
 
 const checkSiteCommand: Command = {
   usage: 'bitwidth check-site <folder>',
@@ -25,9 +27,10 @@ const checkSiteCommand: Command = {
     else {
       for (const fault of faults.slice(0, TOLD)) for (const line of lines(fault)) print(line);
       if (faults.length > TOLD) print(`and ${faults.length - TOLD} more faults (--json tells them)`);
-      const all = `${count(found.files, 'file')} (${byteSize(found.bytes)} hashed), ${count(found.pages, 'page')}, ${count(found.numbers, 'number')}, ${count(found.links, 'link')}, ${count(found.cells, 'cell')}${found.drawn === undefined ? '' : `; ${count(found.drawn, 'file')} drawn again, byte for byte`}`;
-      print(faults.length === 0 ? `everything agrees: ${all}` : `${count(faults.length, 'fault')}: ${all}`);
-      if (found.drawn === undefined) print('Another version of bitwidth wrote it, or its programs were changed: its pages were not drawn again, so that their numbers, links and files were checked, and other words were not.');
+      const all = `${count(found.files, 'file')} (${byteSize(found.bytes)} hashed), ${count(found.pages, 'page')}, ${count(found.numbers, 'number')}, ${count(found.links, 'link')}, ${count(found.cells, 'cell')}${found.drawn === null ? '' : `; ${count(found.drawn, 'file')} drawn again, byte for byte`}`;
+      print(faults.length === 0 ? `${found.drawn === null ? 'what was compared' : 'everything'} agrees: ${all}` : `${count(faults.length, 'fault')}: ${all}`);
+      if (found.drawn === null) print('Not compared: the words of its pages, verdicts among them. Another version of bitwidth wrote it, or its programs were changed, so that this one cannot draw its pages again; their numbers, links and files were checked.');
+      else if (found.notDrawn.length > 0) print(`Not drawn again: ${count(found.notDrawn.length, 'page')} of a project's own (${found.notDrawn.slice(0, OWN_TOLD).join(', ')}${found.notDrawn.length > OWN_TOLD ? ` and ${found.notDrawn.length - OWN_TOLD} more` : ''}); of them numbers and links were checked.`);
       const unsound = faults.some(({ file }) => file === STATEMENT_FILE || file === KEY_FILE);
       print(found.signedBy === undefined ? (unsound ? 'Its signature does not hold.' : 'It is not signed.') : `Signed with the key ${found.signedBy}: by the same signer as anything else with that key.`);
     }

@@ -41,7 +41,7 @@ const TOLERANCE = 1e-12;
 export const TOLD = 50;
 
 export const aggregatesCheck: Check = {
-  name: 'aggregates',
+  name: 'aggregates', about: 'the aggregates and pages',
   offer(place, plan) {
     const { files, programs } = plan;
     if (files === undefined || programs[STUDY_PROGRAM] === undefined) return undefined;

@@ -86,6 +86,10 @@ export interface Reach {
 
 export interface Check {
   readonly name: string;
+  /** What it compares, in a reader's words: 'the files'. */
+  readonly about: string;
+  /** It vouches for itself: the rest is compared whole without it. */
+  readonly aside?: true;
   /** Undefined where it has nothing to do on this page. */
   offer(place: Place, plan: Plan, reach: Reach): Offer | Refusal | undefined;
   /** Throws AbortError where it was asked to stop, else what it did not expect. */

@@ -34,7 +34,7 @@ export interface StudyProgram {
 }
 
 export const computeCheck: Check = {
-  name: 'compute',
+  name: 'compute', about: 'the computation',
   offer(place, plan, reach) {
     if (plan.programs[STUDY_PROGRAM] === undefined || Object.keys(plan.cells).length === 0) {
       const because = 'this report publishes no weights for pages to compute with';

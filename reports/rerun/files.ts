@@ -16,7 +16,7 @@ const AT_ONCE = 6;
 const TOLD = 50;
 
 export const filesCheck: Check = {
-  name: 'files',
+  name: 'files', about: 'the files',
   offer(place, { files }) {
     if (files === undefined) return { because: `${SIZES_FILE} cannot be loaded`, note: `${SIZES_FILE}, which says how large this report’s files are, cannot be loaded: it is missing from this copy, or the connection broke. Without it they cannot be checked here; the command check-site checks them.` };
     return {

@@ -22,7 +22,7 @@ function cellsOf(plan: Plan, cell: string | undefined, format: string | undefine
 }
 
 export const gpuCheck: Check = {
-  name: 'gpu',
+  name: 'gpu', about: 'the computation on the GPU', aside: true,
   offer(place, plan, { has }) {
     const cells = cellsOf(plan, place.cell, formatsOf(plan)[0]);
     if (plan.programs[STUDY_PROGRAM] === undefined || cells.length === 0 || gpuHere() === undefined) return undefined;

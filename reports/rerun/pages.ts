@@ -25,27 +25,21 @@ export interface PublishedSources { readonly schema: string; readonly tables: Re
 /** `isAsked`: the files of the site that it is about. */
 export async function pageFindings(context: CheckContext, sources: PublishedSources, isAsked: (path: string) => boolean): Promise<void> {
   const { plan, say } = context;
-  const program = await context.program(PAGES_PROGRAM, PAGES_NAME) as PagesProgram;
-  let redrawn: Redrawn;
-  try {
-    redrawn = await redrawnBy(program, context, sources);
-  } catch (error) {
-    // Of rows, records and a list that anybody may have written: one that lacks what it is called by, one that is none.
-    return say({ verdict: 'differs', what: 'the report cannot be drawn again', detail: (error as Error).message });
-  }
+  const redrawn = await redrawnBy(context, sources);
+  if (typeof redrawn === 'string') return say({ verdict: 'differs', what: 'the report cannot be drawn again', detail: redrawn });
   const has = (path: string): boolean => siteHas(plan, path);
   const numbers = (): NamedNumbers => namedNumbers([...sources.tables].map(([table, rows]) => [table, PACKED.has(table) ? rows.slice(0, MOST_ROWS_SHOWN) : rows] as const));
   const check = new PageCheck(redrawn, numbers), breath = breathing(context.signal);
   const paths = Object.keys(plan.files ?? {}).filter((path) => isAsked(path) && (path.endsWith('.html') || redrawn.has(path)));
-  const same: string[] = [], bare: string[] = [];
+  const same: string[] = [];
   let shown = 0;
   for (const [i, path] of paths.entries()) {
     context.progress(i, paths.length, 'files drawn again');
     await breath();
     try {
-      const looked = await check.look(path, new TextDecoder().decode(await context.file(path)));
-      if (looked.same) same.push(path);
-      if (!looked.redrawn) bare.push(path);
+      const looked = await check.look(path, text(await context.file(path)));
+      if (!looked.same) continue;
+      same.push(path);
       shown += looked.numbers;
     } catch (error) {
       if (!(error instanceof MissingFile)) throw error;
@@ -54,22 +48,32 @@ export async function pageFindings(context: CheckContext, sources: PublishedSour
   }
   if (context.place.cell === undefined) await check.missing(has);
   check.brokenLinks(has);
-  const { faults } = check;
+  const { faults, bare } = check;
   for (const { file, what, expected, found = '', again } of faults.slice(0, TOLD)) say({ verdict: 'differs', what: `${file}: ${what}`, ...(expected === undefined ? {} : { detail: `it shows ${found || 'nothing'}, and ${again ? 'drawn again' : 'it should be'} ${expected || 'nothing'}` }) });
   if (faults.length > TOLD) say({ verdict: 'differs', what: `and ${faults.length - TOLD} more differences in what the report shows` });
   for (const finding of agreement({ same, bare, shown, faults: faults.length })) say(finding);
 }
 
-async function redrawnBy({ redrawn }: PagesProgram, context: CheckContext, { schema, tables, lines }: PublishedSources): Promise<Redrawn> {
-  let drawnWith;
+/** Or why it cannot be, a sentence. */
+async function redrawnBy(context: CheckContext, { schema, tables, lines }: PublishedSources): Promise<Redrawn | string> {
+  const { redrawn } = await context.program(PAGES_PROGRAM, PAGES_NAME) as PagesProgram;
+  let list: string;
   try {
-    drawnWith = readDrawnWith(new TextDecoder().decode(await context.file(DRAWN_WITH_FILE)));
+    list = text(await context.file(DRAWN_WITH_FILE));
   } catch (error) {
-    if (error instanceof SyntaxError) throw new SyntaxError(`${DRAWN_WITH_FILE}: ${error.message}`);
-    throw error;
+    if (!(error instanceof MissingFile)) throw error;
+    return error.message;
   }
-  return redrawn({ schema, rows: tables, lines, drawnWith, files: context.plan.files ?? {} });
+  try {
+    return redrawn({ schema, rows: tables, lines, drawnWith: readDrawnWith(list), files: context.plan.files ?? {} });
+  } catch (error) {
+    // Of rows, records and a list that anybody may have written: one that lacks what it is called by, one that is none.
+    return `${error instanceof SyntaxError ? `${DRAWN_WITH_FILE}: ` : ''}${(error as Error).message}`;
+  }
 }
+
+/** A byte order mark is a difference, too. */
+const text = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 
 /** What all of it comes to. */
 function* agreement({ same, bare, shown, faults }: { readonly same: readonly string[]; readonly bare: readonly string[]; readonly shown: number; readonly faults: number }): Generator<Finding> {

@@ -9,6 +9,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { keyOf } from '../../stages/dag/index.ts';
 import { encodeLine, readLines } from '../../stages/dag/log-lines.ts';
+import { DRAWN_WITH_FILE } from '../../reports/drawn-with-file.ts';
 import { MANIFEST_FILE, manifestText } from '../../reports/manifest.ts';
 import { PAGES_PROGRAM } from '../../reports/pages-parts.ts';
 import { RECORDS_FILE } from '../../reports/records-file.ts';
@@ -220,9 +221,9 @@ function replace(path: string, from: string, to: string): void {
 }
 
 /** Lists the files that are there, as a person would who hides a change. */
-function listAnew(): void {
+function listAnew(...more: readonly string[]): void {
   const old = JSON.parse(project.read(`site/${MANIFEST_FILE}`).toString()) as Manifest;
-  const files = Object.keys(old.files).flatMap((path) => {
+  const files = [...Object.keys(old.files), ...more].flatMap((path) => {
     try {
       const bytes = project.read(`site/${path}`);
       return [[path, { bytes: bytes.length, sha256: hash(bytes) }] as const];
@@ -235,6 +236,7 @@ function listAnew(): void {
 
 const MANIFEST = `site/${MANIFEST_FILE}`;
 const RECORDS = `site/${RECORDS_FILE}`;
+const DRAWN_WITH = `site/${DRAWN_WITH_FILE}`;
 
 /** A published record, its key fixed. */
 const editPublished = (change: (record: CellRecord) => object) => (): void => {
@@ -271,6 +273,10 @@ const SITE: readonly SiteCase[] = [
   { what: 'a row that a cell\'s page lists, taken away', files: [PAGE], hidden: true, change: () => project.write(PAGE, project.read(PAGE).toString().replace(/<tr><td[^]*?<\/tr>\n/, '')), fault: /^cells\/summarize~small~nf4\.html: rows of metrics 7 6$/ },
   { what: 'a number of the macros for TeX', files: ['site/data/numbers.tex'], hidden: true, change: () => replace('site/data/numbers.tex', '{kl_mean.small.nf4}{0.00147 \\pm', '{kl_mean.small.nf4}{0.00047 \\pm'), fault: /^data\/numbers\.tex: line \d+ “\\bwdefine\{kl_mean\.small\.nf4\}\{0\.00147 .*“\\bwdefine\{kl_mean\.small\.nf4\}\{0\.00047 / },
   { what: 'a number of the macros for TeX where another version wrote the site', files: ['site/data/numbers.tex', `site/${PAGES_PROGRAM}`], hidden: true, change: () => { project.write(`site/${PAGES_PROGRAM}`, '// of another version\n'); replace('site/data/numbers.tex', '{kl_mean.small.nf4}{0.00147 \\pm', '{kl_mean.small.nf4}{0.00047 \\pm'); }, fault: /^data\/numbers\.tex: the number kl_mean\.small\.nf4/ },
+  { what: 'a verdict, with the list of what pages were drawn with taken away', files: ['site/index.html', DRAWN_WITH], hidden: true, change: () => { forgeVerdict(); rmSync(project.path(DRAWN_WITH)); }, fault: /^data\/drawn-with\.json: missing/ },
+  { what: 'a verdict, with a list that is none', files: ['site/index.html', DRAWN_WITH], hidden: true, change: () => { forgeVerdict(); project.write(DRAWN_WITH, '[]\n'); }, fault: /^data\/drawn-with\.json: the pages cannot be drawn again: it does not say what pages were drawn with/ },
+  { what: 'a page of a format, with a list that does not name it', files: ['site/formats/nf4.html', DRAWN_WITH], hidden: true, change: () => { replace('site/formats/nf4.html', '<h1', '<p>It is the best.</p><h1'); replace(DRAWN_WITH, ',"nf4"', ''); }, fault: /^formats\/nf4\.html: it cannot be drawn again .*data\/drawn-with\.json does not name what it is about/ },
+  { what: 'a page of a cell that no record names', files: ['site/cells/more.html'], hidden: true, change: () => project.write('site/cells/more.html', project.read(PAGE)), fault: /^cells\/more\.html: it cannot be drawn again .*no record names its cell/ },
   { what: 'a tip on a page', files: ['site/quality.html'], hidden: true, change: () => replace('site/quality.html', 'data-tip="0.00147059 nats', 'data-tip="0.00047059 nats'), fault: /^quality\.html: the number kl_mean\.small\.nf4, in what is marked, linked or drawn .*data-tip="0\.00147.*data-tip="0\.00047/ },
   { what: 'the columns of a CSV', files: ['site/data/metrics.csv'], hidden: true, change: () => replace('site/data/metrics.csv', 'quantity,model', 'model,quantity'), fault: /^data\/metrics\.csv: its columns are/ },
   { what: 'a cell\'s page that swapped places with another', files: [PAGE, 'site/cells/summarize~small~fp16.html'], hidden: true, change: swapPages, fault: /^cells\/summarize~small~nf4\.html: a heading summarize:small\/nf4 summarize:small\/fp16/ },
@@ -285,6 +291,8 @@ const SITE: readonly SiteCase[] = [
   { what: 'a script from elsewhere', files: ['site/index.html'], hidden: true, change: () => replace('site/index.html', '<main', '<script src="https://example.org/x.js"></script><main'), fault: /^index\.html: <script> nothing from outside/ },
   { what: 'elements without end', files: ['site/index.html'], hidden: true, change: () => replace('site/index.html', '<main', `${'<div>'.repeat(5000)}<main`), fault: /^index\.html: its elements are more than 200 deep/ },
 ];
+
+const forgeVerdict = (): void => replace('site/index.html', '>inconclusive<', '>supported<');
 
 function swapPages(): void {
   const other = 'site/cells/summarize~small~fp16.html';
@@ -303,6 +311,20 @@ for (const { what, files, change, hidden, fault } of SITE) {
     });
   });
 }
+
+test('of a site that another version wrote it is said that words were not compared, and of a page of somebody\'s own that it is not drawn again', async () => {
+  const told = async (): Promise<readonly string[]> => (await project.command('check-site', project.path('site'))).lines;
+  await changed(['site/index.html', `site/${PAGES_PROGRAM}`, MANIFEST], () => { forgeVerdict(); project.write(`site/${PAGES_PROGRAM}`, '// of another version\n'); listAnew(); }, async () => {
+    const [all, not] = await told();
+    assert.match(all!, /^what was compared agrees: /);
+    assert.match(not!, /^Not compared: the words of its pages, verdicts among them\. Another version of bitwidth wrote it, or its programs were changed/);
+  });
+  await changed(['site/own.html', MANIFEST], () => { project.write('site/own.html', project.read('site/glossary.html')); listAnew('own.html'); }, async () => {
+    const [all, not] = await told();
+    assert.match(all!, /^everything agrees: .* files drawn again, byte for byte$/);
+    assert.match(not!, /^Not drawn again: 1 page of a project's own \(own\.html\); of them numbers and links were checked\.$/);
+  });
+});
 
 test('on the site, a link in place of a file', async () => {
   await changed(['site/method.html'], () => { rmSync(project.path('site/method.html')); symlinkSync('/etc/hostname', project.path('site/method.html')); }, async () => {

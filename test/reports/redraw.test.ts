@@ -76,6 +76,10 @@ test('what differs is named by where it stands', async () => {
   said('index.html', verdict, verdict.replace(/verdict [\w-]+"/, 'verdict shown"'), /^what stands under “The claims, .*, in what is marked, linked or drawn: .*verdict shown/);
   said('index.html', '<ul class="verdicts">', '<ul class="verdicts"><li>nothing holds</li>', /^what stands under “The claims, .*: nothing holds \/ /);
   said('index.html', '<ul class="verdicts">', '<ul class="none">', /^its markup: /);
+  const [number] = /<a class="num"[^>]*>[^<]+<\/a>/.exec(plain.page('quality.html'))!;
+  const inPiece = `<p>It is ${number}, which supports it.</p>`, both = (text: string): readonly string[] => pageDiff('a.html', text, `<h2 id="one">One</h2>${inPiece}<div><a href="b.html"><b>b</b></a></div>`).map(({ what }) => what);
+  assert.equal(both(`<h2 id="one">One</h2>${inPiece.replace(number, number.replace(/>[^<]+</, '>7<'))}<div><a href="b.html"><b>b</b></a></div>`).map((what) => /^the number /.test(what)), [true]);
+  assert.equal(both(`<h2 id="one">One</h2>${inPiece.replace(number, number.replace(/>[^<]+</, '>7<')).replace('supports', 'contradicts')}<div><a href="evil.html"><b>b</b></a></div>`), ['what stands under “one”', 'its markup'], 'words beside a number, and a link around a piece');
   said('index.html', '<title>', '<title>Not ', /^<title>: Not /);
   said('claims.html', /<span class="title">[^<]+/, '<span class="title">It holds.', /^what stands under “.*: “?It holds\./);
   said('quality.html', /(<svg aria-label="[^]*? d="M)\d/, '$17', /^the figure .*, in what is marked, linked or drawn: /);

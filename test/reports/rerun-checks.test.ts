@@ -15,6 +15,7 @@ import { aggregatesCheck } from '../../reports/rerun/aggregates.ts';
 import { filesCheck } from '../../reports/rerun/files.ts';
 import { logitsApart } from '../../reports/rerun/gpu.ts';
 import { KeptFiles } from '../../reports/rerun/kept.ts';
+import { DRAWN_WITH_FILE } from '../../reports/drawn-with-file.ts';
 import { MissingFile } from '../../reports/rerun/objects.ts';
 import { KEY_FILE, STATEMENT_FILE, preAuthentication } from '../../reports/statement.ts';
 import { claims } from '../../stages/quantization/claims.ts';
@@ -101,6 +102,11 @@ test('a connection that breaks: what was compared until then is said, and what w
     assert.equal([detail, unfinished], [`${RECORDS_FILE} cannot be loaded`, true]);
     const looked = /(\d+) files, each|of (\d+) files/.exec(findings.at(-2)!.what)!;
     assert.is(Number(left) + Number(looked[1] ?? looked[2]), listed.length);
+  }
+  // Of pages, too, it is no difference: what breaks a check off is told by the panel.
+  for (const path of [DRAWN_WITH_FILE, 'quality.html']) {
+    const failure = await read(aggregatesCheck, folder, { broken: path }).then(() => undefined, (error: Error) => error.message);
+    assert.is(failure, `${path} cannot be loaded`);
   }
 });
 

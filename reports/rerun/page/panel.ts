@@ -5,7 +5,6 @@ import { KeptFiles } from '../kept.ts';
 import { readersReproduction } from '../reproduction.ts';
 import { button, downloadLink, make } from './dom.ts';
 import { Results } from './results.ts';
-import { PARTS } from './summary.ts';
 import type { Check, Finding, Offer, Place, Refusal } from '../checks.ts';
 import type { Plan, PlannedFile } from '../plan.ts';
 import type { Site } from './site.ts';
@@ -131,7 +130,7 @@ export class Panel {
         })]);
         if (!stop.signal.aborted) results.end(check.name);
       } catch (error) {
-        if (!stop.signal.aborted) results.add(check.name, { verdict: 'note', unfinished: true, what: `${PARTS[check.name]}: broken off after ${duration(performance.now() - started)}`, detail: error instanceof Error ? error.message : String(error) });
+        if (!stop.signal.aborted) results.add(check.name, { verdict: 'note', unfinished: true, what: `${check.about}: broken off after ${duration(performance.now() - started)}`, detail: error instanceof Error ? error.message : String(error) });
       }
     }
     working.remove();
