@@ -71,7 +71,7 @@ function spaceCheck(folder: string): DoctorItem {
     : { name: 'space', state: 'broken', what: `only ${inBytes(free)} free`, hint: 'free some space before the next run' };
 }
 
-/** For the project's checks: what they would make is there already. Writes nothing. */
+/** For the project's checks: what they would make is there already. Writes no result; what was learned of files and code is remembered, as `status` does. */
 export async function storedOutputs(pipeline: Pipeline, cell: string): Promise<{ readonly [output: string]: Uint8Array } | undefined> {
   if (!existsSync(storeFolder(pipeline)) || !pipeline.cells.some(({ id }) => id === cell)) return undefined;
   let store: ReturnType<typeof openStoreOf> | undefined;
