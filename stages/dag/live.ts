@@ -11,7 +11,7 @@ import { endings } from './run-ending.ts';
 import { select } from './selection.ts';
 import { Tally } from './tally.ts';
 import { toldTasks } from './told-tasks.ts';
-import { machineKey } from './turns.ts';
+import { isTurn } from './turns.ts';
 import { amount, duration } from './words.ts';
 import type { Held } from './at-work.ts';
 import type { Forecast } from './preview.ts';
@@ -89,7 +89,7 @@ export function openLive(pipeline: Pipeline): Live {
     }
     const holders = held.map(({ holder }) => holder);
     const endingOf = endings(store.runs(), holders);
-    const atWork = held.filter(({ key, holder }) => key !== machineKey(holder.machine));
+    const atWork = held.filter(({ key, holder }) => !isTurn(key, holder.machine));
     return {
       running: atWorkLines(atWork, forecasts, store.machine), holders: holdersOf(atWork).map(({ id, startedAt }) => ({ id, startedAt, stopped: processIsStopped(id) })), tasks: [],
       failures: [...failureLines(failures), ...lacking], recent: recentLines(store, holders), cells, records,

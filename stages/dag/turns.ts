@@ -18,7 +18,7 @@ const POLL_MS = 200;
 const TOLD_AFTER_MS = 1000;
 
 /** The name of the lease that stands for a machine. */
-export function machineKey(machine: string): Sha256 {
+function machineKey(machine: string): Sha256 {
   return taggedSha256('exclusive use of a machine', machine);
 }
 

@@ -1,7 +1,9 @@
 /** GPUs of a run: each for one task at a time, in a process that is bound to it. Cards are names here, and what binds to one is a variable. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cell, stage } from '../../stages/dag/index.ts';
+import { openStoreOf } from '../../stages/dag/ground.ts';
+import { cell, openLive, stage } from '../../stages/dag/index.ts';
+import { Turns } from '../../stages/dag/turns.ts';
 import { Project } from './project.ts';
 import type { CellDeclaration, Cell, Gpu, MachineGpus, Stage } from '../../stages/dag/index.ts';
 
@@ -171,6 +173,24 @@ test('two runs in one folder: what takes a GPU has it alone, the other waits and
   assert.equal(all.filter((one) => one.beside.some((beside) => beside.card === one.card)), []);
   assert.ok(all.some(({ card, beside }) => card === 'B' && beside.length > 0), 'on the other card at once');
   assert.ok([...warnings(first.events), ...warnings(second.events)].includes('another run in this folder uses the GPU: they take turns'));
+});
+
+test('who has a GPU or the machine, and no cell, is at work on nothing', async ({ project }) => {
+  const declaration = project.pipeline();
+  const [store, live] = [openStoreOf(declaration), openLive(declaration)];
+  try {
+    const turns = new Turns(store, declaration, () => undefined, () => false);
+    const giveBack = await turns.takeGpus(['card A']);
+    await turns.begin();
+    assert.is((await store.leases.held()).length, 2);
+    const { running, holders } = (await live.look())!;
+    assert.equal([running, holders], [[], []]);
+    await turns.end();
+    await giveBack();
+  } finally {
+    await live.close();
+    await store.close();
+  }
 });
 
 test('two runs in one folder: a program that takes whichever it likes waits for all', async ({ project, declared }) => {
