@@ -14,7 +14,7 @@ import type { FileFacts } from './facts.ts';
 import { closureHash } from './key.ts';
 import { NORMALISER_VERSION, SourceFault, normaliseModule } from './normalise.ts';
 import type { ModuleForm } from './normalise.ts';
-import { located } from './located.ts';
+import { locatedNow } from './located.ts';
 import { exportsOf, lockedVersion } from './package-lock.ts';
 import { sha256 } from './sha256.ts';
 import type { CodeBoundary, Sha256 } from './types.ts';
@@ -222,7 +222,7 @@ export class CodeIdentities {
   }
 
   #absolute(path: string): string {
-    return located(this.#options, path);
+    return locatedNow(this.#options, path, this.#options.facts);
   }
 
   #isFile(path: string): boolean {

@@ -59,6 +59,11 @@ export class FileFacts {
     this.#seen.set(path, identityAt(path));
   }
 
+  /** As note(), of a file that was not there when it was looked for: what has come since then is a change. */
+  noteAbsent(path: string): void {
+    this.#seen.set(path, '');
+  }
+
   /** Whether a file that was asked for or noted is another by now, gone, or there at last. Costs a stat each; a change is told once. */
   changed(): boolean {
     let changed = false;

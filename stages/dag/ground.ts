@@ -4,7 +4,7 @@ import { catalogueOf } from './cache/catalogue-of.ts';
 import { CodeIdentities } from './code-identity.ts';
 import { ConfigurationError } from './declare.ts';
 import { CodeIdentityError, StoreTooNew, StoreUnwritable } from './errors.ts';
-import { located } from './located.ts';
+import { locatedNow } from './located.ts';
 import { openStore } from './open-store.ts';
 import { cellsById, DEFAULT_STORE } from './pipeline.ts';
 import type { CodeIdentity } from './code-identity.ts';
@@ -77,7 +77,7 @@ export async function readGround(pipeline: Pipeline, store: Store, cells: readon
       if (!code.has(name)) code.set(name, await identities.of(cell.stage.module, cell.uses ?? []));
       for (const input of Object.values(cell.inputs)) {
         if (input.kind !== 'file' || files.has(input.path)) continue;
-        files.set(input.path, await readFile(input.at ?? located(pipeline, input.path), store));
+        files.set(input.path, await readFile(input.at ?? locatedNow(pipeline, input.path, store.facts), store));
       }
     }
   } catch (error) {

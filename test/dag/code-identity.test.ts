@@ -146,6 +146,22 @@ test('what an identity was found by is known of when it changes: modules, assets
   assert.is(facts.changed(), false);
 }));
 
+test('a file of the project that comes to stand in for one of the package, or goes again, is known of', () => inFolder(async folder => {
+  const [project, base] = [new Project(folder, { 'src/x.ts': "import './y.ts';\nnew URL('./here.txt', import.meta.url);" }), new Project(join(folder, 'package'), { 'package.json': '{"name":"base"}', 'src/y.ts': '', 'src/here.txt': 'here' })];
+  const facts = new FileFacts(`${folder}/files.ndjson`);
+  const look = (): Promise<CodeIdentity> => new CodeIdentities({ root: project.root, base: base.root, boundaries: {}, facts, cacheFolder: `${folder}/.cache` }).of('src/x.ts');
+  const before = await look();
+  for (const path of ['src/y.ts', 'src/here.txt']) {
+    assert.is(facts.changed(), false);
+    project.write(path, 'const own = 1;');
+    assert.equal([facts.changed(), facts.changed()], [true, false], path);
+    assert.is.not((await look()).hash, before.hash);
+    rmSync(join(project.root, path));
+    assert.equal([facts.changed(), facts.changed()], [true, false], `without ${path}`);
+    assert.is((await look()).hash, before.hash);
+  }
+}));
+
 test('packages count with their locked version, wherever they are imported from, builtins do not', () => inFolder(async folder => {
   const lock = (version: string): string => JSON.stringify({ packages: { 'node_modules/yaml': { version }, 'node_modules/@a/b': { version: '2.0.0' }, 'node_modules/mine': { link: true, resolved: 'mine' }, mine: { version: '0.0.1' } } });
   const project = new Project(folder, { 'package-lock.json': lock('1.0.0'), 'src/x.ts': "import 'yaml';\nimport '@a/b/deep.js';\nimport 'mine';\nimport 'node:os';\nimport 'fs/promises';\nconst y = await import('unlocked/sub');" , 'node_modules/unlocked/package.json': '{"version":"9.9.9"}' });
