@@ -47,6 +47,7 @@ export class FileLeases implements Leases {
   readonly id: string;
   readonly #held = new Set<string>();
   readonly #acquiring = new Map<Sha256, Promise<LeaseHolder | undefined>>();
+  readonly #releasing = new Map<string, Promise<void>>();
   /** Our holder file, once we are announced. */
   #self: string | undefined;
   /** What tells a hard link to it. */
@@ -65,14 +66,25 @@ export class FileLeases implements Leases {
   acquire(key: Sha256): Promise<LeaseHolder | undefined> {
     let acquiring = this.#acquiring.get(key);
     if (acquiring === undefined) {
-      acquiring = wrapErrors(async () => this.#acquire(await this.#ready(), key)).finally(() => this.#acquiring.delete(key));
+      acquiring = wrapErrors(async () => {
+        const self = await this.#ready();
+        // Until it is given back it still says that it is ours.
+        for (let releasing; (releasing = this.#releasing.get(key)) !== undefined;) await releasing.catch(() => undefined);
+        return this.#acquire(self, key);
+      }).finally(() => this.#acquiring.delete(key));
       this.#acquiring.set(key, acquiring);
     }
     return acquiring;
   }
 
-  async release(key: Sha256): Promise<void> {
-    if (!this.#held.delete(key)) return;
+  release(key: Sha256): Promise<void> {
+    if (!this.#held.delete(key)) return this.#releasing.get(key) ?? Promise.resolve();
+    const releasing = this.#release(key).finally(() => this.#releasing.delete(key));
+    this.#releasing.set(key, releasing);
+    return releasing;
+  }
+
+  async #release(key: Sha256): Promise<void> {
     // Somebody may have thought us dead (a suspended laptop) and taken it: then it is theirs.
     const path = this.#path(key);
     if (this.#identityOf(path) === this.#selfIdentity || (await this.#holderOf(key))?.id === this.id) {

@@ -1,10 +1,13 @@
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openStore } from '../../stages/dag/open-store.ts';
 import { ownProcessId, processState } from '../../stages/dag/process-id.ts';
 import type { Store } from '../../stages/dag/store.ts';
+import { Turns } from '../../stages/dag/turns.ts';
+import type { Pipeline } from '../../stages/dag/types.ts';
 import { inFolder, key, start, withStore } from './store-help.ts';
 
 test('a process knows itself, the dead, and those it cannot see', () => {
@@ -35,6 +38,38 @@ test('a key has one holder; giving it back frees it; holding it twice is holding
   assert.is(await a.leases.acquire(key('x')), undefined);
   assert.is(await a.leases.acquire(key('y')), undefined);
 }))));
+
+/** As on a file system that has no hard links. */
+async function withoutLinks(body: () => Promise<void>): Promise<void> {
+  const { linkSync } = fs;
+  fs.linkSync = () => { throw Object.assign(new Error('EPERM: no links here'), { code: 'EPERM' }); };
+  syncBuiltinESMExports();
+  try {
+    await body();
+  } finally {
+    fs.linkSync = linkSync;
+    syncBuiltinESMExports();
+  }
+}
+
+test('who takes a key, or a GPU, while it is being given back has it in earnest, also where there are no hard links', () => withoutLinks(() => inFolder(folder => withStore(folder, a => withStore(folder, async b => {
+  assert.is(await a.leases.acquire(key('x')), undefined);
+  const released = a.leases.release(key('x'));
+  assert.is(await a.leases.acquire(key('x')), undefined);
+  await released;
+  assert.is((await b.leases.acquire(key('x')))?.id, a.leases.id);
+  await a.leases.release(key('x'));
+  assert.is(await b.leases.acquire(key('x')), undefined);
+
+  const turns = new Turns(a, { cells: [] } as unknown as Pipeline, () => undefined, () => false);
+  const givenBack = (await turns.takeGpus(['A']))();
+  const giveBack = await turns.takeGpus(['A']);
+  await givenBack;
+  const held = async (): Promise<readonly string[]> => (await b.leases.held()).filter(({ key: held }) => held !== key('x')).map(({ holder }) => holder.id);
+  assert.equal(await held(), [a.leases.id]);
+  await giveBack();
+  assert.equal(await held(), []);
+})))));
 
 test('of many that want one key at once, one gets it', () => inFolder(async folder => {
   const stores = Array.from({ length: 8 }, () => openStore({ folder, env: {} }));
