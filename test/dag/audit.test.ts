@@ -2,7 +2,8 @@
 import { appendFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cell, file, gather, keyOf, openResults, output, pipeline, stage } from '../../stages/dag/index.ts';
+import { cell, file, gather, openResults, output, pipeline, stage } from '../../stages/dag/index.ts';
+import { keyOf } from '../../stages/dag/key.ts';
 import { encodeLine, readLines } from '../../stages/dag/log-lines.ts';
 import { Project } from './project.ts';
 import type { AuditFinding, CellAudit, CellRecord, PipelineDeclaration } from '../../stages/dag/index.ts';

@@ -7,7 +7,7 @@ import { readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { keyOf } from '../../stages/dag/index.ts';
+import { keyOf } from '../../stages/dag/key.ts';
 import { encodeLine, readLines } from '../../stages/dag/log-lines.ts';
 import { DRAWN_WITH_FILE } from '../../reports/drawn-with-file.ts';
 import { MANIFEST_FILE, manifestText } from '../../reports/manifest.ts';
