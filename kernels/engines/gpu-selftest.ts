@@ -12,7 +12,7 @@ import { input, joined, table, testValues } from '../op-cases/case.ts';
 import type { OpCase } from '../op-cases/case.ts';
 import { columnCases, elementCases, rotateCases } from '../op-cases/rows.ts';
 import { rotaryTables } from '../rotary.ts';
-import { opCases } from '../selftest.ts';
+import { allOrFirst, EngineUnfit, opCases } from '../selftest.ts';
 import type { GpuContext } from '../webgpu/context.ts';
 import { WebGpuDevice } from '../webgpu/device.ts';
 import { productShapes } from '../webgpu/fast-dispatches.ts';
@@ -56,6 +56,11 @@ export function exactGpuCases(): readonly GpuCase[] {
   ];
 }
 
+/** What the engine webgpu is held to where it has not the reference's bits. Exact cases of attention have scores that no bound survives. */
+export function boundedGpuCases(extent: 'start' | 'full'): readonly (BoundedCase & GpuCase)[] {
+  return [...toleranceCases(extent), ...exactGpuCases().filter(({ name }) => !name.startsWith('attention'))];
+}
+
 let opening: readonly BoundedCase[] | undefined;
 
 /** Of the engines webgpu-fast, before anything is computed: all but products by weights, which come when a step needs them. */
@@ -88,16 +93,32 @@ function formatsOf({ kind }: ProductShape): readonly string[] {
   return kind === 'table4' ? ['nf4', 'fp4-dq'] : [formats.find(({ name }) => name === kind)!.name];
 }
 
+/** toleranceTest() on a device. Throws EngineUnfit only for what was computed: a loss of the device and want of memory are errors of their own, which may pass. */
+export async function gpuToleranceTest(engine: string, computes: Computes, context: GpuContext, cases: readonly GpuCase[]): Promise<void> {
+  await toleranceTest(engine, computes, gpuOps(context), cases, true).catch((error: unknown) => {
+    const loss = context.loss();
+    throw loss === undefined ? error : new Error(loss, { cause: error });
+  });
+}
+
+/** What was tried is remembered, but for a failure that may pass: then `forget` has the next who asks try again. Trials take memory beside weights, and may find none. */
+export function remembered<T>(attempt: Promise<T>, forget: () => void): Promise<T> {
+  attempt.catch((error: unknown) => {
+    if (!(error instanceof EngineUnfit)) forget();
+  });
+  return attempt;
+}
+
 /** A context that tries each kernel of products before the first step that needs it, once. What it was tried with computes without waiting. */
 export function trying(engine: string, computes: Computes, context: GpuContext): GpuContext {
   const trials = productTrials(context.f16);
   const tried = new Map<string, Promise<void>>();
   const trial = (kernel: string, cases: readonly GpuCase[]): Promise<void> => {
     let test = tried.get(kernel);
-    if (test === undefined) tried.set(kernel, (test = toleranceTest(engine, computes, gpuOps(context), cases, true)));
+    if (test === undefined) tried.set(kernel, (test = remembered(gpuToleranceTest(engine, computes, context, cases), () => tried.delete(kernel))));
     return test;
   };
-  return { ...context, tried: async (kernels) => void await Promise.all([...new Set(kernels)].flatMap((kernel) => (trials.has(kernel) ? [trial(kernel, trials.get(kernel)!)] : []))) };
+  return { ...context, tried: (kernels) => allOrFirst([...new Set(kernels)].flatMap((kernel) => (trials.has(kernel) ? [trial(kernel, trials.get(kernel)!)] : []))) };
 }
 
 /** Two products of one activation, which may be one dispatch, and one that waits for the first. `columns`: of 4-bit weights whole blocks; of others the last has a rest. */

@@ -8,8 +8,8 @@ import { gpuContext } from '../webgpu/context.ts';
 import type { GpuContext } from '../webgpu/context.ts';
 import { WebGpuDevice } from '../webgpu/device.ts';
 import { kernelSources } from '../webgpu/sources.ts';
-import { F16_PRODUCTS, FUSED_FP32, toleranceTest } from './fast-selftest.ts';
-import { gpuOps, openingCases, trying } from './gpu-selftest.ts';
+import { F16_PRODUCTS, FUSED_FP32 } from './fast-selftest.ts';
+import { gpuToleranceTest, openingCases, remembered, trying } from './gpu-selftest.ts';
 import { RecordedOps } from './recorded-ops.ts';
 import { wasmStatisticsTested } from './wasm.ts';
 import { buildOf } from './webgpu.ts';
@@ -23,7 +23,7 @@ export const FP16_ARITHMETIC = 'shader-f16';
 const COMPUTES = { 'webgpu-fast': FUSED_FP32, 'webgpu-fast-f16': F16_PRODUCTS } as const;
 type Name = keyof typeof COMPUTES;
 
-/** The device of this process for each form, tested; opened anew after a loss. */
+/** The device of this process for each form, tested; opened anew after a loss, and after a failure that may pass. */
 const tested = new Map<Name, Promise<Tested>>();
 
 async function openTested(name: Name): Promise<Tested> {
@@ -34,14 +34,14 @@ async function openTested(name: Name): Promise<Tested> {
   const sources = await kernelSources();
   const context = gpuContext(gpu.device, sources, 'plain', { width: gpu.subgroupWidth, f16 });
   const engine = `${name} (${gpu.words})`;
-  await toleranceTest(engine, COMPUTES[name], gpuOps(context), openingCases(), true);
+  await gpuToleranceTest(engine, COMPUTES[name], context, openingCases());
   return { context: trying(engine, COMPUTES[name], context), build: await buildOf(gpu, sources, `fast${f16 ? '-f16' : ''}${gpu.subgroupWidth > 1 ? `-subgroups-of-${gpu.subgroupWidth}` : ''}`) };
 }
 
 /** As the engine's open(). `mostBytes`: of one buffer of weights, where it shall be less than what the adapter allows. */
 export async function openWebGpuFast(mostBytes?: number, name: Name = 'webgpu-fast'): Promise<EngineInstance & { readonly context: GpuContext }> {
   const before = tested.get(name);
-  if (before === undefined || (await before.catch(() => undefined))?.context.loss() !== undefined) tested.set(name, openTested(name));
+  if (before === undefined || (await before.catch(() => undefined))?.context.loss() !== undefined) tested.set(name, remembered(openTested(name), () => tested.delete(name)));
   const { context, build } = await tested.get(name)!;
   const device = new WebGpuDevice(context, mostBytes);
   return { name, canonical: false, build, computes: COMPUTES[name].words, ops: new RecordedOps(device), statistics: await wasmStatisticsTested(), context, workedMs: () => device.workedMs() };

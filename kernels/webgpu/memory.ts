@@ -1,12 +1,8 @@
 /** The buffers of one instance on a GPU, counted by purpose. A mistake or lack of memory in making one is found out later: failure() waits for that. */
 import type { MemoryUse } from '../ops.ts';
+import { GpuFull } from './gpu-full.ts';
 
 export type Purpose = keyof MemoryUse;
-
-/** There is no room on the GPU for what was asked for: less at once may fit. What ran into it is spent. */
-export class GpuFull extends RangeError {
-  override name = 'GpuFull';
-}
 
 const STORAGE = 0x80;
 const UNIFORM = 0x40;

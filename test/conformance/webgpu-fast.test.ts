@@ -100,6 +100,52 @@ else {
       await own.tried!([kernel]).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
     });
   }
+
+  test('webgpu-fast: a trial that found no memory is made again when there is some, and else once', async () => {
+    const state = { full: true, asked: 0 };
+    const own = trying('webgpu-fast', FUSED_FP32, gpuContext(fillable(context.device, state), await kernelSources(), 'plain', { width: 1 }));
+    await own.tried!(['row fp16 1 32']).then(() => assert.unreachable(), (error: Error) => assert.is(error.name, 'GpuFull', error.message));
+    const { asked } = state;
+    state.full = false;
+    await own.tried!(['row fp16 1 32']);
+    const tried = state.asked;
+    assert.ok(tried > asked);
+    await own.tried!(['row fp16 1 32']);
+    assert.is(state.asked, tried);
+  });
+
+  test('webgpu-fast: when a trial has failed no other goes on, and what it found stays', async () => {
+    const state = { full: false, asked: 0 };
+    const sources = { ...await kernelSources(), 'fast-row': 'fn main( {' };
+    const own = trying('webgpu-fast', FUSED_FP32, gpuContext(fillable(context.device, state), sources, 'plain', { width: 1 }));
+    const isUnfit = (kernels: readonly string[]): Promise<void> => own.tried!(kernels).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
+    await isUnfit(['row fp16 1 32', 'tile fp16 64']);
+    const { asked } = state;
+    await own.tried!(['tile fp16 64']);
+    await isUnfit(['row fp16 1 32']);
+    assert.is(state.asked, asked);
+  });
+}
+
+/** The device, which says while it is `full` that it has no memory, and counts how often it was asked for a mistake. */
+function fillable(device: GpuDevice, state: { full: boolean; asked: number }): GpuDevice {
+  const scopes: string[] = [];
+  const instead: Partial<GpuDevice> = {
+    pushErrorScope: (filter) => (scopes.push(filter), device.pushErrorScope(filter)),
+    async popErrorScope() {
+      state.asked++;
+      const lacks = scopes.pop() === 'out-of-memory' && state.full;
+      const found = await device.popErrorScope();
+      return lacks ? { message: 'none is left' } as GpuError : found;
+    },
+  };
+  return new Proxy(device, {
+    get(_, name) {
+      if (Object.hasOwn(instead, name)) return instead[name as keyof GpuDevice];
+      const value: unknown = Reflect.get(device, name);
+      return typeof value === 'function' ? value.bind(device) as unknown : value;
+    },
+  });
 }
 
 test.run();

@@ -6,8 +6,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { generate, openEngine, scoreWindow } from '../../kernels/index.ts';
 import type { EngineInstance, Ops } from '../../kernels/index.ts';
-import { exactGpuCases, gpuOps } from '../../kernels/engines/gpu-selftest.ts';
-import { FUSED_FP32, toleranceCases, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
+import { boundedGpuCases, exactGpuCases, gpuOps, gpuToleranceTest } from '../../kernels/engines/gpu-selftest.ts';
+import { FUSED_FP32 } from '../../kernels/engines/fast-selftest.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { logitsBound } from '../../kernels/logits-bound.ts';
 import { openWebGpu, webgpu } from '../../kernels/engines/webgpu.ts';
@@ -40,7 +40,7 @@ else {
 
   test(`webgpu: every op and format as it says of itself: ${computes} (${build})`, async () => {
     if (agrees) await selfTest('webgpu', gpuOps(context), [...opCases('full'), ...exactGpuCases()]);
-    else await toleranceTest('webgpu', FUSED_FP32, gpuOps(context), toleranceCases('full'));
+    else await gpuToleranceTest('webgpu', FUSED_FP32, context, boundedGpuCases('full'));
   });
 
   test('webgpu: weights that lie in several buffers', async () => {

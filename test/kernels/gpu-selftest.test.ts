@@ -7,14 +7,15 @@ import * as assert from 'uvu/assert';
 import type { Ops } from '../../kernels/index.ts';
 import type { Device } from '../../kernels/engines/device.ts';
 import { toleranceCases } from '../../kernels/engines/fast-selftest.ts';
-import { exactGpuCases, openingCases, PIECE_BYTES, productTrials, SHORT_ROWS } from '../../kernels/engines/gpu-selftest.ts';
+import { boundedGpuCases, exactGpuCases, openingCases, PIECE_BYTES, productTrials, remembered, SHORT_ROWS } from '../../kernels/engines/gpu-selftest.ts';
 import type { GpuCase } from '../../kernels/engines/gpu-selftest.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
-import { opCases } from '../../kernels/selftest.ts';
+import { EngineUnfit, opCases } from '../../kernels/selftest.ts';
 import { Arena } from '../../kernels/webgpu/arena.ts';
 import { CUTS, planOf } from '../../kernels/webgpu/dispatches.ts';
 import type { Dispatch, GpuCache, Holdings } from '../../kernels/webgpu/dispatches.ts';
 import { planFast, productKernel } from '../../kernels/webgpu/fast-dispatches.ts';
+import { GpuFull } from '../../kernels/webgpu/gpu-full.ts';
 import { filled, GpuMemory } from '../../kernels/webgpu/memory.ts';
 import { KERNELS } from '../../kernels/webgpu/pipelines.ts';
 import { loadWeight } from '../../kernels/webgpu/weights.ts';
@@ -93,6 +94,22 @@ test('every kernel that ops of many shapes take is in the self-test of the engin
   for (const [engine, kernels] of Object.entries(tested) as [Engine, Set<string>][]) {
     const chosen = await kernelsOf(engine, engine === 'webgpu' ? opCases('full') : [...toleranceCases('full'), ...opCases('start')]);
     assert.equal([...chosen].filter((kernel) => !kernels.has(kernel)), [], engine);
+  }
+});
+
+test('where the engine webgpu is held to bounds, it is so in all cases but attention, whose scores none survives', () => {
+  const names = (cases: readonly { readonly name: string }[]): string[] => cases.map(({ name }) => name);
+  for (const extent of ['start', 'full'] as const) {
+    const bounded = new Set(names(boundedGpuCases(extent)));
+    assert.equal(names([...toleranceCases(extent), ...exactGpuCases()]).filter((name) => !bounded.has(name) && !name.startsWith('attention')), []);
+  }
+});
+
+test('a self-test that failed is remembered where the engine computes wrongly, and forgotten where what failed may pass', async () => {
+  for (const [error, forgotten] of [[new EngineUnfit('x', 'add: element 0 is 1, not 2'), false], [new GpuFull('no memory'), true], [new Error('the GPU was lost'), true]] as const) {
+    let times = 0;
+    const seen = await remembered(Promise.reject(error), () => times++).catch((reason: unknown) => reason);
+    assert.equal([seen, times > 0], [error, forgotten], error.message);
   }
 });
 
