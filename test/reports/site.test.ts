@@ -5,6 +5,8 @@ import { EXPORTS } from '../../reports/pages/data.ts';
 import { tablesAt } from '../../reports/page.ts';
 import { pages } from '../../reports/pages.ts';
 import { report } from '../../reports/index.ts';
+import { buildOf } from '../../kernels/engines/webgpu.ts';
+import type { OpenedGpu } from '../../kernels/webgpu/adapter.ts';
 import { FORMATS, MODELS, artificialRecords, artificialRows } from './rows.ts';
 import { buildSite } from './site.ts';
 import type { Site } from './site.ts';
@@ -184,8 +186,11 @@ test('what a peer was timed in and the study has not is called so, and links to 
 });
 
 test('engines on a GPU: which adapter and driver computed, whether a processor played one, its clock, and no cache of the processor', async () => {
-  const on = (engine: string, adapter: string) => (table: string): ReturnType<typeof artificialRows>[string] => small[table]!.filter((row) => row['engine'] === 'native').map((row) => ({ ...row, engine, ...(table === 'speed_runs' ? { build: `webgpu-0123456789ab-fast (${adapter})`, level: null } : {}) }));
-  const [played, card] = [on('webgpu', 'a processor that plays a GPU: dawn 0, maker soft, Software driver 5'), on('webgpu-fast', 'dawn 0, maker, card-a, driver 1.2')];
+  const on = (engine: string, build: string) => (table: string): ReturnType<typeof artificialRows>[string] => small[table]!.filter((row) => row['engine'] === 'native').map((row) => ({ ...row, engine, ...(table === 'speed_runs' ? { build, level: null } : {}) }));
+  // As the engines themselves write it: what they call a processor the page has to understand.
+  const build = (words: string, isFallbackAdapter: boolean, how: string): Promise<string> => buildOf({ words, info: { isFallbackAdapter } } as OpenedGpu, {}, how);
+  const played = on('webgpu', await build('dawn 0, maker soft, Software driver 5', true, 'gradual'));
+  const card = on('webgpu-fast', await build('dawn 0, maker, card-a, driver 1.2', false, 'fast-subgroups-of-32'));
   const timed: ReturnType<typeof artificialRows> = { ...small, ...Object.fromEntries(['speed_samples', 'speed_runs', 'metrics'].map((table) => [table, [...small[table]!, ...played(table), ...card(table)]])) };
   timed['metrics'] = [...timed['metrics']!, ...timed['metrics']!.filter((row) => row['engine'] === 'webgpu-fast' && /_tokens_per_second$/.test(String(row['quantity']))).map((row) => ({ ...row, quantity: String(row['quantity']).replace('_tokens', '_gpu_tokens') }))];
   const page = htmlOf(await buildSite({ rows: timed, records, stages: ['page'] }), 'speed.html');
