@@ -46,8 +46,6 @@ export interface Engine {
   /** Higher is preferred by `auto` among canonical engines that pass their self-test. */
   readonly rank: number;
   readonly canonical: boolean;
-  /** It computes on a GPU. */
-  readonly gpu?: true;
   /** What a GPU must have for it. */
   readonly gpuFeature?: string;
   /** Undefined when it can run here; otherwise a sentence that says what is missing. */

@@ -11,7 +11,6 @@ export const webgpuFastF16: Engine = {
   title: 'as webgpu-fast, with products of fp16 where weights are of 4 bits or fp16; not exact',
   rank: 0,
   canonical: false,
-  gpu: true,
   gpuFeature: FP16_ARITHMETIC,
   unavailable: () => gpuLacks(FP16_ARITHMETIC),
   open: () => openWebGpuFast(undefined, 'webgpu-fast-f16'),

@@ -52,7 +52,6 @@ export const webgpuFast: Engine = {
   title: 'WebGPU kernels made for the memory\'s speed of real GPUs; not exact',
   rank: 0,
   canonical: false,
-  gpu: true,
   unavailable: gpuUnavailable,
   open: () => openWebGpuFast(),
 };

@@ -97,7 +97,6 @@ export const webgpu: Engine = {
   rank: 0,
   // What an adapter gives is known only after its self-test, and a CPU that plays a GPU is slower than any other engine.
   canonical: false,
-  gpu: true,
   unavailable: gpuUnavailable,
   open: () => openWebGpu(),
 };

@@ -5,8 +5,8 @@
  *
  * Measured is a process, and a process goes on from one task to the next: what earlier ones left to the garbage collector lies in it.
  */
-import { engines } from '../../kernels/engines.ts';
 import { formatNamed } from '../../kernels/formats.ts';
+import { computesOnGpu } from '../../kernels/gpu-engines.ts';
 import { DECODE_SPAN } from './speed-settings.ts';
 import { idPath } from './cell-ids.ts';
 import { aliasOf } from './model-cells.ts';
@@ -70,7 +70,7 @@ export function expectedMemory(config: StudyConfig): (cell: Cell) => number | un
     'speed-other': (_, { params }) => Math.max(...config.models.map((model) => timing(model, String(params['engine'])))),
   };
   const timing = (model: StudyModel, engine: string): number =>
-    (engines.some(({ name, gpu }) => gpu && name === engine) ? GPU_BYTES : 0) + fileBytes(model) + sessions(model, formatsOf(model), engine, { slots: 1, positions: config.speed.promptTokens + DECODE_SPAN, rows: config.speed.promptTokens });
+    (computesOnGpu(engine) ? GPU_BYTES : 0) + fileBytes(model) + sessions(model, formatsOf(model), engine, { slots: 1, positions: config.speed.promptTokens + DECODE_SPAN, rows: config.speed.promptTokens });
   return (cell) => {
     const [of, model] = [Object.hasOwn(stages, cell.stage.name) ? stages[cell.stage.name] : undefined, models.get(idPath(cell.id)[0] ?? '')];
     return of === undefined || model === undefined ? undefined : Math.ceil((cell.stage.determinism === 'measured' && cell.stage.exclusive === true ? FRESH_BYTES : PROCESS_BYTES) + of(model, cell));

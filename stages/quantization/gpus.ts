@@ -1,5 +1,6 @@
 /** The GPUs that tasks of the study share out among them: those to which a process can be bound (kernels/webgpu/cards.ts). */
-import { engines, GPU_VARIABLE } from '../../kernels/engines.ts';
+import { GPU_VARIABLE } from '../../kernels/engines.ts';
+import { computesOnGpu } from '../../kernels/gpu-engines.ts';
 import { ConfigurationError } from '../dag/index.ts';
 import type { Asked, Gpu, MachineGpus } from '../dag/index.ts';
 import type { StudyConfig } from './config.ts';
@@ -20,7 +21,7 @@ export async function machineGpus(): Promise<MachineGpus> {
 export async function refuseWrongGpu({ peers, speed }: Pick<StudyConfig, 'peers' | 'speed'>, asked?: Pick<Asked, 'command' | 'say'>): Promise<void> {
   if (!process.env[GPU_VARIABLE] || asksForNoKeys(asked)) return;
   const takesOne = peers.some(({ name, device }) => { const { findEach, gpuDevices } = peerNamed(name); return findEach !== undefined && gpuDevices.includes(device); })
-    || speed.engines.some((name) => engines.find((engine) => engine.name === name)?.gpu === true);
+    || speed.engines.some(computesOnGpu);
   if (!takesOne) return;
   const { adapters, wrong } = await surveyGpus(asked?.say);
   if (wrong === 'variable' && typeof adapters === 'string') throw new ConfigurationError(`${adapters}: set it to one of these names, or unset it`);

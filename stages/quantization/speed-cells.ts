@@ -7,6 +7,7 @@
  */
 import { NATIVE_SOURCES } from '../../kernels/native-build.ts';
 import { engines } from '../../kernels/engines.ts';
+import { computesOnGpu } from '../../kernels/gpu-engines.ts';
 import { cell, output, stage } from '../dag/index.ts';
 import type { Cell } from '../dag/index.ts';
 import type { StudyModel } from './config.ts';
@@ -43,7 +44,7 @@ export function speedCells({ model, fetched, tokens, artifacts }: Timed, { engin
       inputs: { ...checkpointInputs(fetched), tokens: output(tokens), ...Object.fromEntries(quantized) },
       uses: [...registerEntries(model, formats), ...kernelFiles(computing)],
       // A timing is a fact of the adapter and its driver; of several GPUs all are taken on the first.
-      ...(onGpu !== undefined ? placeOf(onGpu) : engines.some((one) => one.name === computing && one.gpu) ? { gpus: 1 } : {}),
+      ...(onGpu !== undefined ? placeOf(onGpu) : computesOnGpu(computing) ? { gpus: 1 } : {}),
       // The models of an engine in one process, one after the other: it is started and tested once.
       batch: name,
       work: settings.blocks * settings.seconds * formats.length,

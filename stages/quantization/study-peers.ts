@@ -1,5 +1,5 @@
 /** The peers that a study names, with what of them is installed here: their cells' facts. Nothing is looked at where it names none, or where nobody asks for keys. */
-import { engines } from '../../kernels/engines.ts';
+import { computesOnGpu } from '../../kernels/gpu-engines.ts';
 import type { Asked } from '../dag/index.ts';
 import type { StudyConfig } from './config.ts';
 import { surveyGpus } from './gpu-survey.ts';
@@ -28,6 +28,6 @@ export async function studyPeers({ peers }: Pick<StudyConfig, 'peers'>, asked?: 
 
 /** Where the engines of its timings that compute on a GPU find one: as the peer gpu that computes with them. By engine; nothing is looked at where it names none. */
 export async function timedGpus({ speed }: Pick<StudyConfig, 'speed'>, asked?: Pick<Asked, 'command' | 'say'>): Promise<ReadonlyMap<string, StudyPeer>> {
-  const named = engines.filter((engine) => engine.gpu && speed.engines.includes(engine.name)).map(({ name }) => ({ name: gpu.name, device: gpu.devices[0]!, compute: name }));
+  const named = speed.engines.filter(computesOnGpu).map((compute) => ({ name: gpu.name, device: gpu.devices[0]!, compute }));
   return new Map((await studyPeers({ peers: named }, asked)).map((found) => [found.settings.compute, found]));
 }

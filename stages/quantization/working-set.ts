@@ -1,4 +1,5 @@
 /** Where the weights of a timed model lie: in a cache of the processor, or beyond; of what a GPU computed that is not told, and its caches are not the processor's. */
+import { computesOnGpu } from '../../kernels/gpu-engines.ts';
 import type { BenchCache, BenchRow } from './bench-file.ts';
 import { levelOf } from './caches.ts';
 
@@ -6,7 +7,7 @@ interface Computing { readonly name: string; readonly peer?: { readonly device: 
 
 /** Whether a GPU computed, or a processor that played one: an engine of ours by its name, a peer by its device. */
 function onGpu({ name, peer }: Computing): boolean {
-  return peer === undefined ? name.startsWith('webgpu') : !peer.device.startsWith('cpu');
+  return peer === undefined ? computesOnGpu(name) : !peer.device.startsWith('cpu');
 }
 
 /** Undefined: of a GPU. */
