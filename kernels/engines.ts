@@ -21,7 +21,7 @@ export { tryNativeLibrary } from './native-trial.ts';
 export { EngineUnfit } from './selftest.ts';
 export { gpuAdapters, gpuHere } from './webgpu/adapter.ts';
 export { gpuCards } from './webgpu/cards.ts';
-export type { FoundAdapters, FoundGpu } from './webgpu/adapter.ts';
+export type { FoundAdapters, FoundGpu, NoGpuSource } from './webgpu/adapter.ts';
 export type { ListedGpu } from './webgpu/bound.ts';
 export { GPU_VARIABLE } from './webgpu/bound.ts';
 export { MOST_THREADS, THREADS_VARIABLE } from './threads.ts';

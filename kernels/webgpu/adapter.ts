@@ -39,25 +39,32 @@ export interface OpenedGpu {
   readonly words: string;
 }
 
+/** Why nothing gives adapters here. */
+export interface NoGpuSource {
+  readonly sentence: string;
+  /** Where it is not that something is missing: the variable BITWIDTH_GPU names none that can be taken. */
+  readonly wrong?: 'variable';
+}
+
 /** Kept, because devices die with what made them. */
-let source: Promise<GpuSource | string> | undefined;
+let source: Promise<GpuSource | NoGpuSource> | undefined;
 
 /** What gives adapters here, or why there is none. */
-export function gpuSource(): Promise<GpuSource | string> {
+export function gpuSource(): Promise<GpuSource | NoGpuSource> {
   return (source ??= findSource());
 }
 
-async function findSource(): Promise<GpuSource | string> {
+async function findSource(): Promise<GpuSource | NoGpuSource> {
   const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: Gpu } };
   if (navigator?.gpu !== undefined) return { gpu: navigator.gpu, name: 'browser' };
-  if (typeof process === 'undefined') return 'this browser has no WebGPU';
+  if (typeof process === 'undefined') return { sentence: 'this browser has no WebGPU' };
   const { createRequire } = await import('node:module');
   const require = createRequire(import.meta.url);
   let version: string;
   try {
     ({ version } = require(`${PACKAGE}/package.json`) as { readonly version: string });
   } catch {
-    return `the package ${PACKAGE} is not installed; ${INSTALL_HINT}`;
+    return { sentence: `the package ${PACKAGE} is not installed; ${INSTALL_HINT}` };
   }
   const platform = `${process.platform}-${process.platform === 'darwin' ? 'universal' : process.arch}`;
   try {
@@ -65,9 +72,11 @@ async function findSource(): Promise<GpuSource | string> {
     const list = (): Promise<ListedGpu[]> => listGpus(create);
     const own: GpuSource = { gpu: create(DAWN_OPTIONS), name: `dawn ${version}`, list, boundTo: (name) => ({ ...own, gpu: create([...DAWN_OPTIONS, adapterOption(name)]), bound: name }) };
     const bound = process.env[GPU_VARIABLE] || undefined;
-    return bound === undefined ? own : notBindable(bound, await list()) ?? own.boundTo!(bound);
+    if (bound === undefined) return own;
+    const sentence = notBindable(bound, await list());
+    return sentence === undefined ? own.boundTo!(bound) : { sentence, wrong: 'variable' };
   } catch (error) {
-    return `the package ${PACKAGE} ${version} cannot be loaded on ${platform}: ${(error as Error).message.split('\n')[0]}`;
+    return { sentence: `the package ${PACKAGE} ${version} cannot be loaded on ${platform}: ${(error as Error).message.split('\n')[0]}` };
   }
 }
 
@@ -90,7 +99,7 @@ async function adapterFor({ gpu, bound }: GpuSource, options: Parameters<Gpu['re
 /** Undefined when there is an adapter here; otherwise a sentence that says what is missing. */
 export async function gpuUnavailable(): Promise<string | undefined> {
   const from = await gpuSource();
-  if (typeof from === 'string') return from;
+  if ('sentence' in from) return from.sentence;
   const adapter = await bestAdapter(from);
   return typeof adapter === 'string' ? adapter : undefined;
 }
@@ -98,7 +107,7 @@ export async function gpuUnavailable(): Promise<string | undefined> {
 /** Undefined when there is an adapter here that has a feature; otherwise a sentence that says what is missing. */
 export async function gpuLacks(feature: string): Promise<string | undefined> {
   const from = await gpuSource();
-  if (typeof from === 'string') return from;
+  if ('sentence' in from) return from.sentence;
   const adapter = await bestAdapter(from);
   if (typeof adapter === 'string') return adapter;
   return adapter.features.has(feature) ? undefined : `the adapter ${adapterWords(adapter.info)} has no ${feature}`;
@@ -118,7 +127,7 @@ export interface FoundGpu {
 /** The adapter that an engine takes in this process, without opening it; or why there is none. */
 export async function gpuHere(): Promise<FoundGpu | string> {
   const from = await gpuSource();
-  return typeof from === 'string' ? from : gpuFrom(from);
+  return 'sentence' in from ? from.sentence : gpuFrom(from);
 }
 
 /** The same of a process that `from` is the source of. */
@@ -138,9 +147,9 @@ export interface FoundAdapters {
 }
 
 /** The distinct adapters that WebGPU shows, or why it cannot be asked. It lists none, but may be asked for one of each kind. */
-export async function gpuAdapters(): Promise<FoundAdapters | string> {
+export async function gpuAdapters(): Promise<FoundAdapters | NoGpuSource> {
   const from = await gpuSource();
-  if (typeof from === 'string') return from;
+  if ('sentence' in from) return from;
   const { name } = from;
   const found = new Map<string, boolean>();
   for (const options of [{ powerPreference: 'high-performance' }, { powerPreference: 'low-power' }, { forceFallbackAdapter: true }]) {
@@ -165,7 +174,7 @@ const WANTED = ['subgroups', 'timestamp-query', 'shader-f16'];
 /** A device with the adapter's own limits, or why there is none. */
 export async function openGpu(): Promise<OpenedGpu | string> {
   const from = await gpuSource();
-  if (typeof from === 'string') return from;
+  if ('sentence' in from) return from.sentence;
   const adapter = await bestAdapter(from);
   if (typeof adapter === 'string') return adapter;
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;

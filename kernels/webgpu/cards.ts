@@ -24,7 +24,7 @@ export interface GpuCards {
 /** Or why there is none. Asks the drivers each time. */
 export async function gpuCards(): Promise<GpuCards | string> {
   const from = await gpuSource();
-  return typeof from === 'string' ? from : cardsFrom(from);
+  return 'sentence' in from ? from.sentence : cardsFrom(from);
 }
 
 /** Those of what gives adapters. */

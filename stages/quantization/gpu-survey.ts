@@ -2,8 +2,8 @@
  * What WebGPU shows, seen in a process of its own: drivers and their loader print as they look, past whatever this process does with its output, and one that is broken ends the process
  * that asks.
  */
-import { engines, gpuAdapters, gpuCards, gpuHere, GPU_VARIABLE } from '../../kernels/engines.ts';
-import type { FoundAdapters, FoundGpu } from '../../kernels/engines.ts';
+import { engines, gpuAdapters, gpuCards, gpuHere } from '../../kernels/engines.ts';
+import type { FoundAdapters, FoundGpu, NoGpuSource } from '../../kernels/engines.ts';
 import { runApart } from './apart.ts';
 import { toldIfSlow } from './slow.ts';
 
@@ -18,7 +18,7 @@ export interface GpuSurvey {
   /** What a run shares out, each by the name that binds a process to it, and what it says of them. */
   readonly shared: { readonly cards: readonly (SeenGpu & { readonly card: string })[]; readonly told: readonly string[] };
   /** Why it cannot be asked, where it is not that something is missing: the variable BITWIDTH_GPU names none that can be taken, or a driver ended the process that asked, or did not answer. */
-  readonly wrong?: 'variable' | 'driver';
+  readonly wrong?: NonNullable<NoGpuSource['wrong']> | 'driver';
   /** What drivers and loader have printed, each line once. */
   readonly said: readonly string[];
 }
@@ -50,10 +50,9 @@ async function look(): Promise<GpuSurvey> {
 export async function run(): Promise<Omit<GpuSurvey, 'said'>> {
   const [adapters, here, cards] = [await gpuAdapters(), await gpuHere(), await gpuCards()];
   return {
-    adapters,
+    ...('sentence' in adapters ? { adapters: adapters.sentence, ...(adapters.wrong === undefined ? {} : { wrong: adapters.wrong }) } : { adapters }),
     here: typeof here === 'string' ? here : seen(here),
     shared: typeof cards === 'string' ? { cards: [], told: [] } : { cards: cards.cards.map(({ card, found }) => ({ ...seen(found), card })), told: cards.told },
-    ...(typeof adapters === 'string' && adapters.startsWith(GPU_VARIABLE) ? { wrong: 'variable' } : {}),
   };
 }
 

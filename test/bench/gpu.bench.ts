@@ -26,7 +26,7 @@ export async function bench({ quick }: Bench): Promise<void> {
   const missing = await webgpuFast.unavailable();
   if (missing !== undefined) return console.log(`The engine webgpu-fast is left out: ${missing}`);
   const found = await gpuAdapters();
-  const software = typeof found !== 'string' && found.adapters.every(({ fallback, words }) => fallback || /swiftshader|llvmpipe/i.test(words));
+  const software = !('sentence' in found) && found.adapters.every(({ fallback, words }) => fallback || /swiftshader|llvmpipe/i.test(words));
   const forced = Boolean(process.env['BITWIDTH_BENCH_SOFTWARE_GPU']);
   if (software && !forced) return console.log('The engine webgpu-fast is left out: this computer\'s processor plays a GPU');
   await benchOf('webgpu-fast', software, quick);

@@ -84,7 +84,7 @@ test('Dawn is asked for its order by performance and by power', async () => {
   assert.equal((await listGpus(create)).map(({ name, integrated }) => [name, integrated]), [['RTX', undefined], ['UHD', true]]);
 });
 
-interface Seen { readonly listed: { readonly name: string; readonly distinct: boolean }[]; readonly cards: { readonly card: string; readonly words: string }[]; readonly told: string[]; readonly doctor: string[]; readonly adapters: string[]; readonly opened: string; readonly missing?: string }
+interface Seen { readonly listed: { readonly name: string; readonly distinct: boolean }[]; readonly cards: { readonly card: string; readonly words: string }[]; readonly told: string[]; readonly doctor: string[]; readonly adapters: string[]; readonly opened: string; readonly missing?: string; readonly wrong?: string }
 
 /** What a process of these variables finds and opens. */
 function seen(env: Record<string, string>): Seen {
@@ -93,7 +93,7 @@ function seen(env: Record<string, string>): Seen {
 }
 
 const found = await gpuAdapters();
-const drivers = typeof found === 'string' ? found : swiftShaders();
+const drivers = 'sentence' in found ? found.sentence : swiftShaders();
 const layered = typeof drivers === 'string' ? drivers : lavapipe(SWIFTSHADER);
 if (typeof layered === 'string') notRun('bound to one of two GPUs', layered);
 else {
@@ -125,6 +125,8 @@ if (typeof drivers !== 'string') {
       assert.is(bound.opened.replace(/^dawn [^,]*, /, ''), words);
       assert.equal(bound.cards.map((one) => one.card), [card]);
     }
+    const none = seen({ ...env, [GPU_VARIABLE]: 'rubbish' });
+    assert.equal([none.wrong, none.missing?.includes('"rubbish", which is not here')], ['variable', true], 'said by a word of its own');
   });
 
   test('two of one name: a process that is bound to the name opens one of them, and tasks have but one', () => {

@@ -27,7 +27,7 @@ const SLACK_MS = 10;
 const atOnce = ([one, two]: readonly OnCard[]): boolean => one!.beganMs + SLACK_MS < two!.endedMs && two!.beganMs + SLACK_MS < one!.endedMs;
 
 const found = await gpuAdapters();
-const drivers = typeof found === 'string' ? found : swiftShaders();
+const drivers = 'sentence' in found ? found.sentence : swiftShaders();
 if (typeof drivers === 'string') notRun('tasks on several GPUs', drivers);
 else {
   test.after(() => rmSync(drivers.folder, { recursive: true, force: true }));

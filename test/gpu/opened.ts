@@ -8,8 +8,9 @@ const shared = await gpuCards();
 const { items } = await gpuChecks();
 const gpu = await openGpu();
 process.stdout.write(JSON.stringify({
-  listed: typeof found === 'string' ? [] : found.listed,
+  listed: 'sentence' in found ? [] : found.listed,
   ...(typeof shared === 'string' ? { cards: [], told: [shared] } : { cards: shared.cards.map(({ card, found: { words } }) => ({ card, words })), told: shared.told }),
+  ...('sentence' in found ? { wrong: found.wrong } : {}),
   adapters: items.filter(({ name }) => name === 'adapter').map(({ what }) => what),
   doctor: items.filter(({ name }) => name === 'listed' || name === 'shared out').map(({ what }) => what),
   ...(typeof gpu === 'string' ? { missing: gpu } : { opened: gpu.words }),
