@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { recordFaults } from '../reports/records-check.ts';
 import { RECORDS_FILE } from '../reports/records-file.ts';
+import { sourceFaults } from '../reports/sources-check.ts';
+import { csvName } from '../reports/tables.ts';
+import type { Row } from '../reports/num.ts';
 import type { PublishedCell, RecordLine } from '../reports/records-file.ts';
 import type { SiteFault, SiteFolder } from './site-folder.ts';
 
@@ -10,7 +13,10 @@ export interface SiteRecords { readonly lines: readonly RecordLine[]; readonly c
 
 const MOST_BYTES = 2 ** 30;
 
-export async function siteRecords(site: SiteFolder): Promise<SiteRecords> {
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** `sources`: rows of the table. */
+export async function siteRecords(site: SiteFolder, sources: readonly Row[] = []): Promise<SiteRecords> {
   const lines: RecordLine[] = [], faults: SiteFault[] = [];
   const cells = new Map<string, PublishedCell>();
   const bytes = site.read(RECORDS_FILE);
@@ -23,7 +29,8 @@ export async function siteRecords(site: SiteFolder): Promise<SiteRecords> {
       else if (line.is !== 'closure') continue;
       lines.push(line);
     }
-    faults.push(...(await recordFaults(lines, cells.values(), (text) => createHash('sha256').update(text).digest('hex'))).map((fault) => ({ file: RECORDS_FILE, ...fault })));
+    faults.push(...(await recordFaults(lines, cells.values(), hashOf)).map((fault) => ({ file: RECORDS_FILE, ...fault })));
+    faults.push(...(await sourceFaults(sources, cells, hashOf)).map((fault) => ({ file: `data/${csvName('sources')}`, ...fault })));
   } catch (error) {
     // Whatever its lines hold: a file of ours has no such.
     faults.push({ file: RECORDS_FILE, what: `it cannot be read: ${(error as Error).message}` });

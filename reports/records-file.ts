@@ -17,8 +17,8 @@ export type RecordLine =
 export type PublishedCell = Extract<RecordLine, { readonly is: 'cell' }>;
 
 type CellRecord = NonNullable<CellProvenance['record']>;
-/** A record of a cell with a result, without what its line says. */
-export type PublishedRecord = Pick<CellRecord, 'key' | 'fields' | 'outputs' | 'computedBy' | 'durationMs' | 'place' | 'memory' | 'finishedAt' | 'machine' | 'run'>;
+/** A record, without what its line says. */
+export type PublishedRecord = Pick<CellRecord, 'key' | 'fields' | 'outputs' | 'computedBy' | 'durationMs' | 'place' | 'memory' | 'finishedAt' | 'machine' | 'run'> & { /** Left out where there is a result. */ readonly status?: CellRecord['status'] };
 
 export const run: Run = async (cells, io) => {
   for (const cell of cells) {
@@ -35,7 +35,7 @@ export function recordLines(items: readonly CellProvenance[]): readonly RecordLi
     ...[...closures].sort(([a], [b]) => (a < b ? -1 : 1)).map(([hash, files]): RecordLine => ({ is: 'closure', hash, files })),
     ...items.map(({ cell, stage, determinism, params, inputs, record, others, failure = record?.failure, waiver, reasons, code }): RecordLine => ({
       is: 'cell', cell, stage, determinism, params, inputs,
-      ...(record?.status === 'done' ? { record: published(record) } : { code }),
+      ...(record === undefined ? { code } : { record: published(record) }),
       ...(others === undefined ? {} : { others: others.map(published) }),
       ...(failure === undefined ? {} : { failure }),
       ...(waiver === undefined ? {} : { waiver }),
@@ -44,8 +44,8 @@ export function recordLines(items: readonly CellProvenance[]): readonly RecordLi
   ];
 }
 
-function published({ key, fields, outputs, computedBy, durationMs, place, memory, finishedAt, machine, run }: CellRecord): PublishedRecord {
-  return { key, fields, outputs, ...(computedBy === undefined ? {} : { computedBy }), durationMs, ...(place === undefined ? {} : { place }), ...(memory === undefined ? {} : { memory }), finishedAt, machine, run };
+function published({ status, key, fields, outputs, computedBy, durationMs, place, memory, finishedAt, machine, run }: CellRecord): PublishedRecord {
+  return { key, fields, outputs, ...(computedBy === undefined ? {} : { computedBy }), durationMs, ...(place === undefined ? {} : { place }), ...(memory === undefined ? {} : { memory }), finishedAt, machine, run, ...(status === 'failed' ? { status } : {}) };
 }
 
 /** What the lines were written of. */
@@ -54,7 +54,7 @@ export function provenanceIn(lines: readonly RecordLine[]): readonly CellProvena
   return lines.flatMap((line): CellProvenance[] => {
     if (line.is !== 'cell') return [];
     const { is, record, others, reasons = [], code = closures.get(record?.fields.code ?? '') ?? {}, ...rest } = line;
-    const recorded = (one: PublishedRecord): CellRecord => ({ ...one, cell: line.cell, status: 'done' });
+    const recorded = ({ status = 'done', ...one }: PublishedRecord): CellRecord => ({ ...one, cell: line.cell, status, ...(status === 'failed' && line.failure !== undefined ? { failure: line.failure } : {}) });
     return [{ ...rest, reasons, code, ...(record === undefined ? {} : { record: recorded(record) }), ...(others === undefined ? {} : { others: others.map(recorded) }) }];
   });
 }

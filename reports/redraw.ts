@@ -65,7 +65,10 @@ export function redrawn({ schema, rows, counts = new Map(), lines, drawnWith, fi
   for (const item of items) paths.set(cellPath(item.cell), () => cellPage()(item));
   for (const path of Object.keys(files)) if (path.startsWith('cells/') && path.endsWith('.html') && !paths.has(path)) paths.set(path, () => { throw new Error('no record names its cell'); });
   paths.set(TEX_FILE, () => texFile(names.filter((table) => !BULK.has(table)).map((table) => [table, rows.get(table) ?? []])));
-  if (about !== undefined) for (const file of [ARTIFACT_FILE, CITATION_FILE]) paths.set(file, () => artifactFiles(about, rows.get('claims') ?? [], items).get(file)!);
+  for (const file of [ARTIFACT_FILE, CITATION_FILE]) {
+    if (about !== undefined) paths.set(file, () => artifactFiles(about, rows.get('claims') ?? [], items).get(file)!);
+    else if (Object.hasOwn(files, file)) paths.set(file, () => { throw new Error(`${DRAWN_WITH_FILE} does not say what the report is as a work`); });
+  }
   return paths;
 }
 

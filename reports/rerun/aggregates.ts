@@ -12,6 +12,7 @@ import { plannedFindings } from './planned.ts';
 import { PAGES_PROGRAM } from '../pages-parts.ts';
 import { TABLE_FILE, cellsIn, publishedLines, publishedSchema, publishedTables } from './published-tables.ts';
 import { recordFindings } from './records.ts';
+import { sourceFindings } from './sources.ts';
 import { wholeFindings } from './whole-outputs.ts';
 import type { Check, CheckContext, Finding, Place } from './checks.ts';
 import type { Row } from '../num.ts';
@@ -67,6 +68,7 @@ export const aggregatesCheck: Check = {
     const compared = await computeAll(program, rows, own.filter((cell) => program.makes(cell)), tables, context);
     for (const finding of compared.findings(place)) say(finding);
     for (const finding of await recordFindings(lines, own, context)) say(finding);
+    if (place.cell === undefined) for (const finding of await sourceFindings(tables.get('sources') ?? [], cells)) say(finding);
     for (const finding of await wholeFindings(rows, own, context)) say(finding);
     const planned = Object.values(plan.cells).filter(({ cell }) => place.cell === undefined || cell === place.cell);
     for (const finding of plannedFindings(planned, new Map(cells.map((cell) => [cell.cell, cell])), tables)) say(finding);
@@ -135,14 +137,14 @@ export class Comparison {
         const of = String(row['cell']), key = identity(table, row), keys = computed.get(table)!;
         keys.set(of, (keys.get(of) ?? new Set()).add(key));
         const published = this.#published.get(table)?.get(of)?.get(key);
-        if (published === undefined) this.#differs(table, row, 'it follows from the published rows, and is not published');
+        if (published === undefined) this.#differs(table, row, 'it follows from what is published, and is not published');
         else this.#compare(table, published, row);
       }
     }
     for (const [table, cells] of computed) {
       for (const [of, keys] of cells) {
         this.#seen.get(table)!.add(of);
-        for (const [key, row] of this.#published.get(table)!.get(of) ?? []) if (!keys.has(key)) this.#differs(table, row, 'it is published, and does not follow from the published rows');
+        for (const [key, row] of this.#published.get(table)!.get(of) ?? []) if (!keys.has(key)) this.#differs(table, row, 'it is published, and does not follow from what is published');
       }
     }
   }
@@ -153,7 +155,7 @@ export class Comparison {
     const farthest = Math.max(...far.map(({ distance }) => distance));
     if (farthest === 0) tally.equal++;
     else if (farthest <= TOLERANCE) tally.within++;
-    else this.#differs(table, row, far.filter(({ distance }) => distance > TOLERANCE).map(({ column, value }) => `${column}: ${shown(published[column])} is published, ${shown(value)} follows from the published rows`).join('; '));
+    else this.#differs(table, row, far.filter(({ distance }) => distance > TOLERANCE).map(({ column, value }) => `${column}: ${shown(published[column])} is published, ${shown(value)} follows from what is published`).join('; '));
   }
 
   /** A cell whose inputs are in no table: what that is. */
@@ -180,12 +182,12 @@ export class Comparison {
       }
     }
     const told = this.#faults.slice(0, TOLD);
-    if (this.#faults.length > TOLD) told.push({ verdict: 'differs', what: `and ${this.#faults.length - TOLD} more aggregates` });
+    if (this.#faults.length > TOLD) told.push({ verdict: 'differs', what: `and ${this.#faults.length - TOLD} more rows` });
     for (const [table, { equal, within, differs, apart }] of this.#tallies) {
       const all = equal + within + differs;
       const rest = [...apart.values()].reduce((sum, n) => sum + n, 0);
-      if (all > 0) told.push({ verdict: differs > 0 ? 'differs' : within > 0 ? 'within' : 'equal', what: `${table}: ${count(all, 'aggregate')} computed again from the published rows: ${grouped(equal)} identical, ${grouped(within)} within ${TOLERANCE} of their size, ${grouped(differs)} ${differs === 1 ? 'differs' : 'differ'}` });
-      if (rest > 0) told.push({ verdict: 'note', what: `${table}: ${count(rest, 'aggregate')} not computed again, because no table has all that they rest on`, detail: [...apart].map(([rests, n]) => `${n}: ${rests}`).join('; ') });
+      if (all > 0) told.push({ verdict: differs > 0 ? 'differs' : within > 0 ? 'within' : 'equal', what: `${table}: ${count(all, 'row')} computed again from what is published: ${grouped(equal)} identical, ${grouped(within)} within ${TOLERANCE} of their size, ${grouped(differs)} ${differs === 1 ? 'differs' : 'differ'}` });
+      if (rest > 0) told.push({ verdict: 'note', what: `${table}: ${count(rest, 'row')} not computed again, because no table has all that they rest on`, detail: [...apart].map(([rests, n]) => `${n}: ${rests}`).join('; ') });
     }
     return told;
   }

@@ -2,7 +2,7 @@
 import { count } from '../../stages/dag/index.ts';
 import { MANIFEST_FILE, REQUIRED, SIZES_FILE, UNLISTED, isOfSystem, readManifest } from '../manifest.ts';
 import { cellPath } from '../num.ts';
-import { MissingFile, sha256Of } from './objects.ts';
+import { MissingFile, sha256Of, textOf } from './objects.ts';
 import { PLAN_FILE, siteHas } from './plan.ts';
 import { TABLE_FILE } from './published-tables.ts';
 import { signatureFindings } from './signatures.ts';
@@ -38,7 +38,7 @@ async function checkFiles(context: CheckContext): Promise<void> {
   let listed: Manifest['files'], list: Uint8Array<ArrayBuffer>;
   try {
     list = await context.file(MANIFEST_FILE);
-    listed = readManifest(new TextDecoder().decode(list));
+    listed = readManifest(textOf(list));
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof MissingFile)) throw error;
     return say({ verdict: 'differs', what: `${MANIFEST_FILE}, the list of files: ${error.message}` });

@@ -14,6 +14,9 @@ export class MissingFile extends Error {
 export const hashesMissing = (): string | undefined =>
   globalThis.crypto?.subtle === undefined ? 'Nothing can be compared here: this browser computes no hashes for a page that came over http. Open the report over https, or a copy of it from a file.' : undefined;
 
+/** As it is: a byte order mark, too, which nothing of a report begins with. */
+export const textOf = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+
 /** Lower-case hex. Only where hashesMissing() says nothing. */
 export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)), (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -5,7 +5,7 @@ import { namedNumbers } from '../page-numbers.ts';
 import { DRAWN_WITH_FILE, readDrawnWith } from '../drawn-with-file.ts';
 import { MOST_ROWS_SHOWN, PACKED } from '../tables.ts';
 import { breathing } from './breath.ts';
-import { MissingFile } from './objects.ts';
+import { MissingFile, textOf } from './objects.ts';
 import { PAGES_NAME, PAGES_PROGRAM } from '../pages-parts.ts';
 import { siteHas } from './plan.ts';
 import type { Row } from '../num.ts';
@@ -37,7 +37,7 @@ export async function pageFindings(context: CheckContext, sources: PublishedSour
     context.progress(i, paths.length, 'files drawn again');
     await breath();
     try {
-      const looked = await check.look(path, text(await context.file(path)));
+      const looked = await check.look(path, textOf(await context.file(path)));
       if (!looked.same) continue;
       same.push(path);
       shown += looked.numbers;
@@ -59,7 +59,7 @@ async function redrawnBy(context: CheckContext, { schema, tables, lines }: Publi
   const { redrawn } = await context.program(PAGES_PROGRAM, PAGES_NAME) as PagesProgram;
   let list: string;
   try {
-    list = text(await context.file(DRAWN_WITH_FILE));
+    list = textOf(await context.file(DRAWN_WITH_FILE));
   } catch (error) {
     if (!(error instanceof MissingFile)) throw error;
     return error.message;
@@ -72,9 +72,6 @@ async function redrawnBy(context: CheckContext, { schema, tables, lines }: Publi
   }
 }
 
-/** A byte order mark is a difference, too. */
-const text = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-
 /** What all of it comes to. */
 function* agreement({ same, bare, shown, faults }: { readonly same: readonly string[]; readonly bare: readonly string[]; readonly shown: number; readonly faults: number }): Generator<Finding> {
   const cells = same.filter((path) => path.startsWith('cells/')).length, pages = same.filter((path) => path.endsWith('.html')).length - cells;
@@ -82,7 +79,7 @@ function* agreement({ same, bare, shown, faults }: { readonly same: readonly str
   const kinds = [...(pages > 0 ? [count(pages, 'page')] : []), ...(cells > 0 ? [count(cells, 'page of a cell', 'pages of cells')] : []), ...others];
   const all = kinds.length > 1 ? `${kinds.slice(0, -1).join(', ')} and ${kinds.at(-1)!}` : kinds[0] ?? 'nothing';
   const detail = `${count(shown, 'number')} on ${same.length === 1 ? 'it' : 'them'}, each as its row has it`;
-  if (faults > 0) yield { verdict: 'differs', what: `in all: ${count(faults, 'difference')} found; drawn again from the tables and the records, and the same: ${all}` };
-  else if (same.length > 0) yield { verdict: 'equal', what: `${all}: drawn again from the tables and the records, ${same.length === 1 ? 'the same' : 'each the same'}, byte for byte`, ...(shown > 0 ? { detail } : {}) };
+  if (faults > 0) yield { verdict: 'differs', what: `in all: ${count(faults, 'difference')} found; drawn again from the tables, the records and ${DRAWN_WITH_FILE}, and the same: ${all}` };
+  else if (same.length > 0) yield { verdict: 'equal', what: `${all}: drawn again from the tables, the records and ${DRAWN_WITH_FILE}, ${same.length === 1 ? 'the same' : 'each the same'}, byte for byte`, ...(shown > 0 ? { detail } : {}) };
   if (bare.length > 0) yield { verdict: 'note', what: `${count(bare.length, 'page')} of a project's own ${bare.length === 1 ? 'is' : 'are'} not drawn again: ${bare.slice(0, BARE_TOLD).join(', ')}${bare.length > BARE_TOLD ? ` and ${bare.length - BARE_TOLD} more` : ''}`, detail: 'of them only numbers that name their row were compared' };
 }

@@ -19,7 +19,7 @@ const saidOf = ({ stage, params, inputs, key, outputs }: PlannedCell): readonly 
 /** Undefined where its record says the same. */
 export function recordFinding(cell: PlannedCell, records: Records): Finding | undefined {
   const published = records.get(cell.cell), record = published?.record;
-  if (published === undefined || record === undefined) return { verdict: 'differs', what: `${cell.cell} is in ${PLAN_FILE}, and ${RECORDS_FILE} has no result of it` };
+  if (published === undefined || record === undefined || record.status === 'failed') return { verdict: 'differs', what: `${cell.cell} is in ${PLAN_FILE}, and ${RECORDS_FILE} has no result of it` };
   const recorded = saidOf({
     ...cell, stage: published.stage, params: published.params, key: record.key, inputs: Object.fromEntries(Object.entries(published.inputs).map(([name, from]) => [name, from[0]?.sha256 ?? ''])),
     outputs: Object.fromEntries(Object.entries(record.outputs).map(([name, { sha256, bytes }]) => [name, { sha256, bytes }])),

@@ -2,6 +2,7 @@
 import { tableRows } from '../csv.ts';
 import { RECORDS_FILE } from '../records-file.ts';
 import { PACKED, SCHEMA_FILE, csvName, schemaTables } from '../tables.ts';
+import { textOf } from './objects.ts';
 import type { Row } from '../num.ts';
 import type { Column } from '../tables.ts';
 import type { PublishedCell, RecordLine } from '../records-file.ts';
@@ -15,17 +16,17 @@ export const TABLE_FILE = /^data\/(?:\w+\.csv(?:\.gz)?|schema\.sql|records\.ndjs
 /** The text of a packed file, which a server may have unpacked on its way. Throws SyntaxError where it is damaged. */
 async function unpacked({ file, sentUnpacked }: Source, path: string): Promise<string> {
   const bytes = await file(path);
-  if (sentUnpacked(path)) return new TextDecoder().decode(bytes);
+  if (sentUnpacked(path)) return textOf(bytes);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
   try {
-    return await new Response(stream).text();
+    return textOf(new Uint8Array(await new Response(stream).arrayBuffer()));
   } catch {
     throw new SyntaxError('it cannot be unpacked');
   }
 }
 
 /** Text of data/schema.sql. */
-export const publishedSchema = async ({ file }: Pick<Source, 'file'>): Promise<string> => new TextDecoder().decode(await file(SCHEMA_FILE));
+export const publishedSchema = async ({ file }: Pick<Source, 'file'>): Promise<string> => textOf(await file(SCHEMA_FILE));
 
 /** Every table that this schema names and the site has; of them those that are `wanted`. Throws SyntaxError, naming the file, where one does not fit it. */
 export async function publishedTables(context: Pick<CheckContext, 'file' | 'sentUnpacked' | 'plan' | 'progress' | 'signal'>, schema: string, wanted: (table: string) => boolean = () => true): Promise<ReadonlyMap<string, readonly Row[]>> {
@@ -50,7 +51,7 @@ function columnsIn(schema: string): ReadonlyMap<string, readonly Column[]> {
 
 function readTable(source: Source, table: string, columns: readonly Column[]): Promise<readonly Row[]> {
   const path = `data/${csvName(table)}`;
-  return named(path, async () => tableRows(PACKED.has(table) ? await unpacked(source, path) : new TextDecoder().decode(await source.file(path)), columns));
+  return named(path, async () => tableRows(PACKED.has(table) ? await unpacked(source, path) : textOf(await source.file(path)), columns));
 }
 
 /** The lines of the records. Throws SyntaxError. */

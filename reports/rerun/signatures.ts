@@ -1,7 +1,7 @@
 /** The signed statement of a site, verified with the browser's own cryptography (WebCrypto, Ed25519): that who holds the key named the list of files. */
 import { MANIFEST_FILE } from '../manifest.ts';
 import { KEY_FILE, STATEMENT_FILE, publicKeyBytes, readEnvelope, subjectsOf } from '../statement.ts';
-import { MissingFile, sha256Of } from './objects.ts';
+import { MissingFile, sha256Of, textOf } from './objects.ts';
 import type { CheckContext, Finding } from './checks.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -10,7 +10,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 export async function signatureFindings({ file }: Pick<CheckContext, 'file'>, list: Bytes): Promise<readonly Finding[]> {
   const text = async (path: string): Promise<string | undefined> => {
     try {
-      return new TextDecoder().decode(await file(path));
+      return textOf(await file(path));
     } catch (error) {
       if (error instanceof MissingFile) return undefined;
       throw error;

@@ -36,7 +36,7 @@ export interface Page {
   fill(selector: string, text: string): Promise<void>;
   check(selector: string): Promise<void>;
   /** What a page asks for at these addresses goes to `handle` instead. */
-  route(addresses: string, handle: (request: { abort(): Promise<void> }) => unknown): Promise<void>;
+  route(addresses: string, handle: (request: { abort(): Promise<void>; fulfill(answer: { readonly status: number; readonly contentType: string; readonly body: string }): Promise<void> }) => unknown): Promise<void>;
   unroute(addresses: string): Promise<void>;
   setInputFiles(selector: string, folder: string): Promise<void>;
   selectOption(selector: string, value: string): Promise<unknown>;

@@ -34,7 +34,7 @@ test.before(async () => { ({ folder } = await smallStudy()); });
 const text = (path: string): string => readFileSync(join(folder, path), 'utf8');
 const told = ({ findings }: Read): string => findings.map(({ verdict, what, detail }) => `${verdict} ${what}${detail === undefined ? '' : ` (${detail})`}`).join('\n');
 /** Without what they come to. */
-const SUMS = /^in all: |^\w+: [\d,]+ aggregates? computed again/;
+const SUMS = /^in all: |^\w+: [\d,]+ rows? computed again/;
 const differing = ({ findings }: Read): readonly Finding[] => findings.filter(({ verdict, what }) => verdict === 'differs' && !SUMS.test(what));
 
 /** One finding and no other speaks of a difference, and says this. */
@@ -165,9 +165,9 @@ test('the statement: another signer, a changed one, another type, none', async (
 test('every aggregate of an untouched site follows from its rows, bit for bit, and all that it shows is drawn again, byte for byte', async () => {
   const found = await read(aggregatesCheck, folder);
   caught(found);
-  const counts = Object.fromEntries(found.findings.flatMap(({ verdict, what }) => /^(\w+): [\d,]+ aggregates? computed again from the published rows: ([\d,]+) identical, 0 within 1e-12 of their size, 0 differ$/.exec(what)?.slice(1, 3).map((it, i) => i === 0 ? `${verdict} ${it}` : it) ?? []).reduce<[string, string][]>((all, it, i, list) => i % 2 === 0 ? [...all, [it, list[i + 1]!.replaceAll(',', '')]] : all, []));
+  const counts = Object.fromEntries(found.findings.flatMap(({ verdict, what }) => /^(\w+): [\d,]+ rows? computed again from what is published: ([\d,]+) identical, 0 within 1e-12 of their size, 0 differ$/.exec(what)?.slice(1, 3).map((it, i) => i === 0 ? `${verdict} ${it}` : it) ?? []).reduce<[string, string][]>((all, it, i, list) => i % 2 === 0 ? [...all, [it, list[i + 1]!.replaceAll(',', '')]] : all, []));
   const rows = (table: string): number => parseCsv(text(`data/${table}.csv`)).length - 1;
-  for (const table of aggregates.tables) assert.is(Number(counts[`equal ${table}`] ?? 'none'), rows(table), told(found));
+  for (const table of aggregates.tables) assert.is(Number(counts[`equal ${table}`] ?? (rows(table) === 0 ? 0 : 'none')), rows(table), told(found));
   assert.is(rows('claims'), claims.length);
   // Nothing is left out, and none is there only by name.
   assert.not.match(told(found), /not computed again/);
@@ -175,7 +175,7 @@ test('every aggregate of an untouched site follows from its rows, bit for bit, a
   for (const quantity of ['judge_nll', 'judge_nll_shift', 'base_quality', 'null_shift_mean', 'null_shift_most']) assert.match(text('data/sweep_metrics.csv'), new RegExp(`^${quantity},`, 'm'));
   assert.ok(/,accuracy,|^accuracy,/m.test(text('data/metrics.csv')), 'answers to choices are among them');
   const pages = filesIn(folder).filter((path) => path.endsWith('.html')).length;
-  const [, drawn, cells, numbers] = /equal (\d+) pages, (\d+) pages of cells, ARTIFACT\.md, CITATION\.cff and data\/numbers\.tex: drawn again from the tables and the records, each the same, byte for byte \(([\d,]+) numbers on them, each as its row has it\)/.exec(told(found))!;
+  const [, drawn, cells, numbers] = /equal (\d+) pages, (\d+) pages of cells, ARTIFACT\.md, CITATION\.cff and data\/numbers\.tex: drawn again from the tables, the records and data\/drawn-with\.json, each the same, byte for byte \(([\d,]+) numbers on them, each as its row has it\)/.exec(told(found))!;
   assert.is(Number(drawn) + Number(cells), pages);
   for (const said of [/equal the published rows of \d+ cells make their whole results, byte for byte/, /equal data\/rerun\.js: \d+ cells as data\/records\.ndjson\.gz has them, and \d+ rows as the tables have them/, /equal [\d,]+ records: each key follows from what the record says of code, parameters and inputs, and each input is what another wrote/]) assert.match(told(found), said);
   assert.ok(Number(numbers!.replaceAll(',', '')) > 3000, numbers);
@@ -266,13 +266,13 @@ test('an aggregate that was changed, taken away, added or doubled is caught, on 
   const listed = parseCsv(text('data/metrics.csv')).filter((row) => row.at(-1) === FIDELITY).length;
   const rowsOf = (n: number): readonly RegExp[] => [new RegExp(`a heading \\(it shows metrics: ${listed} rows, and drawn again metrics: ${listed + n} rows\\)$`)];
   for (const field of [8, 9, 10]) {
-    caught(await changed(more(field, 1.25)), new RegExp(`^kl_mean\\.novel-1m\\.nf4 in data/metrics\\.csv \\(${['value', 'low', 'high'][field - 8]}: [\\d.e-]+ is published, [\\d.e-]+ follows from the published rows\\)$`), /^cells\/summarize~novel-1m~nf4~fidelity\.html: (?:the number kl_mean\.novel-1m\.nf4|(?:low|high) in row \d+ of metrics) \(it shows /);
+    caught(await changed(more(field, 1.25)), new RegExp(`^kl_mean\\.novel-1m\\.nf4 in data/metrics\\.csv \\(${['value', 'low', 'high'][field - 8]}: [\\d.e-]+ is published, [\\d.e-]+ follows from what is published\\)$`), /^cells\/summarize~novel-1m~nf4~fidelity\.html: (?:the number kl_mean\.novel-1m\.nf4|(?:low|high) in row \d+ of metrics) \(it shows /);
   }
   caught(await changed((line) => line.replace(',nats,', ',bits,')), /unit: "bits" is published, "nats" follows/, /: unit in row \d+ of metrics \(it shows nats, and drawn again bits\)$/);
   caught(await changed((line) => `${line}\n${line.replace('kl_mean', 'kl_meen')}`), /^kl_meen\.novel-1m\.nf4 .*it is published, and does not follow/, ...rowsOf(1));
   caught(await changed((line) => `${more(8)(line)}\n${line}`), /^kl_mean\.novel-1m\.nf4 in data\/metrics\.csv \(it is published twice\)$/, ...rowsOf(1));
   const gone = await changed(() => undefined);
-  assert.match(differing(gone)[0]!.detail!, /^it follows from the published rows, and is not published$/);
+  assert.match(differing(gone)[0]!.detail!, /^it follows from what is published, and is not published$/);
   assert.ok(differing(gone).some(({ what }) => what.startsWith(cellPath(FIDELITY))), `and its page shows what no row says: ${told(gone)}`);
   const forged = await read(aggregatesCheck, folder, { instead: withLine('data/metrics.csv', KL, (line) => line.replace(/summarize:\S+$/, 'summarize:novel-1m/nf5/fidelity')) });
   assert.ok(differing(forged).some(({ detail }) => detail === 'no record of summarize:novel-1m/nf5/fidelity says how it came to be'), told(forged));
@@ -301,7 +301,7 @@ test('a number that a page shows otherwise is caught, and so are its tip and whe
 test('on a cell\'s page: its aggregates and its own numbers, and nothing of others', async () => {
   const cell = FIDELITY;
   const found = await read(aggregatesCheck, folder, { cell });
-  assert.match(told(found), /^equal metrics: \d+ aggregates computed again.*\nequal 1 record: its key .*\nequal 1 page of a cell: drawn again from the tables and the records, the same, byte for byte \(\d+ numbers on it, each as its row has it\)$/);
+  assert.match(told(found), /^equal metrics: \d+ rows computed again.*\nequal 1 record: its key .*\nequal 1 page of a cell: drawn again from the tables, the records and data\/drawn-with\.json, the same, byte for byte \(\d+ numbers on it, each as its row has it\)$/);
   assert.ok([...found.asked].filter((path) => path.endsWith('.html')).join() === cellPath(cell));
   caught(await read(aggregatesCheck, folder, { cell, instead: withLine('data/token_scores.csv.gz', TOKEN, (line) => line.replace(/,\d+,(\d+,score:)/, ',1,$1')) }).then((it) => ({ ...it, findings: it.findings.filter(({ what }) => what.startsWith('top1_agreement')) })), /^top1_agreement\.novel-1m\.nf4 /);
   caught(await read(aggregatesCheck, folder, { cell: 'summarize:novel-1m/int8/fidelity', instead: withLine('data/token_scores.csv.gz', TOKEN, more(8)) }));

@@ -246,7 +246,9 @@ export function artificialRecords(rows: { readonly [table: string]: Rows }): Cel
     return { cell, stage: stageOf(cell), determinism, params, record, inputs: { source: [from ? { cell: from, output: 'scores', sha256: hash(from) } : { file: 'data/sources.yaml', sha256: hash('file') }] }, code: { 'stages/quantization/score.ts': hash('score'), 'package yaml': '2.9.1' }, reasons: [{ field: 'params.temperature', before: '0.7', after: '0.8' }] };
   });
   const failure = { code: 'not-finite', sentence: 'tensor model.layers.0.mlp.up_proj.weight has 3 values that are not finite', hint: 'check the <weights>' } as const;
-  done.push({ cell: 'score:artificial-4m/fp32/lost', stage: 'score', determinism: 'exact', params: { model: 'artificial-4m', format: 'fp32' }, failure, inputs: {}, code: {}, reasons: [] });
+  const lost = 'score:artificial-4m/fp32/lost', params = { model: 'artificial-4m', format: 'fp32' };
+  const record: CellRecord = { cell: lost, key: hash(lost), fields: { stage: 'score', params, inputs: {}, code: hash('code'), facts: {} }, status: 'failed', failure, outputs: {}, durationMs: 7500, finishedAt: '2026-01-02T03:05:06+00:00', machine: 'm-1a2b3c', run: 'r1' };
+  done.push({ cell: lost, stage: 'score', determinism: 'exact', params, failure, record, inputs: {}, code: { 'stages/quantization/score.ts': hash('score'), 'package yaml': '2.9.1' }, reasons: [] });
   done.push({ cell: 'summarize:artificial-4m/fp32/lost', stage: 'summarize', determinism: 'exact', params: { model: 'artificial-4m', format: 'fp32' }, failure: { code: 'upstream-failed', sentence: 'score:artificial-4m/fp32/lost failed' }, inputs: { scores: [{ cell: 'score:artificial-4m/fp32/lost', output: 'scores' }] }, code: {}, reasons: [] });
   return done;
 }

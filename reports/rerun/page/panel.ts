@@ -135,8 +135,11 @@ export class Panel {
     }
     working.remove();
     status.textContent = stop.signal.aborted ? `Cancelled. ${results.findings.length === 0 ? 'Nothing was found until then.' : results.summary()}` : results.summary();
-    const more = make('p', {}, button('Do something else', () => this.#choose()));
-    this.element.append(await this.#record(results.findings, problem), more);
+    const more = button('Do something else', () => this.#choose());
+    const lost = document.activeElement === null || document.activeElement === document.body;
+    this.element.append(await this.#record(results.findings, problem), make('p', {}, more));
+    // The button that was in focus is gone.
+    if (lost) more.focus({ preventScroll: true });
   }
 
   /** What the study's ledger takes. */

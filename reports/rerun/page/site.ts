@@ -140,6 +140,8 @@ export class Site {
     // What the server has now, not what it had when the browser last looked.
     const answer = await fetch(this.#root + encodeURI(path), { signal, cache: 'no-cache' }).catch(broken);
     if (answer.status === 404 || answer.status === 410) throw new MissingFile(`the server has no ${path}`);
+    // Some answer for what they have not with a page.
+    if (!path.endsWith('.html') && /^text\/html\b/i.test(answer.headers.get('content-type') ?? '')) throw new MissingFile(`the server has no ${path}: it answers with a page`);
     if (!answer.ok) throw new Error(`${path} cannot be loaded: the server answers ${answer.status}`);
     if (path.endsWith('.gz') && answer.headers.get('content-encoding') !== null) this.#sentUnpacked.add(path);
     return new Uint8Array(await answer.arrayBuffer().catch(broken));

@@ -96,7 +96,7 @@ export class Trying {
     const stopped = new Promise<never>((_, reject) => stop.signal.addEventListener('abort', () => reject(stop.signal.reason)));
     const columns = chosen.map(({ format }): Column => {
       const note = make('span', { class: 'quiet' }), text = make('div', { dir: 'auto' });
-      return { note, text, ids: [], pieces: [], element: make('div', { class: `sample c-${format === 'fp32' || format === 'fp16' || format === 'bf16' ? 'base' : format}` }, make('h3', {}, `${format} `, note), text) };
+      return { note, text, ids: [], pieces: [], element: make('div', { class: `sample c-${format === 'fp32' || format === 'fp16' || format === 'bf16' ? 'base' : format}` }, make('h2', {}, `${format} `, note), text) };
     });
     this.#texts.replaceChildren(...columns.map(({ element }) => element));
     this.#busy(true);

@@ -47,11 +47,12 @@ interface AggregateStage {
 /** What no table may have. */
 const WITHHELD = 'the scores of single tokens, of texts that may not be passed on';
 
-/** Tables of rows in which some columns follow from others, or from other rows: those columns, with what identifies the row. Of speed_runs all. */
+/** Tables of rows in which some columns follow from others, or from other rows: those columns, with what identifies the row. Where none are named all follow, of the last five from the record's parameters alone. */
 const DERIVED: { readonly [table: string]: readonly string[] | undefined } = {
   generations: ['model', 'format', 'prompt', 'seed', 'temperature', 'top_k', 'first_difference'],
   choices: ['model', 'format', 'set', 'item', 'option', 'is_chosen'],
   speed_runs: undefined,
+  formats: undefined, layouts: undefined, texts: undefined, choice_sets: undefined, errata: undefined,
 };
 
 /** As the stage tabulate, whose rows are for a file. */
