@@ -1,4 +1,5 @@
 /** What a site writes of its tables and records (its pages, those of cells, the macros for TeX, what it says as a work), drawn again from them. */
+import type { CellProvenance } from '../stages/dag/index.ts';
 import { artifactFiles } from './artifact.ts';
 import { cellPages, columnsListed } from './cell-page.ts';
 import { drawPage } from './draw.ts';
@@ -33,47 +34,64 @@ export interface PublishedSite {
   readonly files: { readonly [path: string]: number };
 }
 
-/** Path -> what stands there, drawn when it is asked for; what the drawing throws. */
-export type Redrawn = ReadonlyMap<string, () => string | Promise<string>>;
+type Draw = () => string | Promise<string>;
 
-export function redrawn({ schema, rows, counts = new Map(), lines, drawnWith, files }: PublishedSite): Redrawn {
-  const columns = schemaTables(schema), items = provenanceIn(lines), names = Object.keys(drawnWith.tables);
-  const { verdicts, about } = drawnWith, tally = tallyOf(items);
-  const namedIn = (table: string, column: string): readonly string[] => [...new Set((rows.get(table) ?? []).map((row) => String(row[column])))];
+/** Path -> what stands there, drawn when it is asked for; what the drawing throws. */
+export type Redrawn = ReadonlyMap<string, Draw>;
+
+export function redrawn(site: PublishedSite): Redrawn {
+  const items = provenanceIn(site.lines);
   // The table's too: a list that leaves one out does not take its mark from the pages.
-  const errata = [...new Set([...drawnWith.errata, ...namedIn('errata', 'number')])];
-  const given: Given = { ...tally, verdicts, records: items, words: schemaWords(schema), columns, sizes: exportedSizes(files, names), tableCells: new Map(Object.entries(drawnWith.tables)) };
+  const errata = [...new Set([...site.drawnWith.errata, ...namedIn(site, 'errata', 'number')])];
+  const drawn = new Map([...reportPages(site, items, errata), ...pagesOfCells(site, items, errata), ...besidePages(site, items)]);
+  for (const [path, why] of owned(site, errata)) if (Object.hasOwn(site.files, path) && !drawn.has(path)) drawn.set(path, () => { throw new Error(why); });
+  return drawn;
+}
+
+const namedIn = ({ rows }: Pick<PublishedSite, 'rows'>, table: string, column: string): readonly string[] => [...new Set((rows.get(table) ?? []).map((row) => String(row[column])))];
+
+function* reportPages({ schema, rows, counts = new Map(), drawnWith, files }: PublishedSite, items: readonly CellProvenance[], errata: readonly string[]): Generator<[string, Draw]> {
+  const names = Object.keys(drawnWith.tables), { verdicts } = drawnWith;
+  const given: Given = { ...tallyOf(items), verdicts, records: items, words: schemaWords(schema), columns: schemaTables(schema), sizes: exportedSizes(files, names), tableCells: new Map(Object.entries(drawnWith.tables)) };
   const tables: Tables = {
     rows: async <T extends Row>(table: string, most?: number) => (rows.get(table) ?? []).slice(0, most) as readonly Row[] as readonly T[],
     count: async (table) => counts.get(table) ?? rows.get(table)?.length ?? 0,
     query: () => { throw new Error('there is no DuckDB here'); },
   };
-  const points: ReportPoints = { ...drawnWith, tables: names, errata, crate: about !== undefined };
-  const paths = new Map<string, () => string | Promise<string>>();
-  for (const page of pages) for (const { params } of pointsOf(page, points)) paths.set(page.path(params), () => drawPage(page, params, tables, pageGiven(page, given)));
-  // Where a page of the register stands, none is a project's own.
-  const nameable: ReportPoints = { ...points, formats: namedIn('formats', 'format'), models: namedIn('models', 'model'), peers: namedIn('peers', 'peer'), tables: [...columns.keys()] };
-  for (const page of pages) for (const { params } of pointsOf(page, nameable)) {
-    const path = page.path(params);
-    if (Object.hasOwn(files, path) && !paths.has(path)) paths.set(path, () => { throw new Error(`${DRAWN_WITH_FILE} does not name what it is about`); });
-  }
-  let cells: ReturnType<typeof cellPages> | undefined;
-  const cellPage = (): ReturnType<typeof cellPages> => cells ??= cellPages({
-    items, verdicts, errata: new Set(errata), accepted: tally.accepted, omitted: new Map(Object.entries(drawnWith.omitted)),
-    rows: new Map(names.filter((table) => !PACKED.has(table)).map((table) => [table, rowsByCell(listed(rows.get(table) ?? [], columnsListed(table, columns.get(table) ?? [])))])),
+  for (const page of pages) for (const { params } of pointsOf(page, pointsNamed(drawnWith, errata))) yield [page.path(params), () => drawPage(page, params, tables, pageGiven(page, given))];
+}
+
+const pointsNamed = ({ formats, models, peers, tables, about }: DrawnWith, errata: readonly string[]): ReportPoints => ({ formats, models, peers, errata, tables: Object.keys(tables), crate: about !== undefined });
+
+function* pagesOfCells({ schema, rows, drawnWith: { tables, verdicts, omitted } }: PublishedSite, items: readonly CellProvenance[], errata: readonly string[]): Generator<[string, Draw]> {
+  const columns = schemaTables(schema);
+  const listed = (table: string): readonly Row[] => {
+    const names = columnsListed(table, columns.get(table) ?? []);
+    return (rows.get(table) ?? []).map((row) => Object.fromEntries(names.map((name) => [name, row[name] ?? null])));
+  };
+  let made: ReturnType<typeof cellPages> | undefined;
+  const page = (): ReturnType<typeof cellPages> => made ??= cellPages({
+    items, verdicts, errata: new Set(errata), accepted: tallyOf(items).accepted, omitted: new Map(Object.entries(omitted)),
+    rows: new Map(Object.keys(tables).filter((table) => !PACKED.has(table)).map((table) => [table, rowsByCell(listed(table))])),
   });
-  for (const item of items) paths.set(cellPath(item.cell), () => cellPage()(item));
-  for (const path of Object.keys(files)) if (path.startsWith('cells/') && path.endsWith('.html') && !paths.has(path)) paths.set(path, () => { throw new Error('no record names its cell'); });
-  paths.set(TEX_FILE, () => texFile(names.filter((table) => !BULK.has(table)).map((table) => [table, rows.get(table) ?? []])));
-  for (const file of [ARTIFACT_FILE, CITATION_FILE]) {
-    if (about !== undefined) paths.set(file, () => artifactFiles(about, rows.get('claims') ?? [], items).get(file)!);
-    else if (Object.hasOwn(files, file)) paths.set(file, () => { throw new Error(`${DRAWN_WITH_FILE} does not say what the report is as a work`); });
-  }
-  return paths;
+  for (const item of items) yield [cellPath(item.cell), () => page()(item)];
+}
+
+/** What the report has beside its pages. */
+function* besidePages({ rows, drawnWith: { tables, about } }: PublishedSite, items: readonly CellProvenance[]): Generator<[string, Draw]> {
+  yield [TEX_FILE, () => texFile(Object.keys(tables).filter((table) => !BULK.has(table)).map((table) => [table, rows.get(table) ?? []]))];
+  if (about !== undefined) for (const file of [ARTIFACT_FILE, CITATION_FILE]) yield [file, () => artifactFiles(about, rows.get('claims') ?? [], items).get(file)!];
+}
+
+/** Where what stands is the report's own and no project's, although nothing draws it: the path, and why nothing does. */
+function* owned(site: PublishedSite, errata: readonly string[]): Generator<[string, string]> {
+  const named = pointsNamed(site.drawnWith, errata);
+  const nameable: ReportPoints = { ...named, formats: namedIn(site, 'formats', 'format'), models: namedIn(site, 'models', 'model'), peers: namedIn(site, 'peers', 'peer'), tables: [...schemaTables(site.schema).keys()] };
+  for (const page of pages) for (const { params } of pointsOf(page, nameable)) yield [page.path(params), `${DRAWN_WITH_FILE} does not name what it is about`];
+  for (const path of Object.keys(site.files)) if (path.startsWith('cells/') && path.endsWith('.html')) yield [path, 'no record names its cell'];
+  for (const file of [ARTIFACT_FILE, CITATION_FILE]) yield [file, `${DRAWN_WITH_FILE} does not say what the report is as a work`];
 }
 
 /** What a page does not ask for it is not given. */
 const pageGiven = ({ counts, sizes, records }: { readonly counts?: boolean; readonly sizes?: boolean; readonly records?: boolean }, given: Given): Given =>
   ({ ...given, ...(counts ? {} : { counts: [] }), ...(sizes ? {} : { sizes: {} as PageInput['sizes'] }), ...(records ? {} : { records: [] }) });
-
-const listed = (rows: readonly Row[], columns: readonly string[]): readonly Row[] => rows.map((row) => Object.fromEntries(columns.map((column) => [column, row[column] ?? null])));
