@@ -17,6 +17,7 @@ import type { GpuContext } from '../webgpu/context.ts';
 import { WebGpuDevice } from '../webgpu/device.ts';
 import { productShapes } from '../webgpu/fast-dispatches.ts';
 import type { ProductShape } from '../webgpu/fast-dispatches.ts';
+import { GpuLost } from '../webgpu/gpu-lost.ts';
 import { toleranceCases, toleranceTest } from './fast-selftest.ts';
 import type { BoundedCase, Computes } from './fast-selftest.ts';
 import { RecordedOps } from './recorded-ops.ts';
@@ -93,12 +94,17 @@ function formatsOf({ kind }: ProductShape): readonly string[] {
   return kind === 'table4' ? ['nf4', 'fp4-dq'] : [formats.find(({ name }) => name === kind)!.name];
 }
 
+/** A test on a device: where that is lost, whatever the test says comes of it. */
+export async function lossFirst(context: GpuContext, test: Promise<void>): Promise<void> {
+  await test.catch((error: unknown) => {
+    const loss = context.loss();
+    throw loss === undefined ? error : new GpuLost(loss, { cause: error });
+  });
+}
+
 /** toleranceTest() on a device. Throws EngineUnfit only for what was computed: a loss of the device and want of memory are errors of their own, which may pass. */
 export async function gpuToleranceTest(engine: string, computes: Computes, context: GpuContext, cases: readonly GpuCase[]): Promise<void> {
-  await toleranceTest(engine, computes, gpuOps(context), cases, true).catch((error: unknown) => {
-    const loss = context.loss();
-    throw loss === undefined ? error : new Error(loss, { cause: error });
-  });
+  await lossFirst(context, toleranceTest(engine, computes, gpuOps(context), cases, true));
 }
 
 /** What was tried is remembered, but for a failure that may pass: then `forget` has the next who asks try again. Trials take memory beside weights, and may find none. */

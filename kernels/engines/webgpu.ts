@@ -14,7 +14,7 @@ import { kernelSources } from '../webgpu/sources.ts';
 import { ROUNDINGS } from '../webgpu/pipelines.ts';
 import type { KernelSources } from '../webgpu/pipelines.ts';
 import { FUSED_FP32 } from './fast-selftest.ts';
-import { boundedGpuCases, exactGpuCases, gpuOps, gpuToleranceTest, remembered } from './gpu-selftest.ts';
+import { boundedGpuCases, exactGpuCases, gpuOps, gpuToleranceTest, lossFirst, remembered } from './gpu-selftest.ts';
 import { RecordedOps } from './recorded-ops.ts';
 import { wasmStatisticsTested } from './wasm.ts';
 
@@ -54,16 +54,16 @@ async function judge(): Promise<Judged> {
 /** Of denormal numbers, by one kernel. */
 const TELLING: ReadonlySet<string> = new Set(['mul', 'scale']);
 
-/** The first case whose bits are not the reference's, in words. */
-async function disagreement(context: GpuContext): Promise<string | undefined> {
+/** The first case whose bits are not the reference's, in words. A loss of the device and want of memory are thrown: they say nothing of its bits. */
+export async function disagreement(context: GpuContext): Promise<string | undefined> {
   try {
     // Those that tell adapters apart come first, and alone: each kernel takes a compiler some tenths of a second.
     const cases = [...opCases('start'), ...exactGpuCases()];
-    await selfTest('webgpu', gpuOps(context), cases.filter(({ name }) => TELLING.has(name)));
-    await selfTestAtOnce('webgpu', gpuOps(context), cases.filter(({ name }) => !TELLING.has(name)));
+    await lossFirst(context, selfTest('webgpu', gpuOps(context), cases.filter(({ name }) => TELLING.has(name))));
+    await lossFirst(context, selfTestAtOnce('webgpu', gpuOps(context), cases.filter(({ name }) => !TELLING.has(name))));
     return undefined;
   } catch (error) {
-    if (error instanceof EngineUnfit && context.loss() === undefined) return error.message.replace(/^.*on this machine: /, '');
+    if (error instanceof EngineUnfit) return error.message.replace(/^.*on this machine: /, '');
     throw error;
   }
 }

@@ -13,6 +13,7 @@ import { GpuClock } from './clock.ts';
 import { CUTS, paddedColumns } from './dispatches.ts';
 import type { Cuts, GpuCache, Plan, Shared } from './dispatches.ts';
 import { GpuFull } from './gpu-full.ts';
+import { GpuLost } from './gpu-lost.ts';
 import { filled, GpuMemory, USAGE } from './memory.ts';
 import type { Held, Purpose, Room } from './memory.ts';
 import { MOST_PARTS, OP_STRIDE } from './pipelines.ts';
@@ -38,6 +39,8 @@ export class WebGpuDevice implements Device {
   readonly #memory: GpuMemory;
   /** For what is computed with: weights, vectors, tables. */
   readonly #room: Room;
+  /** Bound where an op has no use for a buffer; it is no model's, and not counted. */
+  readonly #placeholder: GpuMemory;
   readonly #none: Held;
   readonly #weights = new Map<number, GpuWeight>();
   readonly #vectors = new Map<number, Held>();
@@ -60,7 +63,8 @@ export class WebGpuDevice implements Device {
     this.#context = context;
     this.#memory = new GpuMemory(context.device);
     this.#room = context.fast ? new Arena(this.#memory) : this.#memory;
-    this.#none = new GpuMemory(context.device).take(16, 'tables', 'a placeholder');
+    this.#placeholder = new GpuMemory(context.device);
+    this.#none = this.#placeholder.take(16, 'tables', 'a placeholder');
     this.#mostBytes = mostBytes;
     this.#cuts = cuts;
     this.#steps = new Steps(context);
@@ -108,7 +112,11 @@ export class WebGpuDevice implements Device {
     if (!again || ops !== before) this.#memory.write(ops, 0, opWords);
     this.#memory.write(this.#atLeast('lists', program.listLength * 4, "a step's lists"), 0, program.lists.subarray(0, program.listLength));
     if (this.#context.device.features.has('timestamp-query')) this.#clock ??= new GpuClock(this.#context.device, this.#memory);
-    const steps = await this.#steps.of(plan, (name) => this.#grown.get(name)!);
+    const steps = await this.#steps.of(plan, (name) => this.#grown.get(name)!).catch(async (error: unknown) => {
+      await lossIsTold();
+      this.#demandDevice();
+      throw error;
+    });
     const [result, flag, times] = await this.#scoped(() => this.#tell(steps, program, plan.products.length > 0));
     if (times !== undefined) this.#workedMs += GpuClock.durationMs(times);
     this.#fetched = { line: program.result.line, bytes: result! };
@@ -174,13 +182,13 @@ export class WebGpuDevice implements Device {
 
   dispose(): void {
     this.#memory.dispose();
-    this.#none.buffer.destroy();
+    this.#placeholder.dispose();
     this.#steps.forget();
   }
 
   #demandDevice(): void {
     const loss = this.#context.loss();
-    if (loss !== undefined) throw new Error(loss);
+    if (loss !== undefined) throw new GpuLost(loss);
   }
 
   /** A buffer of a program, or a larger one in its place; contents are lost, and bind groups that name the old one. */
@@ -235,7 +243,7 @@ export class WebGpuDevice implements Device {
     const outcome = await answer.then((value) => ({ value }), (error: unknown) => ({ error }));
     if ('error' in outcome) await lossIsTold();
     this.#demandDevice();
-    const [errors, lack] = [await found, await this.#memory.failure()];
+    const [errors, lack] = [await found, await this.#memory.failure() ?? await this.#placeholder.failure()];
     if (lack !== undefined) throw lack;
     const [invalid, exhausted, internal] = errors;
     if (exhausted) throw new GpuFull(`the GPU has no memory for a step: ${exhausted.message}`);

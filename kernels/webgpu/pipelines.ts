@@ -2,6 +2,7 @@
  * The compiled kernels of one GPU device. A kernel is the text of its files, one after the
  * other; WGSL itself has no imports.
  */
+import { GpuFull } from './gpu-full.ts';
 import { unrolled } from './unrolled.ts';
 
 /** The texts of the files, by name without ".wgsl". In Node they lie beside this module (sources.ts); a page brings them along. */
@@ -95,6 +96,9 @@ export const MOST_PARTS = 4;
 
 const COMPUTE_STAGE = 4;
 
+/** In the words of a driver: WebGPU has no kind of its own for it where a kernel is compiled. */
+const NO_MEMORY = /out of memory|OUT_OF_(?:HOST_|DEVICE_)?MEMORY|E_OUTOFMEMORY/i;
+
 export interface Compiled {
   readonly pipeline: GpuPipeline;
   readonly layout: GpuBindGroupLayout;
@@ -119,11 +123,15 @@ export class Pipelines {
     this.#width = width;
   }
 
-  /** Those of these names. Throws Error with the compiler's words where one does not compile. */
+  /** Those of these names. Throws Error with the compiler's words where one does not compile, and GpuFull where there is no memory for it. */
   async all(names: Iterable<string>): Promise<ReadonlyMap<string, Compiled>> {
     const entries = Array.from(new Set(names), async (name): Promise<[string, Compiled]> => {
       let compiled = this.#compiled.get(name);
-      if (compiled === undefined) this.#compiled.set(name, (compiled = this.#compile(name)));
+      if (compiled === undefined) {
+        this.#compiled.set(name, (compiled = this.#compile(name)));
+        // What had no memory may have some later. What is wrong with a kernel is found again.
+        compiled.catch(() => this.#compiled.delete(name));
+      }
       return [name, await compiled];
     });
     return new Map(await Promise.all(entries));
@@ -148,7 +156,9 @@ export class Pipelines {
       const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] });
       return { pipeline: await device.createComputePipelineAsync({ layout: pipelineLayout, compute: { module, entryPoint: 'main' } }), layout, opBytes };
     } catch (error) {
-      throw new Error(`the GPU's compiler refuses the kernel ${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      const why = error instanceof Error ? error.message : String(error);
+      if (NO_MEMORY.test(why)) throw new GpuFull(`the GPU has no memory for the kernel ${name}: ${why}`, { cause: error });
+      throw new Error(`the GPU's compiler refuses the kernel ${name}: ${why}`, { cause: error });
     }
   }
 

@@ -19,6 +19,7 @@ import { WebGpuDevice } from '../../kernels/webgpu/device.ts';
 import { kernelSources } from '../../kernels/webgpu/sources.ts';
 import { bundledCheckpoint, sessionOf, someTokens } from '../kernels/test-models.ts';
 import { notRun } from '../not-run.ts';
+import { fillable } from './fillable.ts';
 
 test('auto never takes it', async () => {
   await openEngine('auto', [{ ...webgpuFast, rank: 99 }]).then(() => assert.unreachable(), (error) => assert.match(error.message, /no exact engine works here/));
@@ -124,27 +125,6 @@ else {
     await own.tried!(['tile fp16 64']);
     await isUnfit(['row fp16 1 32']);
     assert.is(state.asked, asked);
-  });
-}
-
-/** The device, which says while it is `full` that it has no memory, and counts how often it was asked for a mistake. */
-function fillable(device: GpuDevice, state: { full: boolean; asked: number }): GpuDevice {
-  const scopes: string[] = [];
-  const instead: Partial<GpuDevice> = {
-    pushErrorScope: (filter) => (scopes.push(filter), device.pushErrorScope(filter)),
-    async popErrorScope() {
-      state.asked++;
-      const lacks = scopes.pop() === 'out-of-memory' && state.full;
-      const found = await device.popErrorScope();
-      return lacks ? { message: 'none is left' } as GpuError : found;
-    },
-  };
-  return new Proxy(device, {
-    get(_, name) {
-      if (Object.hasOwn(instead, name)) return instead[name as keyof GpuDevice];
-      const value: unknown = Reflect.get(device, name);
-      return typeof value === 'function' ? value.bind(device) as unknown : value;
-    },
   });
 }
 

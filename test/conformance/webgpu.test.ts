@@ -10,7 +10,7 @@ import { boundedGpuCases, exactGpuCases, gpuOps, gpuToleranceTest } from '../../
 import { FUSED_FP32 } from '../../kernels/engines/fast-selftest.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { logitsBound } from '../../kernels/logits-bound.ts';
-import { openWebGpu, webgpu } from '../../kernels/engines/webgpu.ts';
+import { disagreement, openWebGpu, webgpu } from '../../kernels/engines/webgpu.ts';
 import { input, table, testValues } from '../../kernels/op-cases/case.ts';
 import { EngineUnfit, firstDifference, opCases, selfTest } from '../../kernels/selftest.ts';
 import type { OpCase } from '../../kernels/op-cases/case.ts';
@@ -21,6 +21,7 @@ import { KERNEL_FILES } from '../../kernels/webgpu/pipelines.ts';
 import { kernelSources } from '../../kernels/webgpu/sources.ts';
 import { bundledCheckpoint, goldenModels, sessionOf, someTokens } from '../kernels/test-models.ts';
 import { notRun } from '../not-run.ts';
+import { fillable } from './fillable.ts';
 
 test('every file of a kernel is among the sources', async () => {
   assert.equal(Object.keys(await kernelSources()).sort(), [...KERNEL_FILES].sort());
@@ -130,6 +131,12 @@ else {
     own.dispose();
   });
 
+  test('webgpu: a self-test that finds no memory is no disagreement', async () => {
+    const full = gpuContext(fillable(context.device, { full: true, asked: 0 }), await kernelSources(), context.rounding);
+    const error = await disagreement(full).then(() => undefined, (thrown: Error) => thrown);
+    assert.is(error?.name, 'GpuFull', String(error));
+  });
+
   test('webgpu: a lost device is an error with its reason, and the next one works', async () => {
     const gpu = await openGpu();
     if (typeof gpu === 'string') throw new Error(gpu);
@@ -139,6 +146,8 @@ else {
     gpu.device.destroy();
     await own.read(sum, 'sum').then(() => assert.unreachable(), (error) => assert.match(error.message, /^the GPU was lost \(destroyed/));
     own.dispose();
+    const ofLost = await disagreement(gpuContext(gpu.device, await kernelSources(), context.rounding)).then(() => undefined, (error: Error) => error);
+    assert.is(ofLost?.name, 'GpuLost', 'a self-test on it says nothing of its bits');
     const next = await openWebGpu();
     assert.is(next.agrees, agrees);
     assert.is(next.canonical, false, 'no exact result comes from it');
