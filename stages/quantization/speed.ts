@@ -5,6 +5,7 @@
  * block holds an A/A pair, whose spread is the noise floor. Before each timing some tokens are decoded and thrown away, because
  * a switch of formats has emptied the caches. Nothing is dropped afterwards.
  */
+import { computesOnGpu } from '../../kernels/gpu-engines.ts';
 import { threadCount } from '../../kernels/threads.ts';
 import { threefry2x32 } from '../../kernels/threefry.ts';
 import type { Session } from '../../kernels/index.ts';
@@ -13,6 +14,7 @@ import type { Run, TaskCell, TaskIo } from '../dag/index.ts';
 import type { BenchCache } from './bench-file.ts';
 import { machineCaches } from './caches.ts';
 import { studyEngine } from './engine.ts';
+import { gpuFailed } from './gpu-failure.ts';
 import { taskCheckpoint, taskSession } from './loaded-model.ts';
 import { watchConditions } from './speed-conditions.ts';
 import type { Conditions } from './speed-conditions.ts';
@@ -60,16 +62,21 @@ async function timeModel(task: TaskCell, io: TaskIo): Promise<void> {
   if (ids.length < needed) throw new BadInput(`the text has ${ids.length} tokens; ${needed} are needed`, 'Lower speed.prompt_tokens.');
   const tokens = Int32Array.from(ids.slice(0, needed));
   const checkpoint = await taskCheckpoint(io, task);
+  const asked = textParam(task, 'engine');
+  const failed = computesOnGpu(asked) ? gpuFailed : thrownOn;
   const lanes: Lane[] = [];
   try {
     for (const format of listParam(task, 'formats') as readonly string[]) {
-      const engine = await studyEngine(io, task, { exact: false, name: textParam(task, 'engine') });
-      const session = await taskSession(io, task, checkpoint, format, engine, `artifact.${format}`);
+      const engine = await studyEngine(io, task, { exact: false, name: asked });
+      const session = await taskSession(io, task, checkpoint, format, engine, `artifact.${format}`).catch((error: unknown) => {
+        engine.ops.dispose();
+        return failed(error);
+      });
       const lane = { format, session, workedMs: () => engine.workedMs?.() };
       lanes.push({ ...lane, pair: 'A' });
       if (format === base) lanes.push({ ...lane, pair: 'A2' });
     }
-    const measured = await timeBlocks(task, lanes, tokens, promptTokens, io);
+    const measured = await timeBlocks(task, lanes, tokens, promptTokens, io, failed);
     const { name, build } = (lanes[0] as Lane).session.engine;
     const result: SpeedSamples = {
       engine: { name, build }, threads: threadCount(), promptTokens,
@@ -83,27 +90,31 @@ async function timeModel(task: TaskCell, io: TaskIo): Promise<void> {
   }
 }
 
+/** What becomes of an error of the processor's own: nothing, but that it goes on. */
+const thrownOn = (error: unknown): never => { throw error; };
+
 /** One timing of a block: a format, or the base again. */
 interface Lane extends TimedSession {
   readonly format: string;
   readonly pair: 'A' | 'A2';
 }
 
-async function timeBlocks(task: TaskCell, lanes: readonly Lane[], tokens: Int32Array, promptTokens: number, io: TaskIo): Promise<Pick<SpeedSamples, 'samples' | 'conditions'>> {
+async function timeBlocks(task: TaskCell, lanes: readonly Lane[], tokens: Int32Array, promptTokens: number, io: TaskIo, failed: (error: unknown) => never): Promise<Pick<SpeedSamples, 'samples' | 'conditions'>> {
   const blocks = numberParam(task, 'blocks');
   const leastMs = numberParam(task, 'seconds') * 1000;
   const warmUpTokens = numberParam(task, 'warmUpTokens');
   const samples: SpeedSample[] = [];
   const conditions: SpeedSamples['conditions'][number][] = [];
+  const time = (lane: Lane, ms: number): ReturnType<typeof timeOnce> => timeOnce(lane, tokens, promptTokens, warmUpTokens, ms).catch(failed);
   // Once through both phases, not timed: what a process compiles or allocates on first use is no format's doing.
-  for (const lane of lanes) if (lane.pair === 'A') await timeOnce(lane, tokens, promptTokens, warmUpTokens, 0);
+  for (const lane of lanes) if (lane.pair === 'A') await time(lane, 0);
   for (let block = 0; block < blocks; block += 1) {
     io.signal.throwIfAborted();
     const ended = watchConditions();
     for (const [place, index] of shuffled(lanes.length, numberParam(task, 'seed'), block).entries()) {
       const lane = lanes[index] as Lane;
       const { format, pair } = lane;
-      const timed = await timeOnce(lane, tokens, promptTokens, warmUpTokens, leastMs);
+      const timed = await time(lane, leastMs);
       for (const phase of ['prefill', 'decode'] as const) samples.push({ format, phase, pair, block, place, ...timed[phase].taken() });
     }
     conditions.push({ block, ...ended() });

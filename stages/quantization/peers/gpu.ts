@@ -13,6 +13,7 @@ import { promptKeyOf } from '../../../kernels/sampler.ts';
 import { openSession } from '../../../kernels/session.ts';
 import type { Artifact, Checkpoint, EngineInstance, GenerateOptions, Session } from '../../../kernels/index.ts';
 import { StageFailure } from '../../dag/index.ts';
+import { GPU_HINT, gpuFailed } from '../gpu-failure.ts';
 import { surveyGpus } from '../gpu-survey.ts';
 import type { SeenGpu } from '../gpu-survey.ts';
 import type { EncodedSource, Peer, PeerIdentity, PeerModel, PeerRequest, PeerRows, PeerTextRequest, PeerWeights } from '../peers.ts';
@@ -25,7 +26,6 @@ import { timeOnce } from '../speed-once.ts';
 const COMPUTES = ['webgpu-fast', 'webgpu-fast-f16', 'webgpu'];
 /** Logits that are read at once. */
 const LOGITS_BYTES = 1 << 26;
-const HINT = 'npx bitwidth doctor shows package, driver and adapters';
 
 export const gpu: Peer = {
   name: 'gpu',
@@ -42,8 +42,8 @@ export const gpu: Peer = {
 
   async find({ compute }) {
     const { here } = await surveyGpus();
-    if (typeof here === 'string') return { missing: here, hint: HINT };
-    return isEnough(here, compute) ? identityOf(here) : { missing: `the adapter ${here.words} has no ${engineNamed(compute).gpuFeature}`, hint: HINT };
+    if (typeof here === 'string') return { missing: here, hint: GPU_HINT };
+    return isEnough(here, compute) ? identityOf(here) : { missing: `the adapter ${here.words} has no ${engineNamed(compute).gpuFeature}`, hint: GPU_HINT };
   },
 
   async findEach({ compute }) {
@@ -97,13 +97,7 @@ function engineNamed(name: string): (typeof engines)[number] {
 }
 
 async function opened(compute: string): Promise<EngineInstance> {
-  return (await openEngine(compute).catch(failed)).instance;
-}
-
-/** What a GPU's driver says, or lacks, is no fault of the study's: the cells at work fail with it. A number that is not finite is the model's. */
-function failed(error: unknown): never {
-  if (!(error instanceof Error) || error instanceof StageFailure || error.name === 'NotFinite' || error.name === 'EngineUnfit' || error.name === 'AbortError') throw error;
-  throw new StageFailure({ code: 'not-available', sentence: error.message, hint: HINT });
+  return (await openEngine(compute).catch(gpuFailed)).instance;
 }
 
 const isFull = (error: unknown): boolean => error instanceof Error && error.name === 'GpuFull';
@@ -143,7 +137,7 @@ class GpuModel {
       this.#session = this.#encoded === undefined ? from() : await this.#encoded(from);
     } catch (error) {
       this.close();
-      failed(error);
+      gpuFailed(error);
     }
   }
 
@@ -168,7 +162,7 @@ class GpuModel {
       generateAll: (requests) => this.#generateAll(requests),
       time: async ({ tokens, promptTokens, warmUpTokens, leastMs }) => {
         const timed = { session: this.#session!, workedMs: () => this.#engine!.workedMs?.() };
-        const { prefill, decode } = await timeOnce(timed, tokens, promptTokens, warmUpTokens, leastMs).catch(failed);
+        const { prefill, decode } = await timeOnce(timed, tokens, promptTokens, warmUpTokens, leastMs).catch(gpuFailed);
         return { prefill: prefill.taken(), decode: decode.taken() };
       },
       memory: () => this.#session!.memory(),
@@ -193,13 +187,13 @@ class GpuModel {
     try {
       session.reset(1, tokens.length);
     } catch (error) {
-      failed(error);
+      gpuFailed(error);
     }
     for (let first = 0; first < tokens.length; first += rowsAtOnce) {
       this.#signal.throwIfAborted();
       const token = tokens.slice(first, first + rowsAtOnce);
       const rows = { slot: new Int32Array(token.length), position: Int32Array.from(token, (_, row) => first + row), token };
-      yield { first, count: token.length, logits: await session.step(rows).catch(failed) };
+      yield { first, count: token.length, logits: await session.step(rows).catch(gpuFailed) };
     }
   }
 
@@ -216,7 +210,7 @@ class GpuModel {
       try {
         for (const [ids] of await generateAll(this.#session!, together)) written.push(ids!);
       } catch (error) {
-        if (!isFull(error) || together.length === 1) failed(error);
+        if (!isFull(error) || together.length === 1) gpuFailed(error);
         most = Math.ceil(together.length / 2);
         console.error(`the GPU has no room for ${together.length} sequences at once; ${most} are tried`);
         // What ran into the limit is spent.
