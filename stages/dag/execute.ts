@@ -223,10 +223,14 @@ class Run {
   }
 
   /** Of what the rest does without it is easily missed that it was there: once for each stage. */
-  #sayEarlier({ stage, id }: Cell): void {
-    if (stage.determinism !== 'measured' || this.#saidEarlier.has(stage.name) || !this.#store.recordsOfCell(id).some(({ status }) => status === 'done')) return;
-    this.#saidEarlier.add(stage.name);
-    this.#progress.warn(`${stage.name}: earlier results of it stay in the store and are not shown`);
+  #sayEarlier(cell: Cell): void {
+    const { stage, id } = cell;
+    if (stage.determinism !== 'measured' || !this.#store.recordsOfCell(id).some(({ status }) => status === 'done')) return;
+    // What was only to be computed once more (--force, --measure) is no worse for it.
+    const sentence = `${stage.name}: earlier results of it ${this.#pass?.stillCounts(cell) === true ? 'go on counting: this run leaves them out, and the next one shows them' : 'stay in the store and are not shown'}`;
+    if (this.#saidEarlier.has(sentence)) return;
+    this.#saidEarlier.add(sentence);
+    this.#progress.warn(sentence);
   }
 
   async #onePass(): Promise<{ readonly sha256: Sha256; readonly what: string } | undefined> {

@@ -203,8 +203,14 @@ export class Pass {
     }
   }
 
-  #verdictOn(cell: Cell): Verdict {
-    const { force, measure, retryFailed, changedHere } = this.#options;
+  /** Whether a result counts of a cell that this run could not compute: it was there, and was only to be computed once more. */
+  stillCounts(cell: Cell): boolean {
+    const never = (): boolean => false;
+    return this.#verdictOn(cell, { force: never, measure: never }).kind === 'done';
+  }
+
+  #verdictOn(cell: Cell, { force, measure }: Pick<PassOptions, 'force' | 'measure'> = this.#options): Verdict {
+    const { retryFailed, changedHere } = this.#options;
     return decide(cell, this.#ground, this.#outcomeOf, { force, measure, retryFailed: retryFailed(cell), changedHere: (id) => changedHere.has(id) });
   }
 

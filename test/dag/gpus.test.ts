@@ -165,6 +165,19 @@ test('what was measured before and cannot be now is said to be there and not sho
   assert.equal(warnings(events), ['act: earlier results of it stay in the store and are not shown']);
 });
 
+test('what was only to be measured once more and could not be goes on counting, and is not said to be hidden', async ({ project, declared }) => {
+  declared.act = { optional: true, determinism: 'measured' };
+  declared.cells = (act) => onCards(act, 2);
+  await project.run();
+  for (const again of ['--force', '--measure']) {
+    const { code, events } = await project.run('--gpus', '0', again);
+    assert.is(code, 0);
+    assert.equal(warnings(events), ['act: earlier results of it go on counting: this run leaves them out, and the next one shows them'], again);
+    const next = await project.run();
+    assert.equal([next.code, next.ran, warnings(next.events)], [0, [], []], again);
+  }
+});
+
 test('two runs in one folder: what takes a GPU has it alone, the other waits and says so; on another GPU it does not wait', async ({ project, declared }) => {
   declared.cells = (act, other) => [...onCards(act, 2, () => ({ gpu: A, params: { ms: 1500 } }), 'a'), ...onCards(other, 2, () => ({ gpus: 1, gpu: A, params: { ms: 400 } }), 'a'), ...onCards(other, 2, () => ({ gpus: 1, gpu: B, params: { ms: 400, meets: true } }), 'b')];
   const [first, second] = await Promise.all([project.run('act', '--jobs', '8'), project.run('other', '--jobs', '8')]);
