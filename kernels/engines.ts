@@ -24,6 +24,7 @@ export { gpuCards } from './webgpu/cards.ts';
 export type { FoundAdapters, FoundGpu, NoGpuSource } from './webgpu/adapter.ts';
 export type { ListedGpu } from './webgpu/bound.ts';
 export { GPU_VARIABLE } from './webgpu/bound.ts';
+export { forcedRounding, ROUNDING_VARIABLE } from './webgpu/rounding.ts';
 export { MOST_THREADS, THREADS_VARIABLE } from './threads.ts';
 
 export interface EngineInstance {

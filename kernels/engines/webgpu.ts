@@ -13,13 +13,11 @@ import { WebGpuDevice } from '../webgpu/device.ts';
 import { kernelSources } from '../webgpu/sources.ts';
 import { ROUNDINGS } from '../webgpu/pipelines.ts';
 import type { KernelSources } from '../webgpu/pipelines.ts';
+import { forcedRounding } from '../webgpu/rounding.ts';
 import { FUSED_FP32 } from './fast-selftest.ts';
 import { boundedGpuCases, exactGpuCases, gpuOps, gpuToleranceTest, lossFirst, remembered } from './gpu-selftest.ts';
 import { RecordedOps } from './recorded-ops.ts';
 import { wasmStatisticsTested } from './wasm.ts';
-
-/** Forces one way of writing products and sums: for tests, and for telling what an adapter does. */
-export const ROUNDING_VARIABLE = 'BITWIDTH_WEBGPU_ROUNDING';
 
 interface Judged {
   readonly context: GpuContext;
@@ -32,14 +30,12 @@ interface Judged {
 let judged: Promise<Judged> | undefined;
 
 async function judge(): Promise<Judged> {
+  const forced = forcedRounding();
   const gpu = await openGpu();
   if (typeof gpu === 'string') throw new Error(`the engine webgpu is not available here: ${gpu}`);
   const sources = await kernelSources();
-  const forced = (typeof process === 'undefined' ? undefined : process.env[ROUNDING_VARIABLE]) || undefined;
-  const tried = ROUNDINGS.filter((rounding) => forced === undefined || rounding === forced);
-  if (tried.length === 0) throw new Error(`${ROUNDING_VARIABLE} is ${JSON.stringify(forced)}; allowed are ${ROUNDINGS.join(', ')}`);
   const attempts: { readonly context: GpuContext; readonly differs: string }[] = [];
-  for (const rounding of tried) {
+  for (const rounding of forced === undefined ? ROUNDINGS : [forced]) {
     const context = gpuContext(gpu.device, sources, rounding);
     const differs = await disagreement(context);
     if (differs === undefined) return { context, build: await buildOf(gpu, sources, rounding), differs };

@@ -13,8 +13,8 @@ export function placeOf({ peer, settings, found, cards = [] }: StudyPeer, format
   return { facts: factsOf(found), gpus: 1, ...(peer.findEach === undefined ? { anyGpu: true } : {}) };
 }
 
-/** What a peer's results depend on besides its inputs: its versions, its device. A peer that is not there has none, so that one that was installed is run. */
+/** What a peer's results depend on besides its inputs: its versions, its device, what the environment forces. A peer that is not there has none, so that one that was installed is run. */
 function factsOf(found: StudyPeer['found']): { readonly [name: string]: string } {
   if ('missing' in found) return { installed: 'no' };
-  return { ...Object.fromEntries(Object.entries(found.packages).map(([name, version]) => [`package ${name}`, version])), device: found.device };
+  return { ...Object.fromEntries(Object.entries(found.packages).map(([name, version]) => [`package ${name}`, version])), device: found.device, ...found.forced };
 }

@@ -30,6 +30,8 @@ export interface PeerIdentity {
   readonly device: string;
   /** Whatever else of it was set: 'compute' -> 'fp32'. */
   readonly settings: { readonly [name: string]: string };
+  /** What a variable of the environment forces of its results, where one does: part of its cells' keys. */
+  readonly forced?: { readonly [name: string]: string };
 }
 
 export interface PeerOnGpu { readonly identity: PeerIdentity; /** Its name, as BITWIDTH_GPU takes it. */ readonly card: string }

@@ -7,7 +7,7 @@
  */
 import { generateAll } from '../../../kernels/generate.ts';
 import { architectureNamed, tensorsOf } from '../../../kernels/models.ts';
-import { engines, openEngine } from '../../../kernels/engines.ts';
+import { engines, forcedRounding, openEngine } from '../../../kernels/engines.ts';
 import { encodedBytes, formatNamed, formats } from '../../../kernels/formats.ts';
 import { promptKeyOf } from '../../../kernels/sampler.ts';
 import { openSession } from '../../../kernels/session.ts';
@@ -24,6 +24,8 @@ import { timeOnce } from '../speed-once.ts';
 
 /** Engines that compute there, the default first: the exact order of sums is another's than a GPU's speed. */
 const COMPUTES = ['webgpu-fast', 'webgpu-fast-f16', 'webgpu'];
+/** The one that writes products and sums in the first of several ways that agrees, or in one that is forced. */
+export const ROUNDED = 'webgpu';
 /** Logits that are read at once. */
 const LOGITS_BYTES = 1 << 26;
 
@@ -43,12 +45,12 @@ export const gpu: Peer = {
   async find({ compute }) {
     const { here } = await surveyGpus();
     if (typeof here === 'string') return { missing: here, hint: GPU_HINT };
-    return isEnough(here, compute) ? identityOf(here) : { missing: `the adapter ${here.words} has no ${engineNamed(compute).gpuFeature}`, hint: GPU_HINT };
+    return isEnough(here, compute) ? identityOf(here, compute) : { missing: `the adapter ${here.words} has no ${engineNamed(compute).gpuFeature}`, hint: GPU_HINT };
   },
 
   async findEach({ compute }) {
     const { shared: { cards } } = await surveyGpus();
-    return cards.filter((seen) => isEnough(seen, compute)).map((seen) => ({ card: seen.card, identity: identityOf(seen) }));
+    return cards.filter((seen) => isEnough(seen, compute)).map((seen) => ({ card: seen.card, identity: identityOf(seen, compute) }));
   },
 
   async start({ device, compute, files, signal }: PeerRequest) {
@@ -87,9 +89,11 @@ function isEnough({ features }: SeenGpu, compute: string): boolean {
   return gpuFeature === undefined || features.includes(gpuFeature);
 }
 
-function identityOf({ name, fallback, words }: SeenGpu): PeerIdentity {
+/** `compute`: by which engine. */
+function identityOf({ name, fallback, words }: SeenGpu, compute?: string): PeerIdentity {
   const [dawn, version] = name.split(' ');
-  return { packages: { [dawn!]: version ?? '' }, device: `${fallback ? 'a processor that plays a GPU' : 'gpu'}: ${words}`, settings: {} };
+  const rounding = compute === ROUNDED ? forcedRounding() : undefined;
+  return { packages: { [dawn!]: version ?? '' }, device: `${fallback ? 'a processor that plays a GPU' : 'gpu'}: ${words}`, settings: {}, ...(rounding === undefined ? {} : { forced: { rounding } }) };
 }
 
 function engineNamed(name: string): (typeof engines)[number] {
