@@ -1,12 +1,11 @@
 /**
- * Where a GPU comes from: the browser's own WebGPU, or in Node the package `webgpu` (Dawn), which the user installs (it has 130 MB, so the project does not bring it).
+ * Where a GPU comes from: the browser's own WebGPU, or in Node the package `webgpu` (dawn.ts).
  * Nothing here computes.
  */
 import { adapterOption, GPU_VARIABLE, listGpus, notBindable, notTheOne, shownName } from './bound.ts';
 import type { ListedGpu } from './bound.ts';
-
-/** Not spelled out where it is loaded: it may be absent, and what is not there cannot count into the identity of code. Its version is part of the engine's build. */
-const PACKAGE = 'webgpu';
+import { loadDawn } from './dawn.ts';
+import type { NoGpuSource } from './dawn.ts';
 
 /**
  * The clock as it is: what pages get is coarse, against those who would spy. And fp16 of NVIDIA's Vulkan drivers, which Dawn hides because they fail some of its conformance tests (crbug.com/42251215):
@@ -14,14 +13,12 @@ const PACKAGE = 'webgpu';
  */
 const DAWN_OPTIONS = ['disable-dawn-features=timestamp_quantization', 'enable-dawn-features=vulkan_enable_f16_on_nvidia'];
 
-/** The version that is tested: the file that is loaded lies within the package, and another version may have it elsewhere. */
-const TRIED = '0.6.2';
-const INSTALL_HINT = `npm install --no-save --ignore-scripts ${PACKAGE}@${TRIED} installs it (130 MB)`;
-
 /** What gives adapters, and what it is called. */
 export interface GpuSource {
   readonly gpu: Gpu;
   readonly name: string;
+  /** The version that is tried, where this is another. */
+  readonly untried?: string;
   /** The name of the adapter that this process is bound to. */
   readonly bound?: string;
   /** All that there are; a browser tells of none. */
@@ -39,13 +36,6 @@ export interface OpenedGpu {
   readonly words: string;
 }
 
-/** Why nothing gives adapters here. */
-export interface NoGpuSource {
-  readonly sentence: string;
-  /** Where it is not that something is missing: the variable BITWIDTH_GPU names none that can be taken. */
-  readonly wrong?: 'variable';
-}
-
 /** Kept, because devices die with what made them. */
 let source: Promise<GpuSource | NoGpuSource> | undefined;
 
@@ -58,25 +48,21 @@ async function findSource(): Promise<GpuSource | NoGpuSource> {
   const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: Gpu } };
   if (navigator?.gpu !== undefined) return { gpu: navigator.gpu, name: 'browser' };
   if (typeof process === 'undefined') return { sentence: 'this browser has no WebGPU' };
-  const { createRequire } = await import('node:module');
-  const require = createRequire(import.meta.url);
-  let version: string;
+  const dawn = await loadDawn();
+  if ('sentence' in dawn) return dawn;
+  const { version, untried, create } = dawn;
   try {
-    ({ version } = require(`${PACKAGE}/package.json`) as { readonly version: string });
-  } catch {
-    return { sentence: `the package ${PACKAGE} is not installed; ${INSTALL_HINT}` };
-  }
-  const platform = `${process.platform}-${process.platform === 'darwin' ? 'universal' : process.arch}`;
-  try {
-    const { create } = require(`${PACKAGE}/dist/${platform}/dawn.node`) as { create(options: readonly string[]): Gpu };
     const list = (): Promise<ListedGpu[]> => listGpus(create);
-    const own: GpuSource = { gpu: create(DAWN_OPTIONS), name: `dawn ${version}`, list, boundTo: (name) => ({ ...own, gpu: create([...DAWN_OPTIONS, adapterOption(name)]), bound: name }) };
+    const own: GpuSource = {
+      gpu: create(DAWN_OPTIONS), name: `dawn ${version}`, ...(untried === undefined ? {} : { untried }), list,
+      boundTo: (name) => ({ ...own, gpu: create([...DAWN_OPTIONS, adapterOption(name)]), bound: name }),
+    };
     const bound = process.env[GPU_VARIABLE] || undefined;
     if (bound === undefined) return own;
     const sentence = notBindable(bound, await list());
     return sentence === undefined ? own.boundTo!(bound) : { sentence, wrong: 'variable' };
   } catch (error) {
-    return { sentence: `the package ${PACKAGE} ${version} cannot be loaded on ${platform}: ${(error as Error).message.split('\n')[0]}` };
+    return { sentence: `the package webgpu ${version} cannot be used: ${(error as Error).message.split('\n')[0]}`, wrong: 'package' };
   }
 }
 
@@ -140,6 +126,8 @@ export async function gpuFrom(from: GpuSource): Promise<FoundGpu | string> {
 export interface FoundAdapters {
   /** 'dawn 0.6.2' */
   readonly name: string;
+  /** The version that is tried, where this is another. */
+  readonly untried?: string;
   /** `fallback`: a processor that plays a GPU. */
   readonly adapters: readonly { readonly words: string; readonly fallback: boolean }[];
   /** All that Dawn can open, by name. */
@@ -150,13 +138,13 @@ export interface FoundAdapters {
 export async function gpuAdapters(): Promise<FoundAdapters | NoGpuSource> {
   const from = await gpuSource();
   if ('sentence' in from) return from;
-  const { name } = from;
+  const { name, untried } = from;
   const found = new Map<string, boolean>();
   for (const options of [{ powerPreference: 'high-performance' }, { powerPreference: 'low-power' }, { forceFallbackAdapter: true }]) {
     const adapter = await adapterFor(from, options);
     if (typeof adapter !== 'string') found.set(adapterWords(adapter.info), adapter.info.isFallbackAdapter === true);
   }
-  return { name, listed: (await from.list?.()) ?? [], adapters: [...found].map(([words, fallback]) => ({ words, fallback })) };
+  return { name, ...(untried === undefined ? {} : { untried }), listed: (await from.list?.()) ?? [], adapters: [...found].map(([words, fallback]) => ({ words, fallback })) };
 }
 
 /** Vulkan describes the driver, which cards of one maker have in common: what tells them apart is the name. */

@@ -1,13 +1,14 @@
 /** What `doctor` shows of GPUs: the cards, the package that reaches them, what a Vulkan program needs on Linux (a loader, drivers named in files), and the adapters that WebGPU shows. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { GPU_VARIABLE } from '../../kernels/engines.ts';
-import type { ListedGpu } from '../../kernels/engines.ts';
+import { GPU_VARIABLE, INSTALL_DAWN } from '../../kernels/engines.ts';
+import type { FoundAdapters, ListedGpu } from '../../kernels/engines.ts';
 import { plainText } from '../dag/index.ts';
 import type { DoctorItem, DoctorSection } from '../dag/index.ts';
 import { surveyGpus } from './gpu-survey.ts';
 import type { GpuSurvey } from './gpu-survey.ts';
+import { driverFault } from './vulkan-driver.ts';
 
 const LOADER = 'libvulkan.so.1';
 /** As the loader reads them: either names files, in place of the folders. */
@@ -32,6 +33,7 @@ export async function gpuChecks(env: Environment = process.env, platform: string
   if (typeof found === 'string') {
     const asked: DoctorItem = wrong === 'variable' ? { name: GPU_VARIABLE, state: 'broken', what: found, hint: SET_IT }
       : wrong === 'driver' ? { name: 'driver', state: 'broken', what: found, hint: `nothing is computed on GPUs until it is mended, or VK_DRIVER_FILES names another${driversSay}` }
+      : wrong === 'package' ? { name: 'package', state: 'broken', what: found, hint: `nothing is computed on GPUs until it can be used: remove its folder in node_modules, then ${INSTALL_DAWN} installs it again` }
       : { name: 'package', state: 'missing', what: found, hint: 'only computing on GPUs needs it' };
     return { section: 'GPUs', items: [asked, ...items] };
   }
@@ -41,7 +43,12 @@ export async function gpuChecks(env: Environment = process.env, platform: string
     name: 'adapter', state: 'ok', what: fallback ? `${words}: this computer's processor plays a GPU; for checks, not for speed` : words,
   }));
   if (adapters.length === 0) adapters.push({ name: 'adapter', state: 'missing', what: 'WebGPU finds none', hint: `computing there needs a GPU and its driver${driversSay}` });
-  return { section: 'GPUs', items: [{ name: 'package', state: 'ok', what: found.name }, ...items, ...adapters, ...found.listed.map(listedItem), ...sharedItems(shared)] };
+  return { section: 'GPUs', items: [packageItem(found), ...items, ...adapters, ...found.listed.map(listedItem), ...sharedItems(shared)] };
+}
+
+/** Of a version that nobody has tried it is not known that it works. */
+function packageItem({ name, untried }: FoundAdapters): DoctorItem {
+  return { name: 'package', state: 'ok', what: name, ...(untried === undefined ? {} : { hint: `this version of bitwidth was tried with ${untried}, not with this; ${INSTALL_DAWN} installs that one` }) };
 }
 
 /** One that the driver shows, by the name that a process is bound to it with, where it can be. */
@@ -98,14 +105,26 @@ function systemFolders(): string[] {
 function driverChecks(env: Environment): DoctorItem[] {
   const variable = DRIVER_VARIABLES.find((name) => env[name]);
   if (variable !== undefined) {
-    return env[variable]!.split(':').filter(Boolean).map((path): DoctorItem => (existsSync(path)
-      ? { name: 'Vulkan driver', state: 'ok', what: `${path}, which ${variable} names` }
-      : { name: 'Vulkan driver', state: 'broken', what: `${variable} names ${path}, which is not there`, hint: 'the loader looks for no other driver then' }));
+    return env[variable]!.split(':').filter(Boolean).flatMap((named) => filesIn(named) ?? [named]).map((path): DoctorItem => {
+      const fault = existsSync(path) ? driverFault(path) : 'which is not there';
+      return fault === undefined ? { name: 'Vulkan driver', state: 'ok', what: `${path}, which ${variable} names` }
+        : { name: 'Vulkan driver', state: 'broken', what: `${variable} names ${path}, ${fault}`, hint: 'the loader looks for no other driver then' };
+    });
   }
   const folders = ['/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/usr/share/vulkan/icd.d', join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local/share'), 'vulkan/icd.d')];
-  const files = folders.flatMap((folder) => listed(folder).filter((name) => name.endsWith('.json')).map((name) => join(folder, name)));
-  if (files.length > 0) return files.map((path) => ({ name: 'Vulkan driver', state: 'ok', what: path }));
+  const files = folders.flatMap((folder) => filesIn(folder) ?? []);
+  if (files.length > 0) {
+    return files.map((path) => {
+      const fault = driverFault(path);
+      return fault === undefined ? { name: 'Vulkan driver', state: 'ok', what: path } : { name: 'Vulkan driver', state: 'broken', what: `${path}, ${fault}`, hint: 'the loader passes over it: install the driver again, or remove the file' };
+    });
+  }
   return [{ name: 'Vulkan driver', state: 'missing', what: `no driver is named in ${folders.slice(0, 3).join(', ')}`, hint: "the GPU's driver brings such a file; VK_DRIVER_FILES names one elsewhere" }];
+}
+
+/** Files of drivers in a folder, by path; undefined where it is none. */
+function filesIn(folder: string): string[] | undefined {
+  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true ? listed(folder).filter((name) => name.endsWith('.json')).map((name) => join(folder, name)) : undefined;
 }
 
 function listed(folder: string): string[] {

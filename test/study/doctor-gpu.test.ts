@@ -26,15 +26,32 @@ test('a loader is found where libraries are looked for', async () => {
   assert.equal(await named({ LD_LIBRARY_PATH: join(home, 'lib') }, 'Vulkan loader'), [{ name: 'Vulkan loader', state: 'ok', what: join(home, 'lib/libvulkan.so.1') }]);
 });
 
+const icd = (library: unknown): string => JSON.stringify({ file_format_version: '1.0.0', ICD: { library_path: library, api_version: '1.1.0' } });
+
 test('drivers: those that a variable names, else those of the folders', async () => {
   const there = join(home, 'driver.json');
-  writeFileSync(there, '{}');
+  const library = join(home, 'driver.so');
+  writeFileSync(library, '');
+  writeFileSync(there, icd('./driver.so'));
   const items = await named({ VK_DRIVER_FILES: `${there}:${home}/gone.json`, VK_ICD_FILENAMES: 'not read' }, 'Vulkan driver');
   assert.equal(items.map(({ state }) => state), ['ok', 'broken']);
   assert.match(items[1]!.what, /VK_DRIVER_FILES names .*gone\.json, which is not there/);
   mkdirSync(join(home, 'vulkan/icd.d'), { recursive: true });
-  writeFileSync(join(home, 'vulkan/icd.d/own.json'), '{}');
+  writeFileSync(join(home, 'vulkan/icd.d/own.json'), icd(library));
   assert.ok((await named({ XDG_DATA_HOME: home }, 'Vulkan driver')).some(({ what }) => what.endsWith('own.json')));
+});
+
+test('a driver whose file says nothing of use is broken: not JSON, no library, or one that is not there; a bare name is the loader\'s to find', async () => {
+  const folder = join(home, 'drivers');
+  mkdirSync(folder);
+  const files = { 'a.json': icd('libGLX_nvidia.so.0'), 'b.json': '{"ICD"', 'c.json': '{}', 'd.json': icd('/nowhere/driver.so'), 'e.json': icd('../gone.so'), 'f.json': icd(7), 'g.json': 'null' };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  writeFileSync(join(folder, 'read me'), '');
+  const items = await named({ VK_DRIVER_FILES: folder }, 'Vulkan driver');
+  assert.equal(items.map(({ state, what }) => `${state}: ${what.replace(`VK_DRIVER_FILES names ${folder}/`, '').replace(`${folder}/`, '')}`), [
+    'ok: a.json, which VK_DRIVER_FILES names', 'broken: b.json, which is no JSON', 'broken: c.json, which names no library (ICD.library_path)', 'broken: d.json, whose library /nowhere/driver.so is not there',
+    `broken: e.json, whose library ${join(home, 'gone.so')} is not there`, 'broken: f.json, which names no library (ICD.library_path)', 'broken: g.json, which names no library (ICD.library_path)',
+  ]);
 });
 
 test('cards are listed, and several are said to take turns; what only shows a console is none', async () => {
