@@ -50,6 +50,7 @@ export interface Asked {
   /** 'run', 'plan', ... */
   readonly command: string;
   readonly values: CommandContext['values'];
+  readonly positionals: CommandContext['positionals'];
   /** Tells a person at once: what making the pipeline took (a look-up in the network). Never on standard output, which may be read by a program. */
   readonly say: (sentence: string) => void;
 }
@@ -84,7 +85,7 @@ export async function commandLine(source: PipelineSource, argv: readonly string[
     }
     const { values, positionals } = readOptions(name, command, flags, rest);
     const chosen = Object.fromEntries(Object.keys(flags).map((flag) => [flag, values[flag] === true]));
-    const pipeline = typeof source === 'function' ? await source(chosen, { command: name, values, say: complain }) : source;
+    const pipeline = typeof source === 'function' ? await source(chosen, { command: name, values, positionals, say: complain }) : source;
     const terminal = options.print === undefined && process.stdout.isTTY === true && process.env['TERM'] !== 'dumb';
     return await command.run({ pipeline, values, positionals, unusedFlags: Object.keys(flags).filter((flag) => !chosen[flag]), print, terminal });
   } catch (error) {

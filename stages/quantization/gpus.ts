@@ -2,12 +2,13 @@
 import { forcedRounding, GPU_VARIABLE } from '../../kernels/engines.ts';
 import { computesOnGpu } from '../../kernels/gpu-engines.ts';
 import { ConfigurationError } from '../dag/index.ts';
-import type { Asked, Gpu, MachineGpus } from '../dag/index.ts';
+import type { Gpu, MachineGpus } from '../dag/index.ts';
 import type { StudyConfig } from './config.ts';
 import { surveyGpus } from './gpu-survey.ts';
 import { peerNamed } from './peers.ts';
 import { gpu, ROUNDED } from './peers/gpu.ts';
 import { asksForNoKeys } from './study-peers.ts';
+import type { AskedForGpus } from './study-peers.ts';
 
 /** The one of this name. */
 export const gpuNamed = (card: string): Gpu => ({ name: card, environment: { [GPU_VARIABLE]: card } });
@@ -19,7 +20,7 @@ export async function machineGpus(): Promise<MachineGpus> {
 }
 
 /** Throws ConfigurationError where the environment asks of GPUs what cannot be and the study computes on one: all figures of GPUs would be missing, because of a letter. `asked`: the command that it is for. */
-export async function refuseWrongGpu({ peers, speed }: Pick<StudyConfig, 'peers' | 'speed'>, asked?: Pick<Asked, 'command' | 'say'>): Promise<void> {
+export async function refuseWrongGpu({ peers, speed }: Pick<StudyConfig, 'peers' | 'speed'>, asked?: AskedForGpus): Promise<void> {
   if (asksForNoKeys(asked)) return;
   if (speed.engines.includes(ROUNDED) || peers.some(({ name, compute }) => name === gpu.name && compute === ROUNDED)) refuseWrongRounding();
   if (!process.env[GPU_VARIABLE]) return;

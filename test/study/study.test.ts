@@ -165,7 +165,7 @@ test('a result depends on its format, architecture and arithmetic version, and n
 });
 
 test('doctor goes on where study.yaml has a mistake, and no other command does', async () => {
-  const made = (command: string) => inFolder('data/study.yaml', 'modles: [novel-1m]\n', (folder) => studyPipeline(folder, { quick: false }, {}, { command, values: {}, say: () => undefined }));
+  const made = (command: string) => inFolder('data/study.yaml', 'modles: [novel-1m]\n', (folder) => studyPipeline(folder, { quick: false }, {}, { command, values: {}, positionals: [], say: () => undefined }));
   const complaints = await made('run') as string[];
   assert.ok(Array.isArray(complaints) && complaints.length > 0);
   const { mistake, cells: none, doctor } = await made('doctor') as Pipeline;

@@ -30,7 +30,7 @@ export async function fetchCommand(): Promise<Command> {
     run: (context) => {
       const cells = context.pipeline.cells.filter(({ stage }) => STAGES.has(stage.name)).map(({ id }) => id);
       const ofModel = (name: string): string => cells.find((id) => id.slice(id.indexOf(':') + 1) === name) ?? `fetch:${name}`;
-      return machinery.run({ ...context, positionals: context.positionals.length === 0 ? cells : context.positionals.map((name) => name.includes(':') ? name : ofModel(name)) });
+      return machinery.run({ ...context, positionals: context.positionals.length === 0 ? cells : context.positionals.map((name) => STAGES.has(name.slice(0, name.indexOf(':'))) ? name : ofModel(name)) });
     },
   };
 }
