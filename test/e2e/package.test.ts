@@ -134,6 +134,19 @@ test('of the package\'s files as of one\'s own only what uses a changed one runs
   assert.not.match(out, /"(?:score|quantize):novel-1m\/(?:nf4|int8|seven)/);
 });
 
+test('a stage of its own says why it cannot compute by what it throws', async () => {
+  const before = read('stages/words.ts');
+  write('stages/words.ts', `import { StageFailure } from 'bitwidth/stage';\nimport type { Run } from 'bitwidth/stage';
+
+export const run: Run = async () => { throw new StageFailure({ code: 'not-available', sentence: 'the counter is out', hint: 'wait' }); };
+`);
+  const { code, out } = await bitwidth('run', 'words', '--quick');
+  assert.is(code, 1, out);
+  assert.match(out, /words:garden \(not-available\): the counter is out/);
+  write('stages/words.ts', before);
+  assert.is((await bitwidth('run', 'words', '--quick')).code, 0);
+});
+
 test('a pack of it is computed again with what is installed', async () => {
   assert.is((await bitwidth('pack', '--to', 'study.zip', '--quick')).code, 0);
   const { code, out } = await bitwidth('reproduce', 'study.zip', '--quick', '--to', 'again.json');
