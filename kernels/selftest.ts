@@ -3,10 +3,10 @@
  * is first opened in a process, on the machine that will compute; test/conformance/engines.test.ts runs the larger set.
  */
 import { ReferenceOps } from './engines/reference.ts';
-import { attentionCases, sharedBeginningCase } from './op-cases/attention.ts';
+import { attentionCases, evenAttentionCase, sharedBeginningCase } from './op-cases/attention.ts';
 import type { OpCase } from './op-cases/case.ts';
 import { productCases } from './op-cases/products.ts';
-import { notFiniteCases, sampleCase, takeCase, takeTwiceCase } from './op-cases/results.ts';
+import { notFiniteCases, sampleCase, takeCase, takeTwiceCase, tiesCase } from './op-cases/results.ts';
 import { columnCases, elementCases, embedCases, headNormCases, normCases, rotateCases } from './op-cases/rows.ts';
 import type { Ops } from './ops.ts';
 import { Passing } from './passing.ts';
@@ -76,6 +76,6 @@ export function opCases(extent: 'start' | 'full'): readonly OpCase[] {
 function casesOf(full: boolean): OpCase[] {
   return [
     ...productCases(full), ...embedCases(), ...normCases(full), ...headNormCases(full), ...columnCases(), ...rotateCases(), ...attentionCases(full), ...elementCases(),
-    takeCase(), sampleCase(), ...notFiniteCases(), sharedBeginningCase(), takeTwiceCase(),
+    takeCase(), sampleCase(), ...notFiniteCases(), sharedBeginningCase(), takeTwiceCase(), tiesCase(), evenAttentionCase(),
   ];
 }

@@ -45,7 +45,7 @@ function commonCases(): readonly GpuCase[] {
   return common ??= [
     ...['nf4', 'fp4-dq'].map((format) => embedCase(format, 9)), ...['fp32', 'fp16', 'bf16', 'nf4'].flatMap((format) => [inPieces(embedCase(format, 150)), inRows(embedCase(format, 9))]),
     ...[longRotateCase(), rotateCases()[2]!, columnCases()[2]!, elementCases().at(-1)!].map(inRows),
-    ...(['rmsNorm', 'layerNorm'] as const).map(longNormCase), longSampleCase(),
+    ...(['rmsNorm', 'layerNorm'] as const).map(longNormCase),
   ];
 }
 
@@ -179,17 +179,6 @@ function longNormCase(norm: 'rmsNorm' | 'layerNorm'): OpCase {
     run(ops) {
       const [x, weight] = [input(ops, 2, cols, testValues(411, 2 * cols)), ops.vector(testValues(412, cols))];
       return ops.read(norm === 'rmsNorm' ? ops.rmsNorm(x, weight, 1e-5) : ops.layerNorm(x, weight, ops.vector(testValues(413, cols)), 1e-5), norm);
-    },
-  };
-}
-
-/** More tokens than a workgroup has threads. */
-function longSampleCase(): OpCase {
-  return {
-    name: 'sample of 700',
-    async run(ops) {
-      const draws = { temperature: Float32Array.of(0, 0.7, 1), topK: Int32Array.of(0, 0, 40), promptKey: Int32Array.of(1, 2, 3), seed: Int32Array.of(0, 1, 2), position: Int32Array.of(0, 3, 6) };
-      return Float32Array.from(await ops.sample(input(ops, 3, 700, testValues(414, 3 * 700)), draws, 'sample'));
     },
   };
 }

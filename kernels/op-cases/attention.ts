@@ -29,6 +29,23 @@ export function sharedBeginningCase(): OpCase {
   return { name: 'attention after a shared beginning', run: (ops) => attentionSteps(ops, { heads: 4, kvHeads: 2, headDim: 16, window: 0 }, steps, copies) };
 }
 
+/** Scores of some units. Where they are hundreds, as in the other cases, one key has all weight; here the order in which values are added shows, in a window that begins before a block's edge too. */
+export function evenAttentionCase(): OpCase {
+  const shape: AttentionShape = { heads: 2, kvHeads: 1, headDim: 20, window: 20 };
+  const rows = DOT_BLOCK + 8;
+  return {
+    name: 'attention with even scores',
+    async run(ops) {
+      const cache = ops.kvCache(1, 1, rows, shape.kvHeads, shape.headDim);
+      const q = input(ops, rows, shape.heads * shape.headDim, testValues(15, rows * shape.heads * shape.headDim));
+      const [k, v] = [16, 17].map((seed) => ops.embed(table(ops, 'fp32', rows, shape.kvHeads * shape.headDim, testValues(seed, rows * shape.kvHeads * shape.headDim))));
+      const out = await ops.read(ops.attention(q, k!, v!, cache, 0, shape), 'attention');
+      ops.freeCache(cache);
+      return out;
+    },
+  };
+}
+
 interface SlotPosition { readonly slot: number; readonly position: number }
 
 function sequence(slot: number, from: number, to: number): SlotPosition[] {

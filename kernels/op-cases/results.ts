@@ -44,6 +44,33 @@ export function sampleCase(): OpCase {
   };
 }
 
+/** More tokens than a GPU's workgroup has threads, and equal ones. */
+export function tiesCase(): OpCase {
+  const vocabulary = 700;
+  const ones = (...tokens: number[]): Float32Array => Float32Array.from({ length: vocabulary }, (_, token) => (tokens.includes(token) ? 1 : 0));
+  const from = (first: number, count: number): number[] => Array.from({ length: count }, (_, i) => first + i);
+  // Logits, temperature and top_k.
+  const plain: Row[] = [[testValues(414, vocabulary), 0.7, 0], [testValues(415, vocabulary), 1, 40]];
+  // Of equal ones the lowest id, 100: of 256 threads one before its own has 300, and its own has 356 too.
+  const greedy: Row = [ones(100, 150, 300, 356), 0, 0];
+  // top_k parts tokens of one logit, before and behind the first 256 and 512. It is so hot that a token that is wrongly no candidate, or wrongly one, changes some row.
+  const cut = Array.from({ length: 5 }, (): Row[] => [[ones(), 50, 2], [ones(...from(260, 40)), 50, 42], [ones(...from(520, 180)), 50, 100]]).flat();
+  const rows = [...plain, greedy, ...cut];
+  return {
+    name: `sample of ${vocabulary} with ties`,
+    async run(ops) {
+      const logits = input(ops, rows.length, vocabulary, joined(rows.map(([values]) => values)));
+      const draws = {
+        temperature: Float32Array.from(rows, ([, temperature]) => temperature), topK: Int32Array.from(rows, ([, , topK]) => topK),
+        promptKey: Int32Array.from(rows.keys(), (row) => row + 1), seed: Int32Array.from(rows.keys()), position: Int32Array.from(rows.keys(), (row) => 3 * row),
+      };
+      return Float32Array.from(await ops.sample(logits, draws, 'sample'));
+    },
+  };
+}
+
+type Row = readonly [logits: Float32Array, temperature: number, topK: number];
+
 /** read() must notice an infinity and a NaN anywhere, and int8 an activation beyond fp16: 1 where it does. */
 export function notFiniteCases(): OpCase[] {
   const large = 3e38;

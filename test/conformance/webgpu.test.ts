@@ -110,11 +110,20 @@ else {
     }
   });
 
-  test('webgpu: a wrong kernel is noticed', async () => {
+  for (const [cases, file, right, wrong] of [
+    [/^add$/, 'elementwise', 'out = add(x, y);', 'out = add(x, add(y, y));'],
+    [/^attention with even/, 'attend', 'block = first - first % 64u', 'block = first'],
+    // The last candidate that top_k admits, the first of equal ones, what lies behind the first round of the threads, places from half of the vocabulary on.
+    [/^sample/, 'sample', 'i > lastEqual', 'i >= lastEqual'],
+    [/^sample/, 'sample', 'tokenOf[i] < best', 'tokenOf[i] > best'],
+    [/^sample/, 'sample', 'i < vocabulary; i += 256u) { own += select(0u, 1u, ordered(workspace[logits + i]) > threshold', 'i < 256u; i += 256u) { own += select(0u, 1u, ordered(workspace[logits + i]) > threshold'],
+    [/^sample/, 'sample', '0x80000000u >> countLeadingZeros', '0x40000000u >> countLeadingZeros'],
+  ] as const) test(`webgpu: a wrong kernel is noticed: ${file} with ${wrong}`, async () => {
     const sources = await kernelSources();
-    const wrong = gpuContext(context.device, { ...sources, elementwise: sources['elementwise']!.replace('out = add(x, y);', 'out = add(x, add(y, y));') }, context.rounding);
-    const cases = opCases('start').filter(({ name }) => name === 'add');
-    await selfTest('webgpu', () => new RecordedOps(new WebGpuDevice(wrong)), cases).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit));
+    assert.ok(sources[file]!.includes(right));
+    const changed = gpuContext(context.device, { ...sources, [file]: sources[file]!.replace(right, wrong) }, context.rounding);
+    const some = [...opCases('start'), ...exactGpuCases()].filter(({ name }) => cases.test(name));
+    await selfTest('webgpu', gpuOps(changed), some).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit));
   });
 
   test('webgpu: a kernel that does not compile is named', async () => {
