@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { openEngine, scoreWindow } from '../../kernels/index.ts';
 import type { MemoryUse, Ops } from '../../kernels/index.ts';
 import { firstOutside, FUSED_FP32, toleranceCases, toleranceTest } from '../../kernels/engines/fast-selftest.ts';
-import { gpuOps, productTrials, trying } from '../../kernels/engines/gpu-selftest.ts';
+import { gpuOps, openingCases, productTrials, trying } from '../../kernels/engines/gpu-selftest.ts';
 import { RecordedOps } from '../../kernels/engines/recorded-ops.ts';
 import { ReferenceOps } from '../../kernels/engines/reference.ts';
 import { openWebGpu } from '../../kernels/engines/webgpu.ts';
@@ -101,6 +101,16 @@ else {
       await own.tried!([kernel]).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
     });
   }
+
+  for (const [cases, file, right, wrong] of [
+    [/^rotate/, 'fast-rotate', 'i < 2u * half', 'i <= 2u * half'],
+    [/^rmsNorm/, 'fast-norm', ' + ops[0].f1', ''],
+  ] as const) test(`webgpu-fast: a wrong ${file} is noticed when it is opened`, async () => {
+    const sources = await kernelSources();
+    assert.ok(sources[file]!.includes(right));
+    const changed = gpuContext(context.device, { ...sources, [file]: sources[file]!.replace(right, wrong) }, 'plain', { width: 1 });
+    await toleranceTest('webgpu-fast', FUSED_FP32, gpuOps(changed), openingCases().filter(({ name }) => cases.test(name))).then(() => assert.unreachable(), (error) => assert.ok(error instanceof EngineUnfit, String(error)));
+  });
 
   test('webgpu-fast: a trial that found no memory is made again when there is some, and else once', async () => {
     const state = { full: true, asked: 0 };
