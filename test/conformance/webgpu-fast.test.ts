@@ -86,14 +86,18 @@ else {
 
   for (const [kernel, file, right, wrong] of [
     ['row fp16 1 32', 'fast-row', 'min(output + $ou, outputs - 1u)', 'min(output, outputs - 1u)'],
-    ['int8 row 4 32', 'fast-int8-row', 'n += TEAM', 'n += 2u * TEAM'],
+    ['int8 row 4 64', 'fast-int8-row', 'n += TEAM', 'n += select(TEAM, 2u * TEAM, ROWS == 4u && TEAM == 64u)'],
+    ['int8 row 1 128', 'fast-int8-row', 'n += TEAM', 'n += 2u * TEAM'],
     ['int8 tile', 'fast-int8-tile', 'row < rows', 'row + 1u < rows'],
     // Kernels and ways of cutting work that only larger models need.
     ['row table4 1 128', 'fast-row', 'q += TEAM', 'q += 2u * TEAM'],
     ['tile fp16 128', 'fast-tile', 'top + 16u * $iu]', 'top]'],
+    ['tile fp16 128', 'fast-tile', 'row < rows', 'row <= rows'],
+    ['row table4 1 32', 'fast-row', '>> shift', '>> 0u'],
+    ['tile table4 64', 'fast-tile', '>> shift', '>> 0u'],
     ['row bf16 4 64', 'fast', 'group.z * ops[0].across', 'group.z'],
   ] as const) {
-    test(`webgpu-fast: a wrong ${file} is noticed by ${kernel}`, async () => {
+    test(`webgpu-fast: a wrong ${file} is noticed by ${kernel}: ${wrong}`, async () => {
       const sources = await kernelSources();
       assert.ok(sources[file]!.includes(right));
       const changed = gpuContext(context.device, { ...sources, [file]: sources[file]!.replaceAll(right, wrong) }, 'plain', { width: 1 });
@@ -105,6 +109,7 @@ else {
   for (const [cases, file, right, wrong] of [
     [/^rotate/, 'fast-rotate', 'i < 2u * half', 'i <= 2u * half'],
     [/^rmsNorm/, 'fast-norm', ' + ops[0].f1', ''],
+    [/^embed fp4-dq/, 'quads-embed', '>> u32(op.e2)', '>> 0u'],
   ] as const) test(`webgpu-fast: a wrong ${file} is noticed when it is opened`, async () => {
     const sources = await kernelSources();
     assert.ok(sources[file]!.includes(right));

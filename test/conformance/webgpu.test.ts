@@ -113,6 +113,7 @@ else {
   for (const [cases, file, right, wrong] of [
     [/^add$/, 'elementwise', 'out = add(x, y);', 'out = add(x, add(y, y));'],
     [/^attention with even/, 'attend', 'block = first - first % 64u', 'block = first'],
+    [/^(embed|products) fp4-dq/, 'weights-table4', '>> u32(op.e2)', '>> 0u'],
     // The last candidate that top_k admits, the first of equal ones, what lies behind the first round of the threads, places from half of the vocabulary on.
     [/^sample/, 'sample', 'i > lastEqual', 'i >= lastEqual'],
     [/^sample/, 'sample', 'tokenOf[i] < best', 'tokenOf[i] > best'],
