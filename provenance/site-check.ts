@@ -36,7 +36,7 @@ export async function checkSite(folder: string, key?: KeyObject): Promise<SiteCh
   const signedBy = checkStatement(site, key, faults);
   for (const file of REQUIRED) if (!site.files.has(file) && !faults.some((fault) => fault.file === file)) faults.push({ file, what: 'missing', expected: 'a file of the site', found: 'nothing' });
   const tables = siteTables(site);
-  const records = await siteRecords(site, tables.rows.get('sources'));
+  const records = await siteRecords(site, new Map([...tables.rows, ...tables.heads]));
   const pages = await checkPages(site, tables, records);
   faults.push(...tables.faults, ...records.faults, ...pages.faults, ...(pages.drawn === undefined ? checkTex(site, tables) : []), ...await compareForms(folder, tables, sound));
   return { files: site.files.size, bytes: site.bytesHashed, pages: pages.pages, numbers: pages.numbers, links: pages.links, cells: records.cells.size, drawn: pages.drawn ?? null, notDrawn: pages.bare, signedBy, faults };

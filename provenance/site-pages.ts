@@ -1,6 +1,6 @@
 /** What a site shows: drawn again from its tables and records, byte for byte, where this version wrote it; every number its table's; every link leads somewhere. */
 import { DRAWN_WITH_FILE, readDrawnWith } from '../reports/drawn-with-file.ts';
-import { PageCheck } from '../reports/page-check.ts';
+import { PageCheck, isPage } from '../reports/page-check.ts';
 import { namedNumbers } from '../reports/page-numbers.ts';
 import { makeProgram } from '../reports/program.ts';
 import { redrawn } from '../reports/redraw.ts';
@@ -28,10 +28,9 @@ export async function checkPages(site: SiteFolder, tables: SiteTables, records: 
   const check = new PageCheck(again ?? new Map(), () => namedNumbers([...tables.rows, ...tables.heads]));
   let pages = 0, numbers = 0, drawn = 0;
   for (const path of site.files.keys()) {
-    const isPage = path.endsWith('.html');
-    if (!isPage && again?.has(path) !== true) continue;
+    if (!isPage(path) && again?.has(path) !== true) continue;
     const looked = await check.look(path, site.read(path)!.toString('utf8'));
-    if (isPage) pages++;
+    if (path.endsWith('.html')) pages++;
     if (looked.same) drawn++;
     numbers += looked.numbers;
   }

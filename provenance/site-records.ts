@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { recordFaults } from '../reports/records-check.ts';
 import { RECORDS_FILE } from '../reports/records-file.ts';
+import { rowFaults } from '../reports/rows-check.ts';
 import { sourceFaults } from '../reports/sources-check.ts';
 import { csvName } from '../reports/tables.ts';
 import type { Row } from '../reports/num.ts';
@@ -15,8 +16,8 @@ const MOST_BYTES = 2 ** 30;
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** `sources`: rows of the table. */
-export async function siteRecords(site: SiteFolder, sources: readonly Row[] = []): Promise<SiteRecords> {
+/** `tables`: rows that are held to them, of large tables the beginning. */
+export async function siteRecords(site: SiteFolder, tables: ReadonlyMap<string, readonly Row[]> = new Map()): Promise<SiteRecords> {
   const lines: RecordLine[] = [], faults: SiteFault[] = [];
   const cells = new Map<string, PublishedCell>();
   const bytes = site.read(RECORDS_FILE);
@@ -30,7 +31,8 @@ export async function siteRecords(site: SiteFolder, sources: readonly Row[] = []
       lines.push(line);
     }
     faults.push(...(await recordFaults(lines, cells.values(), hashOf)).map((fault) => ({ file: RECORDS_FILE, ...fault })));
-    faults.push(...(await sourceFaults(sources, cells, hashOf)).map((fault) => ({ file: `data/${csvName('sources')}`, ...fault })));
+    faults.push(...rowFaults(tables, cells).map(({ table, ...fault }) => ({ file: `data/${csvName(table)}`, ...fault })));
+    faults.push(...(await sourceFaults(tables.get('sources') ?? [], cells, hashOf)).map((fault) => ({ file: `data/${csvName('sources')}`, ...fault })));
   } catch (error) {
     // Whatever its lines hold: a file of ours has no such.
     faults.push({ file: RECORDS_FILE, what: `it cannot be read: ${(error as Error).message}` });

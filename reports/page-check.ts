@@ -8,6 +8,9 @@ import type { PageLink } from './page-links.ts';
 import type { NamedNumbers, PageFault } from './page-numbers.ts';
 import type { Redrawn } from './redraw.ts';
 
+/** Whether a browser shows it as a page, under whatever ending. */
+export const isPage = (path: string): boolean => /\.(?:x?html?|svg)$/i.test(path);
+
 /** How one file came out. */
 export interface Looked {
   /** It was drawn again, and is the same, byte for byte. */

@@ -23,7 +23,8 @@ export async function sourceFaults(rows: readonly Row[], cells: ReadonlyMap<stri
   for (const row of rows) {
     const { path, cell: of } = row as { readonly path: string; readonly cell: string };
     const about = byPath.get(path) ?? byCell.get(of);
-    const [output, place] = Object.entries(about?.paths ?? {}).find(([, at]) => at === path || (at.endsWith('/') && path.startsWith(at))) ?? [];
+    // Beside the files of a folder there may be some with a place of their own.
+    const places = Object.entries(about?.paths ?? {}), [output, place] = places.find(([, at]) => at === path) ?? places.find(([, at]) => at.endsWith('/') && path.startsWith(at)) ?? [];
     if (about === undefined || (about.path === undefined && output === undefined)) {
       faults.push({ what: `the source ${path}`, expected: 'a file that a record tells of', found: `one of ${of}` });
       continue;

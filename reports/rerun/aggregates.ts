@@ -6,13 +6,14 @@ import { KEYS, csvName } from '../tables.ts';
 import { breathing } from './breath.ts';
 import { distanceOf, shown } from './compare.ts';
 import { STUDY_NAME, STUDY_PROGRAM } from './compute.ts';
+import { isPage } from '../page-check.ts';
 import { MissingFile } from './objects.ts';
 import { pageFindings } from './pages.ts';
 import { plannedFindings } from './planned.ts';
 import { PAGES_PROGRAM } from '../pages-parts.ts';
 import { TABLE_FILE, cellsIn, publishedLines, publishedSchema, publishedTables } from './published-tables.ts';
 import { recordFindings } from './records.ts';
-import { sourceFindings } from './sources.ts';
+import { rowFindings, sourceFindings } from './rows.ts';
 import { wholeFindings } from './whole-outputs.ts';
 import type { Check, CheckContext, Finding, Place } from './checks.ts';
 import type { Row } from '../num.ts';
@@ -45,7 +46,11 @@ export const aggregatesCheck: Check = {
   name: 'aggregates', about: 'the aggregates and pages',
   offer(place, plan) {
     const { files, programs } = plan;
-    if (files === undefined || programs[STUDY_PROGRAM] === undefined) return undefined;
+    if (files === undefined) return undefined;
+    if (programs[STUDY_PROGRAM] === undefined) {
+      const because = 'this report publishes no program that computes them';
+      return { because, note: `No aggregate is computed again here, and no page drawn: ${because}. The command check-site draws the pages.` };
+    }
     return {
       title: place.cell === undefined ? 'Compute every aggregate again from the published rows, and draw every page again' : 'Compute the aggregates of this cell again from the published rows, and draw this page again',
       readsFiles: true,
@@ -68,6 +73,7 @@ export const aggregatesCheck: Check = {
     const compared = await computeAll(program, rows, own.filter((cell) => program.makes(cell)), tables, context);
     for (const finding of compared.findings(place)) say(finding);
     for (const finding of await recordFindings(lines, own, context)) say(finding);
+    for (const finding of rowFindings(tables, own)) say(finding);
     if (place.cell === undefined) for (const finding of await sourceFindings(tables.get('sources') ?? [], cells)) say(finding);
     for (const finding of await wholeFindings(rows, own, context)) say(finding);
     const planned = Object.values(plan.cells).filter(({ cell }) => place.cell === undefined || cell === place.cell);
@@ -77,7 +83,7 @@ export const aggregatesCheck: Check = {
 };
 
 /** Whether a file is what somebody reads: a page, or what is drawn beside them. */
-const isShown = ({ cell }: Place, path: string): boolean => cell === undefined ? path.endsWith('.html') || DRAWN_FILES.has(path) : path === cellPath(cell);
+const isShown = ({ cell }: Place, path: string): boolean => cell === undefined ? isPage(path) || DRAWN_FILES.has(path) : path === cellPath(cell);
 const DRAWN_FILES: ReadonlySet<string> = new Set([TEX_FILE, ARTIFACT_FILE, CITATION_FILE]);
 
 async function computeAll(program: AggregatesProgram, rows: OpenedRows, cells: readonly PublishedCell[], tables: ReadonlyMap<string, readonly Row[]>, { signal, progress }: CheckContext): Promise<Comparison> {

@@ -1,6 +1,6 @@
 /** What the report shows, drawn again from the published tables and records by the modules that wrote it (the program that the plan names), and held against each file byte for byte. */
 import { count } from '../../stages/dag/index.ts';
-import { PageCheck } from '../page-check.ts';
+import { PageCheck, isPage } from '../page-check.ts';
 import { namedNumbers } from '../page-numbers.ts';
 import { DRAWN_WITH_FILE, readDrawnWith } from '../drawn-with-file.ts';
 import { MOST_ROWS_SHOWN, PACKED } from '../tables.ts';
@@ -30,7 +30,7 @@ export async function pageFindings(context: CheckContext, sources: PublishedSour
   const has = (path: string): boolean => siteHas(plan, path);
   const numbers = (): NamedNumbers => namedNumbers([...sources.tables].map(([table, rows]) => [table, PACKED.has(table) ? rows.slice(0, MOST_ROWS_SHOWN) : rows] as const));
   const check = new PageCheck(redrawn, numbers), breath = breathing(context.signal);
-  const paths = Object.keys(plan.files ?? {}).filter((path) => isAsked(path) && (path.endsWith('.html') || redrawn.has(path)));
+  const paths = Object.keys(plan.files ?? {}).filter((path) => isAsked(path) && (isPage(path) || redrawn.has(path)));
   const same: string[] = [];
   let shown = 0;
   for (const [i, path] of paths.entries()) {

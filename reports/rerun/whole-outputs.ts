@@ -18,11 +18,11 @@ export async function wholeFindings(rows: OpenedRows, cells: readonly PublishedC
     progress(i, cells.length, 'results made again of their rows');
     await breath();
     try {
-      const whole = rows.whole(cell), recorded = whole && cell.record?.outputs[whole.output]?.sha256;
+      const whole = rows.whole(cell), recorded = whole && cell.record?.outputs[whole.output];
       if (whole === undefined) continue;
       made++;
       const found = await sha256Of(whole.bytes);
-      if (found !== recorded) differing.push({ verdict: 'differs', what: `the published rows of ${cell.cell} do not make its result`, detail: `${whole.output} made of them has the sha256 ${found}, and ${RECORDS_FILE} says ${recorded ?? 'nothing'}` });
+      if (found !== recorded?.sha256 || whole.bytes.length !== recorded.bytes) differing.push({ verdict: 'differs', what: `the published rows of ${cell.cell} do not make its result`, detail: `${whole.output} made of them has the sha256 ${found} and ${whole.bytes.length} bytes, and ${RECORDS_FILE} says ${recorded === undefined ? 'nothing' : `${recorded.sha256} and ${recorded.bytes} bytes`}` });
     } catch (error) {
       // What rows that anybody may have written lack; AbortError is none of theirs.
       if (!(error instanceof RangeError)) throw error;

@@ -3,7 +3,7 @@
  * code answers for a run, a plan, a status and a why.
  */
 import { canonicalJson } from './canonical.ts';
-import { keyOf, partsHash } from './key.ts';
+import { keyOf, missingText, partsHash } from './key.ts';
 import { nearest, reasonsFor } from './reasons.ts';
 import { revocationText } from './revoked.ts';
 import type { Ground } from './ground.ts';
@@ -159,23 +159,18 @@ export function inputHash(input: InputRef, ground: Ground, outcomeOf: (cell: str
     }
     case 'gather': return partsHash(input.of.flatMap(({ cell, output }) => {
       const outcome = outcomeOf(cell);
-      if (outcome.kind === 'failed') return [{ name: `${cell}#${output}`, content: missing(outcome.failure) }];
+      if (outcome.kind === 'failed') return [{ name: `${cell}#${output}`, content: missingText(outcome.failure) }];
       const measured = ground.cell(cell).stage.determinism === 'measured';
       return outcome.records.map((record) => ({ name: `${cell}#${output}${measured ? `@${record.machine}` : ''}`, content: record.outputs[output]!.sha256 }));
     }));
     case 'records': return partsHash(input.of.map((id) => {
       const outcome = outcomeOf(id);
-      if (outcome.kind === 'failed') return { name: id, content: missing(outcome.failure) };
+      if (outcome.kind === 'failed') return { name: id, content: missingText(outcome.failure) };
       const unstable = ground.cell(id).stage.unstableOutputs ?? [];
       return { name: id, content: canonicalJson(outcome.records.map(({ key, outputs }) =>
         [key, ...Object.keys(outputs).filter((output) => !unstable.includes(output)).sort().map((output) => `${output} ${outputs[output]!.sha256}`), ...(outcome.waiver === undefined ? [] : [`waiver ${outcome.waiver.id}`])])) };
     }));
   }
-}
-
-/** All that a reader of the failure is shown, so that it is drawn again when it reads differently. */
-function missing({ code, sentence, hint }: Failure): string {
-  return `missing:${code} ${sentence}${hint === undefined ? '' : ` (${hint})`}`;
 }
 
 /** The producers behind an input that changed: those that this run has changed, or, of a single output, its cell or file. */

@@ -8,7 +8,7 @@ import type { Failure, Json, Sha256 } from './types.ts';
 
 export { cell, ConfigurationError, file, gather, isConfigurationError, output, records, stage } from './declare.ts';
 export { canonicalJson } from './canonical.ts';
-export { closureText, keyText, partsText } from './key.ts';
+export { closureText, keyText, missingText, partsText } from './key.ts';
 export { byteSize, closest, count, duration, grouped, plainText } from './words.ts';
 export { DamagedObject, StageFailure };
 

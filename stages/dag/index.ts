@@ -15,7 +15,7 @@ export { canonicalJson } from './canonical.ts';
 export { EXIT } from './command.ts';
 export type { Command, CommandContext, CommandOption } from './command.ts';
 export { DamagedObject, StageFailure } from './errors.ts';
-export { closureText, keyText, partsText } from './key.ts';
+export { closureText, keyText, missingText, partsText } from './key.ts';
 export { openLive } from './live.ts';
 export type { Live, LiveCell, LiveState, LiveTask } from './live.ts';
 export { onSignals } from './signals.ts';

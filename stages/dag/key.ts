@@ -1,7 +1,7 @@
 /** A cell's key: equal keys mean equal work. Each hash's text is here, too, for who hashes otherwise than Node does. */
 import { canonicalJson } from './canonical.ts';
 import { sha256, taggedText } from './sha256.ts';
-import type { CellProvenance, KeyFields, Sha256 } from './types.ts';
+import type { CellProvenance, Failure, KeyFields, Sha256 } from './types.ts';
 
 /** The key of these fields. Throws TypeError where a parameter has no canonical form. */
 export const keyOf = (fields: KeyFields): Sha256 => sha256(keyText(fields));
@@ -23,13 +23,16 @@ export function keyText(fields: KeyFields): string {
 }
 
 /**
- * Hash of an input that has parts (a gather: one part for each output, 'missing:<code>' for a failed one). Order counts.
+ * Hash of an input that has parts (a gather: one part for each output). Order counts.
  * Each part names what it is, so that two cells swapping their outputs is a change.
  */
 export const partsHash = (parts: Parts): Sha256 => sha256(partsText(parts));
 
 export type Parts = readonly { readonly name: string; readonly content: string }[];
 export const partsText = (parts: Parts): string => taggedText('parts 1', canonicalJson(parts.map(part => [part.name, part.content])));
+
+/** What a part is that failed: all that a reader of the failure is shown, so that it is drawn again when it reads differently. */
+export const missingText = ({ code, sentence, hint }: Failure): string => `missing:${code} ${sentence}${hint === undefined ? '' : ` (${hint})`}`;
 
 /** The hash of a closure. The module is named: of two that import each other the closures are equal, the work is not. */
 export const closureHash = (module: string, files: CellProvenance['code']): Sha256 => sha256(closureText(module, files));

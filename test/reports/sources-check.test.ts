@@ -15,12 +15,12 @@ const SHARDS = new Map(['a.safetensors', 'b.safetensors'].map((name, i) => [name
 
 const CELLS = new Map(([
   { cell: 'fetch:m', params: {}, record: { outputs: { config: { sha256: hash('config'), bytes: 6 }, weights: { sha256: hash(encodeManifest(SHARDS)), bytes: 99, tree: true } } } },
-  { cell: 'tabulate:sources', params: { table: 'sources', fetched: [{ cell: 'fetch:m', ...ABOUT, paths: { config: 'm/config.json', weights: 'm/weights of it/' } }], texts: [{ path: 't.txt', ...ABOUT, title: 'T', sha256: hash('t'), bytes: 1 }] } },
+  { cell: 'tabulate:sources', params: { table: 'sources', fetched: [{ cell: 'fetch:m', ...ABOUT, paths: { weights: 'm/', config: 'm/config.json' } }], texts: [{ path: 't.txt', ...ABOUT, title: 'T', sha256: hash('t'), bytes: 1 }] } },
 ] as unknown as PublishedCell[]).map((one) => [one.cell, one]));
 
 const ROWS = [
   { path: 'm/config.json', ...ABOUT, sha256: hash('config'), bytes: 6, cell: 'fetch:m' },
-  ...Array.from(SHARDS, ([name, own]) => ({ path: `m/weights of it/${name}`, ...ABOUT, ...own, cell: 'fetch:m' })),
+  ...Array.from(SHARDS, ([name, own]) => ({ path: `m/${name}`, ...ABOUT, ...own, cell: 'fetch:m' })),
   { path: 't.txt', ...ABOUT, title: 'T', sha256: hash('t'), bytes: 1, cell: 'tabulate:sources' },
 ];
 
@@ -37,12 +37,12 @@ test('as they were taken in', async () => {
 
 test('each thing that is said of them, changed', async () => {
   assert.equal(await faults((rows) => { rows[0]!['bytes'] = 7; }), [`the source m/config.json: ${hash('config')}, 7 bytes / ${hash('config')}, 6 bytes`]);
-  assert.match((await faults((rows) => { rows[1]!['sha256'] = hash('x'); })).join('\n'), /^the sources in m\/weights of it\/: a list of files with the hash [0-9a-f]{64} \/ [0-9a-f]{64} \(output weights of fetch:m\)$/);
+  assert.match((await faults((rows) => { rows[1]!['sha256'] = hash('x'); })).join('\n'), /^the sources in m\/: a list of files with the hash [0-9a-f]{64} \/ [0-9a-f]{64} \(output weights of fetch:m\)$/);
   assert.is((await faults((rows) => { rows.splice(2, 1); })).length, 1, 'one of a folder, taken away');
-  assert.equal(await faults((rows) => { rows[2]!['licence'] = 'none'; }), ['licence of the source m/weights of it/b.safetensors: none / MIT']);
+  assert.equal(await faults((rows) => { rows[2]!['licence'] = 'none'; }), ['licence of the source m/b.safetensors: none / MIT']);
   assert.equal(await faults((rows) => { rows[3]!['sha256'] = hash('x'); }), [`sha256 of the source t.txt: ${hash('x')} / ${hash('t')}`]);
   assert.equal(await faults((rows) => { rows.splice(0, 1); }), ['the source m/config.json: none / a row']);
-  assert.equal(await faults((rows) => { rows.push({ ...ROWS[0], path: 'm/more.json' }); }), ['the source m/more.json: one of fetch:m / a file that a record tells of']);
+  assert.equal(await faults((rows) => { rows.push({ ...ROWS[0], path: 'n/more.json' }); }), ['the source n/more.json: one of fetch:m / a file that a record tells of']);
 });
 
 test.run();
