@@ -38,8 +38,8 @@ export async function checkSite(folder: string, key?: KeyObject): Promise<SiteCh
   const tables = siteTables(site);
   const records = await siteRecords(site, new Map([...tables.rows, ...tables.heads]));
   const pages = await checkPages(site, tables, records);
-  faults.push(...tables.faults, ...records.faults, ...pages.faults, ...(pages.drawn === undefined ? checkTex(site, tables) : []), ...await compareForms(folder, tables, sound));
-  return { files: site.files.size, bytes: site.bytesHashed, pages: pages.pages, numbers: pages.numbers, links: pages.links, cells: records.cells.size, drawn: pages.drawn ?? null, notDrawn: pages.bare, signedBy, faults };
+  faults.push(...tables.faults, ...records.faults, ...pages.faults, ...(pages.drawn === null ? checkTex(site, tables) : []), ...await compareForms(folder, tables, sound));
+  return { files: site.files.size, bytes: site.bytesHashed, pages: pages.pages, numbers: pages.numbers, links: pages.links, cells: records.cells.size, drawn: pages.drawn, notDrawn: pages.bare, signedBy, faults };
 }
 
 /** Answers the files that are as listed. */

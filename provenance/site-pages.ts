@@ -15,8 +15,8 @@ export interface PagesChecked {
   readonly pages: number;
   readonly numbers: number;
   readonly links: number;
-  /** Files that were drawn again and are the same; undefined where another version wrote the site, whose words may be others. */
-  readonly drawn: number | undefined;
+  /** Files that were drawn again and are the same; null where another version wrote the site, whose words may be others. */
+  readonly drawn: number | null;
   /** Pages that nothing draws again, where others were: a project's own. */
   readonly bare: readonly string[];
   readonly faults: readonly SiteFault[];
@@ -37,7 +37,7 @@ export async function checkPages(site: SiteFolder, tables: SiteTables, records: 
   const has = (path: string): boolean => site.files.has(path);
   await check.missing(has);
   check.brokenLinks(has);
-  return { pages, numbers, links: check.links.length, ...(again === undefined ? { drawn: undefined, bare: [] } : { drawn, bare: check.bare }), faults: [...faults, ...check.faults] };
+  return { pages, numbers, links: check.links.length, ...(again === undefined ? { drawn: null, bare: [] } : { drawn, bare: check.bare }), faults: [...faults, ...check.faults] };
 }
 
 /** Made once a process. */

@@ -17,7 +17,7 @@ const MOST_BYTES = 2 ** 30;
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** `tables`: rows that are held to them, of large tables the beginning. */
-export async function siteRecords(site: SiteFolder, tables: ReadonlyMap<string, readonly Row[]> = new Map()): Promise<SiteRecords> {
+export async function siteRecords(site: SiteFolder, tables: ReadonlyMap<string, readonly Row[]>): Promise<SiteRecords> {
   const lines: RecordLine[] = [], faults: SiteFault[] = [];
   const cells = new Map<string, PublishedCell>();
   const bytes = site.read(RECORDS_FILE);

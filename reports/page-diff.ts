@@ -19,11 +19,11 @@ const PIECES = new Set(['title', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'p', 'li', 
 /** What differs, place by place; the first place alone where something is missing or too much, since all that follows differs, too. Throws UnreadablePage. */
 export function pageDiff(path: string, found: string, expected: string): readonly PageFault[] {
   if (found === expected) return [];
-  const [should, does] = [expected, found].map((markup) => [...piecesOf(parseHtml(markup))]) as [Piece[], Piece[]];
+  const pages = [expected, found].map(parseHtml), [should, does] = pages.map((page) => [...piecesOf(page)]) as [Piece[], Piece[]];
   const parts = Array.from({ length: Math.max(should.length, does.length) }, (_, i) => i).filter((i) => should[i]?.shape !== does[i]?.shape);
   const faults = (should.length === does.length ? parts : parts.slice(0, 1)).flatMap((i) => faultsOf(path, should[i], does[i]));
   if (should.length !== does.length) return faults;
-  const [frame, other] = [expected, found].map((markup) => frameOf(parseHtml(markup))) as [string, string];
+  const [frame, other] = pages.map(frameOf) as [string, string];
   if (frame !== other) return [...faults, { file: path, what: 'its markup', again: true, ...apart(frame, other) }];
   return faults.length > 0 ? faults : [{ file: path, what: 'its markup', again: true, ...apart(expected, found) }];
 }
